@@ -1,0 +1,21 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# CelebA-HQ's images without labels, as RepFusion distils on them: crop 256 px, flip. The official
+# code takes all 30,000 images, test images included; here it is the training split.
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='mmdiffrep.ImageListDataset',
+        data_root='data/CelebAMask-HQ',
+        img_dir='images',
+        ann_file='train.txt',
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='mmpretrain.RandomResizedCrop', scale=256),
+            dict(type='RandomFlip', prob=0.5),
+            dict(type='mmdiffrep.PackImage'),
+        ],
+    ),
+)

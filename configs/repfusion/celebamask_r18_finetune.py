@@ -1,0 +1,11 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# Stage 2 of the paper's two: the baseline, its context path loaded from stage 1.
+_base_ = './celebamask_r18_scratch.py'
+distilled = 'work_dirs/distill_celebahq_r18/epoch_200.pth'
+model = dict(
+    backbone=dict(
+        backbone_cfg=dict(
+            init_cfg=dict(type='Pretrained', checkpoint=distilled, prefix='backbone.')
+        )
+    )
+)

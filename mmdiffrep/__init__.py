@@ -1,0 +1,30 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""mmdiffrep: any pre-trained diffusion model as a frozen backbone or teacher in OpenMMLab.
+
+Importing it is quick: it checks versions, and makes ``_base_ = 'mmdiffrep::...'`` work in configs.
+The parts come on first use, and the hosts (mmseg, mmpose, mmpretrain) only when a config asks.
+"""
+
+from importlib import import_module
+from typing import Any, List
+
+from mmdiffrep.utils.config_path import get_config_path, register_config_scope
+from mmdiffrep.utils.versions import check_versions
+from mmdiffrep.version import __version__
+
+_LAZY = {'DPMBackbone': 'mmdiffrep.models.backbones', 'FeatureExtractor': 'mmdiffrep.apis'}
+
+__all__ = ['DPMBackbone', 'FeatureExtractor', '__version__', 'get_config_path']
+
+check_versions()
+register_config_scope()
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+def __dir__() -> List[str]:
+    return sorted([*globals(), *_LAZY])

@@ -1,0 +1,21 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""``python -m mmdiffrep train CONFIG`` and ``python -m mmdiffrep test CONFIG CHECKPOINT``."""
+
+import sys
+
+from mmdiffrep.cli import test, train
+
+COMMANDS = {'train': train.main, 'test': test.main}
+
+
+def main() -> None:
+    """Run the command named by the first argument."""
+    if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
+        sys.exit(f'usage: python -m mmdiffrep {{{",".join(COMMANDS)}}} CONFIG ...  (-h for help)')
+    command = sys.argv.pop(1)
+    sys.argv[0] = f'python -m mmdiffrep {command}'
+    COMMANDS[command]()
+
+
+if __name__ == '__main__':
+    main()

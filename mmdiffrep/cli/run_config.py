@@ -1,0 +1,67 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""From command line and config file to a runner: what training and testing have in common."""
+
+import argparse
+import os
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from mmdiffrep.utils.checkpoint_io import register_safe_loader
+from mmdiffrep.utils.config_path import get_config_path
+from mmdiffrep.utils.dist import setup_dist
+from mmdiffrep.utils.versions import require_host
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options every run has, under the names OpenMMLab's tools use."""
+    parser.add_argument('--work-dir', help='default: work_dirs/<name of the config>')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override entries of the config: a.b=1 a.c="[1,2]" a.list.0.d=x',
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument(
+        '--trust-checkpoint',
+        action='store_true',
+        help='also load checkpoints that run code when they are loaded',
+    )
+    # Launchers other than torchrun pass the rank as an option.
+    parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Read the config, apply the options and make the process ready to run it.
+
+    Args:
+        args: With ``config`` (a file, or the name of a config that comes with mmdiffrep) and the
+            options of :func:`add_run_arguments`.
+
+    Raises:
+        FileNotFoundError: There is no such config.
+        ImportError: The config's host library is not installed.
+    """
+    path = args.config if os.path.isfile(args.config) else get_config_path(args.config)
+    cfg = Config.fromfile(path)
+    if args.cfg_options:
+        cfg.merge_from_dict(args.cfg_options)
+    cfg.work_dir = (
+        args.work_dir or cfg.get('work_dir') or os.path.join('work_dirs', Path(path).stem)
+    )
+    cfg.launcher = args.launcher
+    if args.local_rank is not None:
+        os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    require_host(cfg.get('default_scope'))
+    register_safe_loader(trust=args.trust_checkpoint)
+    setup_dist(cfg, args.launcher)
+    return cfg
+
+
+def build_runner(cfg: Config) -> Runner:
+    """The runner the config asks for: mmengine's, or that of ``runner_type``."""
+    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)

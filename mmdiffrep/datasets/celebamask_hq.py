@@ -1,0 +1,165 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""CelebAMask-HQ: 30,000 faces with 19 classes, as an mmseg dataset."""
+
+import os
+from pathlib import Path
+from typing import Any, ClassVar, Dict, List, Optional
+
+from mmcv.transforms import LoadAnnotations
+from mmengine.fileio import LocalBackend, get_file_backend
+from mmseg.datasets import BaseSegDataset
+
+from mmdiffrep.datasets.celebamask_classes import CELEBAMASK_CLASSES, CELEBAMASK_PALETTE
+from mmdiffrep.datasets.transforms import CheckSegMap
+from mmdiffrep.registry import DATASETS
+
+HOW_TO_PREPARE = (
+    'Get the data set from https://github.com/switchablenorms/CelebAMask-HQ (non-commercial '
+    'research only), then run\n'
+    '    python tools/prepare_data/celebamask.py DOWNLOADED_FOLDER --out {data_root}\n'
+    'or set data_root to where you have it; docs/data_preparation.md shows the layout.'
+)
+
+
+@DATASETS.register_module()
+class CelebAMaskHQDataset(BaseSegDataset):
+    """Face parsing with the 19 CelebAMask-HQ classes in their official order.
+
+    The layout is what ``tools/prepare_data/celebamask.py`` writes::
+
+        data_root
+        ├── images/NAME.jpg      RGB
+        ├── masks/NAME.png       the image's size, label 0..18 per pixel (255: ignored)
+        ├── train.txt            one NAME per line
+        ├── val.txt
+        └── test.txt
+
+    Every mask is checked as it is loaded
+    (:class:`~mmdiffrep.datasets.transforms.check_seg_map.CheckSegMap` is put behind
+    ``LoadAnnotations``), and every sample carries ``classes``, from which
+    :class:`~mmdiffrep.datasets.transforms.left_right_flip.LeftRightFlip` derives its pairs.
+
+    The official RepFusion code has 18 class names for masks with labels 0..18, so that its names
+    are shifted by one and label 18 is out of range. Here the classes are either all 19 (the usual
+    face-parsing setting), or 18 with the background ignored.
+
+    Args:
+        data_root: Folder of the layout above.
+        ann_file: The split's list, relative to ``data_root``. Default ``'train.txt'``; ``''``
+            takes all images.
+        data_prefix: Folders of the images and masks, relative to ``data_root``. Default
+            ``dict(img_path='images', seg_map_path='masks')``.
+        ignore_background: Drop the class ``background``: its pixels become 255, and the labels of
+            the 18 parts become 0..17. Default False. Give the model ``num_classes=18`` then.
+        metainfo: As in mmseg; ``metainfo=dict(classes=[...])`` keeps a subset of the classes and
+            ignores the pixels of the others.
+        **kwargs: Further arguments of ``mmseg.BaseSegDataset``, such as ``pipeline`` and
+            ``indices``; unknown ones are refused there.
+
+    Raises:
+        FileNotFoundError: If ``data_root``, the list, or a listed file is missing.
+        ValueError: For ``reduce_zero_label=True``, which would shift the labels against the names.
+    """
+
+    METAINFO: ClassVar[Dict[str, Any]] = {
+        'classes': CELEBAMASK_CLASSES,
+        'palette': [list(colour) for colour in CELEBAMASK_PALETTE],
+    }
+
+    def __init__(
+        self,
+        data_root: str,
+        ann_file: str = 'train.txt',
+        data_prefix: Optional[Dict[str, str]] = None,
+        ignore_background: bool = False,
+        metainfo: Optional[Dict[str, Any]] = None,
+        reduce_zero_label: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if reduce_zero_label:
+            raise ValueError(
+                'CelebAMaskHQDataset has the background as class 0, so reduce_zero_label=True '
+                'would shift all labels against their names. Use ignore_background=True for the '
+                '18 parts without the background.'
+            )
+        if ignore_background:
+            metainfo = dict(metainfo or {})
+            classes = metainfo.get('classes', CELEBAMASK_CLASSES)
+            metainfo['classes'] = tuple(name for name in classes if name != 'background')
+        super().__init__(
+            data_root=data_root,
+            ann_file=ann_file,
+            data_prefix=data_prefix or dict(img_path='images', seg_map_path='masks'),
+            metainfo=metainfo,
+            reduce_zero_label=False,
+            **kwargs,
+        )
+        self._check_masks_when_loaded()
+
+    def _check_masks_when_loaded(self) -> None:
+        check = CheckSegMap(
+            num_classes=len(self.metainfo['classes']), ignore_index=self.ignore_index
+        )
+        transforms = []
+        for transform in self.pipeline.transforms:
+            transforms.append(transform)
+            if isinstance(transform, LoadAnnotations):
+                transforms.append(check)
+        self.pipeline.transforms = transforms
+
+    def get_data_info(self, idx: int) -> Dict[str, Any]:
+        """Return the sample's paths and meta data, with the names of the ``classes``."""
+        info = super().get_data_info(idx)
+        info['classes'] = self._metainfo['classes']
+        return info
+
+    def load_data_list(self) -> List[Dict[str, Any]]:
+        """List the split's files, after checking that they are there (local folders only)."""
+        backend = get_file_backend(self.data_root, backend_args=self.backend_args)
+        if not isinstance(backend, LocalBackend):
+            return super().load_data_list()
+        self._check_root_and_list()
+        data_list = super().load_data_list()
+        self._check_files(data_list)
+        return data_list
+
+    def _check_root_and_list(self) -> None:
+        root = Path(self.data_root)
+        advice = HOW_TO_PREPARE.format(data_root=root)
+        if not root.is_dir():
+            raise FileNotFoundError(
+                f'CelebAMask-HQ: the data root {root} does not exist (looked for '
+                f'{root.absolute()}). {advice}'
+            )
+        folders = [Path(folder) for folder in self.data_prefix.values()]
+        missing = [str(folder) for folder in folders if not folder.is_dir()]
+        if missing:
+            raise FileNotFoundError(
+                f'CelebAMask-HQ: {" and ".join(missing)} missing in the data root {root}. {advice}'
+            )
+        if self.ann_file and not Path(self.ann_file).is_file():
+            lists = sorted(path.name for path in root.glob('*.txt')) or 'none'
+            raise FileNotFoundError(
+                f'CelebAMask-HQ: the list {self.ann_file} does not exist; lists in {root}: '
+                f'{lists}. {advice}'
+            )
+
+    def _check_files(self, data_list: List[Dict[str, Any]]) -> None:
+        listings: Dict[str, set] = {}
+        missing = []
+        for info in data_list:
+            for path in (info['img_path'], info.get('seg_map_path')):
+                if path is None:
+                    continue
+                folder, name = os.path.split(path)
+                if folder not in listings:
+                    # One listing per folder: asking for 30,000 files one by one is slow on NFS.
+                    listings[folder] = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+                if name not in listings[folder]:
+                    missing.append(path)
+        if missing:
+            raise FileNotFoundError(
+                f'CelebAMask-HQ: {len(missing)} files named by {self.ann_file or "the images"} '
+                f'are missing, the first: {missing[:3]}. '
+                + HOW_TO_PREPARE.format(data_root=self.data_root)
+            )

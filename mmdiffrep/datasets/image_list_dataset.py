@@ -1,0 +1,84 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Images without labels, from a folder and an optional list of names."""
+
+import os.path as osp
+from typing import List, Sequence, Union
+
+from mmengine.dataset import BaseDataset
+from mmengine.fileio import list_dir_or_file, list_from_file
+
+from mmdiffrep.registry import DATASETS
+
+
+@DATASETS.register_module()
+class ImageListDataset(BaseDataset):
+    """Images of one folder, in the order of a list file or of their names.
+
+    Args:
+        data_root: Folder that ``ann_file`` and ``img_dir`` are relative to.
+        ann_file: Text file with one image name a line, with or without a suffix. Defaults to
+            ``''``: all images below ``img_dir``, sorted.
+        img_dir: Folder of the images inside ``data_root``. Defaults to ``''``.
+        img_suffixes: Suffixes of images in lower case; the first is appended to names that have
+            none of them. Defaults to ``('.jpg', '.jpeg', '.png')``.
+        pipeline: Transforms; the first one gets ``img_path``.
+        test_mode: As in ``mmengine.BaseDataset``.
+        indices: As in ``mmengine.BaseDataset``: use only these, or only the first so many.
+
+    Raises:
+        FileNotFoundError: If the folder, the list or a listed image is missing.
+        ValueError: If there is no image.
+    """
+
+    def __init__(
+        self,
+        data_root: str = '',
+        ann_file: str = '',
+        img_dir: str = '',
+        img_suffixes: Sequence[str] = ('.jpg', '.jpeg', '.png'),
+        pipeline: Sequence[Union[dict, object]] = (),
+        test_mode: bool = False,
+        indices: Union[int, Sequence[int], None] = None,
+    ) -> None:
+        self.img_suffixes = tuple(img_suffixes)
+        super().__init__(
+            data_root=data_root,
+            ann_file=ann_file,
+            data_prefix=dict(img_path=img_dir),
+            pipeline=list(pipeline),
+            test_mode=test_mode,
+            indices=indices,
+        )
+
+    def load_data_list(self) -> List[dict]:
+        """Return one ``dict(img_path=...)`` for each image."""
+        folder = self.data_prefix['img_path'] or self.data_root or '.'
+        if not osp.isdir(folder):
+            raise FileNotFoundError(
+                f'there is no image folder {folder!r}: set data_root (and img_dir) of the dataset, '
+                'for instance with --cfg-options train_dataloader.dataset.data_root=...'
+            )
+        names = self._names(folder)
+        if not names:
+            raise ValueError(f'no image with a suffix of {self.img_suffixes} in {folder!r}')
+        paths = [osp.join(folder, name) for name in names]
+        missing = [path for path in paths if not osp.isfile(path)]
+        if missing:
+            raise FileNotFoundError(
+                f'{len(missing)} of {len(paths)} images listed in {self.ann_file!r} do not exist, '
+                f'the first one is {missing[0]!r}'
+            )
+        return [dict(img_path=path) for path in paths]
+
+    def _names(self, folder: str) -> List[str]:
+        if not self.ann_file:
+            found = list_dir_or_file(folder, list_dir=False, recursive=True)
+            return sorted(name for name in found if name.lower().endswith(self.img_suffixes))
+        if not osp.isfile(self.ann_file):
+            raise FileNotFoundError(f'there is no list of images {self.ann_file!r}')
+        names = [line.strip() for line in list_from_file(self.ann_file)]
+        return [
+            name if name.lower().endswith(self.img_suffixes) else name + self.img_suffixes[0]
+            for name in names
+            if name
+        ]

@@ -1,0 +1,22 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""What a diffusion model is: schedule, noise, denoisers and taps. Plain torch and diffusers."""
+
+from mmdiffrep.diffusion.denoisers import ADMDenoiser, Denoiser, UNet2DDenoiser, load_denoiser
+from mmdiffrep.diffusion.input_range import DenoiserInput
+from mmdiffrep.diffusion.noise import NoiseSource, build_noise
+from mmdiffrep.diffusion.schedule import NoiseSchedule, build_schedule
+from mmdiffrep.diffusion.taps import Tap, TapError
+
+__all__ = [
+    'ADMDenoiser',
+    'Denoiser',
+    'DenoiserInput',
+    'NoiseSchedule',
+    'NoiseSource',
+    'Tap',
+    'TapError',
+    'UNet2DDenoiser',
+    'build_noise',
+    'build_schedule',
+    'load_denoiser',
+]

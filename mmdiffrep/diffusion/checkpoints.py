@@ -1,0 +1,203 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Finding and reading pre-trained weights: diffusers folders, hub ids, .pt and .safetensors.
+
+Nothing here runs code from a checkpoint: pickles are read with ``weights_only=True``.
+"""
+
+import hashlib
+import json
+import logging
+import pickle
+import re
+from pathlib import Path
+from typing import Dict, Optional, Tuple, Union
+
+import safetensors.torch
+import torch
+from diffusers import UNet2DModel
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from mmdiffrep.diffusion.schedule import NoiseSchedule, build_schedule
+
+logger = logging.getLogger('mmdiffrep')
+
+_ASSETS = Path(__file__).parents[1] / 'assets'
+_ASSET_PREFIX = 'mmdiffrep://'
+_HUB_ID = re.compile(r'[\w.-]+/[\w.-]+')
+_DESCRIPTIONS = ['model_index.json', 'config.json', 'scheduler_config.json']
+_FOLDERS = ['unet', 'scheduler']
+
+
+def resolve_folder(path_or_id: str) -> Path:
+    """Finds the folder of a diffusers model, fetching it from the hub when it is not local.
+
+    Args:
+        path_or_id: A local folder, a hub id such as ``google/ddpm-cifar10-32``, or
+            ``mmdiffrep://<name>`` for a model that comes with the package.
+
+    Raises:
+        FileNotFoundError: No such folder or model; says how to give a local one.
+    """
+    if path_or_id.startswith(_ASSET_PREFIX):
+        folder = _ASSETS / path_or_id[len(_ASSET_PREFIX) :]
+        if not folder.is_dir():
+            known = sorted(entry.name for entry in _ASSETS.glob('*/') if entry.is_dir())
+            raise FileNotFoundError(
+                f"The package has no model '{path_or_id}'; it has "
+                f'{[_ASSET_PREFIX + name for name in known]}.'
+            )
+        return folder
+    folder = Path(path_or_id).expanduser()
+    if folder.is_dir():
+        return folder
+    if not _HUB_ID.fullmatch(path_or_id):
+        raise FileNotFoundError(
+            f"'{path_or_id}' is neither an existing folder nor a hub id (<owner>/<name>). Give the "
+            'folder of a diffusers model: one with model_index.json, or a U-Net with config.json.'
+        )
+    return _download(path_or_id)
+
+
+def load_unet2d(path_or_id: str) -> Tuple[UNet2DModel, NoiseSchedule]:
+    """Loads an unconditional or class-conditional diffusers U-Net and its noise schedule.
+
+    Args:
+        path_or_id: See :func:`resolve_folder`; a pipeline's folder or that of a bare U-Net.
+
+    Returns:
+        The network in fp32 (whatever the stored precision) and its schedule; without a scheduler
+        file that is DDPM's linear one with 1000 steps, and a warning says so.
+
+    Raises:
+        FileNotFoundError: No such model.
+        ValueError: Not a ``UNet2DModel``, or weights that are damaged or do not fit the config.
+    """
+    root = resolve_folder(path_or_id)
+    folder = root / 'unet' if (root / 'unet' / 'config.json').is_file() else root
+    config_file = folder / 'config.json'
+    if not config_file.is_file():
+        raise FileNotFoundError(
+            f"'{root}' holds no diffusers U-Net, that is unet/config.json or config.json, but "
+            f'{sorted(entry.name for entry in root.iterdir())[:12]}.'
+        )
+    kind = json.loads(config_file.read_text()).get('_class_name')
+    if kind != 'UNet2DModel':
+        raise ValueError(
+            f"'{config_file}' describes a {kind}; UNet2DDenoiser reads UNet2DModel (unconditional "
+            'or class-conditional pixel models).'
+        )
+    return _read_unet2d(folder), _read_schedule(root)
+
+
+def load_weights(path: Union[str, Path]) -> Dict[str, Tensor]:
+    """Reads a state dict from a ``.safetensors`` file or a ``torch.save`` file, on the CPU.
+
+    Raises:
+        FileNotFoundError: No such file.
+        ValueError: Damaged or incomplete, no state dict, or a pickle that needs code.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no checkpoint file '{path}'.")
+    try:
+        if path.suffix == '.safetensors':
+            return safetensors.torch.load_file(str(path))
+        state = torch.load(str(path), map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"'{path}' is damaged, or holds Python objects besides tensors, which are not loaded "
+            'because reading them can run code. Convert it where you trust it: '
+            'torch.save(model.state_dict(), ...) or safetensors.'
+        ) from error
+    except (SafetensorError, RuntimeError, EOFError) as error:
+        raise ValueError(
+            f"'{path}' ({path.stat().st_size} bytes) is damaged or incomplete: {error}. "
+            'Fetch or save it again.'
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise ValueError(
+            f"'{path}' is no plain state dict (name -> tensor); save the network's state_dict()."
+        )
+    return state
+
+
+def hash_weights(network: nn.Module) -> str:
+    """Returns a sha256 over the sorted names and fp32 bytes of a network's state dict.
+
+    The hash does not depend on the device, nor on whether fp16 weights were widened to fp32.
+
+    Raises:
+        ValueError: The network is on the meta device and has no values.
+    """
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        if value.is_meta:
+            raise ValueError('A network on the meta device has no weights to hash.')
+        value = value.detach().float() if value.is_floating_point() else value.detach()
+        digest.update(f'{name} {tuple(value.shape)} '.encode())
+        digest.update(value.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _download(hub_id: str) -> Path:
+    weights = 'diffusion_pytorch_model*'
+    wanted = [*_DESCRIPTIONS, *(f'{folder}/*.json' for folder in _FOLDERS)]
+    safe = [f'{weights}.safetensors', f'unet/{weights}.safetensors']
+    pickled = [f'{weights}.bin', f'unet/{weights}.bin']
+    try:
+        folder = Path(snapshot_download(hub_id, allow_patterns=wanted + safe))
+        if not any(folder.rglob('*.safetensors')):
+            folder = Path(snapshot_download(hub_id, allow_patterns=wanted + pickled))
+    except (OSError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+        raise FileNotFoundError(
+            f"'{hub_id}' is no local folder, and it could not be fetched from the model hub: "
+            f'{str(error).splitlines()[0]} Without a network, fetch the model elsewhere and give '
+            'the path of its folder (with model_index.json or config.json) in place of the id.'
+        ) from error
+    return folder
+
+
+def _read_unet2d(folder: Path) -> UNet2DModel:
+    stored = {path.name for path in folder.glob('diffusion_pytorch_model*')}
+    only_half = stored and all('.fp16.' in name for name in stored)
+    try:
+        unet, report = UNet2DModel.from_pretrained(
+            str(folder), variant='fp16' if only_half else None, output_loading_info=True
+        )
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ValueError(
+            f"The weights in '{folder}' ({sorted(stored) or 'no diffusion_pytorch_model file'}) "
+            f'could not be read: {error}'
+        ) from error
+    wrong = {key: report[key] for key in ('missing_keys', 'unexpected_keys') if report[key]}
+    if wrong:
+        shown = {key: sorted(names)[:5] for key, names in wrong.items()}
+        raise ValueError(f"The weights in '{folder}' do not fit its config.json: {shown}.")
+    return unet.float()
+
+
+def _read_schedule(root: Path) -> NoiseSchedule:
+    for path in (root / 'scheduler' / 'scheduler_config.json', root / 'scheduler_config.json'):
+        if path.is_file():
+            return NoiseSchedule.from_scheduler(json.loads(path.read_text()))
+    logger.warning(
+        "'%s' has no scheduler_config.json: taking DDPM's linear schedule with 1000 steps.", root
+    )
+    return build_schedule(None)
+
+
+def as_dtype(dtype: Union[None, str, torch.dtype]) -> torch.dtype:
+    """Turns ``'float16'`` and the like into a torch dtype; None means fp32.
+
+    Raises:
+        ValueError: No floating-point dtype of torch has this name.
+    """
+    found: Optional[object] = torch.float32 if dtype is None else dtype
+    if isinstance(dtype, str):
+        found = getattr(torch, dtype, None)
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise ValueError(f"dtype must be one like 'float32' or 'bfloat16', got {dtype!r}.")
+    return found

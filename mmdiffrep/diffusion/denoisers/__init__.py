@@ -1,0 +1,41 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Denoisers: pre-trained diffusion networks of several families behind one contract."""
+
+from typing import Any, Mapping, Optional, Sequence, Union
+
+from mmdiffrep.diffusion.arguments import check_arguments
+from mmdiffrep.diffusion.denoisers.adm import ADMDenoiser
+from mmdiffrep.diffusion.denoisers.base import Denoiser
+from mmdiffrep.diffusion.denoisers.unet2d import UNet2DDenoiser
+
+_FAMILIES = {'UNet2DDenoiser': UNet2DDenoiser, 'ADMDenoiser': ADMDenoiser}
+
+__all__ = ['ADMDenoiser', 'Denoiser', 'UNet2DDenoiser', 'load_denoiser']
+
+
+def load_denoiser(
+    cfg: Union[str, Mapping[str, Any]], taps: Optional[Sequence[str]] = None
+) -> Denoiser:
+    """Builds a denoiser from a config.
+
+    Args:
+        cfg: A diffusers folder, a hub id or ``mmdiffrep://<name>``; or a dict with ``type``
+            (``'UNet2DDenoiser'`` or ``'ADMDenoiser'``; the prefix ``mmdiffrep.`` may be there) and
+            the arguments of that class's ``build``.
+        taps: Truncate after the last of these; None: keep whole.
+
+    Raises:
+        ValueError: Unknown type or argument.
+        FileNotFoundError: No such model.
+        TapError: Unknown taps.
+    """
+    if isinstance(cfg, str):
+        return UNet2DDenoiser.from_pretrained(cfg, taps=taps)
+    args = dict(cfg)
+    kind = str(args.pop('type', None))
+    name = kind[len('mmdiffrep.') :] if kind.startswith('mmdiffrep.') else kind
+    if name not in _FAMILIES:
+        raise ValueError(f'Unknown denoiser type {kind!r}; known are {", ".join(_FAMILIES)}.')
+    family = _FAMILIES[name]
+    check_arguments(args, family.build, name, hidden=['taps'])
+    return family.build(**args, taps=taps)

@@ -1,0 +1,318 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""ADM, the U-Net of guided-diffusion, as a denoiser described by that code base's own flags."""
+
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+
+import torch
+from torch import Tensor, nn
+
+from mmdiffrep.diffusion.checkpoints import as_dtype, load_weights
+from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS, preset_of_file
+from mmdiffrep.diffusion.denoisers.adm_unet import ADMUNet
+from mmdiffrep.diffusion.denoisers.base import Denoiser
+from mmdiffrep.diffusion.schedule import NoiseSchedule
+from mmdiffrep.diffusion.taps import BlockPaths
+from mmdiffrep.diffusion.truncate import CutPlan, replace_dead
+
+# guided_diffusion/script_util.py, create_model
+_CHANNEL_MULT = {
+    64: (1, 2, 3, 4),
+    128: (1, 1, 2, 3, 4),
+    256: (1, 1, 2, 2, 4, 4),
+    512: (0.5, 1, 1, 2, 2, 4, 4),
+}
+_NULL_LABELS = ('mean', 'zero')
+
+
+class ADMDenoiser(Denoiser):
+    """The network of ADM (Dhariwal and Nichol, 2021), loading guided-diffusion's ``.pt`` files.
+
+    Taps: ``enc.<i>`` is ``input_blocks[i]``, ``mid`` the middle block, ``dec.<i>`` is
+    ``output_blocks[i]``; a block that ends with a down- or up-sampler is read after it.
+
+    A class-conditional ADM was trained without a null class. ``cond=None`` gives it one of two
+    stand-ins: ``'mean'`` adds the mean of all class embeddings to the timestep's embedding, which
+    stays where the network was trained; ``'zero'`` adds nothing.
+
+    Args:
+        unet: Arguments of :class:`ADMUNet`.
+        schedule: The noise schedule.
+        image_size: Side in pixels of the training images.
+        rescale_timesteps: The network reads timesteps scaled to 0 .. 1000.
+        null_label: ``'mean'`` or ``'zero'``, see above.
+        source: Where the weights come from.
+
+    Raises:
+        ValueError: Unknown ``null_label``, or widths that do not divide.
+    """
+
+    def __init__(
+        self,
+        unet: Mapping[str, Any],
+        schedule: NoiseSchedule,
+        image_size: int,
+        rescale_timesteps: bool = False,
+        null_label: str = 'mean',
+        source: str = 'ADM with random weights',
+    ) -> None:
+        if null_label not in _NULL_LABELS:
+            raise ValueError(f'null_label must be one of {_NULL_LABELS}, got {null_label!r}.')
+        super().__init__(
+            ADMUNet(**unet),
+            schedule,
+            image_size=image_size,
+            in_channels=unet['in_channels'],
+            num_classes=unet['num_classes'],
+            source=source,
+        )
+        self.null_label = null_label
+        self._unet = dict(unet)
+        self._timestep_scale = 1000.0 / schedule.num_timesteps if rescale_timesteps else None
+
+    @classmethod
+    def from_pretrained(
+        cls, path_or_id: str, taps: Optional[Sequence[str]] = None, preset: Optional[str] = None
+    ) -> 'ADMDenoiser':
+        """Loads a published checkpoint, whose flags are known.
+
+        Args:
+            path_or_id: A ``.pt`` or ``.safetensors`` file.
+            taps: Truncate after the last of these; None: keep whole.
+            preset: Name in ``ADM_PRESETS``; None: found by the file's official name. Other
+                checkpoints are loaded with :meth:`build` and their flags.
+
+        Raises:
+            FileNotFoundError: No such file.
+            ValueError: Unknown preset or file name, or weights that do not fit.
+        """
+        name = preset_of_file(path_or_id) if preset is None else preset
+        if name not in ADM_PRESETS:
+            raise ValueError(f'Unknown ADM preset {name!r}; known are {", ".join(ADM_PRESETS)}.')
+        return cls.build(checkpoint=path_or_id, taps=taps, **ADM_PRESETS[name])
+
+    @classmethod
+    def build(
+        cls,
+        checkpoint: Optional[str] = None,
+        image_size: int = 64,
+        num_channels: int = 128,
+        num_res_blocks: int = 2,
+        num_heads: int = 4,
+        num_heads_upsample: int = -1,
+        num_head_channels: int = -1,
+        attention_resolutions: str = '16,8',
+        channel_mult: str = '',
+        dropout: float = 0.0,
+        class_cond: bool = False,
+        num_classes: int = 1000,
+        use_scale_shift_norm: bool = True,
+        resblock_updown: bool = False,
+        use_new_attention_order: bool = False,
+        learn_sigma: bool = False,
+        diffusion_steps: int = 1000,
+        noise_schedule: str = 'linear',
+        predict_xstart: bool = False,
+        rescale_timesteps: bool = False,
+        null_label: str = 'mean',
+        dtype: Union[None, str, torch.dtype] = None,
+        taps: Optional[Sequence[str]] = None,
+    ) -> 'ADMDenoiser':
+        """Builds a network from guided-diffusion's flags, whose defaults these are.
+
+        ``num_heads``, ``num_head_channels`` and ``use_new_attention_order`` leave no trace in the
+        weights: a checkpoint loads with wrong values and gives wrong features. Take the flags
+        that it was trained with.
+
+        Args:
+            checkpoint: State dict of guided-diffusion, ``.pt`` or ``.safetensors``; None: random
+                weights.
+            image_size: Side of the training images.
+            num_channels: Base width.
+            num_res_blocks: Residual blocks per level.
+            num_heads: Attention heads; ignored when ``num_head_channels`` is given.
+            num_heads_upsample: Attention heads on the way out; -1: ``num_heads``.
+            num_head_channels: Channels per attention head; -1: derived from ``num_heads``.
+            attention_resolutions: Sides of the maps with attention, separated by commas.
+            channel_mult: Width multipliers of the levels, separated by commas; ``''``: the
+                official ones for 64, 128, 256 and 512 pixels.
+            dropout: Only active in training mode.
+            class_cond: Whether the network is told a class.
+            num_classes: Number of classes if it is (guided-diffusion has it fixed at 1000).
+            use_scale_shift_norm: The timestep scales and shifts normalised maps.
+            resblock_updown: Residual blocks change the resolution.
+            use_new_attention_order: Layout of queries, keys and values.
+            learn_sigma: The network also predicts the variance: ``predict`` gives 6 channels, of
+                which the first 3 are the noise.
+            diffusion_steps: Number of timesteps.
+            noise_schedule: ``'linear'`` or ``'cosine'``.
+            predict_xstart: The network predicts the clean image instead of the noise.
+            rescale_timesteps: The network reads timesteps scaled to 0 .. 1000.
+            null_label: See the class.
+            dtype: Precision of the weights; None: float32.
+            taps: Truncate after the last of these; None: keep whole.
+
+        Raises:
+            FileNotFoundError: No such checkpoint.
+            ValueError: Flags that contradict each other, or weights that do not fit them.
+            TapError: Unknown taps.
+        """
+        unet = dict(
+            in_channels=3,
+            model_channels=num_channels,
+            out_channels=6 if learn_sigma else 3,
+            num_res_blocks=num_res_blocks,
+            channel_mult=_parse_channel_mult(channel_mult, image_size),
+            attention_strides=_parse_attention(attention_resolutions, image_size),
+            num_classes=num_classes if class_cond else None,
+            dropout=dropout,
+            num_heads=num_heads,
+            num_head_channels=num_head_channels,
+            num_heads_upsample=num_heads_upsample,
+            use_scale_shift_norm=use_scale_shift_norm,
+            resblock_updown=resblock_updown,
+            use_new_attention_order=use_new_attention_order,
+        )
+        schedule = _build_schedule(noise_schedule, diffusion_steps, predict_xstart)
+        rest = dict(rescale_timesteps=rescale_timesteps, null_label=null_label)
+        if checkpoint is None:
+            denoiser = cls(unet, schedule, image_size, **rest)
+        else:
+            weights = load_weights(checkpoint)
+            with torch.device('meta'):  # the weights that are loaded take the place of these
+                denoiser = cls(unet, schedule, image_size, source=str(checkpoint), **rest)
+            _check_weights(weights, denoiser.network, unet, checkpoint)
+            denoiser.network.load_state_dict(weights, assign=True)
+        denoiser.to(as_dtype(dtype)).eval()
+        return denoiser if taps is None else denoiser.truncate(taps)
+
+    def _skeleton(self) -> ADMUNet:
+        with torch.device('meta'):
+            return ADMUNet(**self._unet).eval()
+
+    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Optional[Tensor]) -> Tensor:
+        if self._timestep_scale is not None:
+            t = t.float() * self._timestep_scale
+        label_embedding = None
+        if cond is not None:
+            label_embedding = network.label_emb(cond)
+        elif self.num_classes is not None and self.null_label == 'mean':
+            label_embedding = network.label_emb.weight.mean(dim=0)
+        return network(x_t, t, label_embedding)
+
+    def _check_cond(self, cond: Optional[Tensor], batch: int) -> None:
+        if cond is not None:
+            super()._check_cond(cond, batch)
+
+    def _blocks(self, skeleton: nn.Module) -> Dict[str, BlockPaths]:
+        paths = {f'enc.{i}': f'input_blocks.{i}' for i, _ in enumerate(skeleton.input_blocks)}
+        paths['mid'] = 'middle_block'
+        paths.update(
+            {f'dec.{i}': f'output_blocks.{i}' for i, _ in enumerate(skeleton.output_blocks)}
+        )
+        return {name: BlockPaths(path, path) for name, path in paths.items()}
+
+    def _units(self, skeleton: nn.Module) -> List[str]:
+        return [
+            f'{path}.{index}'
+            for path, sequence in _sequences(skeleton)
+            for index, _ in enumerate(sequence)
+        ]
+
+    def _cut(self, plan: CutPlan) -> bool:
+        for path, sequence in _sequences(self.network):
+            replace_dead(sequence, path, plan)
+        for name in ('input_blocks', 'output_blocks'):
+            blocks = getattr(self.network, name)
+            needed = [plan.needs(f'{name}.{index}') for index, _ in enumerate(blocks)]
+            setattr(self.network, name, blocks[: sum(needed)])
+        return True
+
+
+def _sequences(network: nn.Module) -> List[Tuple[str, nn.Sequential]]:
+    """Lists the blocks, each a sequence of layers, in the order of a pass."""
+    return [
+        *((f'input_blocks.{i}', block) for i, block in enumerate(network.input_blocks)),
+        ('middle_block', network.middle_block),
+        *((f'output_blocks.{i}', block) for i, block in enumerate(network.output_blocks)),
+        ('out', network.out),
+    ]
+
+
+def _parse_channel_mult(flag: str, image_size: int) -> Tuple[float, ...]:
+    if flag:
+        return tuple(float(part) for part in flag.split(','))
+    if image_size not in _CHANNEL_MULT:
+        raise ValueError(
+            f'There is no official channel_mult for image_size={image_size}, only for '
+            f"{list(_CHANNEL_MULT)}; give one such as channel_mult='1,2,2,2'."
+        )
+    return _CHANNEL_MULT[image_size]
+
+
+def _parse_attention(flag: str, image_size: int) -> Tuple[int, ...]:
+    return tuple(image_size // int(part) for part in flag.split(',') if part)
+
+
+def _build_schedule(name: str, steps: int, predict_xstart: bool) -> NoiseSchedule:
+    prediction = 'sample' if predict_xstart else 'epsilon'
+    if name == 'linear':  # guided-diffusion keeps the total noise of 1000 steps
+        scale = 1000.0 / steps
+        return NoiseSchedule.preset(name, steps, 1e-4 * scale, 0.02 * scale, prediction)
+    if name == 'cosine':
+        return NoiseSchedule.preset(name, steps, prediction_type=prediction)
+    raise ValueError(f"noise_schedule must be 'linear' or 'cosine', got {name!r}.")
+
+
+def _check_weights(
+    weights: Mapping[str, Tensor], network: ADMUNet, unet: Mapping[str, Any], checkpoint: str
+) -> None:
+    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    if expected == found:
+        return
+    differences = {
+        'missing': sorted(expected.keys() - found.keys()),
+        'unexpected': sorted(found.keys() - expected.keys()),
+        'of another shape': sorted(
+            name for name in expected.keys() & found.keys() if expected[name] != found[name]
+        ),
+    }
+    listed = '; '.join(
+        f'{len(names)} {kind}: {", ".join(names[:3])}{", ..." if len(names) > 3 else ""}'
+        for kind, names in differences.items()
+        if names
+    )
+    raise ValueError(
+        f"The weights in '{checkpoint}' do not fit the network that the flags describe ({listed}). "
+        f'{_flag_hint(found, unet)}'
+    )
+
+
+def _flag_hint(shapes: Mapping[str, Tuple[int, ...]], unet: Mapping[str, Any]) -> str:
+    """Says which flags the weights contradict, as far as their names and shapes tell."""
+    if not {'time_embed.0.weight', 'out.2.weight', 'middle_block.0.emb_layers.1.weight'} <= set(
+        shapes
+    ):
+        return 'It does not look like a state dict of a guided-diffusion U-Net.'
+    modulation = shapes['middle_block.0.emb_layers.1.weight'][0]
+    seen = {
+        'num_channels': (shapes['time_embed.0.weight'][1], unet['model_channels']),
+        'class_cond': ('label_emb.weight' in shapes, unet['num_classes'] is not None),
+        'learn_sigma': (shapes['out.2.weight'][0] == 6, unet['out_channels'] == 6),
+        'resblock_updown': (
+            not any(name.endswith('.op.weight') for name in shapes),
+            unet['resblock_updown'],
+        ),
+        'use_scale_shift_norm': (
+            modulation == 2 * shapes['middle_block.0.in_layers.0.weight'][0],
+            unet['use_scale_shift_norm'],
+        ),
+    }
+    if 'label_emb.weight' in shapes and unet['num_classes'] is not None:
+        seen['num_classes'] = (shapes['label_emb.weight'][0], unet['num_classes'])
+    wrong = [
+        f'{flag}={is_} (given: {given})' for flag, (is_, given) in seen.items() if is_ != given
+    ]
+    if wrong:
+        return f'The weights were made with {", ".join(wrong)}.'
+    return 'Check num_res_blocks, channel_mult, attention_resolutions and image_size.'

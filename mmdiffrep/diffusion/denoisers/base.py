@@ -1,0 +1,252 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""The contract of all denoisers: an image and a timestep in, feature maps by tap name out."""
+
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from functools import cached_property
+from typing import Dict, List, Optional, Sequence, Tuple, Union
+
+import torch
+from torch import Tensor, nn
+
+from mmdiffrep.diffusion.checkpoints import hash_weights
+from mmdiffrep.diffusion.schedule import NoiseSchedule
+from mmdiffrep.diffusion.taps import BlockPaths, TapError, TapTable
+from mmdiffrep.diffusion.trace import StopPass, TapRecorder, trace_calls
+from mmdiffrep.diffusion.truncate import CutPlan, plan_cut
+
+
+class Denoiser(nn.Module, ABC):
+    """A pre-trained diffusion network read at taps.
+
+    A family (diffusers' U-Net, ADM, ...) says how its network is built without weights, called,
+    divided into blocks and cut; everything else is here.
+
+    Args:
+        network: The network; its parameters are this module's only ones.
+        schedule: The noise schedule that it was trained with.
+        image_size: Side in pixels of the square images that it was trained on.
+        in_channels: Channels of its input.
+        num_classes: Labels that it is conditioned on; None for an unconditional network.
+        source: Where the weights come from, for logs and checkpoints.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        schedule: NoiseSchedule,
+        *,
+        image_size: int,
+        in_channels: int = 3,
+        num_classes: Optional[int] = None,
+        source: str = 'random weights',
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.schedule = schedule
+        self.image_size = image_size
+        self.in_channels = in_channels
+        self.num_classes = num_classes
+        self.source = source
+        self._frozen = False
+        self._cut_taps: Optional[Sequence[str]] = None
+        self._whole_hash: Optional[str] = None
+        self._recorder = TapRecorder()
+
+    @classmethod
+    @abstractmethod
+    def from_pretrained(cls, path_or_id: str, taps: Optional[Sequence[str]] = None) -> 'Denoiser':
+        """Loads a network with its weights.
+
+        Args:
+            path_or_id: What the family reads: a folder, a hub id, a file.
+            taps: Taps that will be read: the network is truncated after the last of them. None
+                keeps it whole, and any tap can be read.
+        """
+
+    @abstractmethod
+    def _skeleton(self) -> nn.Module:
+        """Builds the whole network, without weights, on the meta device."""
+
+    @abstractmethod
+    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Optional[Tensor]) -> Tensor:
+        """Runs ``network`` (this one or a skeleton of it) and returns its output."""
+
+    @abstractmethod
+    def _blocks(self, skeleton: nn.Module) -> Dict[str, BlockPaths]:
+        """Says where each canonical block of the whole network begins and ends."""
+
+    @abstractmethod
+    def _units(self, skeleton: nn.Module) -> List[str]:
+        """Lists the paths of the smallest parts that :meth:`_cut` can keep or drop."""
+
+    @abstractmethod
+    def _cut(self, plan: CutPlan) -> bool:
+        """Cuts ``self.network`` in place; returns False, and changes nothing, if it cannot."""
+
+    def _example_cond(self) -> Optional[Tensor]:
+        """A condition for one image on the meta device, for tracing."""
+        return None if self.num_classes is None else torch.zeros(1, dtype=torch.long, device='meta')
+
+    @cached_property
+    def _anatomy(self) -> Tuple[TapTable, List[str]]:
+        """The whole network's taps and units."""
+        return self._trace()
+
+    @torch.compiler.disable
+    def _trace(self) -> Tuple[TapTable, List[str]]:
+        """Finds taps and units with one pass of a skeleton on the meta device."""
+        skeleton = self._skeleton()
+        side = self.image_size
+        image = torch.empty(1, self.in_channels, side, side, device='meta')
+        t = torch.zeros(1, dtype=torch.long, device='meta')
+        cond = self._example_cond()
+        calls = trace_calls(skeleton, lambda: self._call(skeleton, image, t, cond))
+        return TapTable(calls, self._blocks(skeleton), side), self._units(skeleton)
+
+    @cached_property
+    def taps(self) -> TapTable:
+        """The readable taps: a mapping from tap name to ``Tap(channels, stride)``.
+
+        Known before any forward pass, also on the meta device. Iterating gives the canonical
+        names; ``module:`` taps, sides and aliases can be looked up.
+        """
+        whole, _ = self._anatomy
+        return whole if self._cut_taps is None else whole.cut(self._cut_taps)
+
+    @cached_property
+    def total_stride(self) -> int:
+        """Sides of an image must be multiples of this: the network halves them that often."""
+        whole, _ = self._anatomy
+        return max(whole[name].stride for name in whole)
+
+    @property
+    def weights_hash(self) -> str:
+        """Hash of the whole network's weights; a truncated one keeps that of its original."""
+        return hash_weights(self.network) if self._whole_hash is None else self._whole_hash
+
+    def truncate(self, taps: Sequence[str]) -> 'Denoiser':
+        """Cuts the network after the last of ``taps``, in place; what is behind is dropped.
+
+        Features are bit-identical to the whole network's. A network that cannot be cut keeps its
+        weights and its passes are stopped after the last tap.
+
+        Raises:
+            TapError: A tap does not exist, or none is given.
+            ValueError: The network was already truncated.
+        """
+        if self._cut_taps is not None:
+            raise ValueError(f'This network was already truncated, for {list(self._cut_taps)}.')
+        if isinstance(taps, str) or not taps:
+            raise TapError(f"taps must be a list of tap names such as ['mid'], got {taps!r}.")
+        whole, units = self._anatomy
+        sites = {name: whole.site(name) for name in taps}
+        plan = plan_cut(whole.calls, units, sites.values())
+        if not any(parameter.is_meta for parameter in self.network.parameters()):
+            self._whole_hash = hash_weights(self.network)
+        self._recorder.stop = not self._cut(plan)
+        self._cut_taps = tuple(taps)
+        self.__dict__.pop('taps', None)
+        self._recorder.watch(self.network, sites)
+        return self
+
+    def forward(
+        self,
+        x_t: Tensor,
+        t: Union[Tensor, int],
+        cond: Optional[Tensor] = None,
+        taps: Optional[Sequence[str]] = None,
+    ) -> Dict[str, Tensor]:
+        """Reads feature maps.
+
+        Args:
+            x_t: (B, C, H, W) noised (or clean) images in [-1, 1], RGB. H and W may differ from
+                ``image_size`` but must be multiples of ``total_stride``.
+            t: (B,) timesteps, or one for all.
+            cond: (B,) class labels for a class-conditional network, else None.
+            taps: Names of the taps to read; None: those that the network was truncated for.
+
+        Returns:
+            Tap name, as given -> (B, c, h, w).
+
+        Raises:
+            TapError: An unknown tap or one behind the cut.
+            ValueError: A wrong shape, timestep or condition.
+        """
+        names = self._cut_taps if taps is None else tuple(taps)
+        if not names:
+            raise TapError('This network is whole: name the taps to read, e.g. taps=["mid"].')
+        if tuple(self._recorder.sites) != names:
+            self._recorder.watch(self.network, {name: self.taps.site(name) for name in names})
+        self._recorder.store.clear()
+        with suppress(StopPass):
+            self._run(x_t, t, cond)
+        return self._recorder.collect()
+
+    def predict(self, x_t: Tensor, t: Union[Tensor, int], cond: Optional[Tensor] = None) -> Tensor:
+        """Returns the whole network's output, e.g. the predicted noise (B, C_out, H, W).
+
+        Arguments and errors are those of :meth:`forward`.
+
+        Raises:
+            ValueError: The network was truncated and has no output.
+        """
+        if self._cut_taps is not None:
+            raise ValueError(
+                f'This network was truncated for {list(self._cut_taps)} and predicts nothing; '
+                'load it without taps.'
+            )
+        self._recorder.watch(self.network, {})
+        return self._run(x_t, t, cond)
+
+    def freeze(self) -> 'Denoiser':
+        """Freezes the network: no gradients for its weights, and eval mode for good."""
+        self._frozen = True
+        self.requires_grad_(False)
+        return self.eval()
+
+    def train(self, mode: bool = True) -> 'Denoiser':
+        """Sets training mode; a frozen network stays in eval mode."""
+        return super().train(mode and not self._frozen)
+
+    def _run(self, x_t: Tensor, t: Union[Tensor, int], cond: Optional[Tensor]) -> Tensor:
+        self._check_images(x_t)
+        self._check_cond(cond, len(x_t))
+        t = self.schedule.check_timesteps(t, len(x_t)).to(x_t.device)
+        return self._call(self.network, x_t, t, cond)
+
+    def _check_images(self, x_t: Tensor) -> None:
+        if x_t.ndim != 4 or x_t.shape[1] != self.in_channels:
+            raise ValueError(
+                f'Expected images (B, {self.in_channels}, H, W), got shape {tuple(x_t.shape)}.'
+            )
+        if not x_t.is_floating_point():
+            raise ValueError(f'Expected float images in [-1, 1], got dtype {x_t.dtype}.')
+        height, width = x_t.shape[2:]
+        if height % self.total_stride or width % self.total_stride or not height * width:
+            raise ValueError(
+                f'Image sides must be multiples of {self.total_stride} for this network, got '
+                f'{height}x{width}; it was trained on {self.image_size}x{self.image_size}.'
+            )
+
+    def _check_cond(self, cond: Optional[Tensor], batch: int) -> None:
+        if self.num_classes is None:
+            if cond is not None:
+                raise ValueError('This network is unconditional: cond must be None.')
+            return
+        if cond is None:
+            raise ValueError(
+                f'This network is class-conditional: give cond, ({batch},) labels in '
+                f'0 .. {self.num_classes - 1}.'
+            )
+        if cond.shape != (batch,) or cond.is_floating_point():
+            raise ValueError(
+                f'cond must be ({batch},) integer labels, got shape {tuple(cond.shape)} and dtype '
+                f'{cond.dtype}.'
+            )
+        if cond.device.type == 'cpu' and not torch.compiler.is_compiling() and batch:
+            low, high = int(cond.min()), int(cond.max())
+            if low < 0 or high >= self.num_classes:
+                raise ValueError(
+                    f'Labels must lie in 0 .. {self.num_classes - 1}, got {low} .. {high}.'
+                )

@@ -1,0 +1,225 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""diffusers' ``UNet2DModel`` (DDPM, DDIM and other pixel models) as a denoiser."""
+
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
+
+import torch
+from diffusers import UNet2DModel
+from torch import Tensor, nn
+
+from mmdiffrep.diffusion.checkpoints import as_dtype, load_unet2d
+from mmdiffrep.diffusion.denoisers.base import Denoiser
+from mmdiffrep.diffusion.schedule import NoiseSchedule, build_schedule
+from mmdiffrep.diffusion.taps import BlockPaths
+from mmdiffrep.diffusion.truncate import CutPlan, PassThrough, replace_dead
+
+# Blocks that run resnets, attentions and samplers in turn and can be cut between any two of them.
+_DIVISIBLE = (
+    'DownBlock2D',
+    'AttnDownBlock2D',
+    'ResnetDownsampleBlock2D',
+    'UpBlock2D',
+    'AttnUpBlock2D',
+    'ResnetUpsampleBlock2D',
+)
+_TAIL = ('conv_norm_out', 'conv_act', 'conv_out')
+_SAMPLERS = ('downsamplers', 'upsamplers')
+
+
+class UNet2DDenoiser(Denoiser):
+    """A diffusers ``UNet2DModel``.
+
+    Taps: ``enc.<i>`` is the i-th res block of the down path together with the attention behind it,
+    ``mid`` the middle block, ``dec.<i>`` the i-th res block (with attention) of the up path. A tap
+    of the last res block before a down- or up-sampler is the map *before* sampling; the map after
+    it is ``module:down_blocks.<k>`` or ``module:up_blocks.<k>`` (this is what ``diffusers``
+    calls the block's output, and what DDPM-Seg and DIFT read from ADM). ``dec.<i>@in`` is the
+    res block's input with the skip connection concatenated.
+
+    Args:
+        network: The network.
+        schedule: Its noise schedule.
+        source: Where the weights come from.
+
+    Raises:
+        ValueError: The network's ``sample_size`` is not one number.
+    """
+
+    def __init__(
+        self, network: UNet2DModel, schedule: NoiseSchedule, source: str = 'random weights'
+    ) -> None:
+        size = network.config.sample_size
+        if isinstance(size, (tuple, list)) and len(set(size)) == 1:
+            size = size[0]
+        if not isinstance(size, int):
+            raise ValueError(f'The U-Net config needs one sample_size in pixels, got {size!r}.')
+        super().__init__(
+            network,
+            schedule,
+            image_size=size,
+            in_channels=network.config.in_channels,
+            num_classes=_num_classes(network.config),
+            source=source,
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path_or_id: str,
+        taps: Optional[Sequence[str]] = None,
+        dtype: Union[None, str, torch.dtype] = None,
+    ) -> 'UNet2DDenoiser':
+        """Loads a diffusers model.
+
+        Args:
+            path_or_id: A pipeline's folder (``model_index.json``, ``unet/``, ``scheduler/``), that
+                of a bare U-Net (``config.json``), a hub id, or ``mmdiffrep://<name>`` for a model
+                that comes with the package.
+            taps: Truncate after the last of these; None: keep whole.
+            dtype: Precision of the weights; None: fp32, whatever is stored.
+
+        Raises:
+            FileNotFoundError: No such model; says how to give a local folder.
+            ValueError: Not a ``UNet2DModel``, or damaged weights.
+            TapError: Unknown taps.
+        """
+        return cls.build(pretrained=path_or_id, dtype=dtype, taps=taps)
+
+    @classmethod
+    def build(
+        cls,
+        pretrained: Optional[str] = None,
+        unet: Optional[Mapping[str, Any]] = None,
+        schedule: Union[None, str, Mapping[str, Any]] = None,
+        dtype: Union[None, str, torch.dtype] = None,
+        taps: Optional[Sequence[str]] = None,
+    ) -> 'UNet2DDenoiser':
+        """Builds a denoiser from pre-trained or random weights.
+
+        Args:
+            pretrained: See :meth:`from_pretrained`. Give this or ``unet``.
+            unet: Arguments of ``UNet2DModel``, for random weights.
+            schedule: See :func:`~mmdiffrep.diffusion.schedule.build_schedule`; None: that of the
+                pre-trained model, or DDPM's linear one.
+            dtype: Precision of the weights; None: fp32.
+            taps: Truncate after the last of these; None: keep whole.
+
+        Raises:
+            ValueError: Both or none of ``pretrained`` and ``unet`` are given.
+        """
+        if (pretrained is None) == (unet is None):
+            raise ValueError('UNet2DDenoiser takes either pretrained=... or unet=dict(...).')
+        if pretrained is not None:
+            network, own_schedule = load_unet2d(pretrained)
+            source = pretrained
+        else:
+            network, own_schedule = UNet2DModel(**unet), build_schedule(None)
+            source = 'UNet2DModel with random weights'
+        schedule = own_schedule if schedule is None else build_schedule(schedule)
+        denoiser = cls(network.to(as_dtype(dtype)), schedule, source=source)
+        return denoiser if taps is None else denoiser.truncate(taps)
+
+    def _skeleton(self) -> UNet2DModel:
+        with torch.device('meta'):
+            return UNet2DModel.from_config(self.network.config).eval()
+
+    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Optional[Tensor]) -> Tensor:
+        return network(x_t, t, class_labels=cond, return_dict=False)[0]
+
+    def _blocks(self, skeleton: nn.Module) -> Dict[str, BlockPaths]:
+        blocks = _res_blocks(skeleton.down_blocks, 'down_blocks', 'enc')
+        if skeleton.mid_block is not None:
+            blocks['mid'] = BlockPaths('mid_block', 'mid_block')
+        blocks.update(_res_blocks(skeleton.up_blocks, 'up_blocks', 'dec'))
+        return blocks
+
+    def _units(self, skeleton: nn.Module) -> List[str]:
+        units = ['conv_in', *_TAIL]
+        for group in ('down_blocks', 'up_blocks'):
+            for index, block in enumerate(getattr(skeleton, group)):
+                units += _parts(block, f'{group}.{index}')
+        if skeleton.mid_block is not None:
+            units += _parts(skeleton.mid_block, 'mid_block')
+        return units
+
+    def _cut(self, plan: CutPlan) -> bool:
+        network = self.network
+        kept = {
+            group: [
+                (f'{group}.{index}', block)
+                for index, block in enumerate(getattr(network, group))
+                if plan.needs(f'{group}.{index}')
+            ]
+            for group in ('down_blocks', 'up_blocks')
+        }
+        if any(hasattr(block, 'skip_conv') for _, block in kept['up_blocks']):
+            return False  # NCSN++ sums an image over the up path, which must run to its end
+        for group, blocks in kept.items():
+            for path, block in blocks:
+                if path not in plan.live:
+                    _cut_block(block, path, plan)
+            setattr(network, group, nn.ModuleList([block for _, block in blocks]))
+        self._cut_middle(plan)
+        for name in ('conv_in', *_TAIL):
+            if name not in plan.live:
+                setattr(network, name, PassThrough())
+        return True
+
+    def _cut_middle(self, plan: CutPlan) -> None:
+        if self.network.mid_block is None:
+            return
+        if not plan.needs('mid_block'):
+            self.network.mid_block = None
+            return
+        for name in ('resnets', 'attentions'):
+            replace_dead(getattr(self.network.mid_block, name), f'mid_block.{name}', plan)
+
+
+def _num_classes(config: Mapping[str, Any]) -> Optional[int]:
+    if config.get('class_embed_type') is not None:
+        raise ValueError(
+            f'Class embeddings of type {config["class_embed_type"]!r} are not supported; a '
+            'UNet2DModel is unconditional or has num_class_embeds.'
+        )
+    return config.get('num_class_embeds')
+
+
+def _res_blocks(blocks: nn.ModuleList, path: str, name: str) -> Dict[str, BlockPaths]:
+    """Counts the res blocks of one path; each ends with the attention behind it, if any."""
+    found: Dict[str, BlockPaths] = {}
+    for index, block in enumerate(blocks):
+        attentions = getattr(block, 'attentions', ())
+        # one attention for several res blocks (NCSN++'s up blocks) belongs to the last of them
+        offset = len(block.resnets) - len(attentions)
+        for number in range(len(block.resnets)):
+            first = last = f'{path}.{index}.resnets.{number}'
+            if attentions and number >= offset:
+                last = f'{path}.{index}.attentions.{number - offset}'
+            found[f'{name}.{len(found)}'] = BlockPaths(first, last)
+    return found
+
+
+def _parts(block: nn.Module, path: str) -> List[str]:
+    if type(block).__name__ not in (*_DIVISIBLE, 'UNetMidBlock2D'):
+        return [path]
+    return [
+        f'{path}.{name}.{index}'
+        for name in ('resnets', 'attentions', *_SAMPLERS)
+        for index, _ in enumerate(getattr(block, name, None) or ())
+    ]
+
+
+def _cut_block(block: nn.Module, path: str, plan: CutPlan) -> None:
+    """Cuts a block of the down or up path between two of its parts."""
+    needed = replace_dead(block.resnets, f'{path}.resnets', plan)
+    if hasattr(block, 'attentions'):
+        replace_dead(block.attentions, f'{path}.attentions', plan)
+        block.attentions = block.attentions[:needed]
+    block.resnets = block.resnets[:needed]
+    for name in _SAMPLERS:
+        if getattr(block, name, None) is None:
+            continue
+        if plan.needs(f'{path}.{name}'):
+            replace_dead(getattr(block, name), f'{path}.{name}', plan)
+        else:
+            setattr(block, name, None)

@@ -1,0 +1,92 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""From clean images to features: noise, timestep, denoiser, taps."""
+
+from typing import Dict, Optional, Sequence, Tuple
+
+import torch
+from torch import Tensor
+
+from mmdiffrep.diffusion.denoisers import Denoiser
+from mmdiffrep.diffusion.noise import NoiseSource
+from mmdiffrep.diffusion.schedule import NoiseSchedule
+
+
+def resolve_timesteps(
+    schedule: NoiseSchedule,
+    timesteps: Optional[Sequence[int]] = None,
+    noise_levels: Optional[Sequence[float]] = None,
+) -> Tuple[int, ...]:
+    """Checks the timesteps, or finds those of the given noise levels.
+
+    Args:
+        schedule: The denoiser's noise schedule.
+        timesteps: Integers in ``[0, schedule.num_timesteps - 1]``, all different.
+        noise_levels: Standard deviations of the noise, ``sqrt(1 - alpha_bar)``, in (0, 1). The
+            same levels mean the same noise under every schedule.
+
+    Returns:
+        The timesteps, in the order given.
+
+    Raises:
+        ValueError: If not exactly one of the two is given, or it is empty, repeats a timestep
+            or holds one out of range.
+    """
+    if (timesteps is None) == (noise_levels is None):
+        raise ValueError(
+            f'give either timesteps or noise_levels; got timesteps={timesteps}, '
+            f'noise_levels={noise_levels}'
+        )
+    given = noise_levels if timesteps is None else timesteps
+    if timesteps is None:
+        timesteps = [schedule.timestep_of(level) for level in noise_levels]
+    resolved = tuple(int(t) for t in timesteps)
+    last = schedule.num_timesteps - 1
+    if not resolved or any(t != raw for t, raw in zip(resolved, timesteps)):
+        raise ValueError(f'timesteps must be one or more integers; got {list(timesteps)}')
+    if min(resolved) < 0 or max(resolved) > last:
+        raise ValueError(f'timesteps must lie in 0..{last}; got {list(resolved)}')
+    if len(set(resolved)) < len(resolved):
+        raise ValueError(
+            f'timesteps must differ from one another; {list(given)} gives {list(resolved)}'
+        )
+    return resolved
+
+
+def read_features(
+    denoiser: Denoiser,
+    images: Tensor,
+    timesteps: Sequence[int],
+    taps: Sequence[str],
+    noise: NoiseSource,
+    cond: Optional[Tensor] = None,
+    generator: Optional[torch.Generator] = None,
+) -> Dict[Tuple[int, str], Tensor]:
+    """Reads every tap at every timestep in one forward pass, timesteps folded into the batch.
+
+    Args:
+        denoiser: Whole, or truncated after the last of ``taps``.
+        images: (B, 3, H, W), clean RGB images in [-1, 1].
+        timesteps: Different timesteps of the denoiser's schedule.
+        taps: Names of taps.
+        noise: Where the noise comes from. ``fresh`` draws anew for every image and timestep;
+            ``none`` gives the clean image, and only tells the denoiser the timestep.
+        cond: (B,) labels for a class-conditional denoiser, else None.
+        generator: Random numbers for a noise source that draws anew.
+
+    Returns:
+        ``{(timestep, tap): (B, C, h, w)}``, all taps of the first timestep first.
+    """
+    batch = len(images)
+    folded = images.repeat(len(timesteps), 1, 1, 1)
+    t = torch.tensor(timesteps, device=images.device).repeat_interleave(batch)
+    eps = noise(folded, generator=generator)
+    x_t = folded if eps is None else denoiser.schedule.add_noise(folded, eps, t)
+    if cond is not None:
+        cond = cond.repeat(len(timesteps))
+    dtype = next(denoiser.parameters()).dtype
+    maps = denoiser(x_t.to(dtype), t, cond, taps=taps)
+    return {
+        (timestep, tap): maps[tap][index * batch : (index + 1) * batch]
+        for index, timestep in enumerate(timesteps)
+        for tap in taps
+    }

@@ -1,0 +1,127 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Where the noise eps of x_t comes from: fresh, shared, per image, or none.
+
+Papers differ: DDPM-Seg gives every image the same draw, DDAE, GDC and DIFT draw anew each time,
+RepFusion's official code adds no noise. ``per_image`` makes features a function of the image
+alone, whatever its batch, order or process, so that they can be cached and compared.
+"""
+
+import hashlib
+from abc import ABC, abstractmethod
+from typing import Any, Dict, Mapping, Optional, Tuple, Type, Union
+
+import torch
+from torch import Tensor
+
+from mmdiffrep.diffusion.arguments import check_arguments
+
+
+class NoiseSource(ABC):
+    """Gives the noise for a batch of images."""
+
+    @abstractmethod
+    def __call__(
+        self, images: Tensor, generator: Optional[torch.Generator] = None
+    ) -> Optional[Tensor]:
+        """Draws noise.
+
+        Args:
+            images: (B, C, H, W) in [-1, 1].
+            generator: Source of randomness; read by ``fresh`` only.
+
+        Returns:
+            (B, C, H, W) standard normal noise with the images' device and dtype, or None for a
+            clean input.
+        """
+
+
+class FreshNoise(NoiseSource):
+    """A new draw at every call, from ``generator`` or else torch's global state."""
+
+    def __call__(self, images: Tensor, generator: Optional[torch.Generator] = None) -> Tensor:
+        """Draws anew; see :class:`NoiseSource`."""
+        device = images.device if generator is None else generator.device
+        return torch.randn(images.shape, generator=generator, device=device).to(images)
+
+
+class SharedNoise(NoiseSource):
+    """One draw for all images of a shape, the same in every process (DDPM-Seg).
+
+    Args:
+        seed: Seed of the draw.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+        self._drawn: Dict[Tuple[Tuple[int, ...], torch.device, torch.dtype], Tensor] = {}
+
+    def __call__(self, images: Tensor, generator: Optional[torch.Generator] = None) -> Tensor:
+        """Gives the one draw; see :class:`NoiseSource`."""
+        key = (tuple(images.shape[1:]), images.device, images.dtype)
+        if key not in self._drawn:
+            self._drawn[key] = _draw(self.seed, key[0]).to(images)
+        return self._drawn[key].expand_as(images)
+
+
+class PerImageNoise(NoiseSource):
+    """Noise that depends on the image's content and a seed, on nothing else.
+
+    The image is rounded to 8 bits before it is hashed and the draw is made on the CPU, so the
+    result does not depend on batch, order, process or device, as long as the rounded pixels agree.
+
+    Args:
+        seed: Seed; other seeds give other noise for the same image.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def __call__(self, images: Tensor, generator: Optional[torch.Generator] = None) -> Tensor:
+        """Draws from each image's own seed; see :class:`NoiseSource`."""
+        levels = ((images.detach().float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+        draws = [_draw(self._seed_of(image), tuple(image.shape)) for image in levels.cpu()]
+        return torch.stack(draws).to(images)
+
+    def _seed_of(self, image: Tensor) -> int:
+        head = f'{self.seed} {tuple(image.shape)} '.encode()
+        digest = hashlib.sha256(head + image.contiguous().numpy().tobytes()).digest()
+        return int.from_bytes(digest[:8], 'little') >> 1  # manual_seed takes 63 bits
+
+
+class NoNoise(NoiseSource):
+    """No noise: the denoiser is given the clean image; the timestep is still told to it."""
+
+    def __call__(self, images: Tensor, generator: Optional[torch.Generator] = None) -> None:
+        """Gives None; see :class:`NoiseSource`."""
+        return None
+
+
+def _draw(seed: int, shape: Tuple[int, ...]) -> Tensor:
+    generator = torch.Generator('cpu').manual_seed(seed)
+    return torch.randn(shape, generator=generator, device='cpu')
+
+
+_SOURCES: Dict[str, Type[NoiseSource]] = {
+    'fresh': FreshNoise,
+    'shared': SharedNoise,
+    'per_image': PerImageNoise,
+    'none': NoNoise,
+}
+
+
+def build_noise(cfg: Union[str, Mapping[str, Any]]) -> NoiseSource:
+    """Builds a noise source.
+
+    Args:
+        cfg: ``'fresh'``, ``'shared'``, ``'per_image'``, ``'none'``, or a dict with such a ``type``
+            and the source's arguments, e.g. ``dict(type='shared', seed=0)``.
+
+    Raises:
+        ValueError: Unknown type or argument.
+    """
+    args = {'type': cfg} if isinstance(cfg, str) else dict(cfg)
+    kind = args.pop('type', None)
+    if kind not in _SOURCES:
+        raise ValueError(f'Unknown noise type {kind!r}; known are {", ".join(_SOURCES)}.')
+    check_arguments(args, _SOURCES[kind], f"Noise '{kind}'")
+    return _SOURCES[kind](**args)

@@ -1,0 +1,250 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Taps: the names of the places in a denoiser where features are read.
+
+Grammar of a tap name: ``<block>[@in|@out]``, where the block is one of
+
+- ``enc.<i>``: the i-th block from the image inwards, ``mid``: the middle, ``dec.<i>``: the i-th
+  block on the way out. What a family counts as a block is said by its denoiser class.
+- ``module:<dotted path>``: any submodule that the network calls once a pass and that gives a map.
+- ``ddpm_seg:<n>``, ``dift:<n>``, ``gdc:<b>``: the numbers that these papers use for ADM-256.
+
+``@out`` (the default) reads what the block gives, ``@in`` what it is given; the input of a
+decoder block is the map after the skip connection has been concatenated.
+"""
+
+import difflib
+import re
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
+
+from mmdiffrep.diffusion.trace import Call
+
+_BLOCK = re.compile(r'(mid|(?:enc|dec)\.\d+|module:[\w.]+)')
+_ALIAS = re.compile(r'(ddpm_seg|dift|gdc):(\d+)')
+_ADM_BLOCKS = 18  # input blocks of ADM-256, and as many output blocks
+
+
+class Tap(NamedTuple):
+    """What a tap gives: ``channels`` and ``stride`` (pixels of the image per cell of the map)."""
+
+    channels: int
+    stride: int
+
+
+class BlockPaths(NamedTuple):
+    """The submodules where a block begins and ends (the same one for most blocks)."""
+
+    first: str
+    last: str
+
+
+class TapSite(NamedTuple):
+    """Where a tap is read: the dotted path of a submodule and its side, ``'in'`` or ``'out'``."""
+
+    path: str
+    side: str
+
+
+class TapError(KeyError, ValueError):
+    """A tap that cannot be read; the message says why and lists what can."""
+
+    def __str__(self) -> str:
+        return self.args[0]
+
+
+def alias_to_canonical(system: str, index: int) -> str:
+    """Translates a paper's block number for ADM-256 into a canonical tap name.
+
+    Args:
+        system: ``'ddpm_seg'`` or ``'dift'`` (output block 0..17, the official codes' ``blocks`` and
+            ``up_ft_index``), or ``'gdc'`` (1..37: 18 input blocks, the middle, 18 output blocks;
+            also the numbering of DifFormer and DifFeed).
+        index: The paper's number.
+
+    Returns:
+        ``enc.<i>``, ``mid`` or ``dec.<i>``.
+
+    Raises:
+        TapError: Unknown system, or a number outside its range.
+    """
+    if system in ('ddpm_seg', 'dift'):
+        if 0 <= index < _ADM_BLOCKS:
+            return f'dec.{index}'
+        raise TapError(f'{system} counts output blocks 0..{_ADM_BLOCKS - 1}, got {index}.')
+    if system == 'gdc':
+        if 1 <= index <= _ADM_BLOCKS:
+            return f'enc.{index - 1}'
+        if index == _ADM_BLOCKS + 1:
+            return 'mid'
+        if _ADM_BLOCKS + 2 <= index <= 2 * _ADM_BLOCKS + 1:
+            return f'dec.{index - _ADM_BLOCKS - 2}'
+        raise TapError(f'gdc counts blocks 1..{2 * _ADM_BLOCKS + 1}, got {index}.')
+    raise TapError(f"Unknown numbering '{system}'; known are ddpm_seg, dift and gdc.")
+
+
+def canonical_to_alias(system: str, block: str) -> int:
+    """Translates a canonical block name into a paper's number: the inverse of the above.
+
+    Raises:
+        TapError: The system has no number for this block.
+    """
+    numbers = range(2 * _ADM_BLOCKS + 2) if system == 'gdc' else range(_ADM_BLOCKS)
+    for index in numbers:
+        if (system, index) != ('gdc', 0) and alias_to_canonical(system, index) == block:
+            return index
+    raise TapError(f"{system} has no number for block '{block}'.")
+
+
+def split_tap(name: str) -> TapSite:
+    """Splits a tap name into its block (aliases translated) and its side.
+
+    Raises:
+        TapError: The name does not follow the grammar.
+    """
+    block, at, side = name.partition('@')
+    alias = _ALIAS.fullmatch(block)
+    if alias:
+        block = alias_to_canonical(alias[1], int(alias[2]))
+    if not _BLOCK.fullmatch(block) or (at and side not in ('in', 'out')):
+        raise TapError(
+            f"'{name}' is not a tap name. Expected enc.<i>, mid, dec.<i>, module:<dotted path>, "
+            'ddpm_seg:<n>, dift:<n> or gdc:<b>, with an optional @in or @out behind it.'
+        )
+    return TapSite(block, side or 'out')
+
+
+class TapTable(Mapping[str, Tap]):
+    """All taps of a network with their shapes, known without running it.
+
+    Iterating gives the canonical names; any tap name (``module:``, ``@in``, aliases) can be looked
+    up. A table of a truncated network knows where the cut is.
+
+    Args:
+        calls: The network's submodule calls in one pass (``trace.trace_calls``).
+        blocks: Canonical block names and where they begin and end.
+        image_size: Side in pixels of the image that the calls were traced with.
+        cut_after: Taps after the last of which the network was cut; None for a whole network.
+    """
+
+    def __init__(
+        self,
+        calls: Mapping[str, Call],
+        blocks: Mapping[str, BlockPaths],
+        image_size: int,
+        cut_after: Optional[Sequence[str]] = None,
+    ) -> None:
+        self.calls = dict(calls)
+        self.blocks = dict(blocks)
+        self.image_size = image_size
+        self._cut_after: Optional[str] = None
+        if cut_after is not None:
+            self._cut_after = max(cut_after, key=self._when)
+
+    def site(self, name: str) -> TapSite:
+        """Returns where a tap is read.
+
+        Raises:
+            TapError: The tap does not exist, is no map, is ambiguous, or lies behind the cut.
+        """
+        site = self._find(name)
+        if self._cut_after is not None and self._when(name) > self._when(self._cut_after):
+            raise TapError(
+                f"Tap '{name}' lies behind the cut: this network was truncated after "
+                f"'{self._cut_after}'. Load it with '{name}' among its taps, or whole."
+            )
+        return site
+
+    def cut(self, taps: Sequence[str]) -> 'TapTable':
+        """Returns the table of the same network truncated after the last of ``taps``."""
+        return TapTable(self.calls, self.blocks, self.image_size, cut_after=taps)
+
+    def __getitem__(self, name: str) -> Tap:
+        site = self.site(name)
+        shape = self._shape(site)
+        # rounded: the map before a padding-free down-sampler is one cell larger
+        return Tap(channels=shape[1], stride=max(1, round(self.image_size / shape[2])))
+
+    def __iter__(self) -> Iterator[str]:
+        if self._cut_after is None:
+            return iter(self.blocks)
+        limit = self._when(self._cut_after)
+        return iter([name for name in self.blocks if self._when(name) <= limit])
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def __deepcopy__(self, memo: Dict[int, object]) -> 'TapTable':
+        return self  # nothing in it ever changes
+
+    def __repr__(self) -> str:
+        return f'TapTable({dict(self)})'
+
+    def module_taps(self) -> List[str]:
+        """Lists every ``module:`` tap that the whole network has, in the order of the calls."""
+        paths = sorted(self.calls, key=lambda path: self.calls[path].start)
+        return [
+            f'module:{path}@{side}'
+            for path in paths
+            for side in ('in', 'out')
+            if self.calls[path].count == 1 and len(self._shape(TapSite(path, side))) == 4
+        ]
+
+    def _when(self, name: str) -> int:
+        """Returns the point of the pass at which a tap can be read."""
+        path, side = self._find(name)
+        return self.calls[path].start if side == 'in' else self.calls[path].end
+
+    def _shape(self, site: TapSite) -> Sequence[int]:
+        call = self.calls[site.path]
+        return call.in_shape if site.side == 'in' else call.out_shape
+
+    def _find(self, name: str) -> TapSite:
+        block, side = split_tap(name)
+        if name.startswith('gdc:') and self._count('enc') != _ADM_BLOCKS:
+            raise TapError(
+                f"'{name}' numbers the blocks of ADM-256 ({_ADM_BLOCKS} + 1 + {_ADM_BLOCKS}), but "
+                f'this network has {self._count("enc")} encoder blocks. Use its own names: '
+                f'{", ".join(self.blocks)}.'
+            )
+        if block.startswith('module:'):
+            site = TapSite(block[len('module:') :], side)
+            self._check_module(name, site)
+            return site
+        if block not in self.blocks:
+            raise TapError(f"The network has no tap '{name}'.{self._near(block, self.blocks)}")
+        first, last = self.blocks[block]
+        return TapSite(first if side == 'in' else last, side)
+
+    def _check_module(self, name: str, site: TapSite) -> None:
+        call = self.calls.get(site.path)
+        if call is None:
+            raise TapError(
+                f"'{name}': the network has no submodule '{site.path}' that a pass calls."
+                f'{self._near(site.path, self.calls)}'
+            )
+        if call.count > 1:
+            raise TapError(
+                f"'{name}': this submodule is called {call.count} times in a pass, so that its "
+                'output is ambiguous. Tap a submodule that is called once.'
+            )
+        if len(self._shape(site)) != 4:
+            raise TapError(
+                f"'{name}' is no feature map (B, C, H, W): its shape for one image is "
+                f'{tuple(self._shape(site))}. Tap the block around it.'
+            )
+
+    def _count(self, part: str) -> int:
+        return sum(name.startswith(f'{part}.') for name in self.blocks)
+
+    def _near(self, wanted: str, names: Mapping[str, object]) -> str:
+        near = difflib.get_close_matches(wanted, names, n=4, cutoff=0.5)
+        hint = f' Did you mean {", ".join(near)}?' if near else ''
+        return f'{hint} Its blocks are {self._ranges()}; or name any submodule, module:<path>.'
+
+    def _ranges(self) -> str:
+        parts: Dict[str, List[str]] = {}
+        for name in self.blocks:
+            parts.setdefault(name.partition('.')[0], []).append(name)
+        return ', '.join(
+            names[0] if len(names) == 1 else f'{names[0]} .. {names[-1]}'
+            for names in parts.values()
+        )

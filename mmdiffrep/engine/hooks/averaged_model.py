@@ -1,0 +1,22 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Which weights of a run to show and to export."""
+
+from mmengine.hooks import EMAHook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+
+
+def averaged_model(runner: Runner) -> nn.Module:
+    """The model with the averaged weights of mmengine's ``EMAHook``, or the model without one.
+
+    Args:
+        runner: A runner whose ``before_run`` hooks have run.
+
+    Returns:
+        An unwrapped model of the same class as the one in training.
+    """
+    for hook in runner.hooks:
+        if isinstance(hook, EMAHook):
+            return hook.ema_model.module
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model

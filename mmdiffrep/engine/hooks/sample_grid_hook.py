@@ -1,0 +1,100 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""See a diffusion model learn: sampled images at intervals."""
+
+import math
+import os.path as osp
+from typing import Optional
+
+import cv2
+import numpy as np
+import torch
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmengine.utils import mkdir_or_exist
+
+from mmdiffrep.engine.hooks.averaged_model import averaged_model
+from mmdiffrep.registry import HOOKS
+
+
+@HOOKS.register_module()
+class SampleGridHook(Hook):
+    """Draw a grid of samples from the averaged weights into ``work_dir/samples``.
+
+    The same first noise is used each time, and the training draw is not touched. The grid also
+    goes to the visualizer under the name ``samples``.
+
+    Args:
+        interval: Iterations between two grids; the last iteration always gives one.
+            Defaults to 1000.
+        num: Number of images in a grid. Defaults to 16.
+        num_inference_steps: Network evaluations of each image. Defaults to 50.
+        sampler: ``'ddim'`` or ``'ddpm'``. Defaults to ``'ddim'``.
+        seed: Seed of the sampled noise. Defaults to 0.
+    """
+
+    priority = 'LOW'  # after EMAHook, which is NORMAL
+
+    def __init__(
+        self,
+        interval: int = 1000,
+        num: int = 16,
+        num_inference_steps: int = 50,
+        sampler: str = 'ddim',
+        seed: int = 0,
+    ) -> None:
+        self.interval = interval
+        self.num = num
+        self.num_inference_steps = num_inference_steps
+        self.sampler = sampler
+        self.seed = seed
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Optional[dict] = None,
+        outputs: Optional[dict] = None,
+    ) -> None:
+        """Draw a grid when the interval has passed."""
+        if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner):
+            self._draw(runner)
+
+    @master_only
+    def _draw(self, runner: Runner) -> None:
+        model = averaged_model(runner)
+        device = next(model.parameters()).device
+        images = model.sample(
+            self.num,
+            generator=torch.Generator(device).manual_seed(self.seed),
+            num_inference_steps=self.num_inference_steps,
+            sampler=self.sampler,
+        )
+        grid = image_grid(images)
+        folder = osp.join(runner.work_dir, 'samples')
+        mkdir_or_exist(folder)
+        step = runner.iter + 1
+        cv2.imwrite(osp.join(folder, f'iter_{step:06d}.png'), grid[..., ::-1])
+        runner.visualizer.add_image('samples', grid, step=step)
+
+
+def image_grid(images: torch.Tensor, gap: int = 2) -> np.ndarray:
+    """Lay out images in a grid as square as possible, row by row.
+
+    Args:
+        images: RGB (N, 3, H, W) in [-1, 1].
+        gap: White pixels between two images. Defaults to 2.
+
+    Returns:
+        RGB picture, uint8 (rows * (H + gap) - gap, columns * (W + gap) - gap, 3).
+    """
+    num, _, height, width = images.shape
+    columns = math.ceil(math.sqrt(num))
+    rows = math.ceil(num / columns)
+    shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, 3)
+    grid = np.full(shape, 255, dtype=np.uint8)
+    pixels = ((images.float() + 1) * 127.5).round().clamp(0, 255).byte()
+    for index, image in enumerate(pixels.permute(0, 2, 3, 1).cpu().numpy()):
+        top, left = index // columns * (height + gap), index % columns * (width + gap)
+        grid[top : top + height, left : left + width] = image
+    return grid

@@ -1,0 +1,110 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""An optimizer that steps beside the host's, in the same backward pass."""
+
+from typing import List, Optional, Union
+
+import torch
+from mmengine.dist import all_reduce, broadcast, get_world_size
+from mmengine.optim import OptimWrapper, build_optim_wrapper
+from mmengine.runner import Runner
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+
+
+class SideOptimizer:
+    """Trains ``module`` with an optimizer of its own whenever the host's optimizer steps.
+
+    Nothing of the host is patched: the step happens in a post-hook of the host optimizer's
+    ``step``, which makes it right under gradient accumulation and GradScaler (the scale is still
+    that of this backward pass; if the host's step is skipped for an overflow, so is this one).
+    Under DDP the gradients are averaged over the ranks in one flat all-reduce.
+
+    Args:
+        module (nn.Module): What is trained; it lives outside the host's model.
+        optimizer (dict): Optimizer config, e.g. ``dict(type='AdamW', lr=1e-3)``.
+        paramwise_cfg (dict, optional): As in mmengine's ``optim_wrapper``. Defaults to None.
+        clip_grad (dict, optional): Arguments of ``torch.nn.utils.clip_grad_norm_``; the norm is
+            this module's own, not the host's. Defaults to None.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        optimizer: dict,
+        paramwise_cfg: Optional[dict] = None,
+        clip_grad: Optional[dict] = None,
+    ) -> None:
+        wrapper_cfg = dict(type='OptimWrapper', optimizer=optimizer)
+        if paramwise_cfg is not None:
+            wrapper_cfg['paramwise_cfg'] = paramwise_cfg
+        self.wrapper: OptimWrapper = build_optim_wrapper(module, wrapper_cfg)
+        self.optimizer = self.wrapper.optimizer
+        self.clip_grad = clip_grad
+        self.module = module
+        self.params: List[nn.Parameter] = [p for p in module.parameters() if p.requires_grad]
+        self._handle: Optional[torch.utils.hooks.RemovableHandle] = None
+
+    def broadcast(self) -> None:
+        """Gives every rank the parameters and buffers of rank 0."""
+        for tensor in (*self.module.parameters(), *self.module.buffers()):
+            broadcast(tensor.detach())
+
+    def attach(self, host: OptimWrapper) -> None:
+        """Steps from now on after each step of the host's optimizer."""
+        scaler = getattr(host, 'loss_scaler', None)
+
+        def step(*_: object) -> None:
+            self._synchronise()
+            if self.clip_grad is not None:
+                if scaler is not None:
+                    scaler.unscale_(self.optimizer)
+                clip_grad_norm_(self.params, **self.clip_grad)
+            if scaler is not None:
+                scaler.step(self.optimizer)
+            else:
+                self.optimizer.step()
+
+        self._handle = host.optimizer.register_step_post_hook(step)
+
+    def detach(self) -> None:
+        """Stops stepping."""
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None
+
+    def zero_grad(self) -> None:
+        """Clears the gradients; to be called once the host's accumulation window is over."""
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def follow_schedule(self, runner: Runner, param_scheduler: Union[dict, list, None]) -> None:
+        """Builds schedulers of its own and lets the runner step, save and restore them.
+
+        Args:
+            runner (Runner): The host's runner; its schedulers are built already.
+            param_scheduler (dict or list, optional): Scheduler configs. None takes the run's own,
+                with its absolute values (``eta_min`` and the like).
+        """
+        configs = runner.cfg.get('param_scheduler') if param_scheduler is None else param_scheduler
+        if not configs:
+            return
+        own = runner._build_param_scheduler(configs, self.wrapper)
+        if isinstance(runner.param_schedulers, dict):
+            raise TypeError(
+                'the run has several optimizers (param_scheduler is a dict); the distillation hook '
+                'supports one optimizer'
+            )
+        runner.param_schedulers = [*(runner.param_schedulers or []), *own]
+
+    def _synchronise(self) -> None:
+        """Averages the gradients over all ranks; a missing gradient counts as zero."""
+        for param in self.params:
+            if param.grad is None:
+                param.grad = torch.zeros_like(param)
+        if get_world_size() == 1:
+            return
+        flat: Tensor = torch.cat([param.grad.flatten() for param in self.params])
+        all_reduce(flat, op='mean')
+        offset = 0
+        for param in self.params:
+            param.grad.copy_(flat[offset : offset + param.numel()].view_as(param))
+            offset += param.numel()

@@ -1,0 +1,24 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Registered models: importing this package fills the registry."""
+
+from . import (
+    algorithms,
+    backbones,
+    connectors,
+    distillers,
+    losses,
+    rewards,
+    teachers,
+    timestep_policies,
+)
+
+__all__ = [
+    'algorithms',
+    'backbones',
+    'connectors',
+    'distillers',
+    'losses',
+    'rewards',
+    'teachers',
+    'timestep_policies',
+]

@@ -1,0 +1,7 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Whole models that no host toolbox has."""
+
+from mmdiffrep.models.algorithms.ddpm import DDPM
+from mmdiffrep.models.algorithms.distillation_student import DistillationStudent
+
+__all__ = ['DDPM', 'DistillationStudent']

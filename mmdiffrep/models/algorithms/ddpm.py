@@ -1,0 +1,232 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Train an unconditional diffusion model, so that a project can make a teacher of its own.
+
+The network and the schedulers are diffusers' own; only the training objective and its random draw
+live here. What comes out is a plain ``DDPMPipeline`` folder that any diffusers user can load.
+"""
+
+import copy
+import difflib
+import hashlib
+import os
+import shutil
+from contextlib import nullcontext
+from typing import ContextManager, Dict, List, Optional, Tuple, Union
+
+import torch
+import torch.nn.functional as F
+from diffusers import DDIMScheduler, DDPMPipeline, DDPMScheduler, UNet2DModel
+from mmengine.dist import get_rank
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from mmdiffrep.registry import MODELS
+
+SAMPLERS = {'ddpm': DDPMScheduler, 'ddim': DDIMScheduler}
+
+
+@MODELS.register_module()
+class DDPM(BaseModel):
+    """Denoising diffusion probabilistic model (Ho et al. 2020, the simple loss of equation 14).
+
+    The timesteps and the noise of an iteration depend on ``(seed, iteration, rank)`` alone, and the
+    iteration is a buffer of the checkpoint, so a resumed run draws what an undisturbed one would.
+
+    Args:
+        unet: Keyword arguments of ``diffusers.UNet2DModel``. ``sample_size`` is required.
+        scheduler: Keyword arguments of ``diffusers.DDPMScheduler``. Defaults to the linear betas
+            with 1000 timesteps and the noise as the target, as in the paper and in
+            ``google/ddpm-celebahq-256``.
+        data_preprocessor: It must give RGB images in [-1, 1]; ``ImgDataPreprocessor`` with mean
+            and std 127.5 does.
+        seed: Seed of the training draw.
+        bf16: Train the U-Net under bfloat16 autocast, which needs no loss scaling and works on CPUs
+            too (``AmpOptimWrapper`` refuses them). Defaults to False.
+        zero_init: Start each residual branch and the output at zero, as the paper's code does
+            (``init_scale=0``); diffusers does not. Defaults to True.
+        init_cfg: mmengine's initialisation config.
+
+    Raises:
+        ValueError: If ``unet`` has no ``sample_size``.
+    """
+
+    def __init__(
+        self,
+        unet: dict,
+        scheduler: Optional[dict] = None,
+        data_preprocessor: Optional[Union[dict, nn.Module]] = None,
+        seed: int = 0,
+        bf16: bool = False,
+        zero_init: bool = True,
+        init_cfg: Optional[dict] = None,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        if unet.get('sample_size') is None:
+            raise ValueError(
+                f'unet has the keys {sorted(unet)} but no sample_size: give the side of the '
+                'training images in pixels, for instance unet=dict(sample_size=64, ...)'
+            )
+        self.unet = UNet2DModel(**unet)
+        self.scheduler = DDPMScheduler(**(scheduler or {}))
+        self.seed = seed
+        self.bf16 = bf16
+        self.register_buffer('iteration', torch.zeros((), dtype=torch.long))
+        if zero_init:
+            _zero_residual_branches(self.unet)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: Optional[list] = None,
+        mode: str = 'tensor',
+    ) -> Union[Dict[str, Tensor], Tensor, List[Tensor]]:
+        """Run the model in one of mmengine's three modes.
+
+        Args:
+            inputs: RGB images (B, C, H, W) in [-1, 1].
+            data_samples: Not read: the model is unconditional.
+            mode: ``'loss'``: the training loss of this iteration's draw, which also advances the
+                iteration in training mode. ``'tensor'``: the network's output (B, C, H, W) for the
+                same draw. ``'predict'``: one freshly sampled image (C, H, W) in [-1, 1] for each
+                input, seeded by ``seed``.
+
+        Returns:
+            A dict of losses, a tensor or a list of images, by mode.
+
+        Raises:
+            ValueError: If the mode is unknown.
+        """
+        if mode == 'loss':
+            timesteps, noise = self.draw(inputs)
+            losses = self.loss(inputs, timesteps, noise)
+            if self.training:
+                self.iteration += 1
+            return losses
+        if mode == 'tensor':
+            timesteps, noise = self.draw(inputs)
+            return self.unet(self.scheduler.add_noise(inputs, noise, timesteps), timesteps).sample
+        if mode == 'predict':
+            generator = torch.Generator(inputs.device).manual_seed(self.seed)
+            return list(self.sample(len(inputs), generator=generator))
+        raise ValueError(f"mode is {mode!r}, expected 'loss', 'tensor' or 'predict'")
+
+    def draw(self, images: Tensor) -> Tuple[Tensor, Tensor]:
+        """Timesteps and noise of the current iteration on this rank.
+
+        Args:
+            images: Batch (B, C, H, W) that gives size and device.
+
+        Returns:
+            Timesteps (B,) long, uniform over the schedule, and standard normal noise (B, C, H, W).
+        """
+        key = f'{self.seed}/{int(self.iteration)}/{get_rank()}'
+        generator = torch.Generator(images.device).manual_seed(_stable_seed(key))
+        timesteps = torch.randint(
+            self.scheduler.config.num_train_timesteps,
+            (len(images),),
+            generator=generator,
+            device=images.device,
+        )
+        noise = torch.randn(images.shape, generator=generator, device=images.device)
+        return timesteps, noise
+
+    def loss(self, images: Tensor, timesteps: Tensor, noise: Tensor) -> Dict[str, Tensor]:
+        """Mean squared error between the network's output and its target.
+
+        Args:
+            images: Clean RGB images (B, C, H, W) in [-1, 1].
+            timesteps: (B,) long.
+            noise: Standard normal (B, C, H, W).
+
+        Returns:
+            ``{'loss_denoise': scalar}``.
+        """
+        noisy = self.scheduler.add_noise(images, noise, timesteps)
+        with self._precision(images.device.type):
+            output = self.unet(noisy, timesteps).sample
+        target = {
+            'epsilon': lambda: noise,
+            'sample': lambda: images,
+            'v_prediction': lambda: self.scheduler.get_velocity(images, noise, timesteps),
+        }[self.scheduler.config.prediction_type]()
+        return {'loss_denoise': F.mse_loss(output.float(), target)}
+
+    def _precision(self, device_type: str) -> ContextManager[None]:
+        if not self.bf16:
+            return nullcontext()  # an AmpOptimWrapper's autocast stays in force
+        return torch.autocast(device_type, dtype=torch.bfloat16)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        num: int,
+        generator: Optional[torch.Generator] = None,
+        num_inference_steps: int = 50,
+        sampler: str = 'ddim',
+    ) -> Tensor:
+        """Draw images from the model.
+
+        Args:
+            num: Number of images.
+            generator: Generator on the model's device; the result is a function of it. Defaults to
+                None, the global one.
+            num_inference_steps: Network evaluations of each image. Defaults to 50.
+            sampler: ``'ddim'`` (deterministic given the first noise) or ``'ddpm'`` (ancestral; use
+                about as many steps as the schedule has).
+
+        Returns:
+            RGB images (num, C, H, W) in [-1, 1].
+
+        Raises:
+            ValueError: If the sampler is unknown.
+        """
+        if sampler not in SAMPLERS:
+            near = difflib.get_close_matches(sampler, SAMPLERS)
+            hint = f'; did you mean {near[0]!r}?' if near else ''
+            raise ValueError(f'sampler is {sampler!r}, expected one of {sorted(SAMPLERS)}{hint}')
+        scheduler = SAMPLERS[sampler].from_config(self.scheduler.config)
+        scheduler.set_timesteps(num_inference_steps)
+        config, device = self.unet.config, self.unet.device
+        shape = (num, config.in_channels, config.sample_size, config.sample_size)
+        images = torch.randn(shape, generator=generator, device=device)
+        was_training = self.training
+        self.eval()
+        for timestep in scheduler.timesteps:
+            output = self.unet(images, timestep.to(device)).sample
+            images = scheduler.step(output, timestep, images, generator=generator).prev_sample
+        self.train(was_training)
+        return images.clamp(-1, 1)
+
+    def save_pretrained(self, folder: str, dtype: torch.dtype = torch.float16) -> None:
+        """Write a ``DDPMPipeline`` folder: model_index.json, unet/ and scheduler/.
+
+        The folder appears, or replaces an older one, only when it is complete.
+
+        Args:
+            folder: Where to write.
+            dtype: Type of the stored weights (safetensors). Defaults to half precision.
+        """
+        partial = f'{os.path.normpath(folder)}.partial'
+        shutil.rmtree(partial, ignore_errors=True)
+        unet = copy.deepcopy(self.unet).to(dtype)
+        DDPMPipeline(unet=unet, scheduler=self.scheduler).save_pretrained(partial)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(partial, folder)
+
+
+def _stable_seed(key: str) -> int:
+    """A seed of 64 bits from a text, well mixed and the same in every process."""
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), 'little') >> 1
+
+
+def _zero_residual_branches(unet: UNet2DModel) -> None:
+    """Zero the last layer of each residual branch, and the output layer."""
+    for module in unet.modules():
+        if module.__class__.__name__ == 'ResnetBlock2D':
+            nn.init.zeros_(module.conv2.weight)
+            nn.init.zeros_(module.conv2.bias)
+        elif module.__class__.__name__ == 'Attention':
+            nn.init.zeros_(module.to_out[0].weight)
+            nn.init.zeros_(module.to_out[0].bias)
+    nn.init.zeros_(unet.conv_out.weight)
+    nn.init.zeros_(unet.conv_out.bias)

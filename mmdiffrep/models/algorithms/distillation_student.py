@@ -1,0 +1,52 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""A student without a head, for a distil-only stage on images without labels."""
+
+from typing import Dict, List, Optional, Tuple, Union
+
+from mmengine.model import BaseModel
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+
+from mmdiffrep.registry import MODELS
+
+
+@MODELS.register_module()
+class DistillationStudent(BaseModel):
+    """A backbone alone, trained by :class:`~mmdiffrep.engine.hooks.RepFusionHook`.
+
+    Its checkpoints hold ``backbone.*`` keys, so that any host model loads the result with
+    ``init_cfg=dict(type='Pretrained', checkpoint=..., prefix='backbone.')``.
+
+    Args:
+        backbone (dict): Config of the student, e.g. ``dict(type='mmseg.ResNetV1c', depth=18)``.
+        data_preprocessor (dict): Config of the host's data preprocessor.
+        init_cfg (dict, optional): Initialisation. Defaults to None.
+    """
+
+    def __init__(
+        self, backbone: dict, data_preprocessor: dict, init_cfg: Optional[dict] = None
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        self.backbone = MODELS.build(backbone)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: Optional[List[BaseDataElement]] = None,
+        mode: str = 'tensor',
+    ) -> Union[Dict[str, Tensor], Tuple[Tensor, ...]]:
+        """Runs the backbone on ``(B, 3, H, W)``.
+
+        In mode ``'loss'`` it returns no loss of its own: the hook adds those of the distillation.
+        In mode ``'tensor'`` it returns the features, a tuple of ``(B, C, h, w)``.
+
+        Raises:
+            ValueError: Any other mode; there is no head to predict with.
+        """
+        if mode not in ('loss', 'tensor'):
+            raise ValueError(
+                f"DistillationStudent knows the modes 'loss' and 'tensor', got {mode!r}: it has no "
+                'head, so leave out val_cfg and test_cfg'
+            )
+        features = self.backbone(inputs)
+        return {} if mode == 'loss' else features

@@ -1,0 +1,69 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""The contract of a reward: how well can the task be read from a teacher feature?"""
+
+from typing import List
+
+import torch
+from mmengine.structures import BaseDataElement
+from torch import Tensor, nn
+
+# Labels are checked on the first batches only: the check waits for the device.
+NUM_CHECKED_BATCHES = 10
+
+
+class Reward(nn.Module):
+    """A light decoder g that is trained to solve the task from a teacher feature.
+
+    Its loss on an image, negated, is the reward for the timestep that the feature was read at
+    (RepFusion, ICCV 2023, section 4.2).
+
+    Args:
+        in_channels (int): Channels of the teacher's feature.
+    """
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+        self._num_checked = 0
+
+    def forward(self, feature: Tensor, data_samples: List[BaseDataElement]) -> Tensor:
+        """Returns the task loss of every image in float32.
+
+        Args:
+            feature (Tensor): Teacher features, ``(B, in_channels, h, w)``; detached inside.
+            data_samples (list): The host's data samples with the labels, one an image.
+
+        Returns:
+            Tensor: ``(B,)``, with gradient for the decoder only.
+        """
+        with torch.autocast(feature.device.type, enabled=False):
+            return self.task_loss(feature.detach().float(), data_samples)
+
+    def task_loss(self, feature: Tensor, data_samples: List[BaseDataElement]) -> Tensor:
+        """The same for a detached float32 feature; this is what a reward defines."""
+        raise TypeError(f'{type(self).__name__} does not define task_loss()')
+
+    def collect(self, data_samples: List[BaseDataElement], field: str) -> list:
+        """Returns one field of every data sample, or says which label is missing."""
+        missing = [i for i, sample in enumerate(data_samples or []) if field not in sample]
+        if not data_samples or missing:
+            raise ValueError(
+                f'{type(self).__name__} needs `{field}` in every data sample'
+                + (f', but samples {missing} of this batch have none' if missing else '')
+                + '. Without labels use a fixed, uniform or annealed timestep policy.'
+            )
+        return [sample.get(field) for sample in data_samples]
+
+    def check_labels(self, labels: Tensor, num_classes: int, ignore: int = -1) -> None:
+        """Raises a ValueError when a label of the first batches is out of range."""
+        if self._num_checked >= NUM_CHECKED_BATCHES:
+            return
+        self._num_checked += 1
+        wrong = labels[(labels != ignore) & ((labels < 0) | (labels >= num_classes))]
+        if len(wrong):
+            raise ValueError(
+                f'{type(self).__name__} got labels {sorted(set(wrong.tolist()))}, expected 0 to '
+                f'{num_classes - 1}'
+                + (f' or {ignore} (ignored)' if ignore >= 0 else '')
+                + ': check num_classes and the label map of the data set.'
+            )

@@ -1,0 +1,57 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Reward of a landmark run: heatmap error of a light dense decoder."""
+
+from typing import List
+
+import torch
+from mmengine.structures import BaseDataElement
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmdiffrep.registry import MODELS
+
+from .base import Reward
+
+
+@MODELS.register_module()
+class HeatmapReward(Reward):
+    """Weighted squared error of the heatmaps that two 1x1 convolutions predict.
+
+    The error is summed over a heatmap and averaged over the keypoints that count: the mean over
+    pixels would be tiny, most of them being zero, and so would be the reward's differences.
+
+    Args:
+        in_channels (int): Channels of the teacher's feature.
+        num_keypoints (int): Number of heatmaps.
+        hidden_channels (int): Width of the decoder. Defaults to 64.
+    """
+
+    def __init__(self, in_channels: int, num_keypoints: int, hidden_channels: int = 64) -> None:
+        super().__init__(in_channels)
+        self.num_keypoints = num_keypoints
+        self.decoder = nn.Sequential(
+            nn.Conv2d(in_channels, hidden_channels, 1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(hidden_channels, num_keypoints, 1),
+        )
+
+    def task_loss(self, feature: Tensor, data_samples: List[BaseDataElement]) -> Tensor:
+        """See :class:`Reward`."""
+        fields = self.collect(data_samples, 'gt_fields')
+        target = torch.stack([field.heatmaps for field in fields]).to(feature)
+        if target.shape[1] != self.num_keypoints:
+            raise ValueError(
+                f'HeatmapReward has num_keypoints={self.num_keypoints}, but the samples hold '
+                f'{target.shape[1]} heatmaps'
+            )
+        weights = torch.cat(
+            [
+                labels.keypoint_weights.view(1, -1)
+                for labels in self.collect(data_samples, 'gt_instance_labels')
+            ]
+        ).to(feature)
+        heatmaps = F.interpolate(
+            self.decoder(feature), size=target.shape[-2:], mode='bilinear', align_corners=False
+        )
+        error = (heatmaps - target).square().sum(dim=(2, 3))
+        return (error * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)

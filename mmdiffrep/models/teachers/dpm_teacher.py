@@ -1,0 +1,90 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""The frozen diffusion model that a student learns from."""
+
+from typing import Optional, Sequence, Tuple, Union
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmdiffrep.diffusion.denoisers import load_denoiser
+from mmdiffrep.diffusion.input_range import DenoiserInput
+from mmdiffrep.diffusion.noise import build_noise
+
+
+class DPMTeacher(nn.Module):
+    """Reads the taps of a truncated denoiser, every image at its own timestep.
+
+    Args:
+        denoiser (str or dict): Folder, hub id or config, see
+            :func:`mmdiffrep.diffusion.denoisers.load_denoiser`.
+        taps (sequence of str): What to read; the network is cut after the last of them.
+        mean (sequence of float, optional): The host's normalisation, 0..255 scale, in the
+            channel order of its tensors. Defaults to None: not normalised.
+        std (sequence of float, optional): See ``mean``.
+        channel_order (str): ``'rgb'`` or ``'bgr'``, the order of the host's tensors.
+        size (int, optional): Side that images are resized to. Defaults to None: the size that the
+            network was trained at.
+        raw_input (bool): Feed the host's normalised tensor as it is, which is what the official
+            code does (ImageNet-normalised images for a network that expects [-1, 1]). Defaults
+            to False: the normalisation is undone exactly.
+        noise (str or dict): Noise source, see :func:`mmdiffrep.diffusion.noise.build_noise`.
+            Defaults to ``'none'``: the clean image, only its timestep is given, as officially.
+    """
+
+    def __init__(
+        self,
+        denoiser: Union[str, dict],
+        taps: Sequence[str],
+        mean: Optional[Sequence[float]] = None,
+        std: Optional[Sequence[float]] = None,
+        channel_order: str = 'rgb',
+        size: Optional[int] = None,
+        raw_input: bool = False,
+        noise: Union[str, dict] = 'none',
+    ) -> None:
+        super().__init__()
+        self.taps = tuple(taps)
+        self.denoiser = load_denoiser(denoiser, taps=self.taps).freeze()
+        self.size = size or self.denoiser.image_size
+        self.to_rgb = DenoiserInput(mean=mean, std=std, channel_order=channel_order, size=self.size)
+        self.raw_input = raw_input
+        self.noise = build_noise(noise)
+
+    @property
+    def channels(self) -> Tuple[int, ...]:
+        """Channels of every tap, known without a forward pass."""
+        return tuple(self.denoiser.taps[tap].channels for tap in self.taps)
+
+    @torch.no_grad()
+    def forward(
+        self,
+        images: Tensor,
+        t: Tensor,
+        generator: Optional[torch.Generator] = None,
+        rgb: Optional[Tensor] = None,
+    ) -> Tuple[Tensor, ...]:
+        """Returns the features of the taps.
+
+        On an accelerator the pass runs in bfloat16 autocast, on a CPU in float32 or the host's
+        own autocast.
+
+        Args:
+            images (Tensor): The host's normalised images, ``(B, 3, H, W)``.
+            t (Tensor): Timestep of every image, int64 ``(B,)``.
+            generator (torch.Generator, optional): For a noise source that draws anew.
+            rgb (Tensor, optional): ``to_rgb(images)`` if it was computed before.
+
+        Returns:
+            tuple: One detached float32 map ``(B, C, h, w)`` a tap.
+        """
+        if self.raw_input:
+            x = F.interpolate(images.float(), size=(self.size, self.size), mode='bilinear')
+        else:
+            x = self.to_rgb(images) if rgb is None else rgb
+        eps = self.noise(x, generator=generator)
+        if eps is not None:
+            x = self.denoiser.schedule.add_noise(x, eps, t)
+        with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=x.device.type != 'cpu'):
+            features = self.denoiser(x, t, taps=self.taps)
+        return tuple(features[tap].float() for tap in self.taps)

@@ -1,0 +1,20 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Tools for tests."""
+
+from .tiny import (
+    RandomSegmentation,
+    greatest_difference,
+    parameters_of,
+    tiny_runner,
+    tiny_segmentor,
+    tiny_teacher,
+)
+
+__all__ = [
+    'RandomSegmentation',
+    'greatest_difference',
+    'parameters_of',
+    'tiny_runner',
+    'tiny_segmentor',
+    'tiny_teacher',
+]

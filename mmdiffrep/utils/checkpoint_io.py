@@ -1,0 +1,192 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Finding, checking and loading checkpoint files without running code from them."""
+
+import os
+import pickle
+import re
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Union
+
+import torch
+from mmengine.dist import get_dist_info
+from mmengine.runner import CheckpointLoader
+from safetensors.torch import load_file
+
+_NUMBERED = re.compile(r'^(?:iter|epoch)_(\d+)\.pth$')
+
+
+def is_complete(path: Union[str, Path]) -> bool:
+    """Whether a checkpoint file was written to its end; reads a few kilobytes, not the tensors.
+
+    ``torch.save`` writes a zip archive whose table of contents comes last, so a file cut anywhere
+    has none. The checksum of the pickle inside is checked as well.
+
+    Args:
+        path: A file written by ``torch.save`` (PyTorch 1.6 or newer).
+
+    Returns:
+        False for a missing, empty, cut or overwritten file and for one that is no zip archive.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            pickles = [name for name in archive.namelist() if name.endswith('data.pkl')]
+            return bool(pickles) and all(archive.read(name) for name in pickles)
+    except (OSError, zipfile.BadZipFile, EOFError):
+        return False
+
+
+def find_resume_checkpoint(work_dir: Union[str, Path]) -> Optional[str]:
+    """The newest complete checkpoint of a run.
+
+    Looks at the file that ``last_checkpoint`` names and at ``iter_*.pth`` and ``epoch_*.pth`` next
+    to it and in ``work_dir``. A file with a higher number than the named one is preferred if it is
+    also younger: the run died between writing it and updating ``last_checkpoint``.
+
+    Args:
+        work_dir: The run's work directory. It may be missing.
+
+    Returns:
+        Path of the checkpoint, or None if there is none. Files that are not complete are skipped
+        with a warning that names them.
+    """
+    work_dir = Path(work_dir)
+    named = _named_by_pointer(work_dir)
+    folders = {work_dir} if named is None else {work_dir, named.parent}
+    numbered = [
+        path
+        for folder in folders
+        if folder.is_dir()
+        for path in folder.iterdir()
+        if _NUMBERED.match(path.name) and path != named
+    ]
+    newest_first = sorted(numbered, key=lambda path: (_age_key(path), _number(path)), reverse=True)
+    if named is not None:
+        ahead = [path for path in newest_first if _is_ahead(path, named)]
+        newest_first = [*ahead, named, *(path for path in newest_first if path not in ahead)]
+    for path in newest_first:
+        if is_complete(path):
+            return str(path)
+        warnings.warn(
+            f'{path} is missing or was not written to its end; trying the one before.',
+            stacklevel=2,
+        )
+    return None
+
+
+def load_checkpoint_file(
+    path: Union[str, Path], map_location: Any = 'cpu', trust: bool = False
+) -> Dict[str, Any]:
+    """Load a ``.pth``/``.pt`` or ``.safetensors`` file.
+
+    Args:
+        path: The file.
+        map_location: As in ``torch.load``.
+        trust: Also load files that run code when unpickled. Only for files whose origin you trust.
+
+    Returns:
+        The checkpoint; of a safetensors file ``{'state_dict': tensors}``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        RuntimeError: The file is not complete.
+        pickle.UnpicklingError: Reading the file would run code and ``trust`` is False.
+    """
+    path = os.path.expanduser(str(path))
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'There is no checkpoint file {path}.')
+    if path.endswith('.safetensors'):
+        device = map_location if isinstance(map_location, (str, torch.device)) else 'cpu'
+        return {'state_dict': load_file(path, device=str(device))}
+    if not is_complete(path) and not _is_legacy_pickle(path):
+        raise RuntimeError(
+            f'{path} is not a complete checkpoint ({os.path.getsize(path)} bytes): it was cut '
+            'while being written or copied, or it is no PyTorch file. Copy it again, or take an '
+            'earlier one from the same folder.'
+        )
+    try:
+        return torch.load(path, map_location=map_location, weights_only=not trust)
+    except pickle.UnpicklingError as error:
+        raise pickle.UnpicklingError(_explain_refusal(path, error)) from error
+
+
+def register_safe_loader(trust: bool = False) -> None:
+    """Make mmengine, and every library on it, load checkpoints by :func:`load_checkpoint_file`.
+
+    Replaces mmengine's loaders of local paths and of ``http://``/``https://`` addresses for the
+    rest of the process. ``torchvision://`` and ``open-mmlab://`` keep mmengine's own.
+
+    Args:
+        trust: Passed on; see :func:`load_checkpoint_file`.
+    """
+
+    def load_from_local(filename: str, map_location: Any = None) -> Dict[str, Any]:
+        return load_checkpoint_file(filename, map_location, trust)
+
+    def load_from_http(filename: str, map_location: Any = None) -> Dict[str, Any]:
+        def load() -> Dict[str, Any]:
+            return torch.hub.load_state_dict_from_url(
+                filename, map_location=map_location, weights_only=not trust
+            )
+
+        rank, world_size = get_dist_info()
+        if world_size == 1:
+            return load()
+        if rank == 0:
+            load()  # fills the download folder that the other ranks read
+        torch.distributed.barrier()
+        return load()
+
+    # mmengine prints a loader's name without its first ten letters, hence `load_from_`.
+    CheckpointLoader.register_scheme('', loader=load_from_local, force=True)
+    CheckpointLoader.register_scheme(('http://', 'https://'), loader=load_from_http, force=True)
+
+
+def _named_by_pointer(work_dir: Path) -> Optional[Path]:
+    pointer = work_dir / 'last_checkpoint'
+    if not pointer.is_file():
+        return None
+    text = pointer.read_text().strip()
+    if not text:
+        return None
+    path = Path(text)
+    # A work directory that was moved still names the old place.
+    return path if path.exists() else work_dir / path.name
+
+
+def _number(path: Path) -> int:
+    match = _NUMBERED.match(path.name)
+    return int(match.group(1)) if match else -1
+
+
+def _age_key(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def _is_ahead(path: Path, named: Path) -> bool:
+    return _number(path) > _number(named) and _age_key(path) >= _age_key(named)
+
+
+def _is_legacy_pickle(path: str) -> bool:
+    """Whether the file has the format of PyTorch before 1.6, which has no end mark to check."""
+    with open(path, 'rb') as file:
+        return file.read(2) in (b'\x80\x02', b'\x80\x03', b'\x80\x04')
+
+
+def _explain_refusal(path: str, error: pickle.UnpicklingError) -> str:
+    names = _code_in(path)
+    wants = f'It wants to call: {", ".join(names)}.' if names else str(error)
+    return (
+        f'{path} is a pickle that runs code when it is loaded, so it was not loaded. {wants} If '
+        'you trust where it comes from, pass --trust-checkpoint to tools/train.py or '
+        'tools/test.py, or convert it once: '
+        f'python tools/convert_checkpoint.py {path} OUT.pth --trust'
+    )
+
+
+def _code_in(path: str) -> List[str]:
+    """The functions and classes a pickle names, found without running it."""
+    if not is_complete(path):
+        return []
+    return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))

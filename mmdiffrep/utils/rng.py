@@ -1,0 +1,21 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Random state as a function of where a run is, not of what it did before."""
+
+import random
+
+import numpy as np
+import torch
+
+
+def seed_all(*key: int) -> None:
+    """Seed Python's, NumPy's and PyTorch's global generators (CPU and accelerators) from a key.
+
+    Equal keys give equal random numbers afterwards; different keys independent ones.
+
+    Args:
+        *key: Non-negative integers, e.g. the run's seed, its iteration and the rank.
+    """
+    words = [int(word) for word in np.random.SeedSequence([len(key), *key]).generate_state(3)]
+    random.seed(words[0])
+    np.random.seed(words[1])
+    torch.manual_seed(words[2])

@@ -1,0 +1,84 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Which versions of the OpenMMLab libraries mmdiffrep works with; checked without an import."""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple, Optional
+
+from packaging.version import Version
+
+
+class Library(NamedTuple):
+    """A library and the versions of it that mmdiffrep works with: ``low <= version < high``."""
+
+    distribution: str
+    low: str
+    high: str
+    extra: Optional[str] = None
+
+
+LIBRARIES = {
+    'mmengine': Library('mmengine', '0.10.4', '0.11'),
+    'mmcv': Library('mmcv', '2.1.0', '2.2.0'),
+    'mmseg': Library('mmsegmentation', '1.2.2', '1.3', extra='seg'),
+    'mmpose': Library('mmpose', '1.3.2', '1.4', extra='pose'),
+    'mmpretrain': Library('mmpretrain', '1.2.0', '1.3', extra='cls'),
+    'mmdet': Library('mmdet', '3.3.0', '3.4'),
+}
+
+
+def installed_version(distribution: str) -> Optional[str]:
+    """Version of an installed distribution, or None."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def check_versions() -> None:
+    """Check each OpenMMLab library that is installed.
+
+    Raises:
+        ImportError: One has a version mmdiffrep does not work with; the message holds the command
+            that installs one it works with.
+    """
+    for library in LIBRARIES.values():
+        found = installed_version(library.distribution)
+        if found is not None and not _in_range(found, library):
+            raise ImportError(
+                f'{library.distribution} {found} is installed; mmdiffrep works with '
+                f'>={library.low},<{library.high}. {_remedy(library)}'
+            )
+
+
+def require_host(scope: str) -> None:
+    """Check that the library behind a config's ``default_scope`` is there.
+
+    Args:
+        scope: Such as ``'mmseg'``. Scopes mmdiffrep knows nothing about pass.
+
+    Raises:
+        ImportError: It is not installed; the message says how to install it.
+    """
+    library = LIBRARIES.get(scope)
+    if library is not None and installed_version(library.distribution) is None:
+        raise ImportError(
+            f'This config needs {library.distribution} (default_scope={scope!r}), which is not '
+            f'installed. {_remedy(library)}'
+        )
+
+
+def _in_range(found: str, library: Library) -> bool:
+    # The release alone: 1.3.0rc1 sorts below 1.3, but it is a preview of it.
+    release = Version(Version(found).base_version)
+    return Version(library.low) <= release < Version(library.high)
+
+
+def _remedy(library: Library) -> str:
+    wanted = f'pip install "{library.distribution}>={library.low},<{library.high}"'
+    if library.distribution == 'mmcv':
+        return (
+            f'Build it with its ops: MMCV_WITH_OPS=1 {wanted} --no-build-isolation, with '
+            'setuptools<81. `make setup` does that.'
+        )
+    from_extra = f' or pip install "mmdiffrep[{library.extra}]"' if library.extra else ''
+    return f'Run: {wanted}{from_extra}'

@@ -1,0 +1,52 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""A picture that compares segmentations: one image a row, one method a column."""
+
+from pathlib import Path
+from typing import Mapping, Sequence, Union
+
+import numpy as np
+from matplotlib.figure import Figure
+
+
+def colourise(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
+    """Turns labels ``(H, W)`` into RGB uint8 ``(H, W, 3)``; what has no colour becomes white."""
+    table = np.full((256, 3), 255, dtype=np.uint8)
+    table[: len(palette)] = np.asarray(palette, dtype=np.uint8)
+    return table[np.clip(labels, 0, 255)]
+
+
+def draw_segmentation_grid(
+    path: Union[str, Path],
+    images: Sequence[np.ndarray],
+    columns: Mapping[str, Sequence[np.ndarray]],
+    palette: Sequence[Sequence[int]],
+    title: str = '',
+) -> None:
+    """Draws images and label maps side by side.
+
+    Args:
+        path (str or Path): The PNG to write; its folder must exist.
+        images (sequence): RGB uint8 images, ``(H, W, 3)`` each.
+        columns (mapping): Heading to label maps ``(H, W)``, one an image.
+        palette (sequence): RGB colour of every class.
+        title (str): Heading of the picture. Defaults to none.
+
+    Raises:
+        ValueError: A column has another number of label maps than there are images.
+    """
+    for name, maps in columns.items():
+        if len(maps) != len(images):
+            raise ValueError(f'column {name!r} has {len(maps)} label maps for {len(images)} images')
+    rows, cols = len(images), 1 + len(columns)
+    figure = Figure(figsize=(1.7 * cols, 1.7 * rows + 0.6), layout='constrained')
+    figure.suptitle(title)
+    axes = figure.subplots(rows, cols, squeeze=False)
+    for row, image in enumerate(images):
+        axes[row, 0].imshow(image)
+        for col, maps in enumerate(columns.values(), start=1):
+            axes[row, col].imshow(colourise(maps[row], palette), interpolation='nearest')
+    for axis, heading in zip(axes[0], ['input', *columns]):
+        axis.set_title(heading, fontsize=10)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    figure.savefig(path, dpi=110)

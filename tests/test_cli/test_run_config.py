@@ -1,0 +1,36 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import argparse
+
+import pytest
+
+from mmdiffrep.cli.run_config import add_run_arguments, load_config
+
+
+@pytest.fixture
+def load():
+    def load_from(config, *options):
+        parser = argparse.ArgumentParser()
+        parser.add_argument('config')
+        add_run_arguments(parser)
+        return load_config(parser.parse_args([str(config), *options]))
+
+    return load_from
+
+
+def test_missing_config_lists_near_names(load):
+    with pytest.raises(FileNotFoundError, match='ddpm_toyfaces_64'):
+        load('ddpm/ddpm_toyface_64.py')
+
+
+def test_config_of_the_package_is_found_by_name(load):
+    cfg = load('ddpm/ddpm_toyfaces_64.py')
+    assert cfg.filename.endswith('configs/ddpm/ddpm_toyfaces_64.py')
+    assert cfg.work_dir.endswith('ddpm_toyfaces_64')
+
+
+def test_missing_host_is_named(load, tmp_path, monkeypatch):
+    config = tmp_path / 'config.py'
+    config.write_text("default_scope = 'mmseg'\n")
+    monkeypatch.setattr('mmdiffrep.utils.versions.installed_version', lambda name: None)
+    with pytest.raises(ImportError, match=r'mmdiffrep\[seg\]'):
+        load(config)

@@ -1,0 +1,79 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import json
+import pickle
+import shutil
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmdiffrep.cli import test as test_command
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    path = tmp_path / 'weights.pth'
+    torch.save({'state_dict': {'weight': torch.tensor([2.0])}}, path)
+    return path
+
+
+@pytest.fixture
+def error_after(tiny_config, tmp_path):
+    """The metric that a test run writes."""
+
+    def run(*options):
+        test_command.main([tiny_config, *map(str, options)])
+        (metrics,) = (tmp_path / 'work_dirs' / 'tiny').glob('*/*.json')
+        return json.loads(metrics.read_text())['error']
+
+    return run
+
+
+def test_writes_the_metric_and_the_predictions(error_after, checkpoint, tmp_path):
+    # |2 x - 3 x| over x = 0, 0.1, ... 1.5
+    assert error_after(checkpoint, '--out', 'predictions.pkl') == pytest.approx(0.75)
+    assert len(pickle.loads((tmp_path / 'predictions.pkl').read_bytes())) == 16
+
+
+def test_missing_checkpoint_is_named(error_after):
+    with pytest.raises(FileNotFoundError, match=r'nowhere\.pth'):
+        error_after('nowhere.pth')
+
+
+def test_pickle_with_code_is_refused_unless_trusted(error_after, tmp_path):
+    path = tmp_path / 'foreign.pth'
+    # A function inside, as in checkpoints of old training scripts.
+    torch.save({'state_dict': {'weight': torch.tensor([2.0])}, 'meta': {'init': sum}}, path)
+    with pytest.raises(pickle.UnpicklingError, match='--trust-checkpoint'):
+        error_after(path)
+    shutil.rmtree(tmp_path / 'work_dirs')
+    assert error_after(path, '--trust-checkpoint') == pytest.approx(0.75)
+
+
+def test_out_must_be_a_pickle(capsys, tiny_config):
+    with pytest.raises(SystemExit):
+        test_command.main([tiny_config, 'x.pth', '--out', 'x.json'])
+    assert '.pkl' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('scope', 'switch'),
+    [('mmseg', 'draw'), ('mmpose', 'enable'), ('mmpretrain', 'enable'), ('mmdet', 'draw')],
+)
+def test_show_dir_switches_drawing_on(scope, switch):
+    cfg = Config(
+        dict(
+            default_scope=scope,
+            default_hooks=dict(visualization=dict(type='Hook')),
+            visualizer=dict(type='Visualizer'),
+        )
+    )
+    test_command._draw_predictions(cfg, 'drawn')
+    hook = cfg.default_hooks.visualization
+    assert hook[switch] is True
+    assert 'drawn' in (hook.get('out_dir'), cfg.visualizer.get('save_dir'))
+
+
+def test_show_dir_without_a_visualization_hook_is_an_error():
+    with pytest.raises(ValueError, match='visualization'):
+        test_command._draw_predictions(Config(dict(default_scope='mmseg')), 'drawn')

@@ -1,0 +1,169 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from mmseg.datasets.transforms import LoadAnnotations
+from PIL import Image
+
+from mmdiffrep.datasets import CelebAMaskHQDataset
+from mmdiffrep.registry import DATASETS
+
+SIZE = 8
+LOAD = [dict(type='mmseg.LoadImageFromFile'), dict(type='mmseg.LoadAnnotations')]
+NAMES = ('a', 'b', 'c')
+
+
+def write_face(root, name, labels, image_size=SIZE):
+    image = np.full((image_size, image_size, 3), 128, np.uint8)
+    Image.fromarray(image).save(root / 'images' / f'{name}.jpg')
+    Image.fromarray(labels.astype(np.uint8)).save(root / 'masks' / f'{name}.png')
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Three faces whose masks hold all 19 labels and 255."""
+    (tmp_path / 'images').mkdir()
+    (tmp_path / 'masks').mkdir()
+    labels = np.arange(SIZE * SIZE).reshape(SIZE, SIZE) % 20
+    labels[labels == 19] = 255
+    for name in NAMES:
+        write_face(tmp_path, name, labels)
+    (tmp_path / 'train.txt').write_text('a\nc\n')
+    (tmp_path / 'val.txt').write_text('b\n')
+    return tmp_path
+
+
+def test_nineteen_classes(root):
+    dataset = CelebAMaskHQDataset(str(root), pipeline=LOAD)
+    assert len(dataset) == 2
+    assert len(dataset.metainfo['classes']) == len(dataset.metainfo['palette']) == 19
+    sample = dataset[1]
+    assert sample['img_path'].endswith('c.jpg')
+    assert sample['classes'] == dataset.metainfo['classes']
+    assert sorted(np.unique(sample['gt_seg_map'])) == [*range(19), 255]
+
+
+def test_eighteen_classes_with_the_background_ignored(root):
+    dataset = CelebAMaskHQDataset(str(root), ignore_background=True, pipeline=LOAD)
+    whole = CelebAMaskHQDataset(str(root), pipeline=LOAD)
+    assert dataset.metainfo['classes'] == whole.metainfo['classes'][1:]
+    assert dataset.metainfo['palette'] == whole.metainfo['palette'][1:]
+    labels, all_labels = dataset[0]['gt_seg_map'], whole[0]['gt_seg_map']
+    ignored = np.isin(all_labels, [0, 255])
+    assert (labels[ignored] == 255).all()
+    np.testing.assert_array_equal(labels[~ignored], all_labels[~ignored] - 1)
+    skin = dataset.metainfo['classes'].index('skin')
+    np.testing.assert_array_equal(labels == skin, all_labels == 1)
+
+
+def test_built_by_name_with_the_hosts_options(root):
+    dataset = DATASETS.build(
+        dict(
+            type='mmdiffrep.CelebAMaskHQDataset',
+            data_root=str(root),
+            ann_file='train.txt',
+            indices=1,
+            pipeline=[*LOAD, dict(type='mmseg.PackSegInputs')],
+        )
+    )
+    assert len(dataset) == 1
+    packed = dataset[0]
+    assert packed['inputs'].shape == (3, SIZE, SIZE)
+    assert packed['data_samples'].gt_sem_seg.data.shape == (1, SIZE, SIZE)
+
+
+def test_flip_finds_the_pairs_of_either_class_set(root):
+    flip = dict(type='mmdiffrep.LeftRightFlip', prob=1.0)
+    for ignore_background in (False, True):
+        options = dict(data_root=str(root), ignore_background=ignore_background)
+        plain = CelebAMaskHQDataset(**options, pipeline=LOAD)[0]['gt_seg_map']
+        flipped = CelebAMaskHQDataset(**options, pipeline=[*LOAD, flip])[0]['gt_seg_map']
+        left = plain == plain_label(ignore_background, 'l_eye')
+        assert left.any()
+        np.testing.assert_array_equal(
+            flipped == plain_label(ignore_background, 'r_eye'), left[:, ::-1]
+        )
+
+
+def plain_label(ignore_background, name):
+    return CelebAMaskHQDataset.METAINFO['classes'].index(name) - ignore_background
+
+
+def test_wrong_label_names_the_file_in_any_pipeline(root):
+    write_face(root, 'c', np.full((SIZE, SIZE), 19))
+    dataset = CelebAMaskHQDataset(str(root), pipeline=LOAD)
+    with pytest.raises(ValueError, match=r'c\.png: labels \[19\] are out of range.*0\.\.18'):
+        dataset[1]
+
+
+def test_mask_of_another_size_than_its_image(root):
+    write_face(root, 'a', np.zeros((SIZE, SIZE)), image_size=2 * SIZE)
+    pipeline = [LOAD[0], dict(type='mmseg.Resize', scale=(4, 4)), LOAD[1]]
+    dataset = CelebAMaskHQDataset(str(root), pipeline=pipeline)
+    with pytest.raises(ValueError, match=r'shape \(8, 8\).*\(16, 16\).*celebamask.py'):
+        dataset[0]
+    assert dataset[1]['img'].shape == (4, 4, 3)
+
+
+def test_check_stands_behind_a_loading_transform_object(root):
+    dataset = CelebAMaskHQDataset(str(root), pipeline=[LOAD[0], LoadAnnotations()])
+    names = [type(transform).__name__ for transform in dataset.pipeline.transforms]
+    assert names == ['LoadImageFromFile', 'LoadAnnotations', 'CheckSegMap']
+
+
+def test_missing_root(tmp_path):
+    with pytest.raises(FileNotFoundError, match='does not exist') as raised:
+        CelebAMaskHQDataset(str(tmp_path / 'nowhere'))
+    message = str(raised.value)
+    assert str(tmp_path / 'nowhere') in message
+    assert 'tools/prepare_data/celebamask.py' in message
+    assert 'https://github.com/switchablenorms/CelebAMask-HQ' in message
+
+
+def test_unprepared_download_as_root(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'images and .*masks missing in the data root'):
+        CelebAMaskHQDataset(str(tmp_path))
+
+
+def test_missing_list(root):
+    with pytest.raises(FileNotFoundError, match=r"test\.txt does not exist; .*'train\.txt'"):
+        CelebAMaskHQDataset(str(root), ann_file='test.txt')
+
+
+def test_listed_file_missing(root):
+    (root / 'masks' / 'c.png').unlink()
+    with pytest.raises(FileNotFoundError, match=r'1 files named by .*c\.png'):
+        CelebAMaskHQDataset(str(root))
+
+
+def test_without_a_list_all_images_are_taken(root):
+    assert len(CelebAMaskHQDataset(str(root), ann_file='')) == 3
+
+
+def test_shifting_option_is_refused(root):
+    with pytest.raises(ValueError, match='ignore_background=True'):
+        CelebAMaskHQDataset(str(root), reduce_zero_label=True)
+
+
+def test_misspelt_option_is_refused(root):
+    with pytest.raises(TypeError, match='ignore_backgruond'):
+        CelebAMaskHQDataset(str(root), ignore_backgruond=True)
+
+
+def test_without_mmseg_the_room_imports_and_the_dataset_says_what_to_install():
+    script = """
+import importlib.util
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == 'mmseg' else find_spec(name, *rest)
+from mmdiffrep.registry import DATASETS
+try:
+    DATASETS.build(dict(type='mmdiffrep.CelebAMaskHQDataset', data_root='data'))
+except ImportError as error:
+    print(error)
+"""
+    output = subprocess.run(
+        [sys.executable, '-c', script], capture_output=True, text=True, check=True
+    ).stdout
+    assert "pip install 'mmdiffrep[seg]'" in output

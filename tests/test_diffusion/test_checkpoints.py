@@ -1,0 +1,212 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import json
+import logging
+import shutil
+
+import pytest
+import safetensors.torch
+import torch
+from diffusers import DDIMScheduler, DDPMPipeline, UNet2DModel
+from torch import nn
+
+from mmdiffrep.diffusion import checkpoints
+from mmdiffrep.diffusion.checkpoints import (
+    as_dtype,
+    hash_weights,
+    load_unet2d,
+    load_weights,
+    resolve_folder,
+)
+
+ARGS = dict(
+    sample_size=8,
+    block_out_channels=(8, 8),
+    norm_num_groups=4,
+    attention_head_dim=4,
+    layers_per_block=1,
+    down_block_types=('DownBlock2D', 'AttnDownBlock2D'),
+    up_block_types=('AttnUpBlock2D', 'UpBlock2D'),
+)
+
+
+@pytest.fixture(scope='module')
+def pipeline(tmp_path_factory):
+    """A diffusers pipeline in a folder, and its network."""
+    folder = tmp_path_factory.mktemp('pipeline')
+    unet = UNet2DModel(**ARGS)
+    DDPMPipeline(unet, DDIMScheduler(num_train_timesteps=50)).save_pretrained(folder)
+    return folder, unet
+
+
+@pytest.fixture
+def copied(pipeline, tmp_path):
+    return shutil.copytree(pipeline[0], tmp_path / 'copy')
+
+
+def equal(one, other):
+    one, other = one.state_dict(), other.state_dict()
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_pipeline_folder(pipeline):
+    folder, unet = pipeline
+    network, schedule = load_unet2d(str(folder))
+    assert equal(network, unet)
+    assert schedule.num_timesteps == 50
+    assert not network.training
+
+
+def test_bare_folder_takes_the_default_schedule_and_says_so(pipeline, caplog):
+    with caplog.at_level(logging.WARNING, logger='mmdiffrep'):
+        network, schedule = load_unet2d(str(pipeline[0] / 'unet'))
+    assert equal(network, pipeline[1])
+    assert schedule.num_timesteps == 1000
+    assert 'linear schedule with 1000 steps' in caplog.text
+
+
+def test_old_flat_layout(copied, pipeline):
+    # as google/ddpm-cifar10-32 keeps it: U-Net and scheduler side by side
+    for part in ('unet', 'scheduler'):
+        for file in (copied / part).iterdir():
+            file.rename(copied / file.name)
+        (copied / part).rmdir()
+    network, schedule = load_unet2d(str(copied))
+    assert equal(network, pipeline[1])
+    assert schedule.num_timesteps == 50
+
+
+@pytest.mark.parametrize('variant', [None, 'fp16'])
+def test_half_precision_weights_load_as_fp32(tmp_path, variant):
+    unet = UNet2DModel(**ARGS).half()
+    unet.save_pretrained(tmp_path, variant=variant)
+    network, _ = load_unet2d(str(tmp_path))
+    assert {value.dtype for value in network.state_dict().values()} == {torch.float32}
+    assert equal(network, unet.float())
+
+
+def test_pickled_weights_load_without_code(tmp_path):
+    unet = UNet2DModel(**ARGS)
+    unet.save_pretrained(tmp_path, safe_serialization=False)
+    assert (tmp_path / 'diffusion_pytorch_model.bin').is_file()
+    assert equal(load_unet2d(str(tmp_path))[0], unet)
+
+
+def test_damaged_weights(copied):
+    file = copied / 'unet' / 'diffusion_pytorch_model.safetensors'
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(ValueError, match='could not be read'):
+        load_unet2d(str(copied))
+    file.unlink()
+    with pytest.raises(ValueError, match='no diffusion_pytorch_model file'):
+        load_unet2d(str(copied))
+
+
+def test_weights_that_do_not_fit_the_config(copied):
+    file = copied / 'unet' / 'diffusion_pytorch_model.safetensors'
+    weights = safetensors.torch.load_file(file)
+    weights['conv_inn.weight'] = weights.pop('conv_in.weight')
+    safetensors.torch.save_file(weights, file, metadata={'format': 'pt'})
+    with pytest.raises(ValueError, match=r'do not fit its config.*missing_keys.*conv_in\.weight'):
+        load_unet2d(str(copied))
+
+
+def test_another_kind_of_model(copied):
+    (copied / 'unet' / 'config.json').write_text(json.dumps({'_class_name': 'AutoencoderKL'}))
+    with pytest.raises(ValueError, match=r'describes a AutoencoderKL; .* reads UNet2DModel'):
+        load_unet2d(str(copied))
+
+
+def test_folder_without_a_model(tmp_path):
+    (tmp_path / 'notes.txt').touch()
+    with pytest.raises(FileNotFoundError, match=r"config\.json, but \['notes.txt'\]"):
+        load_unet2d(str(tmp_path))
+
+
+def test_names_that_are_neither_folder_nor_hub_id():
+    with pytest.raises(FileNotFoundError, match='neither an existing folder nor a hub id'):
+        resolve_folder('/no/such/folder')
+    with pytest.raises(FileNotFoundError, match="has no model 'mmdiffrep://nothing'; it has"):
+        resolve_folder('mmdiffrep://nothing')
+
+
+def test_hub_id_without_a_network_says_how_to_go_on():
+    with pytest.raises(FileNotFoundError, match=r'the path of its folder .* in place of the id'):
+        load_unet2d('nobody/no-such-model')
+
+
+def test_hub_model_prefers_safetensors(pipeline, tmp_path, monkeypatch):
+    asked = []
+
+    def snapshot(hub_id, allow_patterns):
+        asked.append(allow_patterns)
+        return str(tmp_path if len(asked) == 1 else pipeline[0])
+
+    monkeypatch.setattr(checkpoints, 'snapshot_download', snapshot)
+    assert resolve_folder('some/model') == pipeline[0]
+    assert any(name.endswith('.safetensors') for name in asked[0])
+    assert not any(name.endswith('.bin') for name in asked[0])
+    assert any(name.endswith('.bin') for name in asked[1])
+
+
+def test_asset_scheme(pipeline, monkeypatch):
+    monkeypatch.setattr(checkpoints, '_ASSETS', pipeline[0].parent)
+    assert resolve_folder(f'mmdiffrep://{pipeline[0].name}') == pipeline[0]
+
+
+@pytest.mark.parametrize('suffix', ['.pt', '.safetensors'])
+def test_state_dict_files(tmp_path, suffix):
+    weights = {'a': torch.randn(3), 'b': torch.randn(2, 2)}
+    path = tmp_path / f'weights{suffix}'
+    if suffix == '.pt':
+        torch.save(weights, path)
+    else:
+        safetensors.torch.save_file(weights, path)
+    loaded = load_weights(path)
+    assert loaded.keys() == weights.keys()
+    assert all(torch.equal(loaded[key], weights[key]) for key in weights)
+    path.write_bytes(path.read_bytes()[:-60])
+    with pytest.raises(ValueError, match='damaged or incomplete'):
+        load_weights(path)
+
+
+class Payload:
+    ran = False
+
+    def __reduce__(self):
+        return setattr, (Payload, 'ran', True)
+
+
+def test_a_pickle_that_needs_code_is_refused(tmp_path):
+    torch.save({'a': Payload()}, tmp_path / 'evil.pt')
+    with pytest.raises(ValueError, match='can run code'):
+        load_weights(tmp_path / 'evil.pt')
+    assert not Payload.ran
+
+
+def test_no_state_dict(tmp_path):
+    torch.save({'epoch': 3, 'model': {}}, tmp_path / 'run.pt')
+    with pytest.raises(ValueError, match='no plain state dict'):
+        load_weights(tmp_path / 'run.pt')
+    with pytest.raises(FileNotFoundError, match='no checkpoint file'):
+        load_weights(tmp_path / 'absent.pt')
+
+
+def test_hash_of_weights():
+    net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    digest = hash_weights(net)
+    assert len(digest) == 64
+    assert hash_weights(net) == digest
+    net[0].weight.data[0, 0] += 1e-3
+    assert hash_weights(net) != digest
+    half = hash_weights(net.half())
+    assert hash_weights(net.float()) == half  # widening changes no value
+    with pytest.raises(ValueError, match='meta device'):
+        hash_weights(nn.Linear(2, 3, device='meta'))
+
+
+def test_dtypes():
+    assert as_dtype(None) == torch.float32
+    assert as_dtype('bfloat16') == as_dtype(torch.bfloat16) == torch.bfloat16
+    for wrong in ('int8', 'float12', 'nn', torch.int32):
+        with pytest.raises(ValueError, match='dtype must be'):
+            as_dtype(wrong)

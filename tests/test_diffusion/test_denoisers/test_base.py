@@ -1,0 +1,126 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import copy
+
+import pytest
+import torch
+
+from mmdiffrep.diffusion import TapError, load_denoiser
+
+TINY = dict(
+    sample_size=8,
+    block_out_channels=(8, 8),
+    norm_num_groups=4,
+    layers_per_block=1,
+    down_block_types=('DownBlock2D', 'DownBlock2D'),
+    up_block_types=('UpBlock2D', 'UpBlock2D'),
+    add_attention=False,
+)
+
+
+def build(taps=None, **changes):
+    torch.manual_seed(0)
+    return load_denoiser(dict(type='UNet2DDenoiser', unet=dict(TINY, **changes)), taps=taps)
+
+
+def test_timesteps_may_be_one_or_many():
+    denoiser, x = build(taps=['mid']), torch.randn(3, 3, 8, 8)
+    one = denoiser(x, 5)['mid']
+    assert torch.equal(denoiser(x, torch.full((3,), 5))['mid'], one)
+    assert not torch.equal(denoiser(x, torch.tensor([5, 6, 5]))['mid'][1], one[1])
+
+
+@pytest.mark.parametrize(
+    ('x', 't', 'message'),
+    [
+        (torch.zeros(2, 1, 8, 8), 0, r'\(B, 3, H, W\), got shape \(2, 1, 8, 8\)'),
+        (torch.zeros(3, 8, 8), 0, r'got shape \(3, 8, 8\)'),
+        (torch.zeros(2, 3, 8, 9), 0, 'multiples of 2 .* got 8x9'),
+        (torch.zeros(2, 3, 8, 8, dtype=torch.uint8), 0, 'float images'),
+        (torch.zeros(2, 3, 8, 8), 1000, r'0 \.\. 999'),
+        (torch.zeros(2, 3, 8, 8), torch.tensor([0, -1]), r'0 \.\. 999'),
+        (torch.zeros(2, 3, 8, 8), torch.tensor([0, 1, 2]), '2 images'),
+        (torch.zeros(2, 3, 8, 8), 0.5, 'integers'),
+    ],
+)
+def test_wrong_input(x, t, message):
+    for denoiser in (build(), build(taps=['enc.0'])):
+        with pytest.raises(ValueError, match=message):
+            denoiser(x, t, taps=['enc.0'])
+
+
+def test_conditions():
+    x, plain, classes = torch.zeros(2, 3, 8, 8), build(), build(num_class_embeds=4)
+    with pytest.raises(ValueError, match='unconditional'):
+        plain(x, 0, cond=torch.tensor([0, 1]), taps=['mid'])
+    with pytest.raises(ValueError, match=r'class-conditional: give cond, \(2,\) labels in 0 .. 3'):
+        classes(x, 0, taps=['mid'])
+    with pytest.raises(ValueError, match=r'0 .. 3, got 0 .. 4'):
+        classes(x, 0, cond=torch.tensor([0, 4]), taps=['mid'])
+    with pytest.raises(ValueError, match=r'integer labels, got shape \(1,\)'):
+        classes(x, 0, cond=torch.tensor([0]), taps=['mid'])
+    features = classes(x, 0, cond=torch.tensor([0, 1]), taps=['mid'])['mid']
+    assert not torch.equal(features[0], features[1])
+
+
+def test_taps_have_to_be_named():
+    denoiser = build()
+    with pytest.raises(TapError, match='This network is whole'):
+        denoiser(torch.zeros(1, 3, 8, 8), 0)
+    with pytest.raises(TapError, match=r"no tap 'dec\.9'"):
+        denoiser(torch.zeros(1, 3, 8, 8), 0, taps=['dec.9'])
+    for wrong in ([], 'mid'):
+        with pytest.raises(TapError, match='must be a list of tap names'):
+            denoiser.truncate(wrong)
+    with pytest.raises(TapError, match='Did you mean'):
+        build(taps=['mid', 'dec.11'])
+
+
+def test_the_same_tap_by_two_names():
+    denoiser = build(taps=['mid', 'module:mid_block'])
+    features = denoiser(torch.randn(1, 3, 8, 8), 0)
+    assert list(features) == ['mid', 'module:mid_block']
+    assert features['mid'] is features['module:mid_block']
+
+
+def test_frozen_stays_frozen():
+    denoiser = build()
+    assert denoiser.training
+    assert denoiser.freeze() is denoiser
+    denoiser.train()
+    assert not any(module.training for module in denoiser.modules())
+    assert not any(parameter.requires_grad for parameter in denoiser.parameters())
+
+
+def test_gradients_flow_unless_frozen():
+    denoiser = build(taps=['mid'])
+    denoiser(torch.randn(1, 3, 8, 8), 0)['mid'].sum().backward()
+    assert denoiser.network.conv_in.weight.grad.abs().sum() > 0
+
+
+def test_hash_is_that_of_the_whole_network():
+    whole = build()
+    digest = whole.weights_hash
+    assert build(taps=['enc.0']).weights_hash == digest
+    assert copy.deepcopy(whole).truncate(['mid']).weights_hash == digest
+    whole.network.conv_out.weight.data += 1
+    assert whole.weights_hash != digest
+
+
+def test_an_error_in_a_pass_leaves_nothing_behind():
+    denoiser, x = build(), torch.randn(1, 3, 8, 8)
+    expected = denoiser(x, 0, taps=['enc.0', 'mid'])
+    handle = denoiser.network.mid_block.register_forward_pre_hook(lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        denoiser(x, 0, taps=['enc.0', 'mid'])
+    handle.remove()
+    found = denoiser(x, 0, taps=['enc.0', 'mid'])
+    assert all(torch.equal(found[tap], expected[tap]) for tap in expected)
+    assert not denoiser.network.up_blocks[0]._forward_hooks
+
+
+def test_copies_are_independent():
+    cut = build(taps=['mid'])
+    twin = copy.deepcopy(cut)
+    twin.network.conv_in.weight.data.zero_()
+    x = torch.randn(1, 3, 8, 8)
+    assert not torch.equal(cut(x, 0)['mid'], twin(x, 0)['mid'])

@@ -1,0 +1,94 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import pytest
+import torch
+
+from mmdiffrep.diffusion.features import read_features, resolve_timesteps
+from mmdiffrep.diffusion.noise import NoiseSource, build_noise
+from mmdiffrep.diffusion.schedule import NoiseSchedule
+
+
+class EchoDenoiser(torch.nn.Module):
+    """Returns what it was given, so that the input can be looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.schedule = NoiseSchedule.preset('linear')
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, x_t, t, cond=None, taps=()):
+        given = dict(x_t=x_t, t=t, cond=cond)
+        return {tap: given[tap] for tap in taps}
+
+
+@pytest.fixture
+def images():
+    return torch.rand(3, 3, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def test_every_image_meets_every_timestep(images):
+    labels = torch.tensor([5, 6, 7])
+    read = read_features(
+        EchoDenoiser(), images, [9, 2], ['x_t', 't', 'cond'], build_noise('none'), labels
+    )
+    assert list(read) == [(t, tap) for t in (9, 2) for tap in ('x_t', 't', 'cond')]
+    for t in (9, 2):
+        assert torch.equal(read[t, 'x_t'], images)
+        assert read[t, 't'].tolist() == [t] * 3
+        assert torch.equal(read[t, 'cond'], labels)
+
+
+def test_noise_has_the_timestep_strength(images):
+    denoiser = EchoDenoiser()
+    read = read_features(denoiser, images, [9, 900], ['x_t'], build_noise('shared'))
+    eps = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(0))
+    for t in (9, 900):
+        alpha_bar = denoiser.schedule.alphas_cumprod[t]
+        expected = alpha_bar.sqrt() * images + (1 - alpha_bar).sqrt() * eps
+        torch.testing.assert_close(read[t, 'x_t'], expected)
+
+
+def test_fresh_noise_differs_between_timesteps_and_follows_the_generator(images):
+    drawn = []
+
+    class Recorded(NoiseSource):
+        def __call__(self, images, generator=None):
+            drawn.append(build_noise('fresh')(images, generator))
+            return drawn[-1]
+
+    for _ in range(2):
+        generator = torch.Generator().manual_seed(4)
+        read_features(EchoDenoiser(), images, [1, 2], ['t'], Recorded(), generator=generator)
+    assert not torch.equal(drawn[0][:3], drawn[0][3:])
+    assert torch.equal(drawn[0], drawn[1])
+
+
+def test_input_follows_the_precision_of_the_weights(images):
+    denoiser = EchoDenoiser().to(torch.bfloat16)
+    read = read_features(denoiser, images, [500], ['x_t'], build_noise('shared'))
+    exact = read_features(EchoDenoiser(), images, [500], ['x_t'], build_noise('shared'))
+    assert torch.equal(read[500, 'x_t'], exact[500, 'x_t'].to(torch.bfloat16))
+
+
+def test_noise_levels_find_the_nearest_timesteps():
+    schedule = NoiseSchedule.preset('cosine', 50)
+    levels = [float(schedule.sigma(t)) for t in (3, 40)]
+    assert resolve_timesteps(schedule, noise_levels=levels) == (3, 40)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(), 'either timesteps or noise_levels'),
+        (dict(timesteps=[1], noise_levels=[0.1]), 'either timesteps or noise_levels'),
+        (dict(timesteps=[]), 'one or more integers'),
+        (dict(timesteps=[0.5]), 'one or more integers'),
+        (dict(timesteps=[0, 50]), r'0\.\.49'),
+        (dict(timesteps=[-1]), r'0\.\.49'),
+        (dict(timesteps=[4, 4]), 'differ'),
+        (dict(noise_levels=[0.9, 0.9001]), 'differ'),
+        (dict(noise_levels=[1.5]), 'noise level'),
+    ],
+)
+def test_bad_timesteps(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        resolve_timesteps(NoiseSchedule.preset('linear', 50), **arguments)

@@ -1,0 +1,125 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmdiffrep.diffusion.input_range import DenoiserInput
+
+MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
+
+
+def raw(seed=0, side=8, count=2):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (count, 3, side, side), generator=generator).float()
+
+
+def normalise(images, mean=MEAN, std=STD):
+    return (images - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 10**6),
+    st.lists(st.floats(0, 255), min_size=3, max_size=3),
+    st.lists(st.floats(1, 255), min_size=3, max_size=3),
+)
+def test_undoes_any_normalisation(seed, mean, std):
+    images = raw(seed)
+    found = DenoiserInput(mean, std)(normalise(images, mean, std))
+    assert torch.allclose(found, images / 127.5 - 1, atol=5e-6)
+
+
+def test_whole_8_bit_range_comes_back_exactly():
+    levels = torch.arange(256).float().expand(1, 3, 1, 256)
+    found = DenoiserInput(MEAN, STD)(normalise(levels))
+    assert torch.equal(((found + 1) * 127.5).round(), levels)
+    assert (found - (levels / 127.5 - 1)).abs().max() < 1e-6
+    assert found.min() == pytest.approx(-1, abs=1e-6)
+    assert found.max() == pytest.approx(1, abs=1e-6)
+
+
+def test_channel_order():
+    bgr = raw()
+    found = DenoiserInput(MEAN[::-1], STD[::-1], channel_order='bgr')(
+        normalise(bgr, MEAN[::-1], STD[::-1])
+    )
+    assert torch.allclose(found, bgr.flip(1) / 127.5 - 1, atol=1e-6)
+
+
+def test_images_that_are_not_normalised():
+    images = raw()
+    assert torch.equal(DenoiserInput()(images), images / 127.5 - 1)
+    assert torch.equal(DenoiserInput()(images.to(torch.uint8)), images / 127.5 - 1)
+
+
+def test_half_precision_and_autocast_give_fp32():
+    convert = DenoiserInput(MEAN, STD, size=4)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        found = convert(normalise(raw()).bfloat16())
+    assert found.dtype == torch.float32
+    convert = DenoiserInput(MEAN, STD).half()
+    assert torch.allclose(convert(normalise(raw())), raw() / 127.5 - 1, atol=1e-6)
+
+
+def test_resizes_with_antialiasing_only_where_needed():
+    images = raw(side=16)
+    found = DenoiserInput(size=4)(images)
+    expected = F.interpolate(images / 127.5 - 1, size=(4, 4), mode='bilinear', antialias=True)
+    assert torch.allclose(found, expected, atol=1e-6)
+    plain = F.interpolate(images / 127.5 - 1, size=(4, 4), mode='bilinear')
+    assert not torch.allclose(found, plain, atol=1e-2)
+    assert DenoiserInput(size=(4, 8))(images).shape == (2, 3, 4, 8)
+    assert torch.equal(DenoiserInput(size=16)(images), images / 127.5 - 1)
+
+
+def test_padding_comes_out_as_the_mean():
+    padded = F.pad(normalise(raw()), (0, 3))
+    grey = torch.tensor(MEAN) / 127.5 - 1
+    assert torch.allclose(DenoiserInput(MEAN, STD)(padded)[..., -1], grey.view(1, 3, 1), atol=1e-6)
+
+
+def test_nothing_is_saved():
+    assert not DenoiserInput(MEAN, STD).state_dict()
+
+
+@pytest.mark.parametrize(
+    ('convert', 'images', 'message'),
+    [
+        (DenoiserInput(MEAN, STD), raw(), r'0 .. 255; undoing mean=\[123.* Set mean and std'),
+        (DenoiserInput([0.485] * 3, [0.229] * 3), raw() * 9, 'undoing mean'),
+        (DenoiserInput(), normalise(raw()), 'looks normalised'),
+        (DenoiserInput(), raw() / 255, r'for \[0, 1\]: mean=\[0\]\*3, std=\[255\]\*3'),
+        (DenoiserInput(), raw() / 127.5 - 1, 'looks normalised'),
+        (DenoiserInput(), raw() - 128, 'where 0 .. 255 was expected'),
+        (DenoiserInput(), raw() * float('nan'), 'nan'),
+    ],
+)
+def test_wrong_range(convert, images, message):
+    with pytest.raises(ValueError, match=message):
+        convert(images)
+
+
+def test_dark_images_and_small_overshoot_pass():
+    DenoiserInput()(torch.zeros(2, 3, 4, 4))
+    DenoiserInput()(torch.full((2, 3, 4, 4), 2.0))
+    DenoiserInput()(raw() * 1.02 - 2)
+    DenoiserInput(MEAN, STD)(normalise(torch.zeros(2, 3, 4, 4)))
+
+
+def test_only_the_first_batches_are_checked():
+    convert = DenoiserInput(check_batches=1)
+    convert(raw())
+    convert(raw() * 100)
+
+
+def test_wrong_arguments():
+    with pytest.raises(ValueError, match="'rgb' or 'bgr'"):
+        DenoiserInput(channel_order='RGB')
+    with pytest.raises(ValueError, match='both or neither'):
+        DenoiserInput(mean=MEAN)
+    with pytest.raises(ValueError, match='3 numbers'):
+        DenoiserInput([0.5], [0.5])
+    with pytest.raises(ValueError, match=r'\(B, 3, H, W\)'):
+        DenoiserInput()(torch.zeros(2, 4, 4, 4))

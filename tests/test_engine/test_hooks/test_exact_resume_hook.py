@@ -1,0 +1,66 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import pytest
+import torch
+
+from mmdiffrep.testing.tiny_run import build_tiny_runner
+
+
+def _final(work_dir, name):
+    checkpoint = torch.load(work_dir / name, weights_only=True)
+    return {key: checkpoint[key] for key in ('state_dict', 'ema_state_dict', 'optimizer')}
+
+
+def _resume_twice(tmp_path, middle, last, **options):
+    """Final states of a whole run and of one resumed from its checkpoint ``middle``."""
+    options = dict(checkpoint=dict(max_keep_ckpts=-1), **options)
+    build_tiny_runner(str(tmp_path / 'whole'), **options).train()
+    start = str(tmp_path / 'whole' / middle)
+    build_tiny_runner(str(tmp_path / 'resumed'), load_from=start, **options).train()
+    return _final(tmp_path / 'whole', last), _final(tmp_path / 'resumed', last)
+
+
+@pytest.mark.parametrize('num_workers', [0, 2])
+def test_iterations_resumed_are_equal_bit_for_bit(tmp_path, num_workers):
+    # 4 iterations pass over the data once, validation is at 3, 6 and 9
+    whole, resumed = _resume_twice(tmp_path, 'iter_6.pth', 'iter_12.pth', num_workers=num_workers)
+    torch.testing.assert_close(resumed, whole, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('num_workers', [0, 2])
+def test_epochs_resumed_are_equal_bit_for_bit(tmp_path, num_workers):
+    whole, resumed = _resume_twice(
+        tmp_path, 'epoch_2.pth', 'epoch_4.pth', by_epoch=True, length=4, num_workers=num_workers
+    )
+    torch.testing.assert_close(resumed, whole, rtol=0, atol=0)
+
+
+def test_without_the_hook_they_differ(tmp_path):
+    whole, resumed = _resume_twice(tmp_path, 'iter_6.pth', 'iter_12.pth', exact_resume=False)
+    with pytest.raises(AssertionError):
+        torch.testing.assert_close(resumed, whole)
+
+
+def test_validation_does_not_shift_training(tmp_path):
+    finals = []
+    for interval in (2, 5):
+        work_dir = tmp_path / str(interval)
+        build_tiny_runner(str(work_dir), length=6, val_interval=interval).train()
+        finals.append(_final(work_dir, 'iter_6.pth'))
+    torch.testing.assert_close(*finals, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ('change', 'warning'),
+    [
+        (lambda runner: runner.cfg.pop('randomness'), 'no seed is set'),
+        (
+            lambda runner: runner._train_dataloader.update(num_workers=1, persistent_workers=True),
+            'persistent_workers=True',
+        ),
+    ],
+)
+def test_warns_where_it_cannot_hold(tmp_path, capsys, change, warning):
+    runner = build_tiny_runner(str(tmp_path), by_epoch=True, length=1)
+    change(runner)
+    runner.train()
+    assert warning in ''.join(capsys.readouterr())

@@ -1,0 +1,334 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""The distillation hook on a real mmseg model, against loops written by hand."""
+
+import copy
+
+import pytest
+import torch
+from mmengine.optim import AmpOptimWrapper
+from mmengine.registry import OPTIM_WRAPPERS
+from torch.nn import functional as F
+
+from mmdiffrep.engine.hooks import RepFusionHook
+from mmdiffrep.testing import (
+    greatest_difference,
+    parameters_of,
+    tiny_runner,
+    tiny_segmentor,
+    tiny_teacher,
+)
+
+PAIR = dict(
+    student='backbone',
+    teacher='mid',
+    loss=dict(type='mmdiffrep.DenseFeatureLoss', distance='l1'),
+)
+REINFORCED = dict(type='mmdiffrep.ReinforcedTimestep', num_timesteps=20, num_buckets=5)
+SGD = dict(type='SGD', lr=0.05, momentum=0.9)
+
+
+def hook_cfg(**kwargs):
+    cfg = dict(
+        type='mmdiffrep.RepFusionHook',
+        teacher=tiny_teacher(),
+        pairs=[PAIR],
+        policy=REINFORCED,
+        optimizer=SGD,
+    )
+    return {**cfg, **kwargs}
+
+
+def hook_of(runner):
+    return next(hook for hook in runner.hooks if isinstance(hook, RepFusionHook))
+
+
+def run(tmp_path, max_iters=4, hook=None, **kwargs):
+    runner = tiny_runner(tmp_path, max_iters, [hook or hook_cfg()], **kwargs)
+    runner.train()
+    return runner
+
+
+def prepared(tmp_path, hooks=None):
+    """A run up to the moment where training would start."""
+    runner = tiny_runner(tmp_path, 1, [hook_cfg()] if hooks is None else hooks)
+    runner._train_loop = runner.build_train_loop(runner._train_loop)
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    runner.call_hook('before_run')
+    runner._init_model_weights()
+    return runner
+
+
+def hand_written_loop(tmp_path, max_iters, accumulate, clip):
+    """Trains the same student and distiller without the hook or mmengine's loop."""
+    runner = prepared(tmp_path)
+    dataset = runner.train_dataloader.dataset
+    hook = hook_of(runner)
+    model, distiller, teacher = runner.model.train(), hook.distiller, hook.teacher
+    student_sgd = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    distiller_sgd = torch.optim.SGD(distiller.parameters(), lr=0.05, momentum=0.9)
+    for step in range(max_iters * accumulate):
+        items = [dataset[(4 * step + i) % 64] for i in range(4)]
+        pixels = torch.stack([item['inputs'] for item in items]).float().flip(1)
+        mean = model.data_preprocessor.mean.view(3, 1, 1)
+        std = model.data_preprocessor.std.view(3, 1, 1)
+        labels = torch.stack([item['data_samples'].gt_sem_seg.data[0] for item in items])
+        features = model.backbone((pixels - mean) / std)
+        logits = model.decode_head(features)
+        logits = F.interpolate(logits, size=(32, 32), mode='bilinear', align_corners=False)
+        task = F.cross_entropy(logits, labels)
+
+        rgb = pixels / 127.5 - 1
+        rgb = F.interpolate(rgb, size=(16, 16), mode='bilinear', antialias=True)
+        chance = hook._chance(4, step)
+        sample = distiller.policy(rgb, uniform=chance)
+        with torch.no_grad():
+            target = teacher.denoiser(rgb, sample.t, taps=['mid'])['mid']
+        student = distiller.pairs[0].connector(features[-1])
+        student = F.interpolate(student, size=target.shape[-2:], mode='bilinear')
+        distill = (student - target).abs().mean()
+        samples = [item['data_samples'] for item in items]
+        task_loss = distiller.reward(target, samples)
+        progress = step / (max_iters * accumulate)
+        policy = distiller.policy.loss(sample, -task_loss, progress=progress)['loss_policy']
+        ((task + distill + task_loss.mean() + policy) / accumulate).backward()
+        if (step + 1) % accumulate == 0:
+            for module, optimizer in ((model, student_sgd), (distiller, distiller_sgd)):
+                if clip:
+                    torch.nn.utils.clip_grad_norm_(module.parameters(), clip)
+                optimizer.step()
+                optimizer.zero_grad()
+    return parameters_of(model), parameters_of(distiller)
+
+
+@pytest.mark.parametrize(('accumulate', 'clip'), [(1, None), (2, None), (2, 0.05)])
+def test_equals_a_loop_written_by_hand(tmp_path, accumulate, clip):
+    clip_grad = dict(max_norm=clip) if clip else None
+    runner = run(
+        tmp_path,
+        max_iters=3 * accumulate,
+        hook=hook_cfg(clip_grad=clip_grad),
+        optim_wrapper=dict(
+            type='OptimWrapper',
+            optimizer=dict(type='SGD', lr=0.01, momentum=0.9),
+            accumulative_counts=accumulate,
+            clip_grad=clip_grad,
+        ),
+    )
+    student, distiller = hand_written_loop(tmp_path, 3, accumulate, clip)
+    assert greatest_difference(parameters_of(runner.model), student) < 1e-6
+    assert greatest_difference(parameters_of(hook_of(runner).distiller), distiller) < 1e-6
+
+
+def test_student_starts_as_without_the_hook_and_stays_plain(tmp_path):
+    with_hook = prepared(tmp_path)
+    plain = prepared(tmp_path, hooks=[])
+    assert greatest_difference(parameters_of(with_hook.model), parameters_of(plain.model)) == 0
+    assert list(with_hook.model.state_dict()) == list(plain.model.state_dict())
+
+
+def test_distillation_changes_the_student(tmp_path):
+    plain = tiny_runner(tmp_path, 4)
+    plain.train()
+    student = parameters_of(run(tmp_path).model)
+    assert greatest_difference(student, parameters_of(plain.model)) > 1e-5
+
+
+def test_resumed_run_equals_the_undisturbed_one(tmp_path):
+    schedule = [
+        dict(type='LinearLR', start_factor=0.1, begin=0, end=4, by_epoch=False),
+        dict(type='CosineAnnealingLR', eta_min=1e-4, begin=4, end=8, by_epoch=False),
+    ]
+    common = dict(
+        param_scheduler=schedule,
+        hook=hook_cfg(noise='fresh', optimizer=dict(type='AdamW', lr=1e-3)),
+        default_hooks=dict(
+            checkpoint=dict(type='mmdiffrep.AtomicCheckpointHook', by_epoch=False, interval=5)
+        ),
+    )
+    whole = run(tmp_path / 'whole', max_iters=8, **copy.deepcopy(common))
+    run(tmp_path / 'split', max_iters=8, **copy.deepcopy(common))
+    resumed = run(
+        tmp_path / 'resumed',
+        max_iters=8,
+        load_from=str(tmp_path / 'split' / 'iter_5.pth'),
+        resume=True,
+        **copy.deepcopy(common),
+    )
+    assert resumed.iter == 8
+    assert greatest_difference(parameters_of(whole.model), parameters_of(resumed.model)) == 0
+    distillers = [parameters_of(hook_of(runner).distiller) for runner in (whole, resumed)]
+    assert greatest_difference(*distillers) == 0
+    rates = [
+        hook_of(runner).optimizer.optimizer.param_groups[0]['lr'] for runner in (whole, resumed)
+    ]
+    assert rates[0] == rates[1]
+
+
+def test_checkpoint_holds_the_distiller_and_no_teacher(tmp_path):
+    checkpointing = dict(type='mmdiffrep.AtomicCheckpointHook', by_epoch=False, interval=2)
+    runner = run(tmp_path, max_iters=2, default_hooks=dict(checkpoint=checkpointing))
+    saved = torch.load(tmp_path / 'iter_2.pth', weights_only=True)
+    assert set(saved['state_dict']) == set(runner.model.state_dict())
+    record = saved['distiller']['teacher']
+    assert record['weights_hash'] == hook_of(runner).teacher.denoiser.weights_hash
+    assert not any('denoiser' in key for key in saved['distiller']['state_dict'])
+
+
+def test_resume_with_another_teacher_is_refused(tmp_path):
+    checkpointing = dict(type='mmdiffrep.AtomicCheckpointHook', by_epoch=False, interval=2)
+    run(tmp_path, max_iters=2, default_hooks=dict(checkpoint=checkpointing))
+    with pytest.raises(ValueError, match='resume with the same weights'):
+        run(
+            tmp_path,
+            hook=hook_cfg(teacher=tiny_teacher(), seed=1),
+            load_from=str(tmp_path / 'iter_2.pth'),
+            resume=True,
+        )
+
+
+def test_resume_of_a_plain_checkpoint_warns_and_trains(tmp_path, caplog):
+    checkpointing = dict(type='mmdiffrep.AtomicCheckpointHook', by_epoch=False, interval=2)
+    plain = tiny_runner(tmp_path, 2, default_hooks=dict(checkpoint=checkpointing))
+    plain.train()
+    path = str(tmp_path / 'iter_2.pth')
+    assert run(tmp_path, load_from=path, resume=True).iter == 4
+
+
+def test_ema_copy_is_plain(tmp_path):
+    runner = tiny_runner(tmp_path, 2, [hook_cfg(), dict(type='EMAHook')])
+    runner.train()
+    ema = next(hook for hook in runner.hooks if type(hook).__name__ == 'EMAHook').ema_model
+    assert not any(module._forward_hooks for module in ema.modules())
+    assert not any('denoiser' in key or 'policy' in key for key in ema.state_dict())
+
+
+def test_nothing_is_left_on_the_student(tmp_path):
+    runner = run(tmp_path)
+    assert not any(module._forward_hooks for module in runner.model.modules())
+    optimizer = runner.optim_wrapper.optimizer
+    assert not optimizer._optimizer_step_pre_hooks and not optimizer._optimizer_step_post_hooks
+
+
+@OPTIM_WRAPPERS.register_module()
+class CpuScalerOptimWrapper(AmpOptimWrapper):
+    """AmpOptimWrapper with a real GradScaler on a CPU, without casting."""
+
+    def __init__(self, optimizer, init_scale, **kwargs):
+        super(AmpOptimWrapper, self).__init__(optimizer=optimizer, **kwargs)
+        self.loss_scaler = torch.amp.GradScaler('cpu', init_scale=init_scale, growth_interval=2)
+        self._scale_update_param = None
+
+    def optim_context(self, model):
+        return super(AmpOptimWrapper, self).optim_context(model)
+
+
+@pytest.mark.parametrize('accumulate', [1, 2])
+@pytest.mark.parametrize('clip_grad', [None, dict(max_norm=0.5)])
+def test_grad_scaler_changes_nothing(tmp_path, accumulate, clip_grad):
+    optimizer = dict(type='SGD', lr=0.01, momentum=0.9)
+    hook = hook_cfg(clip_grad=clip_grad)
+    wrapper = dict(optimizer=optimizer, accumulative_counts=accumulate, clip_grad=clip_grad)
+    plain = run(tmp_path, hook=hook, optim_wrapper=dict(type='OptimWrapper', **wrapper))
+    scaled = run(
+        tmp_path,
+        hook=hook,
+        optim_wrapper=dict(type='CpuScalerOptimWrapper', init_scale=1024.0, **wrapper),
+    )
+    assert greatest_difference(parameters_of(plain.model), parameters_of(scaled.model)) < 1e-7
+    distillers = [parameters_of(hook_of(runner).distiller) for runner in (plain, scaled)]
+    assert greatest_difference(*distillers) < 1e-7
+
+
+def test_overflow_skips_both_optimizers(tmp_path):
+    optimizer = dict(type='SGD', lr=0.01, momentum=0.9)
+    wrapper = dict(type='CpuScalerOptimWrapper', init_scale=float('inf'), optimizer=optimizer)
+    before = prepared(tmp_path)
+    runner = run(tmp_path, max_iters=1, optim_wrapper=wrapper)
+    distillers = [parameters_of(hook_of(r).distiller) for r in (before, runner)]
+    assert greatest_difference(*distillers) == 0
+    assert greatest_difference(parameters_of(before.model), parameters_of(runner.model)) == 0
+
+
+def test_phases(tmp_path):
+    """Distil: the head rests; fine-tune: the teacher is gone and the task trains alone."""
+    wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=0.01, weight_decay=0.1))
+    start = parameters_of(prepared(tmp_path).model)
+    distilled = run(tmp_path, 3, hook_cfg(phases=[('distill', 3)]), optim_wrapper=wrapper)
+    after = parameters_of(distilled.model)
+    for name in start:
+        moved = (start[name] - after[name]).abs().max().item()
+        assert (moved == 0) == name.startswith('decode_head'), name
+
+    tuned = run(tmp_path, 4, hook_cfg(phases=[('distill', 1), ('joint', 2)]), optim_wrapper=wrapper)
+    hook = hook_of(tuned)
+    assert [hook.phase(i) for i in range(4)] == ['distill', 'joint', 'finetune', 'finetune']
+    assert hook.teacher is None
+
+
+def test_prediction_runs_without_the_teacher(tmp_path):
+    runner = prepared(tmp_path)
+    runner.call_hook('before_train')
+    hook = hook_of(runner)
+    hook.teacher = None  # any use would fail
+    runner.model.eval()
+    runner.model(torch.zeros(1, 3, 32, 32), None, mode='tensor')
+
+
+def test_distillation_student_has_no_task(tmp_path):
+    segmentor = tiny_segmentor()
+    student = dict(
+        type='mmdiffrep.DistillationStudent',
+        backbone=segmentor['backbone'],
+        data_preprocessor=segmentor['data_preprocessor'],
+    )
+    hook = hook_cfg(policy=dict(type='mmdiffrep.UniformTimestep', high=20))
+    runner = tiny_runner(tmp_path, 2, [hook], model=student)
+    runner.train()
+    assert all(name.startswith('backbone.') for name in runner.model.state_dict())
+
+
+def test_teacher_sees_the_exact_image(tmp_path):
+    runner = prepared(tmp_path)
+    pixels = torch.randint(0, 256, (2, 3, 16, 16))
+    batch = dict(inputs=list(pixels.byte()), data_samples=None)
+    runner.model.data_preprocessor.size = (16, 16)
+    inputs = runner.model.data_preprocessor(batch, training=False)['inputs']
+    rgb = hook_of(runner).teacher.to_rgb(inputs)
+    torch.testing.assert_close(rgb, pixels.flip(1) / 127.5 - 1, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ('kwargs', 'message'),
+    [
+        (dict(pairs=[]), 'pairs is empty'),
+        (dict(pairs=[dict(student='backbone')]), "needs 'student', 'teacher' and 'loss'"),
+        (dict(pairs=[{**PAIR, 'student': 'backbone.layer5'}]), "no layer 'backbone.layer5'"),
+        (dict(pairs=[{**PAIR, 'teacher': 'middle'}]), 'middle.*mid'),
+        (dict(pairs=[{**PAIR, 'losses': 1}]), 'losses'),
+        (dict(teacher_input='rgb'), "'exact' or 'student'"),
+        (dict(phases=[('warm', 3)]), 'phases must be'),
+        (dict(policy=dict(type='mmdiffrep.FixedTimestep', t=20)), 'has 20 timesteps'),
+        (dict(teacher='no/such_model'), 'local folder'),
+        (dict(normalisation=dict(mean=[0] * 3, std=[255] * 3, channel_order='rgb')), 'range|lie'),
+    ],
+)
+def test_bad_input_is_named(tmp_path, kwargs, message):
+    with pytest.raises((ValueError, OSError, KeyError), match=message):
+        run(tmp_path, 1, hook_cfg(**kwargs))
+
+
+def test_frozen_student_layer_is_refused(tmp_path):
+    segmentor = tiny_segmentor()
+    segmentor['backbone']['frozen_stages'] = 4
+    with pytest.raises(RuntimeError, match='carries no gradient'):
+        run(tmp_path, 1, model=segmentor)
+
+
+def test_labels_out_of_range_are_named(tmp_path):
+    segmentor = tiny_segmentor(num_classes=4)
+    segmentor['decode_head']['loss_decode'] = dict(
+        type='mmseg.CrossEntropyLoss', loss_weight=0.0, avg_non_ignore=True
+    )
+    reward = dict(type='mmdiffrep.SegmentationReward', num_classes=3)
+    with pytest.raises(ValueError, match=r'labels \[3\], expected 0 to 2 or 255'):
+        run(tmp_path, 1, hook_cfg(reward=reward), model=segmentor)

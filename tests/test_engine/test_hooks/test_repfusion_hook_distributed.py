@@ -1,0 +1,107 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Two gloo processes against one with the doubled batch."""
+
+import os
+import socket
+
+import pytest
+import torch
+from torch import distributed, multiprocessing
+
+from mmdiffrep.engine.hooks import RepFusionHook
+from mmdiffrep.testing import (
+    greatest_difference,
+    parameters_of,
+    tiny_runner,
+    tiny_teacher,
+)
+
+PER_RANK = 2
+ITERS = 4
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(('127.0.0.1', 0))
+        return sock.getsockname()[1]
+
+
+def train(folder, batch_size, phases, accumulate, **overrides):
+    hook = dict(
+        type='mmdiffrep.RepFusionHook',
+        teacher=tiny_teacher(),
+        pairs=[
+            dict(
+                student='backbone',
+                teacher='mid',
+                loss=dict(type='mmdiffrep.DenseFeatureLoss'),
+                standardize=True,
+            )
+        ],
+        policy=dict(type='mmdiffrep.ReinforcedTimestep', num_timesteps=20),
+        noise=dict(type='per_image', seed=0),
+        optimizer=dict(type='SGD', lr=0.05, momentum=0.9),
+        clip_grad=dict(max_norm=0.5),
+        phases=phases,
+    )
+    runner = tiny_runner(
+        folder,
+        ITERS,
+        [hook],
+        batch_size,
+        optim_wrapper=dict(
+            type='OptimWrapper',
+            optimizer=dict(type='SGD', lr=0.01, momentum=0.9),
+            accumulative_counts=accumulate,
+        ),
+        **overrides,
+    )
+    runner.train()
+    model = runner.model.module if hasattr(runner.model, 'module') else runner.model
+    distiller = next(hook for hook in runner.hooks if isinstance(hook, RepFusionHook)).distiller
+    return dict(student=parameters_of(model), distiller=parameters_of(distiller))
+
+
+def work(rank, port, folder, phases, accumulate):
+    torch.set_num_threads(1)
+    os.environ.update(
+        MASTER_ADDR='127.0.0.1',
+        MASTER_PORT=str(port),
+        RANK=str(rank),
+        LOCAL_RANK=str(rank),
+        WORLD_SIZE='2',
+    )
+    distributed.init_process_group('gloo')
+    # Other random weights on each rank: what counts must come from rank 0 or the run's seed.
+    torch.manual_seed(rank)
+    result = train(
+        folder,
+        PER_RANK,
+        phases,
+        accumulate,
+        launcher='pytorch',
+        model_wrapper_cfg=dict(type='MMDistributedDataParallel', device_ids=None),
+    )
+    torch.save(result, f'{folder}/rank{rank}.pth')
+    distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize(('phases', 'accumulate'), [(None, 2), ([('distill', 1), ('joint', 3)], 1)])
+def test_two_processes_equal_one_with_the_doubled_batch(tmp_path, phases, accumulate):
+    args = (free_port(), str(tmp_path), phases, accumulate)
+    multiprocessing.start_processes(work, args, nprocs=2, start_method='fork')
+    ranks = [torch.load(tmp_path / f'rank{rank}.pth', weights_only=True) for rank in (0, 1)]
+
+    # Rank r reads the images r, r + 2, r + 4, ...: one process gets each batch in that order.
+    order = torch.arange(64).view(-1, PER_RANK, 2).transpose(1, 2).flatten().tolist()
+    loader = dict(
+        dataset=dict(type='mmdiffrep.RandomSegmentation', length=64, order=order),
+        sampler=dict(type='InfiniteSampler', shuffle=False),
+        batch_size=2 * PER_RANK,
+        num_workers=0,
+    )
+    single = train(tmp_path, 2 * PER_RANK, phases, accumulate, train_dataloader=loader)
+
+    for part in ('student', 'distiller'):
+        assert greatest_difference(ranks[0][part], ranks[1][part]) == 0
+        assert greatest_difference(ranks[0][part], single[part]) < 1e-5

@@ -1,0 +1,53 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import torch
+from torch.nn import functional as F
+
+from mmdiffrep.models.teachers import DPMTeacher
+from mmdiffrep.testing import tiny_teacher
+
+MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
+PIXELS = torch.randint(0, 256, (2, 3, 16, 16), generator=torch.Generator().manual_seed(0)).float()
+IMAGES = (PIXELS - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+T = torch.tensor([3, 17])
+
+
+def build(**kwargs):
+    torch.manual_seed(0)
+    return DPMTeacher(tiny_teacher(), taps=['mid', 'dec.1'], mean=MEAN, std=STD, **kwargs)
+
+
+def test_clean_input_is_the_exact_image_at_its_own_timestep():
+    teacher = build()
+    features = teacher(IMAGES, T)
+    for i in (0, 1):
+        alone = teacher.denoiser(PIXELS[i : i + 1] / 127.5 - 1, T[i : i + 1], taps=['mid'])['mid']
+        torch.testing.assert_close(features[0][i : i + 1], alone, atol=1e-5, rtol=1e-4)
+    assert [feature.shape[1] for feature in features] == list(teacher.channels)
+
+
+def test_noise_is_added_by_the_schedule():
+    teacher = build(noise='fresh')
+    features = teacher(IMAGES, T, generator=torch.Generator().manual_seed(5))
+    eps = torch.randn(IMAGES.shape, generator=torch.Generator().manual_seed(5))
+    noised = teacher.denoiser.schedule.add_noise(PIXELS / 127.5 - 1, eps, T)
+    expected = teacher.denoiser(noised, T, taps=['mid'])['mid']
+    torch.testing.assert_close(features[0], expected, atol=1e-5, rtol=1e-4)
+
+
+def test_raw_input_is_the_official_behaviour():
+    teacher = build(raw_input=True)
+    expected = teacher.denoiser(IMAGES, T, taps=['mid'])['mid']
+    assert torch.equal(teacher(IMAGES, T)[0], expected)
+
+
+def test_images_are_resized_to_the_network():
+    teacher = build()
+    large = F.interpolate(IMAGES, size=(48, 48), mode='nearest')
+    assert teacher(large, T)[0].shape == teacher(IMAGES, T)[0].shape
+
+
+def test_frozen_means_frozen():
+    teacher = build().train()
+    assert not any(module.training for module in teacher.denoiser.modules())
+    assert not any(param.requires_grad for param in teacher.parameters())
+    assert not teacher(IMAGES.requires_grad_(), T)[0].requires_grad

@@ -1,0 +1,70 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import json
+
+import pytest
+from diffusers import DDPMScheduler, UNet2DModel
+
+TINY_ADM = 'adm:image_size=32,num_channels=32,num_res_blocks=1,attention_resolutions=16,8'
+TINY_ADM += ',channel_mult=1,2,resblock_updown=True'
+
+
+@pytest.fixture
+def tool(import_tool):
+    return import_tool('list_taps')
+
+
+def test_adm_preset_as_json(tool, capsys):
+    tool.main(['adm-256-uncond', '--json'])
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) == 37
+    assert rows[18] == dict(
+        name='mid', channels=1024, stride=32, flops_share=rows[18]['flops_share']
+    )
+    shares = [row['flops_share'] for row in rows]
+    assert shares == sorted(shares) and 0.25 < shares[18] < 0.27 and 0.99 < shares[-1] <= 1
+
+
+def test_adm_flags_as_table(tool, capsys):
+    tool.main([TINY_ADM])
+    printed = capsys.readouterr().out
+    assert '32 x 32 px, T = 1000' in printed
+    assert 'dec.3' in printed and 'dec.4' not in printed
+
+
+def test_adm_flags_are_typed(tool):
+    assert tool.parse_model(
+        'adm:dropout=0.1,channel_mult=1,2,class_cond=False,num_heads=2'
+    ) == dict(type='ADMDenoiser', dropout=0.1, channel_mult='1,2', class_cond=False, num_heads=2)
+
+
+def test_diffusers_folder(tool, tmp_path, capsys):
+    unet = UNet2DModel(
+        sample_size=16,
+        block_out_channels=(16, 32),
+        layers_per_block=1,
+        down_block_types=('DownBlock2D', 'AttnDownBlock2D'),
+        up_block_types=('AttnUpBlock2D', 'UpBlock2D'),
+        norm_num_groups=8,
+    )
+    unet.save_pretrained(tmp_path / 'unet')
+    DDPMScheduler().save_pretrained(tmp_path / 'scheduler')
+    tool.main([str(tmp_path), '--json', '--modules', '--size', '32'])
+    rows = {row['name']: row for row in json.loads(capsys.readouterr().out)}
+    assert rows['mid']['channels'] == 32 and rows['mid']['stride'] == 2
+    assert rows['module:mid_block.resnets.1.conv2@out']['flops_share'] <= rows['mid']['flops_share']
+
+
+@pytest.mark.parametrize(
+    ('model', 'message'),
+    [
+        ('adm:image_sise=64', 'image_sise'),
+        ('adm:class_cond=yes', 'True or False'),
+        ('adm:num_heads=two', 'two'),
+        ('no such model', 'neither an existing folder nor a hub id'),
+    ],
+)
+def test_bad_models_exit_with_the_reason(tool, capsys, model, message):
+    with pytest.raises(SystemExit) as exit_:
+        tool.main([model])
+    assert exit_.value.code == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,28 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import cv2
+import numpy as np
+import pytest
+
+from mmdiffrep.visualization import draw_segmentation_grid
+from mmdiffrep.visualization.segmentation_grid import colourise
+
+PALETTE = [(0, 0, 0), (255, 0, 0), (0, 0, 255)]
+
+
+def test_labels_become_their_colours():
+    out = colourise(np.array([[0, 1], [2, 255]]), PALETTE)
+    assert out.tolist() == [[[0, 0, 0], [255, 0, 0]], [[0, 0, 255], [255, 255, 255]]]
+
+
+def test_picture_shows_every_column(tmp_path):
+    images = [np.full((8, 8, 3), 128, dtype=np.uint8)] * 2
+    columns = {'truth': [np.ones((8, 8), int)] * 2, 'student': [np.full((8, 8), 2)] * 2}
+    draw_segmentation_grid(tmp_path / 'grid.png', images, columns, PALETTE, title='faces')
+    picture = cv2.imread(str(tmp_path / 'grid.png'))
+    colours = {tuple(colour) for colour in picture.reshape(-1, 3)[:, ::-1].tolist()}
+    assert {(128, 128, 128), (255, 0, 0), (0, 0, 255)} <= colours
+
+
+def test_wrong_number_of_maps(tmp_path):
+    with pytest.raises(ValueError, match="'truth' has 0 label maps for 1 images"):
+        draw_segmentation_grid(tmp_path / 'x.png', [np.zeros((2, 2, 3))], {'truth': []}, PALETTE)

@@ -1,0 +1,121 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""List the taps of a diffusion model: name, channels, stride, cost.
+
+Examples:
+    python tools/list_taps.py mmdiffrep://toyfaces_ddpm_64
+    python tools/list_taps.py google/ddpm-celebahq-256
+    python tools/list_taps.py adm-256-uncond --size 512
+    python tools/list_taps.py adm:image_size=64,num_channels=64,attention_resolutions=16,8 --json
+"""
+
+import argparse
+import inspect
+import json
+import re
+from typing import Any, Dict, List, Optional, Sequence, Union
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
+from mmdiffrep.diffusion.denoisers.adm import ADMDenoiser
+from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS
+from mmdiffrep.diffusion.tap_costs import tap_costs
+
+
+def parse_model(model: str) -> Union[str, Dict[str, Any]]:
+    """Turns the argument MODEL into what ``load_denoiser`` takes.
+
+    Args:
+        model: A diffusers folder, a hub id, ``mmdiffrep://<name>``, the name of an ADM preset, or
+            ``adm:`` with guided-diffusion's flags, ``name=value`` separated by commas.
+
+    Raises:
+        ValueError: An unknown flag, or a value of a wrong type.
+    """
+    if model in ADM_PRESETS:
+        return dict(type='ADMDenoiser', **ADM_PRESETS[model])
+    if not model.startswith('adm:'):
+        return model
+    known = inspect.signature(ADMDenoiser.build).parameters
+    flags: Dict[str, Any] = {}
+    # A comma also separates numbers within a value, as in attention_resolutions=32,16,8.
+    for assignment in re.split(r',(?=\w+=)', model[len('adm:') :]):
+        name, _, text = assignment.partition('=')
+        if name not in known:
+            raise ValueError(f'ADM has no flag {name!r}; it has {", ".join(known)}.')
+        kind = type(known[name].default)
+        if kind is bool and text not in ('True', 'False'):
+            raise ValueError(f'{name} must be True or False, got {text!r}.')
+        flags[name] = text == 'True' if kind is bool else kind(text)
+    return dict(type='ADMDenoiser', **flags)
+
+
+def describe(
+    denoiser: Denoiser, size: Optional[int] = None, modules: bool = False
+) -> List[Dict[str, Any]]:
+    """Returns one row for every tap, in the order of a pass.
+
+    Args:
+        denoiser: A whole denoiser on the meta device.
+        size: Side of the image that the cost is counted for; None: the trained one.
+        modules: Also list every submodule that can be tapped.
+    """
+    names = [*denoiser.taps, *(denoiser.taps.module_taps() if modules else ())]
+    costs = tap_costs(denoiser, names, size)
+    rows = [
+        dict(name=name, **denoiser.taps[name]._asdict(), flops_share=round(costs[name], 4))
+        for name in names
+    ]
+    return sorted(rows, key=lambda row: row['flops_share']) if modules else rows
+
+
+def print_table(rows: Sequence[Dict[str, Any]], title: str) -> None:
+    """Prints the rows for a person."""
+    table = Table(title=title)
+    table.add_column('tap', overflow='fold')
+    for column in ('channels', 'stride', 'FLOPs up to there'):
+        table.add_column(column, justify='right')
+    for row in rows:
+        share = f'{row["flops_share"]:.1%}'
+        table.add_row(row['name'], str(row['channels']), str(row['stride']), share)
+    Console().print(table)
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        'model',
+        metavar='MODEL',
+        help='diffusers folder, hub id, mmdiffrep://<name>, adm:<flags>, or one of '
+        + ', '.join(ADM_PRESETS),
+    )
+    parser.add_argument('--size', type=int, help='side of the image; default: the trained one')
+    parser.add_argument('--modules', action='store_true', help='also list every submodule')
+    parser.add_argument('--json', action='store_true', help='print JSON instead of a table')
+    args = parser.parse_args(arguments)
+    try:
+        cfg = parse_model(args.model)
+        if isinstance(cfg, str):
+            denoiser = load_denoiser(cfg).to('meta')
+        else:
+            with torch.device('meta'):
+                denoiser = load_denoiser(cfg)
+        rows = describe(denoiser, args.size, args.modules)
+    except (FileNotFoundError, ValueError) as error:
+        parser.exit(2, f'{error}\n')
+    if args.json:
+        print(json.dumps(rows, indent=2))
+    else:
+        size = args.size or denoiser.image_size
+        print_table(
+            rows, f'{args.model} at {size} x {size} px, T = {denoiser.schedule.num_timesteps}'
+        )
+
+
+if __name__ == '__main__':
+    main()
