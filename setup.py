@@ -51,8 +51,8 @@ def one_of(name, package):
 MMCV = one_of('mminstall', 'mmcv')
 HOSTS = {
     'seg': [MMCV, one_of('optional', 'mmsegmentation'), 'ftfy', 'regex', 'prettytable'],
-    'pose': [MMCV, one_of('optional', 'mmpose'), 'six'],
-    'cls': [MMCV, one_of('optional', 'mmpretrain')],
+    'pose': [MMCV, one_of('optional', 'mmpose'), 'six', 'torchvision'],
+    'cls': [MMCV, one_of('optional', 'mmpretrain'), 'torchvision'],
 }
 
 setup(

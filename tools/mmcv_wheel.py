@@ -20,7 +20,7 @@ from step_runner import run_step
 MMCV_VERSION = '2.1.0'
 JOB_GB = 1.5  # memory of one compiler process
 NINJA_LINES = re.compile(r'\[\d+/\d+\]')
-PIP_LINES = re.compile(r'^\s*(Collecting|Downloading|Saved|ERROR|error)')
+PIP_LINES = re.compile(r'^\s*(?:Collecting|Downloading|ERROR|error).*')
 KEY = """
 import runpy, sys, sysconfig
 from importlib.util import find_spec

@@ -28,7 +28,9 @@ MIN_PYTHON, END_PYTHON = (3, 11), (3, 14)
 MARKER = '.mmdiffrep-env'  # says that an environment was made by this file, which may change it
 STAMP = '.mmdiffrep-ready'  # holds the fingerprint of what was installed, once all is
 DISK_GB = 8
-PIP_LINES = re.compile(r'^\s*(Collecting|Downloading|Using cached|Building|Installing|ERROR|error)')
+PIP_LINES = re.compile(
+    r'^\s*(?:Collecting|Downloading|Using cached|Building|Installing|ERROR|error).*'
+)
 
 CHECK = """
 import json, sys

@@ -28,7 +28,7 @@ def run_step(
     Args:
         command: The command.
         log: Its output is appended here.
-        show: Lines that match are shown, shortened, with the seconds gone.
+        show: What matches in a line is shown, shortened, with the seconds gone.
         env: Variables set on top of this process's environment.
         keep_open: File descriptors the command inherits: a lock held by one of them lasts until the
             command ends, even if this process is killed before.
@@ -55,14 +55,14 @@ def run_step(
     tail = []
     try:
         with open(log, 'a') as log_file:
-            log_file.write(f'$ {" ".join(command)}\n')
+            print('$', *command, file=log_file, flush=True)
             for line in process.stdout:
                 log_file.write(line)
                 log_file.flush()
                 tail = [*tail, line][-TAIL_LINES:]
                 match = show.search(line)
                 if match:
-                    _show(line if show.groups == 1 else match.group(0), time.monotonic() - started)
+                    _show(match.group(0), time.monotonic() - started)
         code = process.wait()
     finally:
         if process.poll() is None:

@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """A canvas of materials, and the shapes drawn on it."""
 
+from functools import cache
 from typing import Sequence, Tuple
 
 import cv2
@@ -59,12 +60,16 @@ class Canvas:
         pixels[(shape.pixels[window] & cv2.LUT(pixels, allowed)) > 0] = int(material)
 
 
+@cache
+def _unit_circle(count: int) -> np.ndarray:
+    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    return np.column_stack((np.cos(angle), np.sin(angle)))
+
+
 def superellipse(
     centre: Tuple[float, float], radii: Tuple[float, float], exponent: float, count: int = 28
 ) -> np.ndarray:
     """Points (count, 2) of an ellipse (``exponent`` 2) or a rounded box (more)."""
-    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
-    cos, sin = np.cos(angle), np.sin(angle)
-    x = np.sign(cos) * np.abs(cos) ** (2 / exponent)
-    y = np.sign(sin) * np.abs(sin) ** (2 / exponent)
-    return np.column_stack((centre[0] + radii[0] * x, centre[1] + radii[1] * y))
+    unit = _unit_circle(count)
+    rounded = np.sign(unit) * np.abs(unit) ** (2 / exponent)
+    return np.array(centre) + np.array(radii) * rounded

@@ -152,6 +152,10 @@ def _jitter(rng: np.random.Generator, colour: RGB, spread: float) -> RGB:
     return tuple(float(v) for v in np.clip(np.array(colour) + rng.normal(0, spread, 3), 6, 252))
 
 
+def _clip(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)
+
+
 def _any_colour(rng: np.random.Generator) -> RGB:
     """A colour of random hue with mostly moderate saturation."""
     value = rng.uniform(25, 240)
@@ -177,7 +181,7 @@ def sample_face(seed: int, index: int) -> Face:
     def chance(probability: float) -> bool:
         return bool(rng.random() < probability)
 
-    yaw = float(np.clip(rng.normal(0, 20), -45, 45))
+    yaw = _clip(rng.normal(0, 20), -45, 45)
     hair_length = pick(0.07, 0.40, 0.23, 0.30)
     long_hair = hair_length >= 2
     beard = 0 if long_hair and not chance(0.1) else pick(0.62, 0.14, 0.24)
@@ -202,13 +206,13 @@ def sample_face(seed: int, index: int) -> Face:
     other = _jitter(rng, background, 40) if chance(0.6) else _any_colour(rng)
     cloth = _any_colour(rng)
     light = np.array((rng.normal(0, 0.65), rng.normal(-0.45, 0.3), 1.0))
-    smile = float(np.clip(rng.normal(0.3, 0.45), -0.7, 1.0))
+    smile = _clip(rng.normal(0.3, 0.45), -0.7, 1.0)
     mouth_open = float(rng.uniform(0.15, 1)) ** 1.3 if chance(0.42) else 0.0
     hat = pick(0.84, 0.06, 0.05, 0.05)
     return Face(
         yaw=yaw,
-        pitch=float(np.clip(rng.normal(0, 7), -18, 18)),
-        roll=float(np.clip(rng.normal(0, 7), -22, 22)),
+        pitch=_clip(rng.normal(0, 7), -18, 18),
+        roll=_clip(rng.normal(0, 7), -22, 22),
         scale=float(rng.uniform(0.212, 0.275)),
         centre=(
             float(0.5 - 0.05 * np.sin(np.radians(yaw)) + rng.normal(0, 0.015)),
@@ -232,7 +236,7 @@ def sample_face(seed: int, index: int) -> Face:
         neck_width=float(rng.uniform(0.52, 0.64) if makeup else rng.uniform(0.6, 0.78)),
         mouth_open=mouth_open,
         smile=smile,
-        eye_open=0.05 if chance(0.07) else float(np.clip(rng.normal(0.9, 0.17), 0.45, 1.25)),
+        eye_open=0.05 if chance(0.07) else _clip(rng.normal(0.9, 0.17), 0.45, 1.25),
         brow_raise=float(rng.normal(0, 0.04)),
         gaze=(float(rng.normal(0, 0.25)), float(rng.normal(0, 0.12))),
         skin=skin,

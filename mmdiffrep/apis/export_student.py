@@ -1,0 +1,230 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""A trained student as a config and weights that its host library runs alone."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Tuple, Union
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from safetensors.torch import load_file, save, save_file
+from torch import Tensor, nn
+
+from mmdiffrep.apis import run_in_host
+from mmdiffrep.apis.convert_checkpoint import write_weights
+from mmdiffrep.utils.atomic_file import write_atomically
+from mmdiffrep.utils.checkpoint_io import load_checkpoint_file
+from mmdiffrep.utils.versions import require_host
+
+_OURS = 'mmdiffrep.'
+# What reads an image file in each host, and a data set class that exists only to hold the pipeline.
+_LOADERS = {'mmseg': 'LoadImageFromFile', 'mmpose': 'LoadImage', 'mmpretrain': 'LoadImageFromFile'}
+_DATASETS = {
+    'mmseg': 'BaseSegDataset',
+    'mmpose': 'BaseCocoStyleDataset',
+    'mmpretrain': 'CustomDataset',
+}
+
+
+class ExportedStudent(NamedTuple):
+    """What :func:`export_student` wrote.
+
+    Attributes:
+        config: For the host's ``init_model`` or inferencer.
+        weights: Likewise, ``.pth``.
+        safetensors: The same weights.
+        greatest_difference: Between the raw outputs here and in a process of the host alone.
+    """
+
+    config: Path
+    weights: Path
+    safetensors: Path
+    greatest_difference: float
+
+
+def export_student(
+    config: Union[str, Path, Config],
+    checkpoint: Union[str, Path],
+    out_dir: Union[str, Path],
+    trust: bool = False,
+) -> ExportedStudent:
+    """Write a student's config and weights for mmseg, mmpose or mmpretrain without mmdiffrep.
+
+    The config is for inference: model, test pipeline and scope. Parts of mmdiffrep in the test
+    pipeline give way to the host's: its loader of image files in place of ours, followed by a
+    resize where ours determined the size. The student is then run in a process that cannot import
+    mmdiffrep and compared with the original.
+
+    Args:
+        config: The training config.
+        checkpoint: What it trained; averaged weights (EMA) are taken where the run kept them.
+        out_dir: For ``<name of the config>.py``, ``.pth`` and ``.safetensors``.
+        trust: Also load a checkpoint that runs code. Only if you trust its origin.
+
+    Returns:
+        The files and how close the outputs are.
+
+    Raises:
+        ValueError: The model itself has parts of mmdiffrep, or the config names no host.
+        RuntimeError: The weights do not fit the model, or the host cannot run the student.
+    """
+    cfg = config if isinstance(config, Config) else Config.fromfile(config)
+    exported = host_config(cfg)
+    loaded = load_checkpoint_file(checkpoint, trust=trust)
+    model = _build(exported.default_scope, cfg, loaded['state_dict'])
+
+    name = Path(str(cfg.filename or 'student')).stem
+    files = [Path(out_dir) / f'{name}{suffix}' for suffix in ('.py', '.pth', '.safetensors')]
+    weights = {key: value.contiguous() for key, value in model.state_dict().items()}
+    write_atomically(exported.pretty_text.encode(), files[0])
+    write_weights(weights, loaded.get('meta', {}), files[1])
+    write_atomically(save(weights), files[2])
+    difference = _difference_in_host(model, exported, files[0], files[1])
+    return ExportedStudent(*files, difference)
+
+
+def host_config(cfg: Config) -> Config:
+    """The part of a training config that the host needs for inference.
+
+    Args:
+        cfg: The training config.
+
+    Returns:
+        ``default_scope``, ``model``, ``test_pipeline``, ``test_dataloader`` and, if it is the
+        host's, ``visualizer``.
+
+    Raises:
+        ValueError: See :func:`export_student`.
+    """
+    scope = cfg.get('default_scope')
+    if scope not in _LOADERS:
+        raise ValueError(
+            f'default_scope is {scope!r}; students of {sorted(_LOADERS)} are exported.'
+        )
+    require_host(scope)
+    model = _without_pretraining(_model_config(cfg))
+    ours = _our_types(model, 'model')
+    if ours:
+        raise ValueError(
+            f'{scope} alone cannot build {", ".join(ours)}. Export a model that is all of {scope}: '
+            'a student that was distilled, not a network with the teacher inside.'
+        )
+    dataset = cfg.get('test_dataloader', {}).get('dataset', {})
+    pipeline = _host_pipeline(cfg, dataset, scope)
+    exported = dict(
+        default_scope=scope,
+        model=model,
+        test_pipeline=pipeline,
+        test_dataloader=dict(
+            batch_size=1,
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            dataset=dict(type=_DATASETS[scope], pipeline=pipeline),
+        ),
+    )
+    visualizer = cfg.get('visualizer')
+    if visualizer and not _our_types(visualizer.to_dict(), 'visualizer'):
+        exported['visualizer'] = visualizer.to_dict()
+    return Config(exported)
+
+
+def _model_config(cfg: Config) -> Dict[str, Any]:
+    model = cfg.model.to_dict()
+    if 'data_preprocessor' in cfg:
+        model.setdefault('data_preprocessor', cfg.data_preprocessor.to_dict())
+    return model
+
+
+def _without_pretraining(part: Any) -> Any:
+    """Without the files that the weights were initialised from: the exported ones replace them."""
+    if isinstance(part, dict):
+        return {
+            key: _without_pretraining(value)
+            for key, value in part.items()
+            if key not in ('init_cfg', 'pretrained')
+        }
+    if isinstance(part, (list, tuple)):
+        return type(part)(_without_pretraining(item) for item in part)
+    return part
+
+
+def _our_types(part: Any, where: str) -> List[str]:
+    if isinstance(part, str):
+        return [f'{where}={part!r}'] if part.startswith(_OURS) else []
+    if isinstance(part, dict):
+        children = part.items()
+    elif isinstance(part, (list, tuple)):
+        children = enumerate(part)
+    else:
+        return []
+    return [name for key, value in children for name in _our_types(value, f'{where}.{key}')]
+
+
+def _host_pipeline(cfg: Config, dataset: Dict[str, Any], scope: str) -> List[Dict[str, Any]]:
+    steps = cfg.get('test_pipeline') or dataset.get('pipeline')
+    if not steps:
+        raise ValueError(
+            'The config has neither test_pipeline nor test_dataloader.dataset.pipeline.'
+        )
+    pipeline: List[Dict[str, Any]] = []
+    for step in steps:
+        if not step['type'].startswith(_OURS):
+            if step['type'] != 'LoadAnnotations':
+                pipeline.append(dict(step))
+        elif step['type'].startswith(f'{_OURS}Load'):
+            pipeline.append(dict(type=_LOADERS[scope]))
+            if scope != 'mmpose' and 'image_size' in dataset:  # mmpose crops to its input size
+                size = dataset['image_size']
+                pipeline.append(dict(type='Resize', scale=(size, size)))
+    if pipeline[0]['type'] != _LOADERS[scope]:
+        pipeline.insert(0, dict(type=_LOADERS[scope]))
+    return pipeline
+
+
+def _build(scope: str, cfg: Config, state_dict: Dict[str, Tensor]) -> nn.Module:
+    """The student as the training config describes it, with its weights."""
+    init_default_scope(scope)
+    model = MODELS.build(_without_pretraining(_model_config(cfg)))
+    model.load_state_dict(state_dict)
+    return model.eval()
+
+
+def _difference_in_host(model: nn.Module, exported: Config, config: Path, weights: Path) -> float:
+    height, width = _input_size(exported)
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (2, 3, height, width), generator=generator).byte()
+    inputs = model.data_preprocessor({'inputs': list(images)})['inputs'].contiguous()
+    with torch.no_grad():
+        expected = run_in_host.tensors_in(model(inputs, mode='tensor'))
+    with tempfile.TemporaryDirectory() as folder:
+        save_file({'inputs': inputs}, f'{folder}/inputs')
+        cv2.imwrite(f'{folder}/image.png', np.ascontiguousarray(images[0].permute(1, 2, 0).numpy()))
+        paths = [config, weights, f'{folder}/inputs', f'{folder}/outputs', f'{folder}/image.png']
+        result = subprocess.run(
+            [sys.executable, run_in_host.__file__, exported.default_scope, *map(str, paths)],
+            capture_output=True,
+            text=True,
+        )
+        if result.returncode != 0:
+            raise RuntimeError(
+                f'{exported.default_scope} cannot run the exported student {config}:\n'
+                + result.stderr[-2000:]
+            )
+        outputs = load_file(f'{folder}/outputs')
+    return max((outputs[str(i)] - tensor).abs().max().item() for i, tensor in enumerate(expected))
+
+
+def _input_size(exported: Config) -> Tuple[int, int]:
+    """Height and width the student was made for; any would do for the comparison."""
+    size = exported.model.data_preprocessor.get('size')
+    if size:
+        return tuple(size)
+    for step in exported.test_pipeline:
+        size = step.get('input_size') or step.get('scale') or step.get('crop_size')
+        if size:
+            return (size, size) if isinstance(size, int) else (size[1], size[0])
+    return 224, 224

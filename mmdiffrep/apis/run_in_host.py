@@ -1,0 +1,50 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Runs an exported student where mmdiffrep cannot be imported; a script for ``export_student``.
+
+Usage: ``python run_in_host.py SCOPE CONFIG WEIGHTS INPUTS OUTPUTS IMAGE``. Reads ``inputs``
+(B, 3, H, W) from a safetensors file, writes the model's raw outputs as ``0``, ``1``, ..., and runs
+the host's own inference on the image file.
+"""
+
+import sys
+from importlib import import_module
+from typing import Any, List, Optional
+
+import torch
+from safetensors.torch import load_file, save_file
+
+
+class _Blocker:
+    """Makes every import of mmdiffrep fail, installed or not."""
+
+    def find_spec(
+        self, name: str, path: Optional[Any] = None, target: Optional[Any] = None
+    ) -> None:
+        if name.split('.')[0] == 'mmdiffrep':
+            raise ImportError(f'the exported student must not need {name}')
+
+
+def tensors_in(output: Any) -> List[torch.Tensor]:
+    """The tensors of nested tuples and lists, in order."""
+    if isinstance(output, torch.Tensor):
+        return [output]
+    return [tensor for item in output for tensor in tensors_in(item)]
+
+
+def main(argv: List[str]) -> None:
+    """Load, run and write."""
+    scope, config, weights, inputs, outputs, image = argv
+    sys.meta_path.insert(0, _Blocker())
+    apis = import_module(f'{scope}.apis')
+    model = apis.init_model(config, weights, device='cpu').eval()
+    with torch.no_grad():
+        results = tensors_in(model(load_file(inputs)['inputs'], mode='tensor'))
+    save_file({str(i): tensor.contiguous() for i, tensor in enumerate(results)}, outputs)
+    infer = apis.inference_topdown if scope == 'mmpose' else apis.inference_model
+    infer(model, image)
+    if 'mmdiffrep' in sys.modules:
+        raise ImportError('mmdiffrep was imported')
+
+
+if __name__ == '__main__':
+    main(sys.argv[1:])

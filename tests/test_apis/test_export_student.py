@@ -1,0 +1,189 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from safetensors.torch import load_file
+
+from mmdiffrep.apis.export_student import export_student, host_config
+from mmdiffrep.testing import tiny_segmentor
+
+
+def _segmentation():
+    model = tiny_segmentor()
+    model['backbone']['init_cfg'] = dict(type='Pretrained', checkpoint='nowhere.pth')
+    pipeline = [
+        dict(type='mmdiffrep.LoadToyFace'),
+        dict(type='LoadAnnotations'),
+        dict(type='mmdiffrep.CheckSegMap'),
+        dict(type='PackSegInputs'),
+    ]
+    dataset = dict(type='mmdiffrep.ToyFacesDataset', image_size=32, pipeline=pipeline)
+    return dict(
+        default_scope='mmseg',
+        model=model,
+        custom_hooks=[dict(type='mmdiffrep.RepFusionHook')],
+        default_hooks=dict(checkpoint=dict(type='mmdiffrep.AtomicCheckpointHook')),
+        test_dataloader=dict(batch_size=2, dataset=dataset),
+        visualizer=dict(type='SegLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')]),
+    )
+
+
+def _pose():
+    codec = dict(type='MSRAHeatmap', input_size=(32, 32), heatmap_size=(8, 8), sigma=1)
+    return dict(
+        default_scope='mmpose',
+        model=dict(
+            type='TopdownPoseEstimator',
+            data_preprocessor=dict(
+                type='PoseDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True
+            ),
+            backbone=dict(type='ResNet', depth=18, base_channels=8, stem_channels=8),
+            head=dict(
+                type='HeatmapHead',
+                in_channels=64,
+                out_channels=3,
+                deconv_out_channels=(8, 8),
+                deconv_kernel_sizes=(4, 4),
+                loss=dict(type='KeypointMSELoss', use_target_weight=True),
+                decoder=codec,
+            ),
+            test_cfg=dict(flip_test=False),
+        ),
+        test_dataloader=dict(
+            dataset=dict(
+                type='mmdiffrep.ToyFacesDataset',
+                pipeline=[
+                    dict(type='mmdiffrep.LoadToyFace'),
+                    dict(type='GetBBoxCenterScale'),
+                    dict(type='TopdownAffine', input_size=codec['input_size']),
+                    dict(type='PackPoseInputs'),
+                ],
+            )
+        ),
+    )
+
+
+def _classification():
+    return dict(
+        default_scope='mmpretrain',
+        data_preprocessor=dict(mean=[127.5] * 3, std=[127.5] * 3, to_rgb=True, num_classes=4),
+        model=dict(
+            type='ImageClassifier',
+            backbone=dict(type='ResNet', depth=18, base_channels=8, stem_channels=8),
+            neck=dict(type='GlobalAveragePooling'),
+            head=dict(type='LinearClsHead', num_classes=4, in_channels=64),
+        ),
+        test_pipeline=[dict(type='mmdiffrep.LoadToyFace'), dict(type='PackInputs')],
+        test_dataloader=dict(dataset=dict(type='mmdiffrep.ToyFacesDataset', image_size=32)),
+    )
+
+
+# Arrays as mmpose's data sets have them: they must work after becoming lists.
+POSE_META = dict(
+    dataset_name='three',
+    num_keypoints=3,
+    keypoint_colors=np.array([[255, 0, 0]] * 3, dtype=np.uint8),
+    skeleton_links=[(0, 1)],
+    skeleton_link_colors=np.array([[0, 255, 0]], dtype=np.uint8),
+    sigmas=np.full(3, 0.1, dtype=np.float32),
+    flip_indices=[0, 2, 1],
+)
+META = {
+    'mmseg': dict(classes=('a', 'b', 'c', 'd'), palette=[[i, i, i] for i in range(4)]),
+    'mmpose': POSE_META,
+    'mmpretrain': dict(classes=('a', 'b', 'c', 'd')),
+}
+
+
+def _trained(config, folder):
+    """Random weights, with the batch norms' statistics changed as training does."""
+    cfg = Config(dict(config))
+    model = cfg.model.to_dict()
+    if 'data_preprocessor' in cfg:
+        model['data_preprocessor'] = cfg.data_preprocessor.to_dict()
+    model['backbone'].pop('init_cfg', None)
+    init_default_scope(cfg.default_scope)
+    state = MODELS.build(model).state_dict()
+    state = {key: torch.rand_like(v) if v.is_floating_point() else v for key, v in state.items()}
+    path = folder / 'iter_1.pth'
+    meta = dict(dataset_meta=META[cfg.default_scope], cfg='runs mmdiffrep.RepFusionHook')
+    torch.save(dict(state_dict=state, meta=meta, optimizer={}), path)
+    return path
+
+
+@pytest.mark.parametrize('make', [_segmentation, _pose, _classification])
+def test_host_alone_gives_the_same_predictions(tmp_path, make):
+    config = make()
+    checkpoint = _trained(config, tmp_path)
+    cfg = Config(config, filename=str(tmp_path / 'student_r18.py'))
+    # trust: the checkpoint holds arrays, as one of the host's own checkpoint hook does
+    student = export_student(cfg, checkpoint, tmp_path / 'out', trust=True)
+    assert student.greatest_difference == 0
+    assert [path.name for path in student[:3]] == [
+        'student_r18.py',
+        'student_r18.pth',
+        'student_r18.safetensors',
+    ]
+    assert 'mmdiffrep' not in student.config.read_text()
+    weights = torch.load(student.weights, weights_only=True)
+    assert set(weights) == {'state_dict', 'meta'}
+    assert set(weights['meta']) == {'dataset_meta'}
+    torch.testing.assert_close(load_file(student.safetensors), dict(weights['state_dict']))
+
+
+def test_pose_meta_information_still_draws(tmp_path):
+    from mmpose.apis import MMPoseInferencer
+
+    config = _pose()
+    checkpoint = _trained(config, tmp_path)
+    student = export_student(Config(config), checkpoint, tmp_path, trust=True)
+    inferencer = MMPoseInferencer(
+        pose2d=str(student.config),
+        pose2d_weights=str(student.weights),
+        det_model='whole_image',
+        device='cpu',
+    )
+    image = np.zeros((48, 40, 3), np.uint8)
+    result = next(inferencer(image, return_vis=True, kpt_thr=0.0, radius=4))
+    assert np.array(result['predictions'][0][0]['keypoints']).shape == (3, 2)
+    assert (result['visualization'][0] != 0).any()
+
+
+def test_steps_of_the_test_pipeline():
+    exported = host_config(Config(_segmentation()))
+    assert [step['type'] for step in exported.test_pipeline] == [
+        'LoadImageFromFile',
+        'Resize',
+        'PackSegInputs',
+    ]
+    assert exported.test_pipeline[1].scale == (32, 32)
+    assert exported.test_dataloader.dataset.pipeline == exported.test_pipeline
+    assert exported.visualizer.type == 'SegLocalVisualizer'
+    assert 'init_cfg' not in exported.model.backbone
+
+
+def test_weights_that_do_not_fit_are_an_error(tmp_path):
+    config = _segmentation()
+    torch.save({'state_dict': {'x': torch.ones(1)}}, tmp_path / 'a.pth')
+    with pytest.raises(RuntimeError, match='Missing key'):
+        export_student(Config(config), tmp_path / 'a.pth', tmp_path / 'out')
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (
+            lambda config: config['model']['backbone'].update(type='mmdiffrep.DPMBackbone'),
+            r"model\.backbone\.type='mmdiffrep\.DPMBackbone'",
+        ),
+        (lambda config: config.update(default_scope='mmengine'), "default_scope is 'mmengine'"),
+        (lambda config: config.pop('test_dataloader'), 'neither test_pipeline nor'),
+    ],
+)
+def test_bad_input(change, message):
+    config = _segmentation()
+    change(config)
+    with pytest.raises(ValueError, match=message):
+        host_config(Config(config))

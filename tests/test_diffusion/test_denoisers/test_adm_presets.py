@@ -1,0 +1,40 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import pytest
+import torch
+
+from mmdiffrep.diffusion.denoisers import ADMDenoiser
+from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS, preset_of_file
+
+
+@pytest.mark.parametrize(
+    ('preset', 'parameters'),
+    [
+        ('adm-64', 295_904_454),
+        ('adm-128', 421_529_606),
+        ('adm-256', 553_838_086),
+        ('adm-256-uncond', 552_814_086),
+        ('adm-512', 558_997_638),
+    ],
+)
+def test_presets_have_the_published_sizes(preset, parameters):
+    with torch.device('meta'):
+        denoiser = ADMDenoiser.build(**ADM_PRESETS[preset])
+    assert sum(each.numel() for each in denoiser.parameters()) == parameters
+
+
+@pytest.mark.parametrize(
+    ('path', 'preset'),
+    [
+        ('models/64x64_diffusion.pt', 'adm-64'),
+        ('256x256_diffusion.pt', 'adm-256'),
+        ('256x256_diffusion_uncond.pt', 'adm-256-uncond'),
+        ('/weights/lsun_horse_nodropout.pt', 'adm-lsun'),
+    ],
+)
+def test_published_files_are_known(path, preset):
+    assert preset_of_file(path) == preset
+
+
+def test_other_files_need_a_preset():
+    with pytest.raises(ValueError, match='name a preset'):
+        ADMDenoiser.from_pretrained('ffhq.pt')

@@ -1,0 +1,51 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Convert a checkpoint to weights that load without running code.
+
+Example, the backbone of a student:
+
+    python tools/convert_checkpoint.py iter_600.pth backbone.safetensors --prefix backbone.
+"""
+
+import argparse
+from typing import Optional, Sequence, Tuple
+
+from mmdiffrep.apis.convert_checkpoint import convert_checkpoint
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    """Convert.
+
+    Args:
+        argv: Command line without the program's name. Defaults to that of the process.
+    """
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('source', help='.pth, .pt or .safetensors file')
+    parser.add_argument('target', help='.pth or .safetensors file to write')
+    parser.add_argument(
+        '--trust', action='store_true', help='also load a pickle that runs code when it is loaded'
+    )
+    parser.add_argument('--prefix', default='', help='keep only these weights, without the prefix')
+    parser.add_argument(
+        '--rename',
+        nargs='+',
+        default=[],
+        type=_pair,
+        metavar='OLD=NEW',
+        help='replace prefixes of the names',
+    )
+    args = parser.parse_args(argv)
+    count = convert_checkpoint(args.source, args.target, args.trust, args.prefix, args.rename)
+    print(f'{args.target}: {count} tensors')
+
+
+def _pair(text: str) -> Tuple[str, str]:
+    old, separator, new = text.partition('=')
+    if not separator:
+        raise argparse.ArgumentTypeError(f'{text!r} is not of the form OLD=NEW')
+    return old, new
+
+
+if __name__ == '__main__':
+    main()

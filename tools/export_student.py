@@ -1,0 +1,43 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Write a trained student's config and weights for mmseg, mmpose or mmpretrain without mmdiffrep.
+
+Example:
+    python tools/export_student.py configs/repfusion/toyfaces_r18.py \
+        work_dirs/toyfaces_r18/iter_300.pth --out exported
+"""
+
+import argparse
+import os
+from typing import Optional, Sequence
+
+from mmdiffrep.apis.export_student import export_student
+from mmdiffrep.utils.config_path import get_config_path
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    """Export.
+
+    Args:
+        argv: Command line without the program's name. Defaults to that of the process.
+    """
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config file, or the name of one that comes with mmdiffrep')
+    parser.add_argument('checkpoint')
+    parser.add_argument('--out', required=True, metavar='DIR', help='folder to write to')
+    parser.add_argument(
+        '--trust-checkpoint',
+        action='store_true',
+        help='also load a checkpoint that runs code when it is loaded',
+    )
+    args = parser.parse_args(argv)
+    config = args.config if os.path.isfile(args.config) else get_config_path(args.config)
+    student = export_student(config, args.checkpoint, args.out, trust=args.trust_checkpoint)
+    for path in student[:3]:
+        print(path)
+    print(f'greatest difference of the raw outputs: {student.greatest_difference:.3g}')
+
+
+if __name__ == '__main__':
+    main()
