@@ -53,6 +53,9 @@ def train(
     cfg.work_dir = str(work_dir)
     cfg.randomness = dict(seed=seed)
     cfg.experiment_name = f'{work_dir.name}_{time.time_ns()}'
+    for hook in cfg.custom_hooks:
+        if hook['type'] == 'mmdiffrep.RepFusionHook':
+            hook['seed'] = seed
     if checkpoint is not None:
         cfg.model.backbone.init_cfg.checkpoint = checkpoint
     runner = Runner.from_cfg(cfg)

@@ -178,7 +178,7 @@ def install(venv: Path, python: Path) -> None:
     print(f'setup: [{total - 1}/{total}] mmdiffrep itself', flush=True)
     run_step([*pip, '--no-deps', '--no-build-isolation', '-e', str(ROOT)], log, PIP_LINES)
     print(f'setup: [{total}/{total}] check', flush=True)
-    run_step([str(python), '-W', 'ignore', '-c', IMPORTS], log, re.compile('everything'))
+    run_step([str(python), '-W', 'ignore', '-c', IMPORTS], log, re.compile('everything imports'))
     print(f'setup: done in {time.monotonic() - started:.0f} s', flush=True)
 
 

@@ -3,12 +3,11 @@
 # features of a diffusion model of faces. The paper's two stages: distill_celebahq_r50.py, then
 # celebamask_r50_finetune.py.
 _base_ = './celebamask_r50_scratch.py'
-teacher = 'google/ddpm-ema-celebahq-256'
 custom_hooks = [
     dict(type='mmdiffrep.ExactResumeHook'),
     dict(
         type='mmdiffrep.RepFusionHook',
-        teacher=teacher,
+        teacher='google/ddpm-ema-celebahq-256',
         pairs=[
             dict(
                 student='backbone.context_path.backbone',

@@ -22,8 +22,14 @@ from mmdiffrep.utils.checkpoint_io import load_checkpoint_file
 from mmdiffrep.utils.versions import require_host
 
 _OURS = 'mmdiffrep.'
-# What reads an image file in each host, and a data set class that exists only to hold the pipeline.
+# What reads an image file in each host, what draws the result, and a data set class that exists
+# only to hold the pipeline.
 _LOADERS = {'mmseg': 'LoadImageFromFile', 'mmpose': 'LoadImage', 'mmpretrain': 'LoadImageFromFile'}
+_VISUALIZERS = {
+    'mmseg': 'SegLocalVisualizer',
+    'mmpose': 'PoseLocalVisualizer',
+    'mmpretrain': 'UniversalVisualizer',
+}
 _DATASETS = {
     'mmseg': 'BaseSegDataset',
     'mmpose': 'BaseCocoStyleDataset',
@@ -95,8 +101,8 @@ def host_config(cfg: Config) -> Config:
         cfg: The training config.
 
     Returns:
-        ``default_scope``, ``model``, ``test_pipeline``, ``test_dataloader`` and, if it is the
-        host's, ``visualizer``.
+        ``default_scope``, ``model``, ``test_pipeline``, ``test_dataloader``, ``visualizer``, and
+        what else mmpose's inferencer reads.
 
     Raises:
         ValueError: See :func:`export_student`.
@@ -125,10 +131,12 @@ def host_config(cfg: Config) -> Config:
             sampler=dict(type='DefaultSampler', shuffle=False),
             dataset=dict(type=_DATASETS[scope], pipeline=pipeline),
         ),
+        visualizer=dict(
+            type=_VISUALIZERS[scope], name='visualizer', vis_backends=[dict(type='LocalVisBackend')]
+        ),
     )
-    visualizer = cfg.get('visualizer')
-    if visualizer and not _our_types(visualizer.to_dict(), 'visualizer'):
-        exported['visualizer'] = visualizer.to_dict()
+    if scope == 'mmpose':
+        exported.update(data_mode='topdown', dataset_type=_DATASETS[scope])  # for its inferencer
     return Config(exported)
 
 
@@ -196,13 +204,12 @@ def _build(scope: str, cfg: Config, state_dict: Dict[str, Tensor]) -> nn.Module:
 def _difference_in_host(model: nn.Module, exported: Config, config: Path, weights: Path) -> float:
     height, width = _input_size(exported)
     generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, (2, 3, height, width), generator=generator).byte()
-    inputs = model.data_preprocessor({'inputs': list(images)})['inputs'].contiguous()
+    inputs = torch.randn(2, 3, height, width, generator=generator)
     with torch.no_grad():
-        expected = run_in_host.tensors_in(model(inputs, mode='tensor'))
+        expected = run_in_host.tensors_in(model(inputs, None, mode='tensor'))
     with tempfile.TemporaryDirectory() as folder:
         save_file({'inputs': inputs}, f'{folder}/inputs')
-        cv2.imwrite(f'{folder}/image.png', np.ascontiguousarray(images[0].permute(1, 2, 0).numpy()))
+        cv2.imwrite(f'{folder}/image.png', np.full((height, width, 3), 127, np.uint8))
         paths = [config, weights, f'{folder}/inputs', f'{folder}/outputs', f'{folder}/image.png']
         result = subprocess.run(
             [sys.executable, run_in_host.__file__, exported.default_scope, *map(str, paths)],

@@ -38,10 +38,14 @@ def main(argv: List[str]) -> None:
     apis = import_module(f'{scope}.apis')
     model = apis.init_model(config, weights, device='cpu').eval()
     with torch.no_grad():
-        results = tensors_in(model(load_file(inputs)['inputs'], mode='tensor'))
+        results = tensors_in(model(load_file(inputs)['inputs'], None, mode='tensor'))
     save_file({str(i): tensor.contiguous() for i, tensor in enumerate(results)}, outputs)
-    infer = apis.inference_topdown if scope == 'mmpose' else apis.inference_model
-    infer(model, image)
+    if scope == 'mmseg':
+        apis.inference_model(model, image)
+    elif scope == 'mmpose':
+        apis.inference_topdown(model, image)
+    else:
+        apis.ImageClassificationInferencer(model)(image)
     if 'mmdiffrep' in sys.modules:
         raise ImportError('mmdiffrep was imported')
 

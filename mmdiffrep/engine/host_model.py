@@ -23,14 +23,24 @@ def normalisation_of(model: nn.Module, cfg: Config) -> Dict[str, object]:
     Returns:
         dict: ``mean`` and ``std`` (lists of 3 numbers on the 0..255 scale, or None) and
         ``channel_order`` (``'rgb'`` or ``'bgr'``) of the tensors that the model sees.
+
+    Raises:
+        TypeError: The model has no data preprocessor.
+        ValueError: The config does not describe it, so the channel order is unknown.
     """
     preprocessor = getattr(model, 'data_preprocessor', None)
     if preprocessor is None:
         raise TypeError(
             f'{type(model).__name__} has no data_preprocessor, so its normalisation is unknown: '
-            "give the hook input=dict(mean=..., std=..., channel_order='rgb' or 'bgr')"
+            "give the hook normalisation=dict(mean=..., std=..., channel_order='rgb' or 'bgr')"
         )
-    settings = cfg.get('model', {}).get('data_preprocessor') or cfg.get('data_preprocessor') or {}
+    settings = cfg.get('model', {}).get('data_preprocessor') or cfg.get('data_preprocessor')
+    if not settings:
+        raise ValueError(
+            "the run's config has no data_preprocessor, so the channel order of the student's "
+            'images is unknown: give the hook normalisation=dict(mean=..., std=..., '
+            "channel_order='rgb' or 'bgr')"
+        )
     to_rgb = bool(settings.get('to_rgb') or settings.get('bgr_to_rgb'))
     mean, std = getattr(preprocessor, 'mean', None), getattr(preprocessor, 'std', None)
     return dict(

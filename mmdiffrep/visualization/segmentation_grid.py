@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 def colourise(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
     """Turns labels ``(H, W)`` into RGB uint8 ``(H, W, 3)``; what has no colour becomes white."""
-    table = np.full((256, 3), 255, dtype=np.uint8)
-    table[: len(palette)] = np.asarray(palette, dtype=np.uint8)
-    return table[np.clip(labels, 0, 255)]
+    table = np.array([*palette, (255, 255, 255)], dtype=np.uint8)
+    known = (labels >= 0) & (labels < len(palette))
+    return table[np.where(known, labels, len(palette))]
 
 
 def draw_segmentation_grid(

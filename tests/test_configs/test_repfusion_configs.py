@@ -17,7 +17,8 @@ NAMES = sorted(path.stem for path in CONFIGS.glob('*.py'))
 
 
 def test_there_are_configs():
-    assert {'toyfaces_r18', 'celebamask_r18', 'celebamask_r50', 'distill_toyfaces_r18'} <= set(NAMES)
+    expected = {'toyfaces_r18', 'celebamask_r18', 'celebamask_r50', 'distill_toyfaces_r18'}
+    assert expected <= set(NAMES)
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -46,6 +47,19 @@ def test_official_values_of_the_paper():
     assert (loss.type, loss.distance, loss.loss_weight) == ('mmdiffrep.DenseFeatureLoss', 'l1', 10)
     assert cfg.optim_wrapper.optimizer.lr == 0.005 and cfg.train_cfg.max_iters == 160000
     assert cfg.model.backbone.context_channels == (512, 1024, 2048)
+
+
+@pytest.mark.parametrize(
+    ('name', 'depth', 'batch_size', 'distance', 'loss_weight'),
+    [('distill_celebahq_r18', 18, 16, 'l2', 1), ('distill_celebahq_r50', 50, 8, 'l1', 10)],
+)
+def test_official_values_of_the_first_stage(name, depth, batch_size, distance, loss_weight):
+    cfg = Config.fromfile(CONFIGS / f'{name}.py')
+    loss = cfg.custom_hooks[1].pairs[0].loss
+    assert (loss.distance, loss.loss_weight) == (distance, loss_weight)
+    assert (cfg.model.backbone.depth, cfg.train_dataloader.batch_size) == (depth, batch_size)
+    assert cfg.optim_wrapper.optimizer == cfg.custom_hooks[1].optimizer
+    assert cfg.train_cfg.max_epochs == 200 and cfg.param_scheduler[0].milestones == [100, 150]
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,14 @@ def test_mmpretrain_keeps_its_preprocessor_at_the_top_and_says_to_rgb():
 
 
 def test_model_without_preprocessor_is_named():
-    with pytest.raises(TypeError, match='Linear has no data_preprocessor'):
+    with pytest.raises(TypeError, match=r'Linear has no data_preprocessor.*normalisation='):
         normalisation_of(nn.Linear(1, 1), Config(dict()))
+
+
+def test_channel_order_is_not_guessed():
+    settings = dict(type='ImgDataPreprocessor', mean=[1, 2, 3], std=[4, 5, 6], bgr_to_rgb=True)
+    with pytest.raises(ValueError, match=r'channel order.*is unknown.*normalisation='):
+        normalisation_of(Empty(data_preprocessor=settings), Config(dict()))
 
 
 def test_reward_follows_the_head():

@@ -2,6 +2,7 @@
 import signal
 
 import pytest
+import torch
 
 
 @pytest.fixture
@@ -40,9 +41,7 @@ def test_twenty_kills(tool, tmp_path, capsys):
 def test_a_different_end_is_noticed(tool, tmp_path):
     tool.run_to_end(tool.launch_tiny, str(tmp_path / 'a'))
     with pytest.raises(RuntimeError, match='ended with status 1'):
-        tool.run_to_end(lambda work_dir, moment: tool.launch_tiny(work_dir, width='x'), 'unused')
-    import torch
-
+        tool.run_to_end(tool.partial(tool.launch_tiny, width='x'), str(tmp_path / 'failing'))
     path = tmp_path / 'a' / 'iter_12.pth'
     checkpoint = torch.load(path, weights_only=True)
     (tmp_path / 'b').mkdir()

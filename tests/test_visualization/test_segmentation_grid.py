@@ -10,8 +10,9 @@ PALETTE = [(0, 0, 0), (255, 0, 0), (0, 0, 255)]
 
 
 def test_labels_become_their_colours():
-    out = colourise(np.array([[0, 1], [2, 255]]), PALETTE)
-    assert out.tolist() == [[[0, 0, 0], [255, 0, 0]], [[0, 0, 255], [255, 255, 255]]]
+    white = [255, 255, 255]
+    out = colourise(np.array([[0, 1], [2, 255], [3, -1]]), PALETTE)
+    assert out.tolist() == [[[0, 0, 0], [255, 0, 0]], [[0, 0, 255], white], [white, white]]
 
 
 def test_picture_shows_every_column(tmp_path):

@@ -13,9 +13,10 @@ is a ResNet-18 whose last stage is projected onto the teacher's middle block.
 
 import argparse
 import multiprocessing
-import resource
+import re
 import statistics
 import time
+from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import torch
@@ -106,6 +107,8 @@ def peak_memory(unet: Dict[str, Any], taps: Optional[Sequence[str]], shape: Sequ
     cuda = device.startswith('cuda')
     if cuda:
         torch.cuda.reset_peak_memory_stats(device)
+    else:
+        Path('/proc/self/clear_refs').write_text('5')  # the peak starts anew
     before = torch.cuda.memory_allocated(device) if cuda else _peak_resident()
     teacher = build_teacher(unet, taps, device)
     with torch.autocast(device.partition(':')[0], torch.bfloat16, enabled=amp):
@@ -121,7 +124,10 @@ def _now(device: str) -> float:
 
 
 def _peak_resident() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """Peak resident memory in bytes (Linux); unlike getrusage's, a child does not inherit it."""
+    status = Path('/proc/self/status').read_text()
+    kibibytes = re.search(r'VmHWM:\s+(\d+)', status)[1]
+    return int(kibibytes) * 1024
 
 
 def compare(unet: Dict[str, Any], size: int, args: argparse.Namespace) -> Dict[str, List[float]]:
@@ -157,8 +163,9 @@ def report(name: str, args: argparse.Namespace) -> None:
     size = args.size or unet['sample_size']
     shape = (args.batch, 3, size, size)
     seconds = compare(unet, size, args)
-    print(f'{name}: {args.batch} x 3 x {size} x {size}, {args.iters} rounds; features equal bit')
-    print('for bit. Medians:')
+    print(
+        f'{name}: {args.batch} x 3 x {size} x {size}, {args.iters} rounds, medians; same features'
+    )
     for what in ('teacher', 'step'):
         whole, cut = seconds[f'{what}, whole'], seconds[f'{what}, cut']
         ratio = statistics.median(a / b for a, b in zip(whole, cut))
@@ -167,7 +174,7 @@ def report(name: str, args: argparse.Namespace) -> None:
               f'{ratio:.2f} x faster')  # fmt: skip
     memory = []
     for taps in (None, [TAP]):
-        # a process of its own: the peak of resident memory cannot be reset
+        # a process of its own: this one keeps memory that it has freed
         with multiprocessing.get_context('spawn').Pool(1) as pool:
             peak = pool.apply(peak_memory, (unet, taps, shape, args.device, args.amp))
         memory.append(peak / 2**20)

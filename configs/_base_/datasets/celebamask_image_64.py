@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # The images of CelebAMask-HQ without their masks, at 64 px.
-data_root = 'data/celebamask_hq'
+data_root = 'data/CelebAMask-HQ'
 train_dataloader = dict(
     batch_size=16,
     num_workers=1,

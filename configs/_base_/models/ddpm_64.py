@@ -23,6 +23,8 @@ model = dict(
     scheduler=dict(
         num_train_timesteps=1000, beta_schedule='linear', prediction_type='v_prediction'
     ),
+    # Few draws of nearly clean images and of nearly pure noise: a face is decided in between.
+    timestep_logits=(-1.0, 1.0),
     data_preprocessor=dict(
         type='ImgDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True
     ),

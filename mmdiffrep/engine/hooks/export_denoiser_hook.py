@@ -4,11 +4,11 @@
 import os.path as osp
 from typing import Optional
 
-import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmdiffrep.diffusion.checkpoints import as_dtype
 from mmdiffrep.engine.hooks.averaged_model import averaged_model
 from mmdiffrep.registry import HOOKS
 
@@ -31,7 +31,7 @@ class ExportDenoiserHook(Hook):
     ) -> None:
         self.interval = interval
         self.folder = folder
-        self.dtype = getattr(torch, dtype)
+        self.dtype = as_dtype(dtype)
 
     def after_train_iter(
         self,

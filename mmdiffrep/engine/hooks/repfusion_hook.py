@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapper
+from mmengine.model import MMFullyShardedDataParallel, is_model_wrapper
+from mmengine.optim import ApexOptimWrapper, OptimWrapper
 from mmengine.runner import Runner
+from mmengine.utils import apply_to
 from torch import Tensor, nn
 
 from mmdiffrep.engine.host_model import normalisation_of, reward_of, student_channels
@@ -132,11 +133,7 @@ class RepFusionHook(Hook):
         # Validation and test alone leave the optimizer unbuilt: there is nothing to do.
         if self.distiller is not None or isinstance(runner.optim_wrapper, (dict, type(None))):
             return
-        if not isinstance(runner.optim_wrapper, OptimWrapper):
-            raise TypeError(
-                f'the run uses {type(runner.optim_wrapper).__name__}; the distillation hook needs '
-                'one optimizer (OptimWrapper or AmpOptimWrapper)'
-            )
+        _check_supported(runner)
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self._rank, self._world = get_rank(), get_world_size()
         device = next(model.parameters()).device
@@ -167,8 +164,10 @@ class RepFusionHook(Hook):
             channels = tuple(pair['student_channels'] for pair in self.pairs)
         else:
             channels = student_channels(model, names)
-        reward = self.reward_cfg
-        if reward is None and MODELS.get(self.policy_cfg['type']).needs_reward:
+        reward, policy = self.reward_cfg, self.policy_cfg.get('type')
+        policy = MODELS.get(policy) if isinstance(policy, str) else policy
+        # What is no policy at all is named when the distiller is built.
+        if reward is None and getattr(policy, 'needs_reward', False):
             reward = reward_of(model)
         self.distiller = RepFusionDistiller(
             pairs=[
@@ -267,7 +266,8 @@ class RepFusionHook(Hook):
         sample = self.distiller.policy(
             rgb, uniform=self._chance(len(images), runner.iter), progress=progress
         )
-        noise = torch.Generator().manual_seed(self._seed(runner.iter, self._rank + 1))
+        noise = torch.Generator(images.device)
+        noise.manual_seed(self._seed(runner.iter, self._rank + 1))
         targets = self.teacher(images, sample.t, generator=noise, rgb=rgb)
         with torch.autocast(images.device.type, enabled=False):
             losses = self.distiller(
@@ -316,11 +316,12 @@ class RepFusionHook(Hook):
         """Adds the distiller's state, as plain tensors, and which teacher it learned from."""
         if self.distiller is None:
             return
-        checkpoint['distiller'] = dict(
-            state_dict={k: v.cpu() for k, v in self.distiller.state_dict().items()},
+        state = dict(
+            state_dict=self.distiller.state_dict(),
             optimizer=self.optimizer.optimizer.state_dict(),
             teacher=self.teacher_record,
         )
+        checkpoint['distiller'] = apply_to(state, torch.is_tensor, Tensor.cpu)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Restores the distiller of a resumed run."""
@@ -340,6 +341,21 @@ class RepFusionHook(Hook):
             )
         self.distiller.load_state_dict(saved['state_dict'])
         self.optimizer.optimizer.load_state_dict(saved['optimizer'])
+
+
+def _check_supported(runner: Runner) -> None:
+    optimizer, model = runner.optim_wrapper, runner.model
+    # Apex scales the loss by itself: nothing would unscale the distiller's gradients.
+    if not isinstance(optimizer, OptimWrapper) or isinstance(optimizer, ApexOptimWrapper):
+        raise TypeError(
+            f'the run uses {type(optimizer).__name__}; the distillation hook needs one optimizer '
+            '(OptimWrapper or AmpOptimWrapper)'
+        )
+    if isinstance(model, MMFullyShardedDataParallel):
+        raise TypeError(
+            f'the model is sharded ({type(model).__name__}); the distillation hook reads features '
+            'of a whole one: use MMDistributedDataParallel'
+        )
 
 
 def _times_zero(value: Union[Tensor, List[Tensor]]) -> Union[Tensor, List[Tensor]]:

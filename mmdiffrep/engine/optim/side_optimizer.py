@@ -86,6 +86,11 @@ class SideOptimizer:
         """
         configs = runner.cfg.get('param_scheduler') if param_scheduler is None else param_scheduler
         if not configs:
+            if param_scheduler is None and runner.param_schedulers:
+                runner.logger.warning(
+                    "the run's schedulers are not in its config, so the distiller's learning rate "
+                    'stays constant: give the hook param_scheduler=...'
+                )
             return
         own = runner._build_param_scheduler(configs, self.wrapper)
         if isinstance(runner.param_schedulers, dict):

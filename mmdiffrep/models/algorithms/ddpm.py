@@ -39,6 +39,9 @@ class DDPM(BaseModel):
             ``google/ddpm-celebahq-256``.
         data_preprocessor: It must give RGB images in [-1, 1]; ``ImgDataPreprocessor`` with mean
             and std 127.5 does.
+        timestep_logits: ``(mean, std)`` of a logit-normal distribution of the relative timestep
+            ``t / T`` in training (Esser et al. 2024, section 3.1). Defaults to None: uniform, as in
+            the paper.
         seed: Seed of the training draw.
         bf16: Train the U-Net under bfloat16 autocast, which needs no loss scaling and works on CPUs
             too (``AmpOptimWrapper`` refuses them). Defaults to False.
@@ -55,6 +58,7 @@ class DDPM(BaseModel):
         unet: dict,
         scheduler: Optional[dict] = None,
         data_preprocessor: Optional[Union[dict, nn.Module]] = None,
+        timestep_logits: Optional[Tuple[float, float]] = None,
         seed: int = 0,
         bf16: bool = False,
         zero_init: bool = True,
@@ -68,6 +72,7 @@ class DDPM(BaseModel):
             )
         self.unet = UNet2DModel(**unet)
         self.scheduler = DDPMScheduler(**(scheduler or {}))
+        self.timestep_logits = timestep_logits
         self.seed = seed
         self.bf16 = bf16
         self.register_buffer('iteration', torch.zeros((), dtype=torch.long))
@@ -117,17 +122,20 @@ class DDPM(BaseModel):
             images: Batch (B, C, H, W) that gives size and device.
 
         Returns:
-            Timesteps (B,) long, uniform over the schedule, and standard normal noise (B, C, H, W).
+            Timesteps (B,) long and standard normal noise (B, C, H, W).
         """
         key = f'{self.seed}/{int(self.iteration)}/{get_rank()}'
         generator = torch.Generator(images.device).manual_seed(_stable_seed(key))
-        timesteps = torch.randint(
-            self.scheduler.config.num_train_timesteps,
-            (len(images),),
-            generator=generator,
-            device=images.device,
-        )
-        noise = torch.randn(images.shape, generator=generator, device=images.device)
+        shape, device = (len(images),), images.device
+        if self.timestep_logits is None:
+            fraction = torch.rand(shape, generator=generator, device=device)
+        else:
+            mean, std = self.timestep_logits
+            logits = torch.randn(shape, generator=generator, device=device) * std + mean
+            fraction = logits.sigmoid()
+        last = self.scheduler.config.num_train_timesteps - 1
+        timesteps = (fraction * (last + 1)).long().clamp(max=last)  # rounding may reach 1
+        noise = torch.randn(images.shape, generator=generator, device=device)
         return timesteps, noise
 
     def loss(self, images: Tensor, timesteps: Tensor, noise: Tensor) -> Dict[str, Tensor]:

@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """The contract of a reward: how well can the task be read from a teacher feature?"""
 
-from typing import List
+from abc import ABC, abstractmethod
+from typing import List, Optional
 
 import torch
 from mmengine.structures import BaseDataElement
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 NUM_CHECKED_BATCHES = 10
 
 
-class Reward(nn.Module):
+class Reward(nn.Module, ABC):
     """A light decoder g that is trained to solve the task from a teacher feature.
 
     Its loss on an image, negated, is the reward for the timestep that the feature was read at
@@ -39,9 +40,9 @@ class Reward(nn.Module):
         with torch.autocast(feature.device.type, enabled=False):
             return self.task_loss(feature.detach().float(), data_samples)
 
+    @abstractmethod
     def task_loss(self, feature: Tensor, data_samples: List[BaseDataElement]) -> Tensor:
         """The same for a detached float32 feature; this is what a reward defines."""
-        raise TypeError(f'{type(self).__name__} does not define task_loss()')
 
     def collect(self, data_samples: List[BaseDataElement], field: str) -> list:
         """Returns one field of every data sample, or says which label is missing."""
@@ -54,16 +55,18 @@ class Reward(nn.Module):
             )
         return [sample.get(field) for sample in data_samples]
 
-    def check_labels(self, labels: Tensor, num_classes: int, ignore: int = -1) -> None:
+    def check_labels(self, labels: Tensor, num_classes: int, ignore: Optional[int] = None) -> None:
         """Raises a ValueError when a label of the first batches is out of range."""
         if self._num_checked >= NUM_CHECKED_BATCHES:
             return
         self._num_checked += 1
-        wrong = labels[(labels != ignore) & ((labels < 0) | (labels >= num_classes))]
-        if len(wrong):
+        wrong = (labels < 0) | (labels >= num_classes)
+        if ignore is not None:
+            wrong &= labels != ignore
+        if wrong.any():
+            found = labels[wrong].unique().tolist()
             raise ValueError(
-                f'{type(self).__name__} got labels {sorted(set(wrong.tolist()))}, expected 0 to '
-                f'{num_classes - 1}'
-                + (f' or {ignore} (ignored)' if ignore >= 0 else '')
+                f'{type(self).__name__} got labels {found}, expected 0 to {num_classes - 1}'
+                + ('' if ignore is None else f' or {ignore} (ignored)')
                 + ': check num_classes and the label map of the data set.'
             )

@@ -66,8 +66,8 @@ class DPMTeacher(nn.Module):
     ) -> Tuple[Tensor, ...]:
         """Returns the features of the taps.
 
-        On an accelerator the pass runs in bfloat16 autocast, on a CPU in float32 or the host's
-        own autocast.
+        On an accelerator the pass runs in bfloat16 autocast, on a CPU in float32; the host's own
+        autocast plays no part.
 
         Args:
             images (Tensor): The host's normalised images, ``(B, 3, H, W)``.

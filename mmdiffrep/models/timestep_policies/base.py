@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """The contract of a timestep policy: which timestep the teacher reads each image at."""
 
+from abc import ABC, abstractmethod
 from typing import Dict, NamedTuple, Optional
 
 import torch
@@ -22,7 +23,7 @@ class TimestepSample(NamedTuple):
     entropy: Optional[Tensor] = None
 
 
-class TimestepPolicy(nn.Module):
+class TimestepPolicy(nn.Module, ABC):
     """Base class of the timestep policies.
 
     A policy is stateless but for its parameters: chance comes in as ``uniform`` and time as
@@ -36,6 +37,7 @@ class TimestepPolicy(nn.Module):
     max_timestep: int
     needs_reward: bool = False
 
+    @abstractmethod
     def forward(
         self, images: Tensor, *, uniform: Optional[Tensor] = None, progress: float = 0.0
     ) -> TimestepSample:
@@ -47,7 +49,6 @@ class TimestepPolicy(nn.Module):
                 the draw uses up. Defaults to None: drawn from the global generator.
             progress (float): Share of the training that is done, in [0, 1]. Defaults to 0.
         """
-        raise TypeError(f'{type(self).__name__} does not define forward()')
 
     def loss(self, sample: TimestepSample, reward: Tensor, *, progress: float) -> Dict[str, Tensor]:
         """Turns per-image rewards ``(B,)`` into the policy's losses; none if nothing is learned."""

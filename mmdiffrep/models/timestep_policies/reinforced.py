@@ -128,8 +128,8 @@ class ReinforcedTimestep(TimestepPolicy):
             return reward.new_zeros(())
         mean = reward.double().mean()
         all_reduce(mean, op='mean')
-        if self.num_rewards == 0:
-            self.mean_reward.copy_(mean)
+        # Not an `if` on the counter: reading it would wait for the device.
+        self.mean_reward.copy_(torch.where(self.num_rewards == 0, mean, self.mean_reward))
         baseline = self.mean_reward.float().clone()
         self.mean_reward.lerp_(mean.to(self.mean_reward), self.baseline_momentum)
         self.num_rewards += 1

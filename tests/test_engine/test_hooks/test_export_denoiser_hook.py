@@ -56,5 +56,10 @@ def test_writes_the_averaged_weights_and_keeps_those_in_training(tmp_path):
     assert runner.model.weight.item() == 2
 
 
+def test_unknown_dtype_is_named_at_once():
+    with pytest.raises(ValueError, match="'flaot16'"):
+        ExportDenoiserHook(dtype='flaot16')
+
+
 def test_comes_after_the_ema_update():
     assert get_priority(ExportDenoiserHook.priority) > get_priority(EMAHook.priority)

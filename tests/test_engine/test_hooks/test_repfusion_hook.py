@@ -2,14 +2,20 @@
 """The distillation hook on a real mmseg model, against loops written by hand."""
 
 import copy
+from contextlib import contextmanager
+from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 import torch
-from mmengine.optim import AmpOptimWrapper
+from mmengine.logging import MMLogger
+from mmengine.model import MMFullyShardedDataParallel
+from mmengine.optim import AmpOptimWrapper, ApexOptimWrapper, OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 from torch.nn import functional as F
 
 from mmdiffrep.engine.hooks import RepFusionHook
+from mmdiffrep.models.timestep_policies import ReinforcedTimestep
 from mmdiffrep.testing import (
     greatest_difference,
     parameters_of,
@@ -161,7 +167,48 @@ def test_resumed_run_equals_the_undisturbed_one(tmp_path):
     rates = [
         hook_of(runner).optimizer.optimizer.param_groups[0]['lr'] for runner in (whole, resumed)
     ]
-    assert rates[0] == rates[1]
+    assert rates[0] == rates[1] < 1e-3
+
+
+@pytest.mark.parametrize('by_epoch', [False, True])
+def test_resume_in_the_middle_of_each_phase(tmp_path, by_epoch):
+    checkpointing = dict(type='mmdiffrep.AtomicCheckpointHook', by_epoch=by_epoch, interval=1)
+    common = dict(
+        hook=hook_cfg(noise='fresh', phases=[('distill', 4), ('joint', 8)]),
+        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=0.01)),
+        param_scheduler=dict(type='ExponentialLR', gamma=0.9, by_epoch=by_epoch),
+        default_hooks=dict(checkpoint=checkpointing),
+    )
+    if by_epoch:  # 6 epochs of 2 iterations
+        common['train_cfg'] = dict(by_epoch=True, max_epochs=6)
+        common['train_dataloader'] = dict(
+            dataset=dict(type='mmdiffrep.RandomSegmentation', length=8),
+            sampler=dict(type='DefaultSampler', shuffle=True),
+            batch_size=4,
+        )
+    whole = run(tmp_path, max_iters=12, **copy.deepcopy(common))
+    for iteration in (2, 6, 10):
+        name = f'epoch_{iteration // 2}.pth' if by_epoch else f'iter_{iteration}.pth'
+        resumed = run(
+            tmp_path / str(iteration),
+            max_iters=12,
+            load_from=str(tmp_path / name),
+            resume=True,
+            **copy.deepcopy(common),
+        )
+        assert resumed.iter == 12 and hook_of(resumed).teacher is None
+        for one, other in (
+            (whole.model, resumed.model),
+            (hook_of(whole).distiller, hook_of(resumed).distiller),
+        ):
+            assert greatest_difference(parameters_of(one), parameters_of(other)) == 0
+
+
+def test_schedule_of_its_own(tmp_path):
+    schedule = dict(type='ConstantLR', factor=0.5, by_epoch=False)
+    runner = prepared(tmp_path, hooks=[hook_cfg(param_scheduler=schedule)])
+    assert hook_of(runner).optimizer.optimizer.param_groups[0]['lr'] == 0.025
+    assert runner.optim_wrapper.get_lr()['lr'] == [0.01]
 
 
 def test_checkpoint_holds_the_distiller_and_no_teacher(tmp_path):
@@ -186,12 +233,14 @@ def test_resume_with_another_teacher_is_refused(tmp_path):
         )
 
 
-def test_resume_of_a_plain_checkpoint_warns_and_trains(tmp_path, caplog):
+def test_resume_of_a_plain_checkpoint_warns_and_trains(tmp_path):
     checkpointing = dict(type='mmdiffrep.AtomicCheckpointHook', by_epoch=False, interval=2)
     plain = tiny_runner(tmp_path, 2, default_hooks=dict(checkpoint=checkpointing))
     plain.train()
     path = str(tmp_path / 'iter_2.pth')
-    assert run(tmp_path, load_from=path, resume=True).iter == 4
+    with mock.patch.object(MMLogger, 'warning') as warning:
+        assert run(tmp_path, load_from=path, resume=True).iter == 4
+    assert any('written without the hook' in str(call) for call in warning.call_args_list)
 
 
 def test_ema_copy_is_plain(tmp_path):
@@ -247,6 +296,37 @@ def test_overflow_skips_both_optimizers(tmp_path):
     distillers = [parameters_of(hook_of(r).distiller) for r in (before, runner)]
     assert greatest_difference(*distillers) == 0
     assert greatest_difference(parameters_of(before.model), parameters_of(runner.model)) == 0
+
+
+@OPTIM_WRAPPERS.register_module()
+class CpuBf16OptimWrapper(OptimWrapper):
+    """The host's pass in bfloat16 autocast, on a CPU."""
+
+    @contextmanager
+    def optim_context(self, model):
+        with super().optim_context(model), torch.autocast('cpu', dtype=torch.bfloat16):
+            yield
+
+
+def test_bf16_autocast_leaves_the_distiller_in_fp32(tmp_path):
+    optimizer = dict(type='SGD', lr=0.01, momentum=0.9)
+    seen = []
+    wrapper = dict(type='CpuBf16OptimWrapper', optimizer=optimizer)
+    runner = tiny_runner(tmp_path / 'bf16', 2, [hook_cfg()], optim_wrapper=wrapper)
+    forward = RepFusionHook._add_losses
+
+    def spy(hook, runner, model, arguments, task):
+        losses = forward(hook, runner, model, arguments, task)
+        seen.append({key: value.dtype for key, value in losses.items() if key not in task})
+        return losses
+
+    with mock.patch.object(RepFusionHook, '_add_losses', spy):
+        runner.train()
+    assert len(seen) == 2
+    assert all(dtype == torch.float32 for dtypes in seen for dtype in dtypes.values())
+    plain = run(tmp_path / 'fp32', max_iters=2)
+    students = [parameters_of(one.model) for one in (plain, runner)]
+    assert 0 < greatest_difference(*students) < 5e-3
 
 
 def test_phases(tmp_path):
@@ -308,6 +388,7 @@ def test_teacher_sees_the_exact_image(tmp_path):
         (dict(teacher_input='rgb'), "'exact' or 'student'"),
         (dict(phases=[('warm', 3)]), 'phases must be'),
         (dict(policy=dict(type='mmdiffrep.FixedTimestep', t=20)), 'has 20 timesteps'),
+        (dict(policy=dict(type='mmdiffrep.FixedTimestap')), 'FixedTimestap is not in'),
         (dict(teacher='no/such_model'), 'local folder'),
         (dict(normalisation=dict(mean=[0] * 3, std=[255] * 3, channel_order='rgb')), 'range|lie'),
     ],
@@ -315,6 +396,31 @@ def test_teacher_sees_the_exact_image(tmp_path):
 def test_bad_input_is_named(tmp_path, kwargs, message):
     with pytest.raises((ValueError, OSError, KeyError), match=message):
         run(tmp_path, 1, hook_cfg(**kwargs))
+
+
+def test_policy_may_be_given_as_a_class(tmp_path):
+    """As in Python-style configs."""
+    runner = prepared(tmp_path)
+    policy = dict(type=ReinforcedTimestep, num_timesteps=20)
+    hook = RepFusionHook(teacher=tiny_teacher(), pairs=[PAIR], policy=policy)
+    hook.before_run(runner)
+    assert hook.distiller.reward is not None
+
+
+@pytest.mark.parametrize(
+    ('optim_wrapper', 'model', 'message'),
+    [
+        (ApexOptimWrapper, torch.nn.Module, 'ApexOptimWrapper.*needs one optimizer'),
+        (OptimWrapper, MMFullyShardedDataParallel, 'is sharded'),
+    ],
+)
+def test_untested_set_ups_are_refused(optim_wrapper, model, message):
+    runner = SimpleNamespace(
+        optim_wrapper=optim_wrapper.__new__(optim_wrapper), model=model.__new__(model)
+    )
+    hook = RepFusionHook(teacher=tiny_teacher(), pairs=[PAIR])
+    with pytest.raises(TypeError, match=message):
+        hook.before_run(runner)
 
 
 def test_frozen_student_layer_is_refused(tmp_path):

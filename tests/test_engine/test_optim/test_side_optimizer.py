@@ -1,4 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+from unittest.mock import Mock
+
+import pytest
 import torch
 from mmengine.optim import OptimWrapper
 from torch import nn
@@ -46,3 +49,11 @@ def test_learning_rate_of_a_part():
     *_, optimizer = build(paramwise_cfg=dict(custom_keys={'policy': dict(lr_mult=0.1)}))
     rates = {group['lr'] for group in optimizer.optimizer.param_groups}
     assert rates == {0.5, 0.05}
+
+
+@pytest.mark.parametrize(('own', 'warned'), [(None, True), ([], False)])
+def test_schedulers_outside_the_config_are_not_lost_in_silence(own, warned):
+    *_, optimizer = build()
+    runner = Mock(cfg={}, param_schedulers=[object()])
+    optimizer.follow_schedule(runner, own)
+    assert runner.logger.warning.called is warned

@@ -113,6 +113,14 @@ def test_draws_all_timesteps_uniformly():
     assert abs(noise.mean()) < 0.05 and abs(noise.std() - 1) < 0.05
 
 
+def test_logit_normal_timesteps_have_their_median_and_spread():
+    model = build(timestep_logits=(-1.0, 0.5))
+    t, _ = model.draw(torch.zeros(4000, 1, 1, 1))
+    quantiles = torch.quantile(t.float() / 1000, torch.tensor([0.1587, 0.5, 0.8413]))
+    expected = torch.tensor([-1.5, -1.0, -0.5]).sigmoid()
+    torch.testing.assert_close(quantiles, expected, atol=0.015, rtol=0)
+
+
 def test_only_training_advances_the_iteration():
     model = build().eval()
     model(batch(), mode='loss')

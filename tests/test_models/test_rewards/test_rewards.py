@@ -85,6 +85,13 @@ def test_missing_labels_are_named(samples):
         ClassificationReward(8, 2)(FEATURE, samples)
 
 
+@pytest.mark.parametrize('label', [-1, 2])
+def test_class_out_of_range_is_listed(label):
+    samples = [BaseDataElement(gt_label=torch.tensor([label])) for _ in range(2)]
+    with pytest.raises(ValueError, match=rf'\[{label}\], expected 0 to 1:'):
+        ClassificationReward(8, num_classes=2)(FEATURE, samples)
+
+
 def test_labels_out_of_range_are_listed():
     labels = torch.zeros(2, 8, 8, dtype=torch.long)
     labels[0, 0, 0], labels[1, 2, 2] = 18, 40
