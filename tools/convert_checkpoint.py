@@ -3,7 +3,7 @@
 
 Example, the backbone of a student:
 
-    python tools/convert_checkpoint.py iter_600.pth backbone.safetensors --prefix backbone.
+    python tools/convert_checkpoint.py iter_300.pth backbone.safetensors --prefix backbone.
 """
 
 import argparse

@@ -4,7 +4,7 @@
 _base_ = [
     '../_base_/models/student_r18_64.py',
     '../_base_/datasets/toyfaces_image_64.py',
-    '../_base_/schedules/distill_600.py',
+    '../_base_/schedules/distill_300.py',
     '../_base_/runtime/mmseg.py',
 ]
 custom_hooks = [
@@ -14,7 +14,7 @@ custom_hooks = [
         teacher='mmdiffrep://toyfaces_ddpm_64',
         pairs=[
             dict(
-                student='backbone',
+                student=['backbone[0]', 'backbone[1]', 'backbone[2]', 'backbone[3]'],
                 teacher='module:up_blocks.1',
                 loss=dict(type='mmdiffrep.DenseFeatureLoss', distance='smooth_l1'),
                 standardize=True,

@@ -136,7 +136,9 @@ def host_config(cfg: Config) -> Config:
         ),
     )
     if scope == 'mmpose':
-        exported.update(data_mode='topdown', dataset_type=_DATASETS[scope])  # for its inferencer
+        # Read by its inferencer; its drawing by OpenCV fails with NumPy 2.4.
+        exported.update(data_mode='topdown', dataset_type=_DATASETS[scope])
+        exported['visualizer']['backend'] = 'matplotlib'
     return Config(exported)
 
 

@@ -50,9 +50,9 @@ def test_loads_in_diffusers_and_by_its_short_name():
     assert denoiser.image_size == 64
 
 
-@pytest.mark.parametrize(('timestep', 'worst'), [(100, 0.02), (300, 0.05), (600, 0.2)])
+@pytest.mark.parametrize(('timestep', 'worst'), [(100, 0.01), (300, 0.035), (600, 0.12)])
 def test_recovers_faces_that_it_has_not_seen(timestep, worst):
-    """Mean squared error of the recovered image; its pixels have a variance of about VARIANCE."""
+    """Mean squared error of the recovered image; that of the mean image is 0.25."""
     pipeline = DDPMPipeline.from_pretrained(FOLDER, torch_dtype=torch.float32)
     # collection 2 is the test split; the model was trained on the training split, collection 0
     faces = torch.stack([torch.from_numpy(render_face(2, i).image) for i in range(8)])

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """RepFusion as a hook: distils a diffusion model into any unmodified OpenMMLab model."""
 
-from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, List, Optional, Sequence, Tuple, TypeVar, Union
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from mmdiffrep.models.distillers import RepFusionDistiller, StudentTaps
 from mmdiffrep.models.teachers import DPMTeacher
 from mmdiffrep.registry import HOOKS, MODELS
 
+Item = TypeVar('Item')
+
 PHASES = ('distill', 'joint', 'finetune')
 PAIR_KEYS = {'student', 'teacher', 'loss', 'standardize', 'student_channels'}
 
@@ -34,7 +36,8 @@ class RepFusionHook(Hook):
     Args:
         teacher (str or dict): The diffusion model: folder, hub id or config.
         pairs (list of dict): What is compared: ``student`` (a layer, e.g. ``'backbone'`` for its
-            last output or ``'backbone[2]'``), ``teacher`` (a tap, e.g. ``'mid'``), ``loss``
+            last output or ``'backbone[2]'``, or a list of layers that together predict one
+            teacher feature), ``teacher`` (a tap, e.g. ``'mid'``), ``loss``
             (config) and optionally ``standardize`` and ``student_channels`` (found by a pass on
             an empty image otherwise).
         policy (dict, optional): Timestep policy. Defaults to None: t = 0 always, the official
@@ -101,6 +104,10 @@ class RepFusionHook(Hook):
             )
         self.teacher_cfg = teacher
         self.pairs = [dict(pair) for pair in pairs]
+        self.layers = [
+            (pair['student'],) if isinstance(pair['student'], str) else tuple(pair['student'])
+            for pair in self.pairs
+        ]
         self.policy_cfg = policy or dict(type='mmdiffrep.FixedTimestep', t=0)
         self.noise = noise
         self.reward_cfg = reward
@@ -149,7 +156,7 @@ class RepFusionHook(Hook):
         self.optimizer.follow_schedule(runner, self.param_scheduler)
 
     def _build(self, model: nn.Module, runner: Runner) -> None:
-        names = [pair['student'] for pair in self.pairs]
+        names = [name for layers in self.layers for name in layers]
         self.taps = StudentTaps(model, names)
         settings = self.normalisation or normalisation_of(model, runner.cfg)
         self.teacher = DPMTeacher(
@@ -161,7 +168,7 @@ class RepFusionHook(Hook):
             **settings,
         )
         if all('student_channels' in pair for pair in self.pairs):
-            channels = tuple(pair['student_channels'] for pair in self.pairs)
+            channels = tuple(np.hstack([pair['student_channels'] for pair in self.pairs]).tolist())
         else:
             channels = student_channels(model, names)
         reward, policy = self.reward_cfg, self.policy_cfg.get('type')
@@ -174,7 +181,7 @@ class RepFusionHook(Hook):
                 {k: v for k, v in pair.items() if k in ('loss', 'standardize')}
                 for pair in self.pairs
             ],
-            student_channels=channels,
+            student_channels=self._by_pair(channels),
             teacher_channels=self.teacher.channels,
             policy=self.policy_cfg,
             reward=reward,
@@ -254,10 +261,10 @@ class RepFusionHook(Hook):
     ) -> Dict[str, Tensor]:
         images = arguments['inputs']
         features = self.taps.take(batch_size=len(images))
-        for pair, feature in zip(self.pairs, features):
+        for tap, feature in zip(self.taps.taps, features):
             if not feature.requires_grad:
                 raise RuntimeError(
-                    f'the feature of student layer {pair["student"]!r} carries no gradient, so '
+                    f'the feature of student layer {tap.module!r} carries no gradient, so '
                     'nothing would be distilled: is the layer frozen, or wrapped as a whole in '
                     'activation checkpointing (checkpoint its children instead)?'
                 )
@@ -271,11 +278,16 @@ class RepFusionHook(Hook):
         targets = self.teacher(images, sample.t, generator=noise, rgb=rgb)
         with torch.autocast(images.device.type, enabled=False):
             losses = self.distiller(
-                features, targets, sample, arguments.get('data_samples'), progress
+                self._by_pair(features), targets, sample, arguments.get('data_samples'), progress
             )
         if self.phase(runner.iter) == 'distill':
             task = self._silence(model, task, losses)
         return {**task, **losses}
+
+    def _by_pair(self, items: Sequence[Item]) -> List[Tuple[Item, ...]]:
+        """Groups what is in the order of the student layers by their pairs."""
+        rest = iter(items)
+        return [tuple(next(rest) for _ in layers) for layers in self.layers]
 
     def _seed(self, iteration: int, stream: int) -> int:
         """Seed of (run, iteration, stream): stream 0 is common to all ranks."""

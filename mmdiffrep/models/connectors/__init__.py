@@ -3,5 +3,6 @@
 
 from .channel_standardizer import ChannelStandardizer
 from .conv_connector import ConvConnector
+from .hypercolumn_connector import HypercolumnConnector
 
-__all__ = ['ChannelStandardizer', 'ConvConnector']
+__all__ = ['ChannelStandardizer', 'ConvConnector', 'HypercolumnConnector']

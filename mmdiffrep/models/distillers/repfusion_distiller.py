@@ -6,16 +6,21 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
-from mmdiffrep.models.connectors import ChannelStandardizer, ConvConnector
+from mmdiffrep.models.connectors import (
+    ChannelStandardizer,
+    ConvConnector,
+    HypercolumnConnector,
+)
 from mmdiffrep.models.timestep_policies import TimestepPolicy, TimestepSample
 from mmdiffrep.registry import MODELS
 
 
 class FeaturePair(nn.Module):
-    """One (student feature, teacher tap) pair: connector, target scaling and loss.
+    """Student features against one teacher tap: connector, target scaling and loss.
 
     Args:
-        student_channels (int): Channels of the student's feature.
+        student_channels (sequence of int): Channels of the student's features. One is projected
+            by a 1x1 convolution, several by a :class:`HypercolumnConnector`.
         teacher_channels (int): Channels of the teacher's tap.
         loss (dict): Config of the loss, e.g. ``dict(type='mmdiffrep.DenseFeatureLoss')``.
         standardize (bool): Standardise the teacher's channels first. Defaults to False, as
@@ -23,16 +28,25 @@ class FeaturePair(nn.Module):
     """
 
     def __init__(
-        self, student_channels: int, teacher_channels: int, loss: dict, standardize: bool = False
+        self,
+        student_channels: Sequence[int],
+        teacher_channels: int,
+        loss: dict,
+        standardize: bool = False,
     ) -> None:
         super().__init__()
-        self.connector = ConvConnector(student_channels, teacher_channels)
+        if len(student_channels) == 1:
+            self.connector = ConvConnector(student_channels[0], teacher_channels)
+        else:
+            self.connector = HypercolumnConnector(student_channels, teacher_channels)
         self.target = ChannelStandardizer(teacher_channels) if standardize else nn.Identity()
         self.loss = MODELS.build(loss)
 
-    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Returns the loss, a scalar, of ``(B, Cs, h, w)`` against ``(B, Ct, h', w')``."""
-        return self.loss(self.connector(student.float()), self.target(teacher))
+    def forward(self, student: Sequence[Tensor], teacher: Tensor) -> Tensor:
+        """Returns the loss, a scalar, of ``(B, Cs, h, w)`` maps against ``(B, Ct, h', w')``."""
+        student = [feature.float() for feature in student]
+        feature = self.connector(student[0] if len(student) == 1 else student)
+        return self.loss(feature, self.target(teacher))
 
 
 @MODELS.register_module()
@@ -42,7 +56,8 @@ class RepFusionDistiller(nn.Module):
     Args:
         pairs (list of dict): One dict a pair with ``loss`` and optionally ``standardize``, see
             :class:`FeaturePair`.
-        student_channels (sequence of int): Channels of the student's feature of every pair.
+        student_channels (sequence of sequence of int): Channels of the student's features, one
+            sequence a pair.
         teacher_channels (sequence of int): Channels of the teacher's tap of every pair.
         policy (dict): Config of the timestep policy.
         reward (dict, optional): Config of the reward, without ``in_channels``; it reads the last
@@ -52,7 +67,7 @@ class RepFusionDistiller(nn.Module):
     def __init__(
         self,
         pairs: Sequence[dict],
-        student_channels: Sequence[int],
+        student_channels: Sequence[Sequence[int]],
         teacher_channels: Sequence[int],
         policy: dict,
         reward: Optional[dict] = None,
@@ -78,7 +93,7 @@ class RepFusionDistiller(nn.Module):
 
     def forward(
         self,
-        student_feats: Tuple[Tensor, ...],
+        student_feats: Tuple[Tuple[Tensor, ...], ...],
         teacher_feats: Tuple[Tensor, ...],
         sample: TimestepSample,
         data_samples: Optional[List[BaseDataElement]],
@@ -87,7 +102,7 @@ class RepFusionDistiller(nn.Module):
         """Computes the distillation terms.
 
         Args:
-            student_feats (tuple): One map ``(B, C, h, w)`` or vector ``(B, C)`` a pair.
+            student_feats (tuple): One tuple a pair, of maps ``(B, C, h, w)`` or vectors ``(B, C)``.
             teacher_feats (tuple): One map ``(B, C, h, w)`` a pair, read at ``sample.t``.
             sample (TimestepSample): What the policy drew.
             data_samples (list, optional): The host's data samples; labels are needed for rewards.

@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # A short distil-only run: no head, so no validation.
-max_iters = 600
+max_iters = 300
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.01))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, begin=0, end=20, by_epoch=False),
@@ -9,5 +9,5 @@ param_scheduler = [
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
 default_hooks = dict(
     logger=dict(type='LoggerHook', interval=20, log_metric_by_epoch=False),
-    checkpoint=dict(type='mmdiffrep.AtomicCheckpointHook', by_epoch=False, interval=200),
+    checkpoint=dict(type='mmdiffrep.AtomicCheckpointHook', by_epoch=False, interval=100),
 )
