@@ -1,17 +1,17 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 custom_imports = dict(imports=['tiny_parts'])
-model = dict(type='TinyModel')
+model = dict(type='LineModel')
 loader = dict(
     batch_size=2,
     num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(type='TinyData'),
+    dataset=dict(type='LineData'),
     collate_fn=dict(type='default_collate'),
 )
 train_dataloader = dict(loader, sampler=dict(type='InfiniteSampler', shuffle=False))
 val_dataloader = loader
 test_dataloader = loader
-val_evaluator = dict(type='TinyError')
+val_evaluator = dict(type='LineError')
 test_evaluator = val_evaluator
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=4, val_interval=4)
 val_cfg = dict()

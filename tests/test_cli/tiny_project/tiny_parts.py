@@ -9,7 +9,7 @@ from mmengine.registry import DATASETS, METRICS, MODELS
 
 
 @MODELS.register_module()
-class TinyModel(BaseModel):
+class LineModel(BaseModel):
     def __init__(self):
         super().__init__()
         self.weight = torch.nn.Parameter(torch.zeros(1))
@@ -22,7 +22,7 @@ class TinyModel(BaseModel):
 
 
 @DATASETS.register_module()
-class TinyData(BaseDataset):
+class LineData(BaseDataset):
     def load_data_list(self):
         return [{'x': torch.tensor(0.1 * i)} for i in range(16)]
 
@@ -32,7 +32,7 @@ class TinyData(BaseDataset):
 
 
 @METRICS.register_module()
-class TinyError(BaseMetric):
+class LineError(BaseMetric):
     def process(self, data_batch, data_samples):
         self.results += [abs(sample['prediction'] - sample['y']) for sample in data_samples]
 
