@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from mmengine.utils import ManagerMixin
 
 torch.set_num_threads(1)
 cv2.setNumThreads(1)
@@ -27,3 +28,14 @@ def same_seed():
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def no_leftovers_of_other_runs():
+    """mmengine keeps loggers and visualizers by name and second: the next test gets its own."""
+    yield
+    classes = [ManagerMixin]
+    while classes:
+        cls = classes.pop()
+        cls._instance_dict.clear()
+        classes.extend(cls.__subclasses__())

@@ -48,6 +48,8 @@ def start(source, out):
     process = subprocess.Popen(
         [sys.executable, str(TOOL), str(source), *options],
         start_new_session=True,
+        # A background job starts with SIGINT ignored, and its children would ignore it as well.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         env={**os.environ, 'PYTHONPATH': str(REPOSITORY)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

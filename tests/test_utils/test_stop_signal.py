@@ -2,6 +2,7 @@
 import os
 import signal
 import threading
+import time
 
 import pytest
 
@@ -44,10 +45,14 @@ def test_slurm_warns_by_another_signal(monkeypatch, in_slurm):
 def test_data_workers_still_die():
     stop = StopSignal()
     stop.listen()
+    ready, write_end = os.pipe()
     child = os.fork()
     if child == 0:
-        signal.pause()
+        os.write(write_end, b'.')
+        for _ in range(3000):  # not signal.pause(): the signal may come just before it
+            time.sleep(0.01)
         os._exit(0)
+    os.read(ready, 1)  # Python drops signals that come while it forks
     os.kill(child, signal.SIGTERM)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM
     assert not stop.received()
