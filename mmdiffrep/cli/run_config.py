@@ -2,10 +2,14 @@
 """From command line and config file to a runner: what training and testing have in common."""
 
 import argparse
+import logging
 import os
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config, DictAction
+from mmengine.device import get_device
+from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
@@ -59,7 +63,30 @@ def load_config(args: argparse.Namespace) -> Config:
     require_host(cfg.get('default_scope'))
     register_safe_loader(trust=args.trust_checkpoint)
     setup_dist(cfg, args.launcher)
+    if get_device() == 'cpu' and _replace_sync_bn(cfg.get('model')):
+        print_log(
+            'SyncBN needs an accelerator: on this CPU it is replaced by BN, so that every process '
+            'normalises by its own batch.',
+            logger='current',
+            level=logging.WARNING,
+        )
     return cfg
+
+
+def _replace_sync_bn(node: Any) -> bool:
+    """Replaces every ``type='SyncBN'`` below a node of a config; tells whether there was one."""
+    if isinstance(node, dict):
+        found = node.get('type') == 'SyncBN'
+        if found:
+            node['type'] = 'BN'
+        children = list(node.values())
+    elif isinstance(node, (list, tuple)):
+        found, children = False, list(node)
+    else:
+        return False
+    for child in children:
+        found = _replace_sync_bn(child) or found
+    return found
 
 
 def build_runner(cfg: Config) -> Runner:

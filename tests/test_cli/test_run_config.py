@@ -34,3 +34,17 @@ def test_missing_host_is_named(load, tmp_path, monkeypatch):
     monkeypatch.setattr('mmdiffrep.utils.versions.installed_version', lambda name: None)
     with pytest.raises(ImportError, match=r'mmdiffrep\[seg\]'):
         load(config)
+
+
+@pytest.mark.parametrize(('device', 'norm'), [('cpu', 'BN'), ('cuda', 'SyncBN')])
+def test_sync_bn_becomes_bn_without_an_accelerator(load, monkeypatch, device, norm):
+    monkeypatch.setattr('mmdiffrep.cli.run_config.get_device', lambda: device)
+    cfg = load('repfusion/celebamask_r50.py')
+    backbone = cfg.model.backbone
+    norms = [
+        backbone.norm_cfg,
+        backbone.backbone_cfg.norm_cfg,
+        cfg.model.decode_head.norm_cfg,
+        cfg.model.auxiliary_head[1].norm_cfg,
+    ]
+    assert [cfg_.type for cfg_ in norms] == [norm] * 4

@@ -1,4 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import time
+
+# By default named after the second: two runs within one would share their logger.
+experiment_name = f'tiny_{time.time_ns()}'
 custom_imports = dict(imports=['tiny_parts'])
 model = dict(type='LineModel')
 loader = dict(
