@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.evaluator import DumpResults
 
 from mmdiffrep.cli.run_config import add_run_arguments, build_runner, load_config
+from mmdiffrep.utils.dist import close_dist
 
 # How each host's visualization hook is switched on.
 DRAW_SWITCHES = {'mmseg': 'draw', 'mmdet': 'draw', 'mmpose': 'enable', 'mmpretrain': 'enable'}
@@ -37,6 +38,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     if args.out:
         runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
     runner.test()
+    close_dist()
 
 
 def _draw_predictions(cfg: Config, folder: str) -> None:

@@ -9,6 +9,7 @@ from mmengine.device import get_device
 
 from mmdiffrep.cli.run_config import add_run_arguments, build_runner, load_config
 from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint
+from mmdiffrep.utils.dist import close_dist
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
@@ -43,6 +44,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     if args.auto_scale_lr:
         _enable_auto_scale_lr(cfg)
     build_runner(cfg).train()
+    close_dist()
 
 
 def _resume(cfg: Config, checkpoint: str) -> None:

@@ -55,6 +55,16 @@ def setup_dist(cfg: Config, launcher: str) -> None:
     dist.init_process_group('gloo')
 
 
+def close_dist() -> None:
+    """Leave the process group together, at the end of a run that succeeded.
+
+    A rank that exits while another still talks to it can bring that one down with an error.
+    """
+    if dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()
+
+
 def _rendezvous(launcher: str) -> Dict[str, str]:
     """The rendezvous variables of torch, from those of the launcher."""
     names = PLACES[launcher]

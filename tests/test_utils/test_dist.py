@@ -5,7 +5,7 @@ import pytest
 import torch.distributed as dist
 from mmengine.config import Config
 
-from mmdiffrep.utils.dist import setup_dist
+from mmdiffrep.utils.dist import close_dist, setup_dist
 
 
 @pytest.fixture
@@ -85,3 +85,10 @@ def test_wrapper_keeps_what_the_config_says(groups):
 def test_missing_launcher_is_an_error_that_names_it(groups):
     with pytest.raises(RuntimeError, match=r'RANK, WORLD_SIZE, LOCAL_RANK not set.*dist_train.sh'):
         setup_dist(Config(dict()), 'pytorch')
+
+
+def test_process_group_is_left_at_the_end(tmp_path):
+    close_dist()  # nothing to leave
+    dist.init_process_group('gloo', init_method=f'file://{tmp_path}/group', rank=0, world_size=1)
+    close_dist()
+    assert not dist.is_initialized()
