@@ -18,12 +18,11 @@ def test_writes_and_leaves_nothing_else(tmp_path):
     assert os.listdir(tmp_path / 'made') == ['file']
 
 
-def test_counts_the_operations():
+def test_counts_the_operations(tmp_path):
     # the tests below walk over all of them
     fault = FileFault()
     with fault.installed():
-        write_atomically(b'12', '/tmp/mmdiffrep_test_counts_the_operations')
-    os.remove('/tmp/mmdiffrep_test_counts_the_operations')
+        write_atomically(b'12', tmp_path / 'file')
     assert fault.count == OPERATIONS
 
 
