@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = PYTHONPATH=$(CURDIR) PATH=$(abspath $(VENV))/bin:$$PATH $(VENV)/bin/python
 
-.PHONY: setup demo test lint format clean distclean
+.PHONY: setup demo demo-fewshot test lint format clean distclean
 
 setup:
 	@$(PYTHON) tools/setup_env.py --venv $(VENV)
@@ -13,8 +13,11 @@ setup:
 demo: setup
 	$(RUN) tools/demo_repfusion.py $(ARGS)
 
+demo-fewshot: setup
+	$(RUN) tools/demo_fewshot.py $(ARGS)
+
 test: setup
-	$(RUN) -m pytest $(ARGS)
+	$(RUN) -m pytest -n auto --maxprocesses 4 $(ARGS)
 
 lint: setup
 	$(RUN) -m ruff check .

@@ -145,5 +145,5 @@ def test_model_index_lists_every_config():
     listed = []
     for name in yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']:
         listed += [model['Config'] for model in yaml.safe_load((ROOT / name).read_text())['Models']]
-    there = [path.relative_to(ROOT).as_posix() for path in ROOT.glob('configs/[!_]*/*.py')]
+    there = [path.relative_to(ROOT).as_posix() for path in ROOT.glob('configs/[!_]*/**/*.py')]
     assert sorted(listed) == sorted(there)

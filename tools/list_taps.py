@@ -38,17 +38,22 @@ def parse_model(model: str) -> Union[str, Dict[str, Any]]:
         return dict(type='ADMDenoiser', **ADM_PRESETS[model])
     if not model.startswith('adm:'):
         return model
-    known = inspect.signature(ADMDenoiser.build).parameters
+    parameters = inspect.signature(ADMDenoiser.build).parameters.values()
+    # Weights and precision (default None) change nothing here.
+    known = {flag.name: type(flag.default) for flag in parameters if flag.default is not None}
     flags: Dict[str, Any] = {}
     # A comma also separates numbers within a value, as in attention_resolutions=32,16,8.
     for assignment in re.split(r',(?=\w+=)', model[len('adm:') :]):
         name, _, text = assignment.partition('=')
         if name not in known:
             raise ValueError(f'ADM has no flag {name!r}; it has {", ".join(known)}.')
-        kind = type(known[name].default)
+        kind = known[name]
         if kind is bool and text not in ('True', 'False'):
             raise ValueError(f'{name} must be True or False, got {text!r}.')
-        flags[name] = text == 'True' if kind is bool else kind(text)
+        try:
+            flags[name] = text == 'True' if kind is bool else kind(text)
+        except ValueError:
+            raise ValueError(f'{name} must be of type {kind.__name__}, got {text!r}.') from None
     return dict(type='ADMDenoiser', **flags)
 
 

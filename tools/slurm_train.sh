@@ -13,13 +13,13 @@ CONFIG=$3
 WORK_DIR=$4
 GPUS=${GPUS:-8}
 GPUS_PER_NODE=${GPUS_PER_NODE:-8}
-PLACEMENT=()
+PLACEMENT=(--ntasks="$GPUS")
 if [ "$GPUS_PER_NODE" -gt 0 ]; then
     PER_NODE=$((GPUS < GPUS_PER_NODE ? GPUS : GPUS_PER_NODE))
-    PLACEMENT=(--gres="gpu:$PER_NODE" --ntasks-per-node="$PER_NODE")
+    PLACEMENT+=(--gres="gpu:$PER_NODE" --ntasks-per-node="$PER_NODE")
 fi
 # shellcheck disable=SC2086  # SRUN_ARGS holds several options
-exec srun -p "$PARTITION" --job-name="$JOB_NAME" --ntasks="$GPUS" "${PLACEMENT[@]}" \
+exec srun -p "$PARTITION" --job-name="$JOB_NAME" "${PLACEMENT[@]}" \
     --cpus-per-task="${CPUS_PER_TASK:-5}" --kill-on-bad-exit=1 ${SRUN_ARGS:-} \
     "${PYTHON:-python}" -u "$(dirname "$0")/train.py" "$CONFIG" \
     --work-dir "$WORK_DIR" --launcher slurm "${@:5}"

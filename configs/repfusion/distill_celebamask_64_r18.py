@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# Stage 1 on real faces at 64 px: distils the model that ../ddpm/ddpm_celebamask_64.py trained into a
-# ResNet-18 backbone, on images without labels. Its result is loaded by celebamask_64_r18.py.
+# Stage 1 on real faces at 64 px: distils the model that ../ddpm/ddpm_celebamask_64.py trained into
+# a ResNet-18 backbone, on images without labels. Its result is loaded by celebamask_64_r18.py.
 _base_ = [
     '../_base_/models/student_r18_64.py',
     '../_base_/datasets/celebamask_image_64.py',

@@ -44,13 +44,15 @@ def convert_checkpoint(
     Raises:
         ValueError: No weights are found, none has the prefix, two get the same name, or the
             target's ending is another one.
+        FileNotFoundError: There is no such file.
+        RuntimeError: The file is not complete.
         pickle.UnpicklingError: Reading the source would run code and ``trust`` is False.
     """
     target = Path(target)
     if target.suffix not in ('.pth', '.safetensors'):
         raise ValueError(f'{target} must end in .pth or .safetensors, not {target.suffix!r}.')
     checkpoint = load_checkpoint_file(source, trust=trust)
-    weights = _select(_weights_of(checkpoint, source), prefix, rename)
+    weights = _select(weights_of(checkpoint, source), prefix, rename)
     if target.suffix == '.safetensors':
         write_atomically(save(weights), target)
     else:
@@ -73,7 +75,21 @@ def write_weights(weights: Dict[str, Tensor], meta: Dict[str, Any], target: Path
         write_atomically(buffer.getvalue(), target)
 
 
-def _weights_of(checkpoint: Dict[str, Any], source: Union[str, Path]) -> Dict[str, Tensor]:
+def weights_of(checkpoint: Any, source: Union[str, Path]) -> Dict[str, Tensor]:
+    """Find the state dict in a loaded checkpoint, without DDP's prefix.
+
+    Args:
+        checkpoint: What the file held.
+        source: The file, for errors.
+
+    Raises:
+        ValueError: There are no weights in it.
+    """
+    if not isinstance(checkpoint, dict):
+        raise ValueError(
+            f'{source} holds a {type(checkpoint).__name__}, no checkpoint: save a state dict, '
+            'torch.save(model.state_dict(), ...).'
+        )
     for name in _CONTAINERS:
         if isinstance(checkpoint.get(name), dict):
             checkpoint = checkpoint[name]

@@ -16,12 +16,13 @@ from safetensors.torch import load_file, save, save_file
 from torch import Tensor, nn
 
 from mmdiffrep.apis import run_in_host
-from mmdiffrep.apis.convert_checkpoint import write_weights
+from mmdiffrep.apis.convert_checkpoint import weights_of, write_weights
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.checkpoint_io import load_checkpoint_file
 from mmdiffrep.utils.versions import require_host
 
 _OURS = 'mmdiffrep.'
+_TOLERANCE = 1e-3  # of raw outputs; both processes compute the same in float32
 # What reads an image file in each host, what draws the result, and a data set class that exists
 # only to hold the pipeline.
 _LOADERS = {'mmseg': 'LoadImageFromFile', 'mmpose': 'LoadImage', 'mmpretrain': 'LoadImageFromFile'}
@@ -77,12 +78,13 @@ def export_student(
 
     Raises:
         ValueError: The model itself has parts of mmdiffrep, or the config names no host.
-        RuntimeError: The weights do not fit the model, or the host cannot run the student.
+        RuntimeError: The weights do not fit the model, the host cannot run the student, or it gives
+            other outputs there.
     """
     cfg = config if isinstance(config, Config) else Config.fromfile(config)
     exported = host_config(cfg)
     loaded = load_checkpoint_file(checkpoint, trust=trust)
-    model = _build(exported.default_scope, cfg, loaded['state_dict'])
+    model = _build(exported.default_scope, cfg, weights_of(loaded, checkpoint))
 
     name = Path(str(cfg.filename or 'student')).stem
     files = [Path(out_dir) / f'{name}{suffix}' for suffix in ('.py', '.pth', '.safetensors')]
@@ -91,6 +93,11 @@ def export_student(
     write_weights(weights, loaded.get('meta', {}), files[1])
     write_atomically(save(weights), files[2])
     difference = _difference_in_host(model, exported, files[0], files[1])
+    if not difference <= _TOLERANCE:
+        raise RuntimeError(
+            f'The exported student {files[0]} gives other outputs in {exported.default_scope} '
+            f'alone: they differ by up to {difference:.3g}.'
+        )
     return ExportedStudent(*files, difference)
 
 
@@ -183,16 +190,21 @@ def _host_pipeline(cfg: Config, dataset: Dict[str, Any], scope: str) -> List[Dic
     pipeline: List[Dict[str, Any]] = []
     for step in steps:
         if not step['type'].startswith(_OURS):
-            if step['type'] != 'LoadAnnotations':
+            if _unscoped(step['type']) != 'LoadAnnotations':
                 pipeline.append(dict(step))
         elif step['type'].startswith(f'{_OURS}Load'):
             pipeline.append(dict(type=_LOADERS[scope]))
             if scope != 'mmpose' and 'image_size' in dataset:  # mmpose crops to its input size
                 size = dataset['image_size']
                 pipeline.append(dict(type='Resize', scale=(size, size)))
-    if pipeline[0]['type'] != _LOADERS[scope]:
+    if not pipeline or _unscoped(pipeline[0]['type']) != _LOADERS[scope]:
         pipeline.insert(0, dict(type=_LOADERS[scope]))
     return pipeline
+
+
+def _unscoped(name: str) -> str:
+    """The name of a type without its library, ``mmseg.LoadAnnotations`` -> ``LoadAnnotations``."""
+    return name.rpartition('.')[2]
 
 
 def _build(scope: str, cfg: Config, state_dict: Dict[str, Tensor]) -> nn.Module:
@@ -229,7 +241,7 @@ def _difference_in_host(model: nn.Module, exported: Config, config: Path, weight
 
 def _input_size(exported: Config) -> Tuple[int, int]:
     """Height and width the student was made for; any would do for the comparison."""
-    size = exported.model.data_preprocessor.get('size')
+    size = exported.model.get('data_preprocessor', {}).get('size')
     if size:
         return tuple(size)
     for step in exported.test_pipeline:

@@ -10,6 +10,7 @@ from torch import Tensor
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.features import read_features, resolve_timesteps
 from mmdiffrep.diffusion.noise import build_noise
+from mmdiffrep.diffusion.taps import tap_names
 
 _OVERSHOOT = 0.05  # interpolation may leave [-1, 1] a little
 
@@ -59,7 +60,7 @@ class FeatureExtractor:
     ) -> None:
         if batch_size is not None and batch_size < 1:
             raise ValueError(f'batch_size must be at least 1, got {batch_size}.')
-        self.taps = tuple(taps)
+        self.taps = tap_names(taps)
         self.batch_size = batch_size
         denoiser = model if isinstance(model, Denoiser) else load_denoiser(model, taps=self.taps)
         self.tap_table = {tap: denoiser.taps[tap] for tap in self.taps}

@@ -5,12 +5,11 @@ import os
 from pathlib import Path
 from typing import Any, ClassVar, Dict, List, Optional
 
-from mmcv.transforms import LoadAnnotations
 from mmengine.fileio import LocalBackend, get_file_backend
 from mmseg.datasets import BaseSegDataset
 
 from mmdiffrep.datasets.celebamask_classes import CELEBAMASK_CLASSES, CELEBAMASK_PALETTE
-from mmdiffrep.datasets.transforms import CheckSegMap
+from mmdiffrep.datasets.transforms import check_masks_when_loaded
 from mmdiffrep.registry import DATASETS
 
 HOW_TO_PREPARE = (
@@ -94,18 +93,7 @@ class CelebAMaskHQDataset(BaseSegDataset):
             reduce_zero_label=False,
             **kwargs,
         )
-        self._check_masks_when_loaded()
-
-    def _check_masks_when_loaded(self) -> None:
-        check = CheckSegMap(
-            num_classes=len(self.metainfo['classes']), ignore_index=self.ignore_index
-        )
-        transforms = []
-        for transform in self.pipeline.transforms:
-            transforms.append(transform)
-            if isinstance(transform, LoadAnnotations):
-                transforms.append(check)
-        self.pipeline.transforms = transforms
+        check_masks_when_loaded(self)
 
     def get_data_info(self, idx: int) -> Dict[str, Any]:
         """Return the sample's paths and meta data, with the names of the ``classes``."""

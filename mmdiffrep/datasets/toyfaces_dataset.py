@@ -58,7 +58,7 @@ class ToyFacesDataset(BaseDataset):
         attribute: The attribute to classify, a key of
             :data:`~mmdiffrep.datasets.toyfaces.ATTRIBUTES`; for ``task='cls'`` only.
         seed: Another seed gives another collection of faces (all three splits).
-        metainfo: Overrides entries of the dataset's meta information.
+        metainfo: Overrides entries of the dataset's meta information, but not the classes.
         indices: Use only these faces, or only the first so many: few labelled images.
         pipeline: Transforms, see above.
         test_mode: As in mmengine's ``BaseDataset``.
@@ -66,7 +66,8 @@ class ToyFacesDataset(BaseDataset):
         serialize_data: As in mmengine's ``BaseDataset``.
 
     Raises:
-        ValueError: If a split, task or attribute does not exist or a number is out of range.
+        ValueError: If a split, task or attribute does not exist, a number is out of range, or
+            ``metainfo`` sets classes.
         ImportError: If ``task='pose'`` and mmpose is not installed.
     """
 
@@ -95,6 +96,11 @@ class ToyFacesDataset(BaseDataset):
             raise ValueError(
                 'Expected num_images >= 1, image_size >= 32 and seed >= 0, got '
                 f'num_images={num_images}, image_size={image_size}, seed={seed}.'
+            )
+        if 'classes' in (metainfo or {}):
+            raise ValueError(
+                'The labels of toy faces are fixed, so metainfo cannot set their classes: got '
+                f'{metainfo["classes"]}.'
             )
         self.split = split
         self.num_images = num_images

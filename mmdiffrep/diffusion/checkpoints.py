@@ -9,8 +9,9 @@ import json
 import logging
 import pickle
 import re
+import struct
 from pathlib import Path
-from typing import Dict, Optional, Tuple, Union
+from typing import Any, Dict, Optional, Tuple, Union
 
 import safetensors.torch
 import torch
@@ -40,6 +41,7 @@ def resolve_folder(path_or_id: str) -> Path:
 
     Raises:
         FileNotFoundError: No such folder or model; says how to give a local one.
+        ValueError: It is a file.
     """
     if path_or_id.startswith(_ASSET_PREFIX):
         folder = _ASSETS / path_or_id[len(_ASSET_PREFIX) :]
@@ -53,6 +55,11 @@ def resolve_folder(path_or_id: str) -> Path:
     folder = Path(path_or_id).expanduser()
     if folder.is_dir():
         return folder
+    if folder.is_file():
+        raise ValueError(
+            f"'{path_or_id}' is a file, but a diffusers model is a folder. A checkpoint of "
+            "guided-diffusion is given as dict(type='ADMDenoiser', checkpoint=..., <its flags>)."
+        )
     if not _HUB_ID.fullmatch(path_or_id):
         raise FileNotFoundError(
             f"'{path_or_id}' is neither an existing folder nor a hub id (<owner>/<name>). Give the "
@@ -83,7 +90,7 @@ def load_unet2d(path_or_id: str) -> Tuple[UNet2DModel, NoiseSchedule]:
             f"'{root}' holds no diffusers U-Net, that is unet/config.json or config.json, but "
             f'{sorted(entry.name for entry in root.iterdir())[:12]}.'
         )
-    kind = json.loads(config_file.read_text()).get('_class_name')
+    kind = _read_json(config_file).get('_class_name')
     if kind != 'UNet2DModel':
         raise ValueError(
             f"'{config_file}' describes a {kind}; UNet2DDenoiser reads UNet2DModel (unconditional "
@@ -112,7 +119,7 @@ def load_weights(path: Union[str, Path]) -> Dict[str, Tensor]:
             'because reading them can run code. Convert it where you trust it: '
             'torch.save(model.state_dict(), ...) or safetensors.'
         ) from error
-    except (SafetensorError, RuntimeError, EOFError) as error:
+    except (SafetensorError, RuntimeError, EOFError, IndexError, struct.error) as error:
         raise ValueError(
             f"'{path}' ({path.stat().st_size} bytes) is damaged or incomplete: {error}. "
             'Fetch or save it again.'
@@ -152,12 +159,20 @@ def _download(hub_id: str) -> Path:
         if not any(folder.rglob('*.safetensors')):
             folder = Path(snapshot_download(hub_id, allow_patterns=wanted + pickled))
     except (OSError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise FileNotFoundError(
             f"'{hub_id}' is no local folder, and it could not be fetched from the model hub: "
-            f'{str(error).splitlines()[0]} Without a network, fetch the model elsewhere and give '
-            'the path of its folder (with model_index.json or config.json) in place of the id.'
+            f'{reason} Without a network, fetch the model elsewhere and give the path of its '
+            'folder (with model_index.json or config.json) in place of the id.'
         ) from error
     return folder
+
+
+def _read_json(path: Path) -> Dict[str, Any]:
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"'{path}' is damaged or incomplete: {error}. Fetch it again.") from error
 
 
 def _read_unet2d(folder: Path) -> UNet2DModel:
@@ -182,7 +197,7 @@ def _read_unet2d(folder: Path) -> UNet2DModel:
 def _read_schedule(root: Path) -> NoiseSchedule:
     for path in (root / 'scheduler' / 'scheduler_config.json', root / 'scheduler_config.json'):
         if path.is_file():
-            return NoiseSchedule.from_scheduler(json.loads(path.read_text()))
+            return NoiseSchedule.from_scheduler(_read_json(path))
     logger.warning(
         "'%s' has no scheduler_config.json: taking DDPM's linear schedule with 1000 steps.", root
     )

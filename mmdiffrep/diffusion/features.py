@@ -37,6 +37,8 @@ def resolve_timesteps(
             f'noise_levels={noise_levels}'
         )
     given = noise_levels if timesteps is None else timesteps
+    if isinstance(given, (int, float)):
+        raise ValueError(f'timesteps and noise_levels are lists, such as [50]; got {given}')
     if timesteps is None:
         timesteps = [schedule.timestep_of(level) for level in noise_levels]
     resolved = tuple(int(t) for t in timesteps)
@@ -83,8 +85,7 @@ def read_features(
     x_t = folded if eps is None else denoiser.schedule.add_noise(folded, eps, t)
     if cond is not None:
         cond = cond.repeat(len(timesteps))
-    dtype = next(denoiser.parameters()).dtype
-    maps = denoiser(x_t.to(dtype), t, cond, taps=taps)
+    maps = denoiser(x_t, t, cond, taps=taps)
     return {
         (timestep, tap): maps[tap][index * batch : (index + 1) * batch]
         for index, timestep in enumerate(timesteps)

@@ -8,26 +8,27 @@ alone, whatever its batch, order or process, so that they can be cached and comp
 
 import hashlib
 from abc import ABC, abstractmethod
-from typing import Any, Dict, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Dict, Iterable, Mapping, Optional, Tuple, Type, Union
 
 import torch
 from torch import Tensor
 
 from mmdiffrep.diffusion.arguments import check_arguments
 
+# One source of randomness for a batch, or one for each image of it.
+Generators = Union[torch.Generator, Iterable[torch.Generator]]
+
 
 class NoiseSource(ABC):
     """Gives the noise for a batch of images."""
 
     @abstractmethod
-    def __call__(
-        self, images: Tensor, generator: Optional[torch.Generator] = None
-    ) -> Optional[Tensor]:
+    def __call__(self, images: Tensor, generator: Optional[Generators] = None) -> Optional[Tensor]:
         """Draws noise.
 
         Args:
             images: (B, C, H, W) in [-1, 1].
-            generator: Source of randomness; read by ``fresh`` only.
+            generator: Source of randomness, or one for each image; read by ``fresh`` only.
 
         Returns:
             (B, C, H, W) standard normal noise with the images' device and dtype, or None for a
@@ -36,10 +37,20 @@ class NoiseSource(ABC):
 
 
 class FreshNoise(NoiseSource):
-    """A new draw at every call, from ``generator`` or else torch's global state."""
+    """A new draw at every call, from ``generator`` or else torch's global state.
 
-    def __call__(self, images: Tensor, generator: Optional[torch.Generator] = None) -> Tensor:
+    With a generator for each image the noise of an image does not depend on the rest of the batch.
+    """
+
+    def __call__(self, images: Tensor, generator: Optional[Generators] = None) -> Tensor:
         """Draws anew; see :class:`NoiseSource`."""
+        if not isinstance(generator, (torch.Generator, type(None))):
+            draws = [
+                torch.randn(images.shape[1:], generator=one, device=one.device) for one in generator
+            ]
+            if len(draws) != len(images):
+                raise ValueError(f'got {len(draws)} generators for {len(images)} images')
+            return torch.stack(draws).to(images)
         device = images.device if generator is None else generator.device
         return torch.randn(images.shape, generator=generator, device=device).to(images)
 
@@ -55,7 +66,7 @@ class SharedNoise(NoiseSource):
         self.seed = seed
         self._drawn: Dict[Tuple[Tuple[int, ...], torch.device, torch.dtype], Tensor] = {}
 
-    def __call__(self, images: Tensor, generator: Optional[torch.Generator] = None) -> Tensor:
+    def __call__(self, images: Tensor, generator: Optional[Generators] = None) -> Tensor:
         """Gives the one draw; see :class:`NoiseSource`."""
         key = (tuple(images.shape[1:]), images.device, images.dtype)
         if key not in self._drawn:
@@ -76,7 +87,7 @@ class PerImageNoise(NoiseSource):
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
 
-    def __call__(self, images: Tensor, generator: Optional[torch.Generator] = None) -> Tensor:
+    def __call__(self, images: Tensor, generator: Optional[Generators] = None) -> Tensor:
         """Draws from each image's own seed; see :class:`NoiseSource`."""
         levels = ((images.detach().float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
         draws = [_draw(self._seed_of(image), tuple(image.shape)) for image in levels.cpu()]
@@ -91,7 +102,7 @@ class PerImageNoise(NoiseSource):
 class NoNoise(NoiseSource):
     """No noise: the denoiser is given the clean image; the timestep is still told to it."""
 
-    def __call__(self, images: Tensor, generator: Optional[torch.Generator] = None) -> None:
+    def __call__(self, images: Tensor, generator: Optional[Generators] = None) -> None:
         """Gives None; see :class:`NoiseSource`."""
         return None
 
@@ -119,7 +130,7 @@ def build_noise(cfg: Union[str, Mapping[str, Any]]) -> NoiseSource:
     Raises:
         ValueError: Unknown type or argument.
     """
-    args = {'type': cfg} if isinstance(cfg, str) else dict(cfg)
+    args = dict(cfg) if isinstance(cfg, Mapping) else {'type': cfg}
     kind = args.pop('type', None)
     if kind not in _SOURCES:
         raise ValueError(f'Unknown noise type {kind!r}; known are {", ".join(_SOURCES)}.')

@@ -102,7 +102,8 @@ class NoiseSchedule:
             scheduler: A diffusers scheduler, or its config as a mapping.
 
         Raises:
-            ValueError: The scheduler has no betas (variance-exploding or flow-matching models).
+            ValueError: The scheduler has no betas (variance-exploding or flow-matching models), or
+                diffusers does not know its ``beta_schedule``.
         """
         config = scheduler if isinstance(scheduler, Mapping) else scheduler.config
         if 'beta_schedule' not in config and config.get('trained_betas') is None:
@@ -111,8 +112,14 @@ class NoiseSchedule:
                 'variance-preserving models (DDPM, DDIM, PNDM, ...) are supported.'
             )
         known = {key: config[key] for key in _BETA_KEYS if key in config}
-        with torch.device('cpu'):  # a network built under torch.device('meta') needs real betas
-            betas = DDPMScheduler(**known).betas
+        try:
+            with torch.device('cpu'):  # a network built on the meta device needs real betas
+                betas = DDPMScheduler(**known).betas
+        except NotImplementedError as error:
+            raise ValueError(
+                f"diffusers knows no beta_schedule {known['beta_schedule']!r}; it has 'linear', "
+                "'scaled_linear', 'squaredcos_cap_v2' and others."
+            ) from error
         return cls(betas, config.get('prediction_type', 'epsilon'))
 
     @property
@@ -142,9 +149,13 @@ class NoiseSchedule:
         return (abar.sqrt() * x0.float() + (1 - abar).sqrt() * eps.float()).to(x0.dtype)
 
     def sigma(self, t: Union[Tensor, int]) -> Tensor:
-        """Noise level sqrt(1 - abar_t) in [0, 1] of timesteps of any shape."""
+        """Noise level sqrt(1 - abar_t) in [0, 1] of timesteps of any shape.
+
+        Raises:
+            ValueError: Not integers, or outside 0 .. T - 1.
+        """
         t = torch.as_tensor(t)
-        self._check_range(t)
+        self._check_values(t)
         return (1 - self._abar(t, t.device)).sqrt()
 
     def timestep_of(self, sigma: float) -> int:
@@ -173,17 +184,17 @@ class NoiseSchedule:
                 accelerator are not read back, so there only shape and type are checked.)
         """
         t = torch.as_tensor(t)
-        if t.dtype == torch.bool or t.is_floating_point():
-            raise ValueError(f'Timesteps are integers, got dtype {t.dtype}.')
+        self._check_values(t)
         if t.ndim > 1 or t.numel() not in (1, batch):
             raise ValueError(
                 f'Expected one timestep or one for each of {batch} images, got shape '
                 f'{tuple(t.shape)}.'
             )
-        self._check_range(t)
         return t.long().reshape(-1).expand(batch)
 
-    def _check_range(self, t: Tensor) -> None:
+    def _check_values(self, t: Tensor) -> None:
+        if t.dtype == torch.bool or t.is_floating_point():
+            raise ValueError(f'Timesteps are integers, got dtype {t.dtype}.')
         if t.device.type == 'cpu' and not torch.compiler.is_compiling() and t.numel():
             low, high = int(t.min()), int(t.max())
             if low < 0 or high >= self.num_timesteps:

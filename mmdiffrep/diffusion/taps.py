@@ -14,7 +14,7 @@ decoder block is the map after the skip connection has been concatenated.
 
 import difflib
 import re
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from mmdiffrep.diffusion.trace import Call
 
@@ -110,6 +110,17 @@ def split_tap(name: str) -> TapSite:
             'ddpm_seg:<n>, dift:<n> or gdc:<b>, with an optional @in or @out behind it.'
         )
     return TapSite(block, side or 'out')
+
+
+def tap_names(taps: Sequence[str]) -> Tuple[str, ...]:
+    """Checks that taps are given as a list of names, and returns it as a tuple.
+
+    Raises:
+        TapError: One name that is in no list, or no name at all.
+    """
+    if isinstance(taps, str) or not taps:
+        raise TapError(f"taps must be a list of tap names such as ['mid'], got {taps!r}.")
+    return tuple(taps)
 
 
 class TapTable(Mapping[str, Tap]):

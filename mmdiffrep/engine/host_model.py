@@ -1,60 +1,40 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """What a hook has to find out about the host's model."""
 
-from typing import Dict, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
+import numpy as np
 import torch
-from mmengine.config import Config
+from mmengine.model import MMFullyShardedDataParallel
+from mmengine.optim import ApexOptimWrapper, OptimWrapper
+from mmengine.runner import Runner
 from torch import nn
 
-from mmdiffrep.models.distillers import StudentTaps
+from mmdiffrep.models.distillers import StudentTaps, by_branch
+from mmdiffrep.registry import MODELS
 
 
-def normalisation_of(model: nn.Module, cfg: Config) -> Dict[str, object]:
-    """Returns the normalisation that the host's data preprocessor applies.
-
-    Mean and std are read from the preprocessor, the channel order from its config: the hosts
-    keep it under different names and load images as BGR (mmcv's default).
-
-    Args:
-        model (nn.Module): The host's model with a ``data_preprocessor``.
-        cfg (Config): The run's config.
-
-    Returns:
-        dict: ``mean`` and ``std`` (lists of 3 numbers on the 0..255 scale, or None) and
-        ``channel_order`` (``'rgb'`` or ``'bgr'``) of the tensors that the model sees.
-
-    Raises:
-        TypeError: The model has no data preprocessor.
-        ValueError: The config does not describe it, so the channel order is unknown.
-    """
-    preprocessor = getattr(model, 'data_preprocessor', None)
-    if preprocessor is None:
+def check_host(runner: Runner) -> None:
+    """Raises a TypeError for a run with an optimizer or model that the hook cannot work beside."""
+    optimizer, model = runner.optim_wrapper, runner.model
+    # Apex scales the loss by itself: nothing would unscale the distiller's gradients.
+    if not isinstance(optimizer, OptimWrapper) or isinstance(optimizer, ApexOptimWrapper):
         raise TypeError(
-            f'{type(model).__name__} has no data_preprocessor, so its normalisation is unknown: '
-            "give the hook normalisation=dict(mean=..., std=..., channel_order='rgb' or 'bgr')"
+            f'the run uses {type(optimizer).__name__}; the distillation hook needs one optimizer '
+            '(OptimWrapper or AmpOptimWrapper)'
         )
-    settings = cfg.get('model', {}).get('data_preprocessor') or cfg.get('data_preprocessor')
-    if not settings:
-        raise ValueError(
-            "the run's config has no data_preprocessor, so the channel order of the student's "
-            'images is unknown: give the hook normalisation=dict(mean=..., std=..., '
-            "channel_order='rgb' or 'bgr')"
+    if isinstance(model, MMFullyShardedDataParallel):
+        raise TypeError(
+            f'the model is sharded ({type(model).__name__}); the distillation hook reads features '
+            'of a whole one: use MMDistributedDataParallel'
         )
-    to_rgb = bool(settings.get('to_rgb') or settings.get('bgr_to_rgb'))
-    mean, std = getattr(preprocessor, 'mean', None), getattr(preprocessor, 'std', None)
-    return dict(
-        mean=None if mean is None else mean.flatten().tolist(),
-        std=None if std is None else std.flatten().tolist(),
-        channel_order='rgb' if to_rgb else 'bgr',
-    )
 
 
 def reward_of(model: nn.Module) -> Dict[str, object]:
     """Returns the config of the reward that fits the host's head.
 
     ``decode_head`` is mmseg's, ``head`` with ``num_classes`` mmpretrain's and with
-    ``out_channels`` mmpose's heatmap heads.
+    ``out_channels`` mmpose's SimCC and heatmap heads.
     """
     decode_head, head = getattr(model, 'decode_head', None), getattr(model, 'head', None)
     if hasattr(decode_head, 'num_classes'):
@@ -65,14 +45,69 @@ def reward_of(model: nn.Module) -> Dict[str, object]:
         )
     if hasattr(head, 'num_classes'):
         return dict(type='mmdiffrep.ClassificationReward', num_classes=head.num_classes)
+    if hasattr(head, 'simcc_split_ratio'):
+        return dict(type='mmdiffrep.SimCCReward', num_keypoints=head.out_channels)
     if hasattr(head, 'out_channels'):
         return dict(type='mmdiffrep.HeatmapReward', num_keypoints=head.out_channels)
     raise TypeError(
         f'no reward is known for {type(model).__name__} '
         f'(decode_head={type(decode_head).__name__}, head={type(head).__name__}): give the hook '
         "reward=dict(type='mmdiffrep.ClassificationReward' | 'mmdiffrep.SegmentationReward' | "
-        "'mmdiffrep.HeatmapReward', ...)"
+        "'mmdiffrep.HeatmapReward' | 'mmdiffrep.SimCCReward', ...), or one that needs no labels, "
+        "'mmdiffrep.InstanceDiscriminationReward' or 'mmdiffrep.StudentGainReward'"
     )
+
+
+def fill_rewards(model: nn.Module, policy: dict, reward: Optional[dict]) -> Optional[dict]:
+    """Gives every policy that learns and has no reward the one that fits the host's head.
+
+    Args:
+        model (nn.Module): The host's model.
+        policy (dict): Config of a policy, or several by name.
+        reward (dict, optional): Config of a reward, or several by the name of their policy.
+
+    Returns:
+        dict or None: The same with what was missing.
+    """
+    found = {}
+    for name, (config, given) in by_branch(policy, reward).items():
+        kind = config['type']
+        kind = MODELS.get(kind) if isinstance(kind, str) else kind
+        # What is no policy at all is named when the distiller is built.
+        if given is None and getattr(kind, 'needs_reward', False):
+            given = reward_of(model)
+        if given is not None:
+            found[name] = given
+    return found.get('') if 'type' in policy else found
+
+
+def channels_by_pair(
+    model: nn.Module,
+    layers: Sequence[Sequence[str]],
+    given: Sequence[Union[int, Sequence[int], None]],
+) -> List[Tuple[int, ...]]:
+    """Returns the channels of every pair's student layers.
+
+    Args:
+        model (nn.Module): The host's model, without DDP.
+        layers (sequence): The student layers of every pair.
+        given (sequence): The channels of every pair as the config has them, or None.
+
+    Raises:
+        ValueError: A pair has another number of channels than of layers, or channels are neither
+            given nor found.
+    """
+    if any(channels is None for channels in given):
+        found = iter(student_channels(model, [name for names in layers for name in names]))
+        return [tuple(next(found) for _ in names) for names in layers]
+    channels = [tuple(np.atleast_1d(numbers).tolist()) for numbers in given]
+    for index, (names, numbers) in enumerate(zip(layers, channels)):
+        if len(names) != len(numbers):
+            raise ValueError(
+                f'pairs[{index}] has the student layers {list(names)} and '
+                f'student_channels={list(numbers)}: give one number a layer'
+            )
+    return channels
 
 
 @torch.no_grad()

@@ -6,8 +6,11 @@ from . import (
     backbones,
     connectors,
     distillers,
+    heads,
     losses,
+    necks,
     rewards,
+    segmentors,
     teachers,
     timestep_policies,
 )
@@ -17,8 +20,11 @@ __all__ = [
     'backbones',
     'connectors',
     'distillers',
+    'heads',
     'losses',
+    'necks',
     'rewards',
+    'segmentors',
     'teachers',
     'timestep_policies',
 ]

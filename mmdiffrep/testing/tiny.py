@@ -90,8 +90,8 @@ class RandomSegmentation(Dataset):
         generator = torch.Generator().manual_seed(0)
         self.images = torch.randint(0, 256, (length, 3, 32, 32), generator=generator).byte()
         self.labels = torch.randint(0, num_classes, (length, 1, 32, 32), generator=generator)
-        if order is not None:
-            self.images, self.labels = self.images[order], self.labels[order]
+        self.names = list(range(length)) if order is None else list(order)
+        self.images, self.labels = self.images[self.names], self.labels[self.names]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -102,7 +102,7 @@ class RandomSegmentation(Dataset):
         shape = dict(img_shape=(32, 32), ori_shape=(32, 32), pad_shape=(32, 32))
         sample = SegDataSample(
             gt_sem_seg=PixelData(data=self.labels[index]),
-            metainfo=dict(**shape, img_path=f'{index}.png'),
+            metainfo=dict(**shape, img_path=f'{self.names[index]}.png'),
         )
         return dict(inputs=self.images[index], data_samples=sample)
 

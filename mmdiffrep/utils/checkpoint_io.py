@@ -4,16 +4,21 @@
 import os
 import pickle
 import re
+import struct
 import warnings
 import zipfile
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Union
+from urllib.parse import urlparse
 
 import torch
 from mmengine.dist import get_dist_info
 from mmengine.runner import CheckpointLoader
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+# What readers raise for files that end too early.
+_DAMAGE = (SafetensorError, RuntimeError, EOFError, IndexError, struct.error)
 _NUMBERED = re.compile(r'^(?:iter|epoch)_(\d+)\.pth$')
 
 
@@ -90,25 +95,24 @@ def load_checkpoint_file(
 
     Raises:
         FileNotFoundError: There is no such file.
-        RuntimeError: The file is not complete.
+        RuntimeError: The file is not complete, or cannot be read for another reason.
         pickle.UnpicklingError: Reading the file would run code and ``trust`` is False.
     """
     path = os.path.expanduser(str(path))
     if not os.path.isfile(path):
         raise FileNotFoundError(f'There is no checkpoint file {path}.')
-    if path.endswith('.safetensors'):
-        device = map_location if isinstance(map_location, (str, torch.device)) else 'cpu'
-        return {'state_dict': load_file(path, device=str(device))}
-    if not is_complete(path) and not _is_legacy_pickle(path):
-        raise RuntimeError(
-            f'{path} is not a complete checkpoint ({os.path.getsize(path)} bytes): it was cut '
-            'while being written or copied, or it is no PyTorch file. Copy it again, or take an '
-            'earlier one from the same folder.'
-        )
+    is_safetensors = path.endswith('.safetensors')
+    if not (is_safetensors or is_complete(path) or _is_legacy_pickle(path)):
+        raise RuntimeError(_explain_damage(path, 'no end mark was found'))
     try:
+        if is_safetensors:
+            device = map_location if isinstance(map_location, (str, torch.device)) else 'cpu'
+            return {'state_dict': load_file(path, device=str(device))}
         return torch.load(path, map_location=map_location, weights_only=not trust)
     except pickle.UnpicklingError as error:
         raise pickle.UnpicklingError(_explain_refusal(path, error)) from error
+    except _DAMAGE as error:
+        raise RuntimeError(_explain_damage(path, error)) from error
 
 
 def register_safe_loader(trust: bool = False) -> None:
@@ -126,9 +130,14 @@ def register_safe_loader(trust: bool = False) -> None:
 
     def load_from_http(filename: str, map_location: Any = None) -> Dict[str, Any]:
         def load() -> Dict[str, Any]:
-            return torch.hub.load_state_dict_from_url(
-                filename, map_location=map_location, weights_only=not trust
-            )
+            try:
+                return torch.hub.load_state_dict_from_url(
+                    filename, map_location=map_location, weights_only=not trust
+                )
+            except pickle.UnpicklingError as error:
+                name = os.path.basename(urlparse(filename).path)  # where torch.hub has put it
+                path = os.path.join(torch.hub.get_dir(), 'checkpoints', name)
+                raise pickle.UnpicklingError(_explain_refusal(path, error)) from error
 
         rank, world_size = get_dist_info()
         if world_size == 1:
@@ -172,6 +181,14 @@ def _is_legacy_pickle(path: str) -> bool:
     """Whether the file has the format of PyTorch before 1.6, which has no end mark to check."""
     with open(path, 'rb') as file:
         return file.read(2) in (b'\x80\x02', b'\x80\x03', b'\x80\x04')
+
+
+def _explain_damage(path: str, reason: object) -> str:
+    return (
+        f'{path} is not a complete checkpoint ({os.path.getsize(path)} bytes): it was cut while '
+        f'being written or copied, or it is no PyTorch file ({reason}). Copy it again, or take an '
+        'earlier one from the same folder.'
+    )
 
 
 def _explain_refusal(path: str, error: pickle.UnpicklingError) -> str:

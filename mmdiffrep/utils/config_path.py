@@ -3,8 +3,9 @@
 
 import difflib
 from pathlib import Path
+from typing import Optional, Tuple
 
-from mmengine.config.utils import MODULE2PACKAGE
+from mmengine.config import Config
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # An installed package carries its configs; in a source tree they are next to it.
@@ -42,10 +43,18 @@ def get_config_path(name: str) -> str:
 
 
 def register_config_scope() -> None:
-    """Teach mmengine's table of packages ``_base_ = 'mmdiffrep::repfusion/celebamask_r50.py'``.
+    """Teach mmengine's configs ``_base_ = 'mmdiffrep::repfusion/celebamask_r50.py'``.
 
-    mmengine looks for ``.mim`` where the *distribution* is installed, which in an editable install
-    is not where the package is. For a name that is a module but no distribution it asks the module
-    where it lies, which is right in every kind of install; hence a submodule's name.
+    mmengine has a fixed table of packages, and marks every type of an inherited config with the
+    package's scope. Our configs mix a host's types, which bear no prefix, with ours, which do:
+    they are built in the host's scope. So for them the path is resolved here, without a scope.
     """
-    MODULE2PACKAGE.setdefault('mmdiffrep', 'mmdiffrep.version')
+    resolve = Config._get_cfg_path
+
+    def resolve_ours(cfg_path: str, filename: str) -> Tuple[str, Optional[str]]:
+        scope, separator, name = cfg_path.partition('::')
+        if separator and scope == 'mmdiffrep':
+            return get_config_path(name), None
+        return resolve(cfg_path, filename)
+
+    Config._get_cfg_path = staticmethod(resolve_ours)

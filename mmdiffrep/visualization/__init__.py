@@ -2,5 +2,14 @@
 """Pictures of what models do."""
 
 from .segmentation_grid import draw_segmentation_grid
+from .segmentation_pictures import draw_overlay, draw_uncertainty, image_png, mask_png
+from .timestep_map import draw_timestep_map
 
-__all__ = ['draw_segmentation_grid']
+__all__ = [
+    'draw_overlay',
+    'draw_segmentation_grid',
+    'draw_timestep_map',
+    'draw_uncertainty',
+    'image_png',
+    'mask_png',
+]

@@ -27,7 +27,8 @@ def draw_segmentation_grid(
     Args:
         path (str or Path): The PNG to write; its folder must exist.
         images (sequence): RGB uint8 images, ``(H, W, 3)`` each.
-        columns (mapping): Heading to label maps ``(H, W)``, one an image.
+        columns (mapping): Heading to label maps ``(H, W)``, one an image, or to RGB pictures
+            ``(H, W, 3)``, which are shown as they are.
         palette (sequence): RGB colour of every class.
         title (str): Heading of the picture. Defaults to none.
 
@@ -44,7 +45,8 @@ def draw_segmentation_grid(
     for row, image in enumerate(images):
         axes[row, 0].imshow(image)
         for col, maps in enumerate(columns.values(), start=1):
-            axes[row, col].imshow(colourise(maps[row], palette), interpolation='nearest')
+            shown = maps[row] if maps[row].ndim == 3 else colourise(maps[row], palette)
+            axes[row, col].imshow(shown, interpolation='nearest')
     for axis, heading in zip(axes[0], ['input', *columns]):
         axis.set_title(heading, fontsize=10)
     for axis in axes.flat:

@@ -81,6 +81,13 @@ def test_bad_input(tmp_path, options, message):
     assert not target.exists()
 
 
+@pytest.mark.parametrize('content', [[torch.zeros(3)], torch.zeros(3)])
+def test_no_checkpoint(tmp_path, content):
+    torch.save(content, tmp_path / 'a.pt')
+    with pytest.raises(ValueError, match=f'holds a {type(content).__name__}, no checkpoint'):
+        convert_checkpoint(tmp_path / 'a.pt', tmp_path / 'b.pth')
+
+
 def test_no_weights(tmp_path):
     torch.save({'epoch': 1}, tmp_path / 'a.pt')
     with pytest.raises(ValueError, match=r"holds no weights.*\['epoch'\]"):

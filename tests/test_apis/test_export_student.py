@@ -165,6 +165,33 @@ def test_steps_of_the_test_pipeline():
     assert 'init_cfg' not in exported.model.backbone
 
 
+def test_steps_with_a_scope_are_recognised():
+    config = _segmentation()
+    config['test_dataloader']['dataset']['pipeline'] = [
+        dict(type='mmseg.LoadImageFromFile'),
+        dict(type='mmseg.LoadAnnotations'),
+        dict(type='mmseg.PackSegInputs'),
+    ]
+    exported = host_config(Config(config))
+    assert [step['type'] for step in exported.test_pipeline] == [
+        'mmseg.LoadImageFromFile',
+        'mmseg.PackSegInputs',
+    ]
+
+
+def test_other_outputs_in_the_host_are_an_error(tmp_path, monkeypatch):
+    config = _segmentation()
+    path = _trained(config, tmp_path)
+    weights = tmp_path / 'weights.pth'  # a bare state dict does as well
+    torch.save(torch.load(path, weights_only=False)['state_dict'], weights)
+    for difference in (0.1, float('nan')):
+        monkeypatch.setattr(
+            'mmdiffrep.apis.export_student._difference_in_host', lambda *_, d=difference: d
+        )
+        with pytest.raises(RuntimeError, match=f'differ by up to {difference}'):
+            export_student(Config(config), weights, tmp_path / 'out')
+
+
 def test_weights_that_do_not_fit_are_an_error(tmp_path):
     config = _segmentation()
     torch.save({'state_dict': {'x': torch.ones(1)}}, tmp_path / 'a.pth')

@@ -110,6 +110,8 @@ def test_unit_range_is_suspected(denoiser, images):
     ('arguments', 'error'),
     [
         (dict(taps=['dec.40']), TapError),
+        (dict(taps='mid'), TapError),
+        (dict(timesteps=50), ValueError),
         (dict(timesteps=[1000]), ValueError),
         (dict(batch_size=0), ValueError),
         (dict(noise='pink'), ValueError),

@@ -41,6 +41,9 @@ def small_config(name, work_dir):
         for index in range(4):
             cv2.imwrite(str(root / 'images' / f'{index}.jpg'), image)
         (root / 'train.txt').write_text('0\n1\n2\n3\n')
+        header = ['file', *(f'{axis}{i}' for i in range(68) for axis in 'xy')]
+        rows = [header, *([f'{index}.jpg', *['5'] * 136] for index in range(4))]
+        (root / 'train.csv').write_text('\n'.join(map(','.join, rows)))
         config.train_dataloader.dataset.data_root = str(root)
         config.train_dataloader.dataset.pipeline[1].scale = (32, 32)
     config.work_dir = str(work_dir / 'run')
@@ -54,7 +57,9 @@ def train(config):
     return runner
 
 
-@pytest.mark.parametrize('name', ['ddpm_toyfaces_64.py', 'ddpm_celebamask_64.py'])
+@pytest.mark.parametrize(
+    'name', ['ddpm_toyfaces_64.py', 'ddpm_celebamask_64.py', 'ddpm_face68_64.py']
+)
 def test_config_trains_and_writes_the_averaged_denoiser(name, tmp_path):
     runner = train(small_config(name, tmp_path))
     folder = tmp_path / 'run' / 'denoiser'

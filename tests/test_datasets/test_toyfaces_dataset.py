@@ -251,6 +251,7 @@ def test_the_same_sample_in_another_process():
         (dict(num_images=0), 'num_images >= 1'),
         (dict(image_size=16), 'image_size >= 32'),
         (dict(seed=-1), 'seed >= 0'),
+        (dict(task='seg', metainfo=dict(classes=('skin', 'hair'))), 'metainfo cannot set'),
     ],
 )
 def test_wrong_arguments(options, message):

@@ -129,6 +129,31 @@ def test_names_that_are_neither_folder_nor_hub_id():
         resolve_folder('mmdiffrep://nothing')
 
 
+def test_a_file_is_no_diffusers_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'models').mkdir()
+    (tmp_path / 'models' / 'x.pt').touch()
+    for name in ('models/x.pt', str(tmp_path / 'models' / 'x.pt')):  # the first looks like a hub id
+        with pytest.raises(ValueError, match=r"is a file, .* dict\(type='ADMDenoiser'"):
+            resolve_folder(name)
+
+
+@pytest.mark.parametrize('name', ['unet/config.json', 'scheduler/scheduler_config.json'])
+def test_damaged_description_is_named(copied, name):
+    (copied / name).write_text('{"_class_name": ')
+    with pytest.raises(ValueError, match=f'{name}.* is damaged or incomplete'):
+        load_unet2d(str(copied))
+
+
+def test_an_error_of_the_hub_without_a_text(monkeypatch):
+    def fail(*_, **__):
+        raise TimeoutError
+
+    monkeypatch.setattr(checkpoints, 'snapshot_download', fail)
+    with pytest.raises(FileNotFoundError, match='model hub: TimeoutError'):
+        resolve_folder('some/model')
+
+
 def test_hub_id_without_a_network_says_how_to_go_on():
     with pytest.raises(FileNotFoundError, match=r'the path of its folder .* in place of the id'):
         load_unet2d('nobody/no-such-model')
@@ -166,6 +191,15 @@ def test_state_dict_files(tmp_path, suffix):
     assert all(torch.equal(loaded[key], weights[key]) for key in weights)
     path.write_bytes(path.read_bytes()[:-60])
     with pytest.raises(ValueError, match='damaged or incomplete'):
+        load_weights(path)
+
+
+@pytest.mark.parametrize('size', [30, 120, 500])
+def test_old_files_that_were_cut(tmp_path, size):
+    path = tmp_path / 'old.pt'
+    torch.save({'a': torch.zeros(1000)}, path, _use_new_zipfile_serialization=False)
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(ValueError, match='damaged'):
         load_weights(path)
 
 

@@ -87,9 +87,25 @@ def test_noise_takes_dtype_and_leaves_the_global_random_state(cfg):
     assert torch.equal(torch.get_rng_state(), before) == (cfg != 'fresh')
 
 
+def test_generator_for_each_image_makes_its_noise_its_own():
+    images = torch.zeros(3, 2, 4, 4)
+
+    def generators(seeds):
+        return (torch.Generator().manual_seed(seed) for seed in seeds)
+
+    noise = build_noise('fresh')
+    whole = noise(images, generators([5, 6, 7]))
+    assert torch.equal(noise(images[:2], generators([6, 5])), whole[[1, 0]])
+    expected = torch.randn(2, 4, 4, generator=torch.Generator().manual_seed(7))
+    assert torch.equal(whole[2], expected)
+    with pytest.raises(ValueError, match='2 generators for 3 images'):
+        noise(images, generators([1, 2]))
+
+
 def test_wrong_arguments():
-    with pytest.raises(ValueError, match='known are fresh, shared, per_image, none'):
-        build_noise('per-image')
+    for unknown in ('per-image', None):
+        with pytest.raises(ValueError, match='known are fresh, shared, per_image, none'):
+            build_noise(unknown)
     with pytest.raises(ValueError, match=r"no argument 'sed'\. Did you mean seed"):
         build_noise(dict(type='shared', sed=1))
     with pytest.raises(ValueError, match="no argument 'seed'"):

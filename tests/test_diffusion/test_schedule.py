@@ -107,6 +107,11 @@ def test_timesteps_out_of_range(t):
         schedule.sigma(t)
 
 
+def test_a_noise_level_is_no_timestep():
+    with pytest.raises(ValueError, match='Timesteps are integers'):
+        build_schedule(None).sigma(0.5)
+
+
 @pytest.mark.parametrize(
     ('t', 'message'),
     [(0.5, 'integers'), (torch.tensor([1, 2, 3]), '2 images'), (torch.zeros(2, 1).long(), 'shape')],
@@ -122,6 +127,8 @@ def test_wrong_arguments():
         build_schedule('lineal')
     with pytest.raises(ValueError, match='Did you mean num_timesteps'):
         build_schedule(dict(name='linear', num_timestep=10))
+    with pytest.raises(ValueError, match="no beta_schedule 'linaer'"):
+        build_schedule(dict(beta_schedule='linaer'))
     with pytest.raises(ValueError, match='cosine'):
         NoiseSchedule.preset('cosine', beta_end=0.1)
     with pytest.raises(ValueError, match='no betas'):

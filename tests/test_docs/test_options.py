@@ -7,17 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from mmdiffrep.apis import FeatureExtractor
-from mmdiffrep.engine.hooks import RepFusionHook
+from mmdiffrep.apis import FeatureExtractor, SegmentationInferencer
+from mmdiffrep.datasets import DatasetDDPM, DDPMSegDataset, FewShotSubset
+from mmdiffrep.engine.hooks import PolicyLogHook, RepFusionHook
 from mmdiffrep.engine.hooks.repfusion_hook import PAIR_KEYS
+from mmdiffrep.engine.loops import PixelTrainLoop
+from mmdiffrep.feature_bank import FeatureBankDataset, FeatureReader
 from mmdiffrep.models.algorithms import DDPM
-from mmdiffrep.models.backbones import DPMBackbone
-from mmdiffrep.models.timestep_policies import ReinforcedTimestep
-from mmdiffrep.registry import DATASETS, HOOKS, MODELS, TRANSFORMS
+from mmdiffrep.models.backbones import DPMBackbone, HostBackbone
+from mmdiffrep.models.heads import PixelMLPEnsembleHead
+from mmdiffrep.models.necks import LazyHypercolumn
+from mmdiffrep.models.segmentors import PixelEnsembleSegmentor
+from mmdiffrep.models.timestep_policies import ReinforcedTimestep, StagedTimestep
+from mmdiffrep.registry import DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS
 from mmdiffrep.utils.versions import LIBRARIES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / 'docs'
+GIVEN_BY_RUNNER = {'runner', 'dataloader'}  # what a loop gets besides its config
 TYPE = re.compile(r'\bmmdiffrep\.([A-Z]\w+)')
 
 
@@ -32,14 +39,42 @@ def table_names(page: Path) -> set:
     [
         ('howto_repfusion.md', RepFusionHook),
         ('howto_repfusion.md', ReinforcedTimestep),
+        ('howto_repfusion.md', StagedTimestep),
+        ('howto_repfusion.md', PolicyLogHook),
         ('howto_features.md', FeatureExtractor),
         ('howto_features.md', DPMBackbone),
+        ('howto_feature_bank.md', FeatureBankDataset),
+        ('howto_feature_bank.md', FeatureReader),
         ('howto_train_ddpm.md', DDPM),
+        ('howto_fewshot.md', PixelEnsembleSegmentor),
+        ('howto_fewshot.md', LazyHypercolumn),
+        ('howto_fewshot.md', PixelMLPEnsembleHead),
+        ('howto_fewshot.md', PixelTrainLoop),
+        ('howto_fewshot.md', DDPMSegDataset),
+        ('howto_fewshot.md', FewShotSubset),
+        ('howto_fewshot.md', HostBackbone),
+        ('howto_fewshot.md', DatasetDDPM),
+        ('howto_fewshot.md', SegmentationInferencer),
     ],
 )
 def test_every_option_has_a_row(page, owner):
-    options = set(inspect.signature(owner).parameters) - {'init_cfg'}
+    options = set(inspect.signature(owner).parameters) - {'init_cfg', 'kwargs'} - GIVEN_BY_RUNNER
     assert options <= table_names(DOCS / page)
+
+
+@pytest.mark.parametrize(
+    ('page', 'tool'),
+    [
+        ('howto_analysis.md', 'analysis/analysis_options.py'),
+        ('howto_analysis.md', 'analysis/spectrum.py'),
+        ('howto_analysis.md', 'analysis/probe.py'),
+        ('howto_analysis.md', 'analysis/cka.py'),
+        ('howto_feature_bank.md', 'build_feature_bank.py'),
+    ],
+)
+def test_every_option_of_a_tool_has_a_row(page, tool):
+    options = set(re.findall(r"'(--[a-z-]+)'", (ROOT / 'tools' / tool).read_text()))
+    assert options and options <= table_names(DOCS / page)
 
 
 def test_every_key_of_a_pair_has_a_row():
@@ -49,7 +84,7 @@ def test_every_key_of_a_pair_has_a_row():
 def test_types_that_are_named_exist():
     pages = [ROOT / 'README.md', *DOCS.glob('*.md'), *ROOT.glob('configs/*/README.md')]
     named = {name for page in pages for name in TYPE.findall(page.read_text())}
-    registries = (MODELS, HOOKS, DATASETS, TRANSFORMS)
+    registries = (MODELS, HOOKS, LOOPS, DATASETS, TRANSFORMS, METRICS)
     unknown = {name for name in named if not any(name in registry for registry in registries)}
     assert named and not unknown
 

@@ -1,11 +1,10 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 import pytest
 import torch
-from mmengine.config import Config
-from mmengine.model import BaseModel, ImgDataPreprocessor
+from mmengine.model import BaseModel
 from torch import nn
 
-from mmdiffrep.engine.host_model import normalisation_of, reward_of, student_channels
+from mmdiffrep.engine.host_model import reward_of, student_channels
 from mmdiffrep.registry import MODELS
 from mmdiffrep.testing import tiny_segmentor
 
@@ -13,39 +12,6 @@ from mmdiffrep.testing import tiny_segmentor
 class Empty(BaseModel):
     def forward(self, inputs, data_samples=None, mode='tensor'):
         raise ValueError('224 px only')
-
-
-@pytest.mark.parametrize(('key', 'order'), [('bgr_to_rgb', 'rgb'), ('rgb_to_bgr', 'bgr')])
-def test_normalisation_is_read_from_the_preprocessor(key, order):
-    settings = dict(type='ImgDataPreprocessor', mean=[1, 2, 3], std=[4, 5, 6], **{key: True})
-    model = Empty(data_preprocessor=settings)
-    assert isinstance(model.data_preprocessor, ImgDataPreprocessor)
-    found = normalisation_of(model, Config(dict(model=dict(data_preprocessor=settings))))
-    assert found == dict(mean=[1, 2, 3], std=[4, 5, 6], channel_order=order)
-
-
-def test_mmpretrain_keeps_its_preprocessor_at_the_top_and_says_to_rgb():
-    settings = dict(mean=[1, 2, 3], std=[4, 5, 6], to_rgb=True)
-    model = MODELS.build(
-        dict(
-            type='mmpretrain.ImageClassifier',
-            backbone=dict(type='mmpretrain.LeNet5', num_classes=-1),
-            data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor', **settings),
-        )
-    )
-    found = normalisation_of(model, Config(dict(model=dict(), data_preprocessor=settings)))
-    assert found == dict(mean=[1, 2, 3], std=[4, 5, 6], channel_order='rgb')
-
-
-def test_model_without_preprocessor_is_named():
-    with pytest.raises(TypeError, match=r'Linear has no data_preprocessor.*normalisation='):
-        normalisation_of(nn.Linear(1, 1), Config(dict()))
-
-
-def test_channel_order_is_not_guessed():
-    settings = dict(type='ImgDataPreprocessor', mean=[1, 2, 3], std=[4, 5, 6], bgr_to_rgb=True)
-    with pytest.raises(ValueError, match=r'channel order.*is unknown.*normalisation='):
-        normalisation_of(Empty(data_preprocessor=settings), Config(dict()))
 
 
 def test_reward_follows_the_head():

@@ -2,13 +2,12 @@
 """The benchmark of the truncated teacher, on a tiny network."""
 
 import argparse
-import importlib.util
 from pathlib import Path
 
 import pytest
 import torch
 
-PATH = Path(__file__).parents[2] / 'tools' / 'benchmarks' / 'distill_step.py'
+FOLDER = Path(__file__).parents[2] / 'tools' / 'benchmarks'
 TINY = dict(
     sample_size=32,
     block_out_channels=(8, 8),
@@ -20,12 +19,10 @@ TINY = dict(
 )
 
 
-@pytest.fixture(scope='module')
-def tool():
-    spec = importlib.util.spec_from_file_location('distill_step', PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def tool(import_tool, monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return import_tool('distill_step')
 
 
 @pytest.fixture

@@ -59,7 +59,8 @@ def test_diffusers_folder(tool, tmp_path, capsys):
     [
         ('adm:image_sise=64', 'image_sise'),
         ('adm:class_cond=yes', 'True or False'),
-        ('adm:num_heads=two', 'two'),
+        ('adm:num_heads=two', "num_heads must be of type int, got 'two'"),
+        ('adm:checkpoint=x.pt', "no flag 'checkpoint'"),
         ('no such model', 'neither an existing folder nor a hub id'),
     ],
 )

@@ -142,6 +142,22 @@ class TestLoad:
         with pytest.raises(RuntimeError, match=r'a\.pth is not a complete checkpoint \(3000 bytes'):
             load_checkpoint_file(path)
 
+    @pytest.mark.parametrize('size', [0, 5, 300, 3000])
+    def test_cut_safetensors_file_is_named(self, tmp_path, size):
+        path = tmp_path / 'a.safetensors'
+        save_file(WEIGHTS['state_dict'], path)
+        _cut(path, size)
+        with pytest.raises(RuntimeError, match=r'a\.safetensors is not a complete checkpoint'):
+            load_checkpoint_file(path)
+
+    @pytest.mark.parametrize('size', [30, 120, 600, 3000])
+    def test_cut_file_of_old_pytorch_is_named(self, tmp_path, size):
+        path = tmp_path / 'a.pth'
+        torch.save(WEIGHTS, path, _use_new_zipfile_serialization=False)
+        _cut(path, size)
+        with pytest.raises(RuntimeError, match=r'a\.pth is not a complete checkpoint'):
+            load_checkpoint_file(path)
+
     def test_pickle_with_code_is_refused_and_can_be_trusted(self, saved):
         path = saved('a.pth', state=dict(WEIGHTS, log=HistoryBuffer([1.0], [1])))
         with pytest.raises(pickle.UnpicklingError) as error:
@@ -195,5 +211,5 @@ class TestRegisterSafeLoader:
         path = saved('a.pth', state={'log': HistoryBuffer([1.0], [1])})
         (tmp_path / 'hub' / 'checkpoints').mkdir(parents=True)
         os.rename(path, tmp_path / 'hub' / 'checkpoints' / 'a.pth')
-        with pytest.raises(pickle.UnpicklingError):
+        with pytest.raises(pickle.UnpicklingError, match=r'HistoryBuffer.*hub/checkpoints/a\.pth'):
             CheckpointLoader.load_checkpoint('https://example.com/a.pth')

@@ -24,6 +24,14 @@ def test_picture_shows_every_column(tmp_path):
     assert {(128, 128, 128), (255, 0, 0), (0, 0, 255)} <= colours
 
 
+def test_pictures_are_shown_as_they_are(tmp_path):
+    images = [np.zeros((8, 8, 3), np.uint8)]
+    columns = {'uncertainty': [np.full((8, 8, 3), (10, 200, 30), np.uint8)]}
+    draw_segmentation_grid(tmp_path / 'grid.png', images, columns, PALETTE)
+    picture = cv2.imread(str(tmp_path / 'grid.png'))
+    assert (picture == (30, 200, 10)).all(axis=2).any()
+
+
 def test_wrong_number_of_maps(tmp_path):
     with pytest.raises(ValueError, match="'truth' has 0 label maps for 1 images"):
         draw_segmentation_grid(tmp_path / 'x.png', [np.zeros((2, 2, 3))], {'truth': []}, PALETTE)

@@ -13,14 +13,12 @@ is a ResNet-18 whose last stage is projected onto the teacher's middle block.
 
 import argparse
 import multiprocessing
-import re
 import statistics
-import time
-from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import torch
 import torch.nn.functional as F
+from measure import peak_bytes, time_in_turns
 from torch import Tensor, nn
 from torchvision.models import resnet18
 
@@ -88,46 +86,16 @@ def distill(
     optimizer.step()
 
 
-def time_in_turns(
-    calls: Dict[str, Callable[[], None]], iters: int, device: str
-) -> Dict[str, List[float]]:
-    """Times several calls in turns, after a round that is not counted, in seconds."""
-    seconds: Dict[str, List[float]] = {name: [] for name in calls}
-    for _ in range(iters + 1):
-        for name, call in calls.items():
-            start = _now(device)
-            call()
-            seconds[name].append(_now(device) - start)
-    return {name: times[1:] for name, times in seconds.items()}
-
-
 def peak_memory(unet: Dict[str, Any], taps: Optional[Sequence[str]], shape: Sequence[int],
                 device: str, amp: bool) -> int:  # fmt: skip
     """Returns the bytes that a teacher and one pass of it take at their peak, in this process."""
-    cuda = device.startswith('cuda')
-    if cuda:
-        torch.cuda.reset_peak_memory_stats(device)
-    else:
-        Path('/proc/self/clear_refs').write_text('5')  # the peak starts anew
-    before = torch.cuda.memory_allocated(device) if cuda else _peak_resident()
-    teacher = build_teacher(unet, taps, device)
-    with torch.autocast(device.partition(':')[0], torch.bfloat16, enabled=amp):
-        read_teacher(teacher, torch.zeros(*shape, device=device))
-    after = torch.cuda.max_memory_allocated(device) if cuda else _peak_resident()
-    return after - before
 
+    def build_and_read() -> None:
+        teacher = build_teacher(unet, taps, device)
+        with torch.autocast(device.partition(':')[0], torch.bfloat16, enabled=amp):
+            read_teacher(teacher, torch.zeros(*shape, device=device))
 
-def _now(device: str) -> float:
-    if device.startswith('cuda'):
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
-
-
-def _peak_resident() -> int:
-    """Peak resident memory in bytes (Linux); unlike getrusage's, a child does not inherit it."""
-    status = Path('/proc/self/status').read_text()
-    kibibytes = re.search(r'VmHWM:\s+(\d+)', status)[1]
-    return int(kibibytes) * 1024
+    return peak_bytes(build_and_read, device)
 
 
 def compare(unet: Dict[str, Any], size: int, args: argparse.Namespace) -> Dict[str, List[float]]:

@@ -4,7 +4,9 @@
 train_dataloader = dict(
     batch_size=16,
     num_workers=4,
-    persistent_workers=True,
+    # Under an epoch-based loop a resumed run is only the same bit for bit when workers start anew
+    # with every epoch: those that persist go on with random numbers that a resume cannot restore.
+    persistent_workers=False,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='mmdiffrep.ImageListDataset',

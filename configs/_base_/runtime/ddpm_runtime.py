@@ -11,6 +11,7 @@ default_hooks = dict(
     checkpoint=dict(
         type='mmdiffrep.AtomicCheckpointHook', interval=500, by_epoch=False, max_keep_ckpts=2
     ),
+    finite_loss=dict(type='mmdiffrep.FiniteLossHook'),
 )
 custom_hooks = [
     dict(type='mmdiffrep.ExactResumeHook'),

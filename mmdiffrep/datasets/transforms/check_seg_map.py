@@ -4,7 +4,8 @@
 from typing import Dict
 
 import numpy as np
-from mmcv.transforms import BaseTransform
+from mmcv.transforms import BaseTransform, LoadAnnotations
+from mmengine.dataset import BaseDataset
 
 from mmdiffrep.registry import TRANSFORMS
 
@@ -57,3 +58,20 @@ class CheckSegMap(BaseTransform):
             f'{type(self).__name__}(num_classes={self.num_classes}, '
             f'ignore_index={self.ignore_index})'
         )
+
+
+def check_masks_when_loaded(dataset: BaseDataset) -> None:
+    """Put a :class:`CheckSegMap` behind every ``LoadAnnotations`` of a segmentation data set.
+
+    Args:
+        dataset: Has ``classes`` in its meta information, and an ``ignore_index``.
+    """
+    check = CheckSegMap(
+        num_classes=len(dataset.metainfo['classes']), ignore_index=dataset.ignore_index
+    )
+    transforms = []
+    for transform in dataset.pipeline.transforms:
+        transforms.append(transform)
+        if isinstance(transform, LoadAnnotations):
+            transforms.append(check)
+    dataset.pipeline.transforms = transforms

@@ -185,6 +185,12 @@ class ADMDenoiser(Denoiser):
         denoiser.to(as_dtype(dtype)).eval()
         return denoiser if taps is None else denoiser.truncate(taps)
 
+    @property
+    def settings(self) -> Dict[str, Any]:
+        """Arguments of the U-Net and how it is called."""
+        called = dict(timestep_scale=self._timestep_scale, null_label=self.null_label)
+        return {'family': 'ADM', **self._unet, **called}
+
     def _skeleton(self) -> ADMUNet:
         with torch.device('meta'):
             return ADMUNet(**self._unet).eval()
@@ -199,9 +205,9 @@ class ADMDenoiser(Denoiser):
             label_embedding = network.label_emb.weight.mean(dim=0)
         return network(x_t, t, label_embedding)
 
-    def _check_cond(self, cond: Optional[Tensor], batch: int) -> None:
-        if cond is not None:
-            super()._check_cond(cond, batch)
+    @property
+    def _needs_label(self) -> bool:
+        return False  # `null_label` stands in for it
 
     def _blocks(self, skeleton: nn.Module) -> Dict[str, BlockPaths]:
         paths = {f'enc.{i}': f'input_blocks.{i}' for i, _ in enumerate(skeleton.input_blocks)}
@@ -290,9 +296,13 @@ def _check_weights(
 
 def _flag_hint(shapes: Mapping[str, Tuple[int, ...]], unet: Mapping[str, Any]) -> str:
     """Says which flags the weights contradict, as far as their names and shapes tell."""
-    if not {'time_embed.0.weight', 'out.2.weight', 'middle_block.0.emb_layers.1.weight'} <= set(
-        shapes
-    ):
+    telling = {
+        'time_embed.0.weight',
+        'out.2.weight',
+        'middle_block.0.emb_layers.1.weight',
+        'middle_block.0.in_layers.0.weight',
+    }
+    if not telling <= set(shapes):
         return 'It does not look like a state dict of a guided-diffusion U-Net.'
     modulation = shapes['middle_block.0.emb_layers.1.weight'][0]
     seen = {

@@ -4,14 +4,14 @@
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from functools import cached_property
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
 from torch import Tensor, nn
 
 from mmdiffrep.diffusion.checkpoints import hash_weights
 from mmdiffrep.diffusion.schedule import NoiseSchedule
-from mmdiffrep.diffusion.taps import BlockPaths, TapError, TapTable
+from mmdiffrep.diffusion.taps import BlockPaths, TapError, TapTable, tap_names
 from mmdiffrep.diffusion.trace import StopPass, TapRecorder, trace_calls
 from mmdiffrep.diffusion.truncate import CutPlan, plan_cut
 
@@ -84,6 +84,11 @@ class Denoiser(nn.Module, ABC):
     def _cut(self, plan: CutPlan) -> bool:
         """Cuts ``self.network`` in place; returns False, and changes nothing, if it cannot."""
 
+    @property
+    def _needs_label(self) -> bool:
+        """Whether no pass is possible without class labels."""
+        return self.num_classes is not None
+
     def _example_cond(self) -> Optional[Tensor]:
         """A condition for one image on the meta device, for tracing."""
         return None if self.num_classes is None else torch.zeros(1, dtype=torch.long, device='meta')
@@ -121,6 +126,15 @@ class Denoiser(nn.Module, ABC):
         return max(whole[name].stride for name in whole)
 
     @property
+    @abstractmethod
+    def settings(self) -> Dict[str, Any]:
+        """What the network was built with, as values that JSON has.
+
+        Two networks of equal weights and settings are the same network; equal weights alone do not
+        say so, as they do not show the number of attention heads.
+        """
+
+    @property
     def weights_hash(self) -> str:
         """Hash of the whole network's weights; a truncated one keeps that of its original."""
         return hash_weights(self.network) if self._whole_hash is None else self._whole_hash
@@ -137,15 +151,14 @@ class Denoiser(nn.Module, ABC):
         """
         if self._cut_taps is not None:
             raise ValueError(f'This network was already truncated, for {list(self._cut_taps)}.')
-        if isinstance(taps, str) or not taps:
-            raise TapError(f"taps must be a list of tap names such as ['mid'], got {taps!r}.")
+        names = tap_names(taps)
         whole, units = self._anatomy
-        sites = {name: whole.site(name) for name in taps}
+        sites = {name: whole.site(name) for name in names}
         plan = plan_cut(whole.calls, units, sites.values())
         if not any(parameter.is_meta for parameter in self.network.parameters()):
             self._whole_hash = hash_weights(self.network)
         self._recorder.stop = not self._cut(plan)
-        self._cut_taps = tuple(taps)
+        self._cut_taps = names
         self.__dict__.pop('taps', None)
         self._recorder.watch(self.network, sites)
         return self
@@ -160,8 +173,9 @@ class Denoiser(nn.Module, ABC):
         """Reads feature maps.
 
         Args:
-            x_t: (B, C, H, W) noised (or clean) images in [-1, 1], RGB. H and W may differ from
-                ``image_size`` but must be multiples of ``total_stride``.
+            x_t: (B, C, H, W) noised (or clean) images in [-1, 1], RGB, brought to the precision of
+                the weights. H and W may differ from ``image_size`` but must be multiples of
+                ``total_stride``.
             t: (B,) timesteps, or one for all.
             cond: (B,) class labels for a class-conditional network, else None.
             taps: Names of the taps to read; None: those that the network was truncated for.
@@ -173,10 +187,10 @@ class Denoiser(nn.Module, ABC):
             TapError: An unknown tap or one behind the cut.
             ValueError: A wrong shape, timestep or condition.
         """
-        names = self._cut_taps if taps is None else tuple(taps)
-        if not names:
+        if taps is None and self._cut_taps is None:
             raise TapError('This network is whole: name the taps to read, e.g. taps=["mid"].')
-        if tuple(self._recorder.sites) != names:
+        names = dict.fromkeys(self._cut_taps if taps is None else tap_names(taps))
+        if list(self._recorder.sites) != list(names):
             self._recorder.watch(self.network, {name: self.taps.site(name) for name in names})
         self._recorder.store.clear()
         with suppress(StopPass):
@@ -199,8 +213,35 @@ class Denoiser(nn.Module, ABC):
         self._recorder.watch(self.network, {})
         return self._run(x_t, t, cond)
 
+    def require_images_only(self, size: Optional[Tuple[int, int]] = None) -> None:
+        """Checks, before any pass, that RGB images and timesteps are all that the network needs.
+
+        Args:
+            size: Height and width that the images will have; None: not known yet.
+
+        Raises:
+            ValueError: It needs a class label for every image, its input is no RGB image, or the
+                sides are no multiples of ``total_stride``.
+        """
+        if self._needs_label:
+            raise ValueError(
+                f'{self.source} is conditioned on {self.num_classes} classes and has no stand-in '
+                'for the label, which nobody gives it here: take an unconditional model, or a '
+                'class-conditional ADM (null_label). FeatureExtractor reads it with labels.'
+            )
+        if self.in_channels != 3:
+            raise ValueError(
+                f'{self.source} takes {self.in_channels} channels, no RGB images: take a model of '
+                'RGB images.'
+            )
+        if size is not None:
+            self._check_sides(*size)
+
     def freeze(self) -> 'Denoiser':
-        """Freezes the network: no gradients for its weights, and eval mode for good."""
+        """Freezes the network: no gradients for its weights, and eval mode for good.
+
+        When it is moved to an accelerator afterwards, its convolutions are laid out channels last.
+        """
         self._frozen = True
         self.requires_grad_(False)
         return self.eval()
@@ -209,11 +250,18 @@ class Denoiser(nn.Module, ABC):
         """Sets training mode; a frozen network stays in eval mode."""
         return super().train(mode and not self._frozen)
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'Denoiser':
+        """Moves the network, see :meth:`freeze`."""
+        if not self._frozen:
+            return super()._apply(fn, recurse)
+        return super()._apply(lambda tensor: _channels_last(fn(tensor)), recurse)
+
     def _run(self, x_t: Tensor, t: Union[Tensor, int], cond: Optional[Tensor]) -> Tensor:
         self._check_images(x_t)
         self._check_cond(cond, len(x_t))
         t = self.schedule.check_timesteps(t, len(x_t)).to(x_t.device)
-        return self._call(self.network, x_t, t, cond)
+        precision = next(self.network.parameters()).dtype
+        return self._call(self.network, x_t.to(precision), t, cond)
 
     def _check_images(self, x_t: Tensor) -> None:
         if x_t.ndim != 4 or x_t.shape[1] != self.in_channels:
@@ -222,7 +270,9 @@ class Denoiser(nn.Module, ABC):
             )
         if not x_t.is_floating_point():
             raise ValueError(f'Expected float images in [-1, 1], got dtype {x_t.dtype}.')
-        height, width = x_t.shape[2:]
+        self._check_sides(*x_t.shape[2:])
+
+    def _check_sides(self, height: int, width: int) -> None:
         if height % self.total_stride or width % self.total_stride or not height * width:
             raise ValueError(
                 f'Image sides must be multiples of {self.total_stride} for this network, got '
@@ -230,15 +280,15 @@ class Denoiser(nn.Module, ABC):
             )
 
     def _check_cond(self, cond: Optional[Tensor], batch: int) -> None:
-        if self.num_classes is None:
-            if cond is not None:
-                raise ValueError('This network is unconditional: cond must be None.')
-            return
         if cond is None:
-            raise ValueError(
-                f'This network is class-conditional: give cond, ({batch},) labels in '
-                f'0 .. {self.num_classes - 1}.'
-            )
+            if self._needs_label:
+                raise ValueError(
+                    f'This network is class-conditional: give cond, ({batch},) labels in '
+                    f'0 .. {self.num_classes - 1}.'
+                )
+            return
+        if self.num_classes is None:
+            raise ValueError('This network is unconditional: cond must be None.')
         if cond.shape != (batch,) or cond.is_floating_point():
             raise ValueError(
                 f'cond must be ({batch},) integer labels, got shape {tuple(cond.shape)} and dtype '
@@ -250,3 +300,10 @@ class Denoiser(nn.Module, ABC):
                 raise ValueError(
                     f'Labels must lie in 0 .. {self.num_classes - 1}, got {low} .. {high}.'
                 )
+
+
+def _channels_last(tensor: Tensor) -> Tensor:
+    """Lays a convolution's weights on an accelerator out as its fast kernels want them."""
+    if tensor.dim() != 4 or tensor.device.type == 'cpu':
+        return tensor
+    return tensor.contiguous(memory_format=torch.channels_last)

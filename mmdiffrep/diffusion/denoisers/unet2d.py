@@ -119,6 +119,12 @@ class UNet2DDenoiser(Denoiser):
         denoiser = cls(network.to(as_dtype(dtype)), schedule, source=source)
         return denoiser if taps is None else denoiser.truncate(taps)
 
+    @property
+    def settings(self) -> Dict[str, Any]:
+        """The config of the U-Net."""
+        config = {key: value for key, value in self.network.config.items() if key[0] != '_'}
+        return {'family': 'UNet2D', **config}
+
     def _skeleton(self) -> UNet2DModel:
         with torch.device('meta'):
             return UNet2DModel.from_config(self.network.config).eval()

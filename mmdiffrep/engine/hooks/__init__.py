@@ -4,6 +4,8 @@
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .exact_resume_hook import ExactResumeHook
 from .export_denoiser_hook import ExportDenoiserHook
+from .finite_loss_hook import FiniteLossHook
+from .policy_log_hook import PolicyLogHook
 from .repfusion_hook import RepFusionHook
 from .sample_grid_hook import SampleGridHook
 
@@ -11,6 +13,8 @@ __all__ = [
     'AtomicCheckpointHook',
     'ExactResumeHook',
     'ExportDenoiserHook',
+    'FiniteLossHook',
+    'PolicyLogHook',
     'RepFusionHook',
     'SampleGridHook',
 ]

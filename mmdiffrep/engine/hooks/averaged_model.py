@@ -20,3 +20,22 @@ def averaged_model(runner: Runner) -> nn.Module:
         if isinstance(hook, EMAHook):
             return hook.ema_model.module
     return runner.model.module if is_model_wrapper(runner.model) else runner.model
+
+
+def require_method(runner: Runner, name: str, hook: str) -> None:
+    """Checks at the start of a run that its model can do what a hook will ask of it.
+
+    Args:
+        runner: See :func:`averaged_model`.
+        name: The method.
+        hook: How the error calls the hook.
+
+    Raises:
+        TypeError: The model has no such method.
+    """
+    model = averaged_model(runner)
+    if not hasattr(model, name):
+        raise TypeError(
+            f'{hook} calls {name}() of the model, which {type(model).__name__} does not have: it '
+            'is for runs that train mmdiffrep.DDPM'
+        )

@@ -2,11 +2,12 @@
 """Makes a resumed run equal an uninterrupted one bit for bit."""
 
 import logging
-from typing import Any, Iterator, Optional
+from typing import Any, Callable, Iterator, Optional, Tuple
 
 from mmengine.dist import get_rank
-from mmengine.hooks import Hook
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import print_log
+from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
 from mmdiffrep.registry import HOOKS
@@ -24,7 +25,8 @@ class ExactResumeHook(Hook):
     dropout and augmentation differ after a resume, and so does the result. With this hook the
     random state before each training step and before each batch loaded in this process is a
     function of the run's position alone, so there is nothing to save, and validation or logging in
-    between cannot shift it.
+    between cannot shift it. Under an epoch-based loop the data loader's workers are seeded by the
+    epoch as well: mmengine would start each epoch's workers with the same random numbers.
 
     The promise: a run resumed from any checkpoint that ``mmdiffrep.AtomicCheckpointHook`` wrote
     ends with the same bits as one that was never interrupted, given
@@ -39,7 +41,8 @@ class ExactResumeHook(Hook):
       ``persistent_workers=False`` if ``num_workers > 0`` and the pipeline draws random numbers
       (the random state of persistent workers depends on the epochs they have seen).
 
-    The hook warns where the config breaks one of these.
+    The hook warns of a missing seed, of saves while gradients wait to be accumulated, and of
+    persistent workers in an epoch-based loop.
     """
 
     priority = 'VERY_HIGH'
@@ -51,10 +54,14 @@ class ExactResumeHook(Hook):
         loop = runner.train_loop
         if isinstance(loop, IterBasedTrainLoop):
             loop.dataloader_iterator = _SeededIterator(loop.dataloader_iterator, self._seed)
+        self._worker_init = runner.train_dataloader.worker_init_fn
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Seed for the start of the data loader's workers and the epoch's first batch."""
-        seed_all(self._seed, get_rank(), runner.iter, _LOAD)
+        key = (self._seed, get_rank(), runner.iter, _LOAD)
+        seed_all(*key)
+        if isinstance(runner.train_loop, EpochBasedTrainLoop):
+            runner.train_dataloader.worker_init_fn = _WorkerSeed(self._worker_init, key)
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Optional[Any] = None
@@ -81,6 +88,16 @@ class ExactResumeHook(Hook):
                 'persistent_workers=True with an epoch-based loop: set it to False, or draw no '
                 'random numbers in the data pipeline'
             )
+        wrapper = runner.optim_wrapper
+        window = wrapper._accumulative_counts if isinstance(wrapper, OptimWrapper) else 1
+        for hook in runner.hooks:
+            if isinstance(hook, CheckpointHook) and hook.interval > 0:
+                steps = hook.interval * (len(loader) if hook.by_epoch else 1)
+                if steps % window:
+                    _warn(
+                        f'checkpoints every {steps} iterations fall between two optimizer steps, '
+                        f'which are {window} iterations apart (accumulative_counts)'
+                    )
 
 
 class _SeededIterator:
@@ -98,6 +115,22 @@ class _SeededIterator:
         seed_all(self._seed, get_rank(), self._position, _LOAD)
         self._position += 1
         return next(self._batches)
+
+
+class _WorkerSeed:
+    """Starts a worker of a data loader as it was meant to be, then seeds it by the run's position.
+
+    A class: a spawned worker gets it as a pickle.
+    """
+
+    def __init__(self, init: Optional[Callable[[int], None]], key: Tuple[int, ...]) -> None:
+        self._init = init
+        self._key = key
+
+    def __call__(self, worker: int) -> None:
+        if self._init is not None:
+            self._init(worker)
+        seed_all(*self._key, worker)
 
 
 def _warn(reason: str) -> None:

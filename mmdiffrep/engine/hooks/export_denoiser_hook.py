@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmdiffrep.diffusion.checkpoints import as_dtype
-from mmdiffrep.engine.hooks.averaged_model import averaged_model
+from mmdiffrep.engine.hooks.averaged_model import averaged_model, require_method
 from mmdiffrep.registry import HOOKS
 
 
@@ -32,6 +32,10 @@ class ExportDenoiserHook(Hook):
         self.interval = interval
         self.folder = folder
         self.dtype = as_dtype(dtype)
+
+    def before_train(self, runner: Runner) -> None:
+        """Check that the model can be exported."""
+        require_method(runner, 'save_pretrained', type(self).__name__)
 
     def after_train_iter(
         self,

@@ -1,28 +1,27 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """RepFusion as a hook: distils a diffusion model into any unmodified OpenMMLab model."""
 
-from typing import Callable, Dict, List, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Callable, Dict, Optional, Sequence, Tuple, Union
 
-import numpy as np
 import torch
 from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import MMFullyShardedDataParallel, is_model_wrapper
-from mmengine.optim import ApexOptimWrapper, OptimWrapper
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmengine.utils import apply_to
 from torch import Tensor, nn
 
-from mmdiffrep.engine.host_model import normalisation_of, reward_of, student_channels
+from mmdiffrep.engine.distillation_pass import DistillationPass
+from mmdiffrep.engine.host_model import channels_by_pair, check_host, fill_rewards
+from mmdiffrep.engine.iteration_chance import IterationChance
 from mmdiffrep.engine.optim import SideOptimizer
+from mmdiffrep.engine.phases import PhaseSchedule, RestingTask
 from mmdiffrep.models.distillers import RepFusionDistiller, StudentTaps
-from mmdiffrep.models.teachers import DPMTeacher
-from mmdiffrep.registry import HOOKS, MODELS
+from mmdiffrep.models.teachers import Teacher, build_teacher, normalisation_of
+from mmdiffrep.models.timestep_policies import TimestepSample
+from mmdiffrep.registry import HOOKS
 
-Item = TypeVar('Item')
-
-PHASES = ('distill', 'joint', 'finetune')
-PAIR_KEYS = {'student', 'teacher', 'loss', 'standardize', 'student_channels'}
+PAIR_KEYS = {'student', 'teacher', 'loss', 'standardize', 'connector', 'student_channels'}
 
 
 @HOOKS.register_module()
@@ -34,18 +33,23 @@ class RepFusionHook(Hook):
     the checkpoint under ``distiller``, the teacher's id and weight hash with it.
 
     Args:
-        teacher (str or dict): The diffusion model: folder, hub id or config.
+        teacher (str or dict): The diffusion model: folder, hub id or config; or a trained model of
+            a host, ``dict(type='mmdiffrep.HostTeacher', config=..., checkpoint=...)``.
         pairs (list of dict): What is compared: ``student`` (a layer, e.g. ``'backbone'`` for its
             last output or ``'backbone[2]'``, or a list of layers that together predict one
             teacher feature), ``teacher`` (a tap, e.g. ``'mid'``), ``loss``
-            (config) and optionally ``standardize`` and ``student_channels`` (found by a pass on
-            an empty image otherwise).
-        policy (dict, optional): Timestep policy. Defaults to None: t = 0 always, the official
-            setting for faces.
+            (config) and optionally ``standardize``, ``connector`` and ``student_channels`` (found
+            by a pass on an empty image otherwise).
+        policy (dict, optional): Timestep policy, or several by name, each with a pass of the
+            teacher and terms of its own: ``dict(task=dict(type=...), common=dict(type=...))``.
+            Defaults to None: t = 0 always, the official setting for faces.
         noise (str or dict): Noise source of the teacher's input. Defaults to ``'none'``: the clean
             image, as officially.
-        reward (dict, optional): Reward of a policy that learns. Defaults to None: the one that
-            fits the model's head.
+        reward (dict, optional): Reward of a policy that learns, or several by the name of their
+            policy. Defaults to None: the one that fits the model's head.
+        holdout (float): Share of the images, in [0, 1), that the reward's decoder never learns
+            from; they alone reward the policy, so that what the decoder knows by heart earns
+            nothing. Defaults to 0: all images do both, as officially.
         optimizer (dict, optional): Optimizer of the distiller. Defaults to None:
             ``dict(type='AdamW', lr=1e-3, weight_decay=1e-4)``. The official code has one SGD (lr
             0.1, momentum 0.9, weight decay 1e-4) for everything.
@@ -63,8 +67,8 @@ class RepFusionHook(Hook):
             ``'student'`` feeds the student's tensor, as the official code does.
         normalisation (dict, optional): ``mean``, ``std`` and ``channel_order`` of the student's
             tensors. Defaults to None: read from the model's data preprocessor.
-        seed (int): Seed of timesteps and noise, drawn anew for each (iteration, rank), so that a
-            resumed run draws the same. Defaults to 0.
+        seed (int): Seed of timesteps and noise, which are functions of (seed, iteration, image in
+            the batch of all ranks), so that a resumed run draws the same. Defaults to 0.
     """
 
     # Before EMAHook (NORMAL), LoggerHook, ParamSchedulerHook and CheckpointHook.
@@ -77,6 +81,7 @@ class RepFusionHook(Hook):
         policy: Optional[dict] = None,
         noise: Union[str, dict] = 'none',
         reward: Optional[dict] = None,
+        holdout: float = 0.0,
         optimizer: Optional[dict] = None,
         paramwise_cfg: Optional[dict] = None,
         clip_grad: Optional[dict] = None,
@@ -93,15 +98,10 @@ class RepFusionHook(Hook):
             if not {'student', 'teacher', 'loss'} <= set(pair) <= PAIR_KEYS:
                 raise ValueError(
                     "every pair needs 'student', 'teacher' and 'loss', and may have "
-                    f"'standardize' and 'student_channels'; got {dict(pair)}"
+                    f"'standardize', 'connector' and 'student_channels'; got {dict(pair)}"
                 )
         if teacher_input not in ('exact', 'student'):
             raise ValueError(f"teacher_input must be 'exact' or 'student', got {teacher_input!r}")
-        ends = [end for _, end in phases or ()]
-        if any(name not in PHASES[:2] for name, _ in phases or ()) or ends != sorted(set(ends)):
-            raise ValueError(
-                f"phases must be ('distill' or 'joint', end) pairs with rising ends, got {phases}"
-            )
         self.teacher_cfg = teacher
         self.pairs = [dict(pair) for pair in pairs]
         self.layers = [
@@ -111,27 +111,26 @@ class RepFusionHook(Hook):
         self.policy_cfg = policy or dict(type='mmdiffrep.FixedTimestep', t=0)
         self.noise = noise
         self.reward_cfg = reward
+        self.holdout = holdout
         self.optimizer_cfg = optimizer or dict(type='AdamW', lr=1e-3, weight_decay=1e-4)
         self.paramwise_cfg = paramwise_cfg
         self.clip_grad = clip_grad
         self.param_scheduler = param_scheduler
-        self.phases = list(phases or ())
+        self.phases = PhaseSchedule(phases)
         self.teacher_size = teacher_size
         self.teacher_input = teacher_input
         self.normalisation = normalisation
         self.seed = seed
-        self.teacher: Optional[DPMTeacher] = None
+        self.teacher: Optional[Teacher] = None
         self.distiller: Optional[RepFusionDistiller] = None
+        self._pass: Optional[DistillationPass] = None
+        self._task = RestingTask()
         self._handles: list = []
-        self._task_only: Optional[List[nn.Parameter]] = None
-        self._silent = False
 
-    def phase(self, iteration: int) -> str:
-        """Returns the phase of an iteration: a function of it alone, so resume needs no state."""
-        for name, end in self.phases:
-            if iteration < end:
-                return name
-        return 'finetune' if self.phases else 'joint'
+    @property
+    def drawn(self) -> Dict[str, TimestepSample]:
+        """What the policies drew in this iteration, by branch name, ``''`` for a single one."""
+        return {} if self._pass is None else self._pass.drawn
 
     # -- set-up and tear-down ----------------------------------------------------------------
 
@@ -140,7 +139,7 @@ class RepFusionHook(Hook):
         # Validation and test alone leave the optimizer unbuilt: there is nothing to do.
         if self.distiller is not None or isinstance(runner.optim_wrapper, (dict, type(None))):
             return
-        _check_supported(runner)
+        check_host(runner)
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self._rank, self._world = get_rank(), get_world_size()
         device = next(model.parameters()).device
@@ -159,7 +158,7 @@ class RepFusionHook(Hook):
         names = [name for layers in self.layers for name in layers]
         self.taps = StudentTaps(model, names)
         settings = self.normalisation or normalisation_of(model, runner.cfg)
-        self.teacher = DPMTeacher(
+        self.teacher = build_teacher(
             self.teacher_cfg,
             taps=[pair['teacher'] for pair in self.pairs],
             size=self.teacher_size,
@@ -167,35 +166,26 @@ class RepFusionHook(Hook):
             noise=self.noise,
             **settings,
         )
-        if all('student_channels' in pair for pair in self.pairs):
-            channels = tuple(np.hstack([pair['student_channels'] for pair in self.pairs]).tolist())
-        else:
-            channels = student_channels(model, names)
-        reward, policy = self.reward_cfg, self.policy_cfg.get('type')
-        policy = MODELS.get(policy) if isinstance(policy, str) else policy
-        # What is no policy at all is named when the distiller is built.
-        if reward is None and getattr(policy, 'needs_reward', False):
-            reward = reward_of(model)
+        given = [pair.get('student_channels') for pair in self.pairs]
+        channels = channels_by_pair(model, self.layers, given)
         self.distiller = RepFusionDistiller(
             pairs=[
-                {k: v for k, v in pair.items() if k in ('loss', 'standardize')}
+                {k: v for k, v in pair.items() if k in ('loss', 'standardize', 'connector')}
                 for pair in self.pairs
             ],
-            student_channels=self._by_pair(channels),
+            student_channels=channels,
             teacher_channels=self.teacher.channels,
             policy=self.policy_cfg,
-            reward=reward,
+            reward=fill_rewards(model, self.policy_cfg, self.reward_cfg),
+            holdout=self.holdout,
         )
-        num_timesteps = self.teacher.denoiser.schedule.num_timesteps
-        if self.distiller.policy.max_timestep >= num_timesteps:
-            raise ValueError(
-                f'the policy can draw t = {self.distiller.policy.max_timestep}, but the teacher '
-                f'has {num_timesteps} timesteps (0 to {num_timesteps - 1})'
-            )
-        denoiser = self.teacher.denoiser
-        self.teacher_record = dict(source=denoiser.source, weights_hash=denoiser.weights_hash)
+        if self.distiller.needs_task:
+            self.phases.check_task_learns()
+        sizes = [len(layers) for layers in self.layers]
+        self._pass = DistillationPass(self.taps, self.teacher, self.distiller, sizes)
+        self.teacher_record = self.teacher.record
         runner.logger.info(
-            f'RepFusion: teacher {denoiser.source} ({denoiser.weights_hash[:12]}), taps '
+            f'RepFusion: teacher {self.teacher.source} ({self.teacher.weights_hash[:12]}), taps '
             f'{self.teacher.taps} with {self.teacher.channels} channels, student layers {names} '
             f'with {channels} channels'
         )
@@ -207,7 +197,7 @@ class RepFusionHook(Hook):
         loss_hook = torch.compiler.disable(self._loss_hook(runner))
         self._handles.append(model.register_forward_hook(loss_hook, with_kwargs=True))
         optimizer = runner.optim_wrapper.optimizer
-        self._handles.append(optimizer.register_step_pre_hook(self._spare_the_task))
+        self._handles.append(optimizer.register_step_pre_hook(self._task.spare))
         self.optimizer.attach(runner.optim_wrapper)
 
     def after_train(self, runner: Runner) -> None:
@@ -227,12 +217,13 @@ class RepFusionHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None
     ) -> None:
         """Clears stale features; frees the teacher when fine-tuning begins."""
-        self.taps.clear()
-        phase = self.phase(runner.iter)
-        self._silent = phase == 'distill'
+        phase = self.phases.at(runner.iter)
+        self._task.rests = phase == 'distill'
+        if self._pass is not None:
+            self._pass.clear()
         if phase == 'finetune' and self.teacher is not None:
             self._detach()
-            self.teacher = None
+            self.teacher = self._pass = None
             self.optimizer.zero_grad()
             runner.logger.info('RepFusion: distillation is over, the teacher is freed')
 
@@ -259,68 +250,16 @@ class RepFusionHook(Hook):
     def _add_losses(
         self, runner: Runner, model: nn.Module, arguments: dict, task: Dict[str, Tensor]
     ) -> Dict[str, Tensor]:
-        images = arguments['inputs']
-        features = self.taps.take(batch_size=len(images))
-        for tap, feature in zip(self.taps.taps, features):
-            if not feature.requires_grad:
-                raise RuntimeError(
-                    f'the feature of student layer {tap.module!r} carries no gradient, so '
-                    'nothing would be distilled: is the layer frozen, or wrapped as a whole in '
-                    'activation checkpointing (checkpoint its children instead)?'
-                )
-        progress = runner.iter / runner.max_iters
-        rgb = self.teacher.to_rgb(images)
-        sample = self.distiller.policy(
-            rgb, uniform=self._chance(len(images), runner.iter), progress=progress
+        losses = self._pass(
+            arguments['inputs'],
+            arguments.get('data_samples'),
+            task,
+            IterationChance(self.seed, runner.iter, self._rank, self._world),
+            progress=runner.iter / runner.max_iters,
         )
-        noise = torch.Generator(images.device)
-        noise.manual_seed(self._seed(runner.iter, self._rank + 1))
-        targets = self.teacher(images, sample.t, generator=noise, rgb=rgb)
-        with torch.autocast(images.device.type, enabled=False):
-            losses = self.distiller(
-                self._by_pair(features), targets, sample, arguments.get('data_samples'), progress
-            )
-        if self.phase(runner.iter) == 'distill':
-            task = self._silence(model, task, losses)
+        if self._task.rests:
+            task = self._task.silence(model, task, losses)
         return {**task, **losses}
-
-    def _by_pair(self, items: Sequence[Item]) -> List[Tuple[Item, ...]]:
-        """Groups what is in the order of the student layers by their pairs."""
-        rest = iter(items)
-        return [tuple(next(rest) for _ in layers) for layers in self.layers]
-
-    def _seed(self, iteration: int, stream: int) -> int:
-        """Seed of (run, iteration, stream): stream 0 is common to all ranks."""
-        sequence = np.random.SeedSequence([self.seed, iteration, stream])
-        return int(sequence.generate_state(1, dtype=np.uint64)[0] >> 1)
-
-    def _chance(self, batch_size: int, iteration: int) -> Tensor:
-        """Draws for the whole batch of all ranks and returns this rank's share.
-
-        So many ranks draw what one process with the whole batch would draw.
-        """
-        generator = torch.Generator().manual_seed(self._seed(iteration, 0))
-        chance = torch.rand(self._world * batch_size, generator=generator, dtype=torch.float64)
-        return chance[self._rank * batch_size :][:batch_size]
-
-    # -- phase 'distill': the task's own parameters rest --------------------------------------
-
-    def _silence(
-        self, model: nn.Module, task: Dict[str, Tensor], losses: Dict[str, Tensor]
-    ) -> Dict[str, Tensor]:
-        """Multiplies the task's losses by zero: DDP still sees every parameter used."""
-        if self._task_only is None:
-            params = [p for p in model.parameters() if p.requires_grad]
-            distill = sum(value for key, value in losses.items() if key.startswith('loss_distill'))
-            grads = torch.autograd.grad(distill, params, retain_graph=True, allow_unused=True)
-            self._task_only = [p for p, grad in zip(params, grads) if grad is None]
-        return {key: _times_zero(value) if 'loss' in key else value for key, value in task.items()}
-
-    def _spare_the_task(self, *_: object) -> None:
-        """Keeps weight decay and momentum from moving parameters that only the task trains."""
-        if self._silent:
-            for param in self._task_only or ():
-                param.grad = None
 
     # -- checkpoints -------------------------------------------------------------------------
 
@@ -353,22 +292,3 @@ class RepFusionHook(Hook):
             )
         self.distiller.load_state_dict(saved['state_dict'])
         self.optimizer.optimizer.load_state_dict(saved['optimizer'])
-
-
-def _check_supported(runner: Runner) -> None:
-    optimizer, model = runner.optim_wrapper, runner.model
-    # Apex scales the loss by itself: nothing would unscale the distiller's gradients.
-    if not isinstance(optimizer, OptimWrapper) or isinstance(optimizer, ApexOptimWrapper):
-        raise TypeError(
-            f'the run uses {type(optimizer).__name__}; the distillation hook needs one optimizer '
-            '(OptimWrapper or AmpOptimWrapper)'
-        )
-    if isinstance(model, MMFullyShardedDataParallel):
-        raise TypeError(
-            f'the model is sharded ({type(model).__name__}); the distillation hook reads features '
-            'of a whole one: use MMDistributedDataParallel'
-        )
-
-
-def _times_zero(value: Union[Tensor, List[Tensor]]) -> Union[Tensor, List[Tensor]]:
-    return [item * 0 for item in value] if isinstance(value, list) else value * 0

@@ -13,7 +13,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmengine.utils import mkdir_or_exist
 
-from mmdiffrep.engine.hooks.averaged_model import averaged_model
+from mmdiffrep.diffusion.sampling import check_sampler
+from mmdiffrep.engine.hooks.averaged_model import averaged_model, require_method
 from mmdiffrep.registry import HOOKS
 
 
@@ -31,6 +32,9 @@ class SampleGridHook(Hook):
         num_inference_steps: Network evaluations of each image. Defaults to 50.
         sampler: ``'ddim'`` or ``'ddpm'``. Defaults to ``'ddim'``.
         seed: Seed of the sampled noise. Defaults to 0.
+
+    Raises:
+        ValueError: The sampler is unknown, or a number of images or steps is below 1.
     """
 
     priority = 'LOW'  # after EMAHook, which is NORMAL
@@ -43,11 +47,21 @@ class SampleGridHook(Hook):
         sampler: str = 'ddim',
         seed: int = 0,
     ) -> None:
+        check_sampler(sampler)
+        if num < 1 or num_inference_steps < 1:
+            raise ValueError(
+                f'num and num_inference_steps are at least 1, got num={num}, '
+                f'num_inference_steps={num_inference_steps}'
+            )
         self.interval = interval
         self.num = num
         self.num_inference_steps = num_inference_steps
         self.sampler = sampler
         self.seed = seed
+
+    def before_train(self, runner: Runner) -> None:
+        """Check that the model can be sampled from."""
+        require_method(runner, 'sample', type(self).__name__)
 
     def after_train_iter(
         self,

@@ -6,6 +6,7 @@ from typing import List, Optional, Union
 import torch
 from mmengine.dist import all_reduce, broadcast, get_world_size
 from mmengine.optim import OptimWrapper, build_optim_wrapper
+from mmengine.registry import OPTIMIZERS
 from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
@@ -17,7 +18,8 @@ class SideOptimizer:
     Nothing of the host is patched: the step happens in a post-hook of the host optimizer's
     ``step``, which makes it right under gradient accumulation and GradScaler (the scale is still
     that of this backward pass; if the host's step is skipped for an overflow, so is this one).
-    Under DDP the gradients are averaged over the ranks in one flat all-reduce.
+    Under DDP the gradients are averaged over the ranks in one flat all-reduce. A module that has
+    nothing to train (a loss without a connector) is left alone.
 
     Args:
         module (nn.Module): What is trained; it lives outside the host's model.
@@ -34,14 +36,16 @@ class SideOptimizer:
         paramwise_cfg: Optional[dict] = None,
         clip_grad: Optional[dict] = None,
     ) -> None:
+        self.params: List[nn.Parameter] = [p for p in module.parameters() if p.requires_grad]
         wrapper_cfg = dict(type='OptimWrapper', optimizer=optimizer)
         if paramwise_cfg is not None:
             wrapper_cfg['paramwise_cfg'] = paramwise_cfg
-        self.wrapper: OptimWrapper = build_optim_wrapper(module, wrapper_cfg)
-        self.optimizer = self.wrapper.optimizer
+        if self.params:
+            self.optimizer = build_optim_wrapper(module, wrapper_cfg).optimizer
+        else:  # torch refuses an empty list, but not an empty group
+            self.optimizer = OPTIMIZERS.build(dict(optimizer, params=[dict(params=[])]))
         self.clip_grad = clip_grad
         self.module = module
-        self.params: List[nn.Parameter] = [p for p in module.parameters() if p.requires_grad]
         self._handle: Optional[torch.utils.hooks.RemovableHandle] = None
 
     def broadcast(self) -> None:
@@ -51,6 +55,8 @@ class SideOptimizer:
 
     def attach(self, host: OptimWrapper) -> None:
         """Steps from now on after each step of the host's optimizer."""
+        if not self.params:
+            return
         scaler = getattr(host, 'loss_scaler', None)
 
         def step(*_: object) -> None:
@@ -84,6 +90,8 @@ class SideOptimizer:
             param_scheduler (dict or list, optional): Scheduler configs. None takes the run's own,
                 with its absolute values (``eta_min`` and the like).
         """
+        if not self.params:
+            return
         configs = runner.cfg.get('param_scheduler') if param_scheduler is None else param_scheduler
         if not configs:
             if param_scheduler is None and runner.param_schedulers:
@@ -92,7 +100,7 @@ class SideOptimizer:
                     'stays constant: give the hook param_scheduler=...'
                 )
             return
-        own = runner._build_param_scheduler(configs, self.wrapper)
+        own = runner._build_param_scheduler(configs, self.optimizer)
         if isinstance(runner.param_schedulers, dict):
             raise TypeError(
                 'the run has several optimizers (param_scheduler is a dict); the distillation hook '

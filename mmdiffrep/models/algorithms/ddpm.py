@@ -6,8 +6,8 @@ live here. What comes out is a plain ``DDPMPipeline`` folder that any diffusers 
 """
 
 import copy
-import difflib
 import hashlib
+import logging
 import os
 import shutil
 from contextlib import nullcontext
@@ -15,14 +15,17 @@ from typing import ContextManager, Dict, List, Optional, Tuple, Union
 
 import torch
 import torch.nn.functional as F
-from diffusers import DDIMScheduler, DDPMPipeline, DDPMScheduler, UNet2DModel
+from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
 from mmengine.dist import get_rank
+from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
+from mmdiffrep.diffusion.sampling import SAMPLERS, check_sampler
 from mmdiffrep.registry import MODELS
 
-SAMPLERS = {'ddpm': DDPMScheduler, 'ddim': DDIMScheduler}
+_TARGETS = ('epsilon', 'sample', 'v_prediction')
+_TOLERANCE = 0.05  # interpolation and augmentation may leave [-1, 1] a little
 
 
 @MODELS.register_module()
@@ -37,8 +40,8 @@ class DDPM(BaseModel):
         scheduler: Keyword arguments of ``diffusers.DDPMScheduler``. Defaults to the linear betas
             with 1000 timesteps and the noise as the target, as in the paper and in
             ``google/ddpm-celebahq-256``.
-        data_preprocessor: It must give RGB images in [-1, 1]; ``ImgDataPreprocessor`` with mean
-            and std 127.5 does.
+        data_preprocessor: It must give RGB images in [-1, 1], which is checked on the first
+            batches; ``ImgDataPreprocessor`` with mean and std 127.5 does.
         timestep_logits: ``(mean, std)`` of a logit-normal distribution of the relative timestep
             ``t / T`` in training (Esser et al. 2024, section 3.1). Defaults to None: uniform, as in
             the paper.
@@ -50,7 +53,8 @@ class DDPM(BaseModel):
         init_cfg: mmengine's initialisation config.
 
     Raises:
-        ValueError: If ``unet`` has no ``sample_size``.
+        ValueError: If ``unet`` has no ``sample_size`` in pixels, the scheduler's
+            ``prediction_type`` is unknown, or ``timestep_logits`` are not (mean, std > 0).
     """
 
     def __init__(
@@ -65,16 +69,26 @@ class DDPM(BaseModel):
         init_cfg: Optional[dict] = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
-        if unet.get('sample_size') is None:
+        if not isinstance(unet.get('sample_size'), int):
             raise ValueError(
-                f'unet has the keys {sorted(unet)} but no sample_size: give the side of the '
+                f'unet.sample_size is {unet.get("sample_size")!r}: give the side of the square '
                 'training images in pixels, for instance unet=dict(sample_size=64, ...)'
+            )
+        if timestep_logits is not None and (len(timestep_logits) != 2 or timestep_logits[1] <= 0):
+            raise ValueError(
+                f'timestep_logits is {timestep_logits}, expected (mean, std) with std > 0'
             )
         self.unet = UNet2DModel(**unet)
         self.scheduler = DDPMScheduler(**(scheduler or {}))
+        if self.scheduler.config.prediction_type not in _TARGETS:
+            raise ValueError(
+                f'scheduler.prediction_type is {self.scheduler.config.prediction_type!r}, expected '
+                f'one of {_TARGETS}'
+            )
         self.timestep_logits = timestep_logits
         self.seed = seed
         self.bf16 = bf16
+        self.batches_to_check = 2
         self.register_buffer('iteration', torch.zeros((), dtype=torch.long))
         if zero_init:
             _zero_residual_branches(self.unet)
@@ -99,9 +113,11 @@ class DDPM(BaseModel):
             A dict of losses, a tensor or a list of images, by mode.
 
         Raises:
-            ValueError: If the mode is unknown.
+            ValueError: If the mode is unknown, or the images of the first training batches have
+                another size or range.
         """
         if mode == 'loss':
+            self._check_images(inputs)
             timesteps, noise = self.draw(inputs)
             losses = self.loss(inputs, timesteps, noise)
             if self.training:
@@ -159,6 +175,34 @@ class DDPM(BaseModel):
         }[self.scheduler.config.prediction_type]()
         return {'loss_denoise': F.mse_loss(output.float(), target)}
 
+    def _check_images(self, images: Tensor) -> None:
+        """Checks size and range; on the first batches only, as the range is read back."""
+        if self.batches_to_check == 0:
+            return
+        self.batches_to_check -= 1
+        channels, side = self.unet.config.in_channels, self.unet.config.sample_size
+        if images.shape[1:] != (channels, side, side):
+            raise ValueError(
+                f'Expected images (B, {channels}, {side}, {side}), got shape '
+                f'{tuple(images.shape)}: resize in the pipeline, or set unet.sample_size.'
+            )
+        low, high = float(images.min()), float(images.max())
+        advice = (
+            "give the model data_preprocessor=dict(type='ImgDataPreprocessor', mean=[127.5] * 3, "
+            'std=[127.5] * 3, bgr_to_rgb=True).'
+        )
+        if not -1 - _TOLERANCE <= low <= high <= 1 + _TOLERANCE:
+            raise ValueError(
+                f'Expected images in [-1, 1], got values in {low:.4g} .. {high:.4g}: {advice}'
+            )
+        if low >= 0:
+            print_log(
+                f'The images lie in {low:.3g} .. {high:.3g}, where [-1, 1] is expected; if they '
+                f'are in [0, 1], {advice}',
+                logger='current',
+                level=logging.WARNING,
+            )
+
     def _precision(self, device_type: str) -> ContextManager[None]:
         if not self.bf16:
             return nullcontext()  # an AmpOptimWrapper's autocast stays in force
@@ -188,10 +232,7 @@ class DDPM(BaseModel):
         Raises:
             ValueError: If the sampler is unknown.
         """
-        if sampler not in SAMPLERS:
-            near = difflib.get_close_matches(sampler, SAMPLERS)
-            hint = f'; did you mean {near[0]!r}?' if near else ''
-            raise ValueError(f'sampler is {sampler!r}, expected one of {sorted(SAMPLERS)}{hint}')
+        check_sampler(sampler)
         scheduler = SAMPLERS[sampler].from_config(self.scheduler.config)
         scheduler.set_timesteps(num_inference_steps)
         config, device = self.unet.config, self.unet.device
@@ -208,18 +249,22 @@ class DDPM(BaseModel):
     def save_pretrained(self, folder: str, dtype: torch.dtype = torch.float16) -> None:
         """Write a ``DDPMPipeline`` folder: model_index.json, unet/ and scheduler/.
 
-        The folder appears, or replaces an older one, only when it is complete.
+        The folder appears, or replaces an older one, only when it is complete. The older one is
+        moved aside to ``<folder>.old`` for that instant.
 
         Args:
             folder: Where to write.
             dtype: Type of the stored weights (safetensors). Defaults to half precision.
         """
-        partial = f'{os.path.normpath(folder)}.partial'
+        partial, old = f'{os.path.normpath(folder)}.partial', f'{os.path.normpath(folder)}.old'
         shutil.rmtree(partial, ignore_errors=True)
         unet = copy.deepcopy(self.unet).to(dtype)
         DDPMPipeline(unet=unet, scheduler=self.scheduler).save_pretrained(partial)
-        shutil.rmtree(folder, ignore_errors=True)
+        if os.path.isdir(folder):
+            shutil.rmtree(old, ignore_errors=True)
+            os.replace(folder, old)
         os.replace(partial, folder)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _stable_seed(key: str) -> int:

@@ -20,14 +20,23 @@ class DistillationStudent(BaseModel):
     Args:
         backbone (dict): Config of the student, e.g. ``dict(type='mmseg.ResNetV1c', depth=18)``.
         data_preprocessor (dict): Config of the host's data preprocessor.
+        neck (dict, optional): Config of a module that takes the backbone's outputs, for students
+            that are compared behind it: ``dict(type='mmpretrain.HRFuseScales', ...)`` fuses
+            HRNet's scales, as officially. It is trained with the backbone and thrown away
+            afterwards. Defaults to None.
         init_cfg (dict, optional): Initialisation. Defaults to None.
     """
 
     def __init__(
-        self, backbone: dict, data_preprocessor: dict, init_cfg: Optional[dict] = None
+        self,
+        backbone: dict,
+        data_preprocessor: dict,
+        neck: Optional[dict] = None,
+        init_cfg: Optional[dict] = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.backbone = MODELS.build(backbone)
+        self.neck = None if neck is None else MODELS.build(neck)
 
     def forward(
         self,
@@ -35,7 +44,7 @@ class DistillationStudent(BaseModel):
         data_samples: Optional[List[BaseDataElement]] = None,
         mode: str = 'tensor',
     ) -> Union[Dict[str, Tensor], Tuple[Tensor, ...]]:
-        """Runs the backbone on ``(B, 3, H, W)``.
+        """Runs the backbone, and the neck if there is one, on ``(B, 3, H, W)``.
 
         In mode ``'loss'`` it returns no loss of its own: the hook adds those of the distillation.
         In mode ``'tensor'`` it returns the features, a tuple of ``(B, C, h, w)``.
@@ -49,4 +58,6 @@ class DistillationStudent(BaseModel):
                 'head, so leave out val_cfg and test_cfg'
             )
         features = self.backbone(inputs)
+        if self.neck is not None:
+            features = self.neck(tuple(features))
         return {} if mode == 'loss' else features

@@ -8,10 +8,12 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmdiffrep.diffusion.arguments import check_arguments
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.features import read_features, resolve_timesteps
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.noise import build_noise
+from mmdiffrep.diffusion.taps import tap_names
 from mmdiffrep.registry import MODELS
 
 from .unregistered import Unregistered
@@ -52,8 +54,9 @@ class DPMBackbone(BaseModule):
         out_strides (tuple of int): Strides relative to the image that the denoiser sees.
 
     Raises:
-        ValueError: For an unknown tap, a timestep out of range, or both or neither of
-            ``timesteps`` and ``noise_levels``.
+        ValueError: For an unknown tap, a timestep out of range, both or neither of ``timesteps``
+            and ``noise_levels``, or a denoiser that needs class labels, takes no RGB images, or
+            not of this size.
     """
 
     def __init__(
@@ -68,15 +71,15 @@ class DPMBackbone(BaseModule):
         init_cfg: Optional[dict] = None,
     ) -> None:
         super().__init__(init_cfg)
-        self.taps = tuple(taps)
+        self.taps = tap_names(taps)
         self.frozen = frozen
         network = load_denoiser(denoiser, taps=self.taps)
-        if frozen:
-            network.requires_grad_(False).eval()
-        self.network = Unregistered(network) if frozen else network
+        self.network = Unregistered(network.freeze()) if frozen else network
         self.timesteps = resolve_timesteps(network.schedule, timesteps, noise_levels)
         self.noise = build_noise(noise)
+        check_arguments(input or {}, DenoiserInput, 'input')
         self.to_rgb = DenoiserInput(**{'size': network.image_size, **(input or {})})
+        network.require_images_only(self.to_rgb.size)
         tapped = [network.taps[tap] for tap in self.taps] * len(self.timesteps)
         self.out_channels = tuple(tap.channels for tap in tapped)
         self.out_strides = tuple(tap.stride for tap in tapped)
@@ -104,7 +107,7 @@ class DPMBackbone(BaseModule):
     def _read(self, images: Tensor) -> Tuple[Tensor, ...]:
         rgb = self.to_rgb(images)
         maps = read_features(self.denoiser, rgb, self.timesteps, self.taps, self.noise)
-        return tuple(maps.values())
+        return tuple(maps[t, tap] for t in self.timesteps for tap in self.taps)
 
     def get_extra_state(self) -> Tensor:
         """Identifies the denoiser, as JSON in a uint8 tensor: hosts' tools expect tensors."""

@@ -4,5 +4,6 @@
 from .channel_standardizer import ChannelStandardizer
 from .conv_connector import ConvConnector
 from .hypercolumn_connector import HypercolumnConnector
+from .mlp_connector import MLPConnector
 
-__all__ = ['ChannelStandardizer', 'ConvConnector', 'HypercolumnConnector']
+__all__ = ['ChannelStandardizer', 'ConvConnector', 'HypercolumnConnector', 'MLPConnector']

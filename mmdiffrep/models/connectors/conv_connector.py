@@ -10,8 +10,7 @@ from mmdiffrep.registry import MODELS
 class ConvConnector(nn.Module):
     """A 1x1 convolution with bias from student to teacher channels, as in the official code.
 
-    It is trained together with the student and thrown away afterwards. A pooled feature
-    ``(B, C)`` is taken as a map of one pixel.
+    It is trained together with the student and thrown away afterwards.
 
     Args:
         in_channels (int): Channels of the student's feature.
@@ -23,7 +22,5 @@ class ConvConnector(nn.Module):
         self.projection = nn.Conv2d(in_channels, out_channels, 1)
 
     def forward(self, feature: Tensor) -> Tensor:
-        """Maps ``(B, Cin, h, w)`` or ``(B, Cin)`` to ``(B, Cout, h, w)``."""
-        if feature.dim() == 2:
-            feature = feature[:, :, None, None]
+        """Maps ``(B, Cin, h, w)`` to ``(B, Cout, h, w)``."""
         return self.projection(feature)

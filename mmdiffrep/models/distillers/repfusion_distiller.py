@@ -1,67 +1,41 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""RepFusion's trainable side: connectors, losses, timestep policy and reward decoder."""
+"""RepFusion's trainable side: connectors, losses, timestep policies and their rewards."""
 
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
-from mmdiffrep.models.connectors import (
-    ChannelStandardizer,
-    ConvConnector,
-    HypercolumnConnector,
-)
-from mmdiffrep.models.timestep_policies import TimestepPolicy, TimestepSample
 from mmdiffrep.registry import MODELS
 
-
-class FeaturePair(nn.Module):
-    """Student features against one teacher tap: connector, target scaling and loss.
-
-    Args:
-        student_channels (sequence of int): Channels of the student's features. One is projected
-            by a 1x1 convolution, several by a :class:`HypercolumnConnector`.
-        teacher_channels (int): Channels of the teacher's tap.
-        loss (dict): Config of the loss, e.g. ``dict(type='mmdiffrep.DenseFeatureLoss')``.
-        standardize (bool): Standardise the teacher's channels first. Defaults to False, as
-            officially.
-    """
-
-    def __init__(
-        self,
-        student_channels: Sequence[int],
-        teacher_channels: int,
-        loss: dict,
-        standardize: bool = False,
-    ) -> None:
-        super().__init__()
-        if len(student_channels) == 1:
-            self.connector = ConvConnector(student_channels[0], teacher_channels)
-        else:
-            self.connector = HypercolumnConnector(student_channels, teacher_channels)
-        self.target = ChannelStandardizer(teacher_channels) if standardize else nn.Identity()
-        self.loss = MODELS.build(loss)
-
-    def forward(self, student: Sequence[Tensor], teacher: Tensor) -> Tensor:
-        """Returns the loss, a scalar, of ``(B, Cs, h, w)`` maps against ``(B, Ct, h', w')``."""
-        student = [feature.float() for feature in student]
-        feature = self.connector(student[0] if len(student) == 1 else student)
-        return self.loss(feature, self.target(teacher))
+from .feature_pair import FeaturePair
+from .timestep_branch import Reading, StudentFeatures, TimestepBranch
 
 
 @MODELS.register_module()
 class RepFusionDistiller(nn.Module):
-    """Compares student with teacher features and trains the timestep policy.
+    """Compares student with teacher features and trains the timestep policies.
+
+    One policy is the rule. With several, each is a branch: it has its own pass of the teacher, its
+    own distillation terms and its own reward; the connectors are shared. The official
+    ``TaskCommon`` classifier has two, one rewarded by the task and one by instance discrimination.
 
     Args:
-        pairs (list of dict): One dict a pair with ``loss`` and optionally ``standardize``, see
-            :class:`FeaturePair`.
+        pairs (list of dict): One dict a pair with ``loss`` and optionally ``standardize`` and
+            ``connector``, see :class:`FeaturePair`.
         student_channels (sequence of sequence of int): Channels of the student's features, one
             sequence a pair.
         teacher_channels (sequence of int): Channels of the teacher's tap of every pair.
-        policy (dict): Config of the timestep policy.
-        reward (dict, optional): Config of the reward, without ``in_channels``; it reads the last
-            pair's teacher feature, as the official code does. Only for a policy that learns.
+        policy (dict): Config of the timestep policy, or a dict of them by name.
+        reward (dict, optional): Config of the reward, without ``in_channels``, or a dict of them by
+            the name of the policy; it reads the last pair's teacher feature, as the official code
+            does. Only for policies that learn.
+        holdout (float): Share of the images that reward decoders never learn from; they alone
+            reward the policies. In [0, 1). Defaults to 0, as officially.
+
+    Raises:
+        ValueError: Policies and rewards that do not go together, or a policy for another number of
+            pairs.
     """
 
     def __init__(
@@ -71,58 +45,104 @@ class RepFusionDistiller(nn.Module):
         teacher_channels: Sequence[int],
         policy: dict,
         reward: Optional[dict] = None,
+        holdout: float = 0.0,
     ) -> None:
         super().__init__()
+        if not 0 <= holdout < 1:
+            raise ValueError(f'holdout must be in [0, 1), got {holdout}')
         self.pairs = nn.ModuleList(
-            FeaturePair(cs, ct, **pair)
-            for pair, cs, ct in zip(pairs, student_channels, teacher_channels)
+            FeaturePair(cs, ct, name=f'pairs[{index}]', **pair)
+            for index, (pair, cs, ct) in enumerate(zip(pairs, student_channels, teacher_channels))
         )
-        self.policy: TimestepPolicy = MODELS.build(policy)
-        if self.policy.needs_reward and reward is None:
+        named = by_branch(policy, reward)
+        self.branch_names = tuple(named)
+        self.branches = nn.ModuleList(
+            TimestepBranch(*configs, in_channels=teacher_channels[-1], holdout=holdout)
+            for configs in named.values()
+        )
+        for branch in self.branches:
+            if branch.policy.num_pairs not in (None, len(self.pairs)):
+                raise ValueError(
+                    f'{type(branch.policy).__name__} has ranges for {branch.policy.num_pairs} '
+                    f'pairs, but there are {len(self.pairs)}: give one a pair'
+                )
+        if holdout and not any(branch.holds_out for branch in self.branches):
             raise ValueError(
-                f'{type(self.policy).__name__} needs a reward: give the hook '
-                "reward=dict(type='mmdiffrep.ClassificationReward' | "
-                "'mmdiffrep.SegmentationReward' | 'mmdiffrep.HeatmapReward', ...)"
+                f'holdout={holdout} keeps images from the decoder of a reward, but no policy here '
+                'has such a reward: set holdout=0'
             )
-        # A decoder that nobody is rewarded by would be an unused parameter.
-        self.reward = (
-            MODELS.build({**reward, 'in_channels': teacher_channels[-1]})
-            if self.policy.needs_reward
-            else None
-        )
+
+    @property
+    def needs_task(self) -> bool:
+        """Whether a reward looks at the host's own loss."""
+        return any(b.reward is not None and b.reward.needs_task for b in self.branches)
 
     def forward(
         self,
-        student_feats: Tuple[Tuple[Tensor, ...], ...],
-        teacher_feats: Tuple[Tensor, ...],
-        sample: TimestepSample,
+        student_feats: StudentFeatures,
+        readings: Sequence[Reading],
         data_samples: Optional[List[BaseDataElement]],
         progress: float,
+        task_loss: Optional[Tensor] = None,
     ) -> Dict[str, Tensor]:
         """Computes the distillation terms.
 
         Args:
-            student_feats (tuple): One tuple a pair, of maps ``(B, C, h, w)`` or vectors ``(B, C)``.
-            teacher_feats (tuple): One map ``(B, C, h, w)`` a pair, read at ``sample.t``.
-            sample (TimestepSample): What the policy drew.
-            data_samples (list, optional): The host's data samples; labels are needed for rewards.
+            student_feats (sequence): One tuple a pair, of maps ``(B, C, h, w)`` or vectors
+                ``(B, C)``.
+            readings (sequence of Reading): One a branch: what its policy drew, and one teacher
+                feature a pair that was read there.
+            data_samples (list, optional): The host's data samples; some rewards read labels there.
             progress (float): Share of the training that is done, in [0, 1].
+            task_loss (Tensor, optional): The host's own loss, a scalar, for rewards that ask for
+                it.
 
         Returns:
             dict: Keys with ``loss`` are summed by mmengine (``loss_distill``, or one a pair with
             its index, ``loss_policy``, ``loss_decoder``); ``reward``, ``policy_entropy`` and
-            ``timestep`` (batch means) are logged.
+            ``timestep`` (batch means) are logged. The keys of a named branch begin with its name,
+            as in ``task/loss_policy``.
         """
         losses = {}
-        for index, (pair, student, teacher) in enumerate(
-            zip(self.pairs, student_feats, teacher_feats)
-        ):
-            key = 'loss_distill' if len(self.pairs) == 1 else f'loss_distill_{index}'
-            losses[key] = pair(student, teacher)
-        if self.reward is not None:
-            task_loss = self.reward(teacher_feats[-1], data_samples)
-            losses['loss_decoder'] = task_loss.mean()
-            losses['reward'] = -task_loss.detach().mean()
-            losses.update(self.policy.loss(sample, -task_loss, progress=progress))
-        losses['timestep'] = sample.t.float().mean()
+        for name, branch, reading in zip(self.branch_names, self.branches, readings):
+            terms = branch(self.pairs, student_feats, reading, data_samples, progress, task_loss)
+            losses.update({f'{name}/{key}' if name else key: terms[key] for key in terms})
         return losses
+
+
+def by_branch(
+    policy: dict, reward: Optional[dict] = None
+) -> Dict[str, Tuple[dict, Optional[dict]]]:
+    """Sorts the configs of policies and rewards by branch.
+
+    Args:
+        policy (dict): The config of one policy, with a ``type``, or a dict of them by name.
+        reward (dict, optional): The same of rewards; a branch may lack one.
+
+    Returns:
+        dict: From branch name, ``''`` for a single policy, to policy and reward.
+
+    Raises:
+        ValueError: No config of a policy, or a reward for none of the policies.
+    """
+    if 'type' in policy:
+        if reward is not None and 'type' not in reward:
+            raise ValueError(
+                f'reward has no type, got {dict(reward)}: one policy takes one reward, '
+                "dict(type='mmdiffrep....', ...)"
+            )
+        return {'': (policy, reward)}
+    wrong = [name for name, config in policy.items() if 'type' not in config]
+    if wrong or not policy:
+        raise ValueError(
+            "policy must be dict(type='mmdiffrep....', ...), or a dict of such by name, as in "
+            f'dict(task=dict(type=...), common=dict(type=...)); got {dict(policy)}'
+        )
+    rewards = reward or {}
+    unknown = set(rewards) - set(policy)
+    if unknown:
+        raise ValueError(
+            f'reward has the keys {sorted(rewards)}, but the policies are {sorted(policy)}: give '
+            'each reward the name of its policy'
+        )
+    return {name: (config, rewards.get(name)) for name, config in policy.items()}

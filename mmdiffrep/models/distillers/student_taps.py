@@ -29,8 +29,7 @@ class StudentTap(NamedTuple):
             return cls(module)
         if not (index.endswith(']') and index[:-1].lstrip('-').isdigit()):
             raise ValueError(
-                f"cannot read the student layer {name!r}: expected 'module.path' or "
-                "'module.path[index]'"
+                f"cannot read the {name}: expected 'module.path' or 'module.path[index]'"
             )
         return cls(module, int(index[:-1]))
 
@@ -59,9 +58,11 @@ class StudentTaps:
     Args:
         model (nn.Module): The student, already unwrapped from DDP.
         names (sequence of str): Student layers, see :meth:`StudentTap.parse`.
+        role (str): What errors call the model. Defaults to ``'student'``.
     """
 
-    def __init__(self, model: nn.Module, names: Sequence[str]) -> None:
+    def __init__(self, model: nn.Module, names: Sequence[str], role: str = 'student') -> None:
+        self.role = role
         self.taps = [StudentTap.parse(name) for name in names]
         self._modules = {tap.module: find_module(model, tap.module) for tap in self.taps}
         self._captured: Dict[str, List[Captured]] = {}
@@ -108,12 +109,11 @@ class StudentTaps:
         captured, self._captured = self._captured, {}
         return tuple(self._pick(tap, captured.get(tap.module, []), batch_size) for tap in self.taps)
 
-    @staticmethod
-    def _pick(tap: StudentTap, captured: List[Captured], batch_size: int) -> Tensor:
-        name = tap.module
+    def _pick(self, tap: StudentTap, captured: List[Captured], batch_size: int) -> Tensor:
+        name = f'{self.role} layer {tap.module!r}'
         if len(captured) != 1:
             raise RuntimeError(
-                f'student layer {name!r} ran {len(captured)} times in one step, expected once. '
+                f'{name} ran {len(captured)} times in one step, expected once. '
                 + (
                     'Tap a layer that is called once.'
                     if captured
@@ -123,22 +123,17 @@ class StudentTaps:
         outputs, versions = captured[0]
         if not -len(outputs) <= tap.index < len(outputs):
             raise ValueError(
-                f'student layer {name!r} returns {len(outputs)} features, index {tap.index} is '
-                'out of range'
+                f'{name} returns {len(outputs)} features, index {tap.index} is out of range'
             )
         feature = outputs[tap.index]
         if not isinstance(feature, Tensor) or feature.dim() not in (2, 4):
             what = tuple(feature.shape) if isinstance(feature, Tensor) else type(feature).__name__
-            raise ValueError(
-                f'student layer {name!r} returns {what}, expected a feature (B, C, H, W) or (B, C)'
-            )
+            raise ValueError(f'{name} returns {what}, expected a feature (B, C, H, W) or (B, C)')
         if len(feature) != batch_size:
-            raise ValueError(
-                f'student layer {name!r} returns {len(feature)} features for {batch_size} images'
-            )
+            raise ValueError(f'{name} returns {len(feature)} features for {batch_size} images')
         if not feature.is_inference() and feature._version != versions[tap.index]:
             raise RuntimeError(
-                f'the output of student layer {name!r} was changed in place after it was read (by '
+                f'the output of {name} was changed in place after it was read (by '
                 'an in-place ReLU or addition, most likely): tap the block or stage around it'
             )
         return feature

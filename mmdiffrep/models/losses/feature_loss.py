@@ -1,41 +1,64 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Distances between a student's feature and its teacher's, pooled or pixel by pixel."""
 
-from torch import Tensor, nn
+from typing import Callable, Dict
+
+from torch import Tensor
 from torch.nn import functional as F
 
 from mmdiffrep.registry import MODELS
 
-DISTANCES = {'l1': F.l1_loss, 'l2': F.mse_loss, 'smooth_l1': F.smooth_l1_loss}
+from .base import DistillationLoss, global_average, resize_like
 
 
-class FeatureLoss(nn.Module):
-    """Base of the element-wise feature losses: mean distance over all elements times a weight.
+def _normalized_l2(student: Tensor, teacher: Tensor) -> Tensor:
+    return F.mse_loss(F.normalize(student, dim=1), F.normalize(teacher, dim=1))
+
+
+def _cosine(student: Tensor, teacher: Tensor) -> Tensor:
+    return 1 - F.cosine_similarity(student, teacher, dim=1).mean()
+
+
+DISTANCES: Dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    'l1': F.l1_loss,
+    'l2': F.mse_loss,
+    'smooth_l1': F.smooth_l1_loss,
+    'normalized_l2': _normalized_l2,
+    'cosine': _cosine,
+}
+
+
+class FeatureLoss(DistillationLoss):
+    """Base of the losses that compare channel by channel.
 
     Args:
-        distance (str): ``'l1'``, ``'l2'`` or ``'smooth_l1'`` (beta 1). Defaults to ``'l2'``.
+        distance (str): Defaults to ``'l2'``. Means over all elements are
+
+            - ``'l1'``, ``'l2'`` (squared) and ``'smooth_l1'`` (beta 1);
+            - ``'normalized_l2'``: squared, after every pixel's vector is divided by its length
+              (official ``l2_norm``). It is 2 / C times the next one.
+
+            A mean over the pixels is
+
+            - ``'cosine'``: 1 minus the cosine, in [0, 2]. The official ``cosine`` lacks the
+              sign, so that minimising it drives the features apart.
         loss_weight (float): Defaults to 1.
     """
 
     def __init__(self, distance: str = 'l2', loss_weight: float = 1.0) -> None:
-        super().__init__()
+        super().__init__(loss_weight=loss_weight)
         if distance not in DISTANCES:
             raise ValueError(f'distance must be one of {sorted(DISTANCES)}, got {distance!r}')
         self.distance = distance
-        self.loss_weight = loss_weight
-
-    def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Returns the weighted mean distance, a scalar; no gradient flows into the teacher."""
-        return self.loss_weight * DISTANCES[self.distance](student, teacher.detach())
 
 
 @MODELS.register_module()
 class PooledFeatureLoss(FeatureLoss):
     """Distance of the global averages: the official "hint" of CIFAR-10 (``l2``, weight 1)."""
 
-    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
+    def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Compares ``(B, C, h, w)`` with ``(B, C, h', w')``, both averaged over their pixels."""
-        return self.compare(student.mean(dim=(2, 3)), teacher.mean(dim=(2, 3)))
+        return DISTANCES[self.distance](global_average(student), global_average(teacher))
 
 
 @MODELS.register_module()
@@ -45,10 +68,6 @@ class DenseFeatureLoss(FeatureLoss):
     The student's map is resized to the teacher's (bilinear, ``align_corners=False``).
     """
 
-    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
+    def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Compares ``(B, C, h, w)`` with ``(B, C, h', w')`` at the teacher's size."""
-        if student.shape[-2:] != teacher.shape[-2:]:
-            student = F.interpolate(
-                student, size=teacher.shape[-2:], mode='bilinear', align_corners=False
-            )
-        return self.compare(student, teacher)
+        return DISTANCES[self.distance](resize_like(student, teacher), teacher)

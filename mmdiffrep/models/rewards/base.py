@@ -1,72 +1,74 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""The contract of a reward: how well can the task be read from a teacher feature?"""
+"""The contract of a reward: how good was it to read an image at its timestep?"""
 
 from abc import ABC, abstractmethod
-from typing import List, Optional
+from typing import List, NamedTuple, Optional, Tuple
 
-import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
-# Labels are checked on the first batches only: the check waits for the device.
-NUM_CHECKED_BATCHES = 10
+
+class Lesson(NamedTuple):
+    """What the student gets from the teacher features that are to be rewarded.
+
+    Attributes:
+        student (tuple of Tensor): The student's features of the pair, ``(B, C, h, w)`` or
+            ``(B, C)``, inside the graph.
+        distill_loss (Tensor): The pair's loss, a scalar.
+        task_loss (Tensor, optional): The host's own loss, a scalar; None if it has none.
+    """
+
+    student: Tuple[Tensor, ...]
+    distill_loss: Tensor
+    task_loss: Optional[Tensor] = None
+
+
+class Rewarded(NamedTuple):
+    """What a reward returns.
+
+    Attributes:
+        reward (Tensor): The reward of every image, float32 ``(B,)``, without gradient.
+        loss (Tensor, optional): What trains the reward's own parameters, ``(B,)``; None if it has
+            none.
+    """
+
+    reward: Tensor
+    loss: Optional[Tensor] = None
 
 
 class Reward(nn.Module, ABC):
-    """A light decoder g that is trained to solve the task from a teacher feature.
-
-    Its loss on an image, negated, is the reward for the timestep that the feature was read at
-    (RepFusion, ICCV 2023, section 4.2).
+    """Base class of the rewards.
 
     Args:
         in_channels (int): Channels of the teacher's feature.
+
+    Attributes:
+        needs_task (bool): Whether the reward looks at the host's own loss, which then has to be
+            one that learns.
     """
+
+    needs_task: bool = False
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
         self.in_channels = in_channels
-        self._num_checked = 0
 
-    def forward(self, feature: Tensor, data_samples: List[BaseDataElement]) -> Tensor:
-        """Returns the task loss of every image in float32.
+    @property
+    def learns(self) -> bool:
+        """Whether the reward has parameters of its own."""
+        return any(True for _ in self.parameters())
+
+    @abstractmethod
+    def forward(
+        self,
+        feature: Tensor,
+        data_samples: Optional[List[BaseDataElement]] = None,
+        lesson: Optional[Lesson] = None,
+    ) -> Rewarded:
+        """Rewards every image of a batch.
 
         Args:
             feature (Tensor): Teacher features, ``(B, in_channels, h, w)``; detached inside.
-            data_samples (list): The host's data samples with the labels, one an image.
-
-        Returns:
-            Tensor: ``(B,)``, with gradient for the decoder only.
+            data_samples (list, optional): The host's data samples, one an image.
+            lesson (Lesson, optional): What the student gets from the feature.
         """
-        with torch.autocast(feature.device.type, enabled=False):
-            return self.task_loss(feature.detach().float(), data_samples)
-
-    @abstractmethod
-    def task_loss(self, feature: Tensor, data_samples: List[BaseDataElement]) -> Tensor:
-        """The same for a detached float32 feature; this is what a reward defines."""
-
-    def collect(self, data_samples: List[BaseDataElement], field: str) -> list:
-        """Returns one field of every data sample, or says which label is missing."""
-        missing = [i for i, sample in enumerate(data_samples or []) if field not in sample]
-        if not data_samples or missing:
-            raise ValueError(
-                f'{type(self).__name__} needs `{field}` in every data sample'
-                + (f', but samples {missing} of this batch have none' if missing else '')
-                + '. Without labels use a fixed, uniform or annealed timestep policy.'
-            )
-        return [sample.get(field) for sample in data_samples]
-
-    def check_labels(self, labels: Tensor, num_classes: int, ignore: Optional[int] = None) -> None:
-        """Raises a ValueError when a label of the first batches is out of range."""
-        if self._num_checked >= NUM_CHECKED_BATCHES:
-            return
-        self._num_checked += 1
-        wrong = (labels < 0) | (labels >= num_classes)
-        if ignore is not None:
-            wrong &= labels != ignore
-        if wrong.any():
-            found = labels[wrong].unique().tolist()
-            raise ValueError(
-                f'{type(self).__name__} got labels {found}, expected 0 to {num_classes - 1}'
-                + ('' if ignore is None else f' or {ignore} (ignored)')
-                + ': check num_classes and the label map of the data set.'
-            )

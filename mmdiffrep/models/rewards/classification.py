@@ -10,24 +10,24 @@ from torch.nn import functional as F
 
 from mmdiffrep.registry import MODELS
 
-from .base import Reward
+from .decoder import DecoderReward
 
 
 @MODELS.register_module()
-class ClassificationReward(Reward):
+class ClassificationReward(DecoderReward):
     """Cross-entropy of a three-layer MLP d-d-d-classes, the official decoder (d = 256 on CIFAR-10).
 
     It reads ``gt_score`` (soft labels, as Mixup and CutMix write them) where a sample has one, and
-    ``gt_label`` otherwise.
+    ``gt_label`` otherwise. An image has one label: several at once are refused.
 
     Args:
         in_channels (int): Channels d of the teacher's feature.
-        num_classes (int): Number of classes.
+        num_classes (int): Number of classes, at least 2.
     """
 
     def __init__(self, in_channels: int, num_classes: int) -> None:
         super().__init__(in_channels)
-        self.num_classes = num_classes
+        self.num_classes = self.check_num_classes(num_classes)
         self.decoder = nn.Sequential(
             nn.Linear(in_channels, in_channels),
             nn.ReLU(inplace=True),
@@ -37,12 +37,31 @@ class ClassificationReward(Reward):
         )
 
     def task_loss(self, feature: Tensor, data_samples: List[BaseDataElement]) -> Tensor:
-        """See :class:`Reward`."""
+        """See :class:`DecoderReward`."""
         logits = self.decoder(feature.mean(dim=(2, 3)))
         if data_samples and all('gt_score' in sample for sample in data_samples):
             target = torch.stack([sample.gt_score for sample in data_samples]).to(logits)
+            self._check_scores(target)
         else:
-            target = torch.cat([label.view(1) for label in self.collect(data_samples, 'gt_label')])
-            target = target.to(logits.device)
+            labels = self.collect(data_samples, 'gt_label')
+            several = [i for i, label in enumerate(labels) if label.numel() != 1]
+            if several:
+                raise ValueError(
+                    f'ClassificationReward needs one label an image, but samples {several} of this '
+                    'batch have another number: it is no reward for multi-label heads'
+                )
+            target = torch.cat([label.view(1) for label in labels]).to(logits.device)
             self.check_labels(target, self.num_classes)
         return F.cross_entropy(logits, target, reduction='none')
+
+    def _check_scores(self, scores: Tensor) -> None:
+        if scores.shape[1] != self.num_classes:
+            raise ValueError(
+                f'ClassificationReward has num_classes={self.num_classes}, but `gt_score` holds '
+                f'{scores.shape[1]} classes'
+            )
+        if self.checks_labels() and ((scores.sum(dim=1) - 1).abs() > 1e-3).any():
+            raise ValueError(
+                'ClassificationReward needs a `gt_score` that adds up to 1 over the classes, got '
+                f'{scores.sum(dim=1).tolist()}: it is no reward for multi-label heads'
+            )

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Reward of a landmark run: heatmap error of a light dense decoder."""
 
-from typing import List
+from typing import List, Optional
 
 import torch
 from mmengine.structures import BaseDataElement
@@ -10,11 +10,11 @@ from torch.nn import functional as F
 
 from mmdiffrep.registry import MODELS
 
-from .base import Reward
+from .decoder import DecoderReward
 
 
 @MODELS.register_module()
-class HeatmapReward(Reward):
+class HeatmapReward(DecoderReward):
     """Weighted squared error of the heatmaps that two 1x1 convolutions predict.
 
     The error is summed over a heatmap and averaged over the keypoints that count: the mean over
@@ -36,7 +36,8 @@ class HeatmapReward(Reward):
         )
 
     def task_loss(self, feature: Tensor, data_samples: List[BaseDataElement]) -> Tensor:
-        """See :class:`Reward`."""
+        """See :class:`DecoderReward`."""
+        self._check_targets(data_samples)
         fields = self.collect(data_samples, 'gt_fields')
         target = torch.stack([field.heatmaps for field in fields]).to(feature)
         if target.shape[1] != self.num_keypoints:
@@ -55,3 +56,20 @@ class HeatmapReward(Reward):
         )
         error = (heatmaps - target).square().sum(dim=(2, 3))
         return (error * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+
+    @staticmethod
+    def _check_targets(data_samples: Optional[List[BaseDataElement]]) -> None:
+        """Names targets of other kinds of heads: SimCC, regression, several levels."""
+        for sample in data_samples or []:
+            heatmaps = getattr(sample.get('gt_fields'), 'heatmaps', None)
+            if isinstance(heatmaps, Tensor):
+                continue
+            labels = sample.get('gt_instance_labels')
+            if labels is not None or heatmaps is not None:
+                found = [] if labels is None else sorted(labels.keys())
+                raise ValueError(
+                    'HeatmapReward needs one tensor of heatmaps in `gt_fields`, but the targets '
+                    f'are {found or type(heatmaps).__name__} (of a SimCC, regression or multi-'
+                    "level head?): give reward=dict(type='mmdiffrep.SimCCReward', ...) or one that "
+                    "needs no labels, 'mmdiffrep.InstanceDiscriminationReward'"
+                )

@@ -10,11 +10,11 @@ from torch.nn import functional as F
 
 from mmdiffrep.registry import MODELS
 
-from .base import Reward
+from .decoder import DecoderReward
 
 
 @MODELS.register_module()
-class SegmentationReward(Reward):
+class SegmentationReward(DecoderReward):
     """Mean pixel cross-entropy of two 1x1 convolutions, resized to the label map.
 
     The official code has no reward for dense tasks; this is the counterpart of its MLP, applied
@@ -22,7 +22,7 @@ class SegmentationReward(Reward):
 
     Args:
         in_channels (int): Channels of the teacher's feature.
-        num_classes (int): Number of classes.
+        num_classes (int): Number of classes, at least 2.
         hidden_channels (int): Width of the decoder. Defaults to 64.
         ignore_index (int): Label that does not count. Defaults to 255.
     """
@@ -35,7 +35,7 @@ class SegmentationReward(Reward):
         ignore_index: int = 255,
     ) -> None:
         super().__init__(in_channels)
-        self.num_classes = num_classes
+        self.num_classes = self.check_num_classes(num_classes)
         self.ignore_index = ignore_index
         self.decoder = nn.Sequential(
             nn.Conv2d(in_channels, hidden_channels, 1),
@@ -44,7 +44,7 @@ class SegmentationReward(Reward):
         )
 
     def task_loss(self, feature: Tensor, data_samples: List[BaseDataElement]) -> Tensor:
-        """See :class:`Reward`."""
+        """See :class:`DecoderReward`."""
         maps = self.collect(data_samples, 'gt_sem_seg')
         labels = torch.cat([label.data for label in maps]).to(feature.device).long()
         self.check_labels(labels.flatten(), self.num_classes, ignore=self.ignore_index)

@@ -1,6 +1,10 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Frozen networks that students learn from."""
 
+from .base import Teacher
+from .build import build_teacher
 from .dpm_teacher import DPMTeacher
+from .host_teacher import HostTeacher
+from .normalisation import normalisation_of
 
-__all__ = ['DPMTeacher']
+__all__ = ['DPMTeacher', 'HostTeacher', 'Teacher', 'build_teacher', 'normalisation_of']

@@ -4,15 +4,17 @@
 from typing import Optional, Sequence, Tuple, Union
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from mmdiffrep.diffusion.denoisers import load_denoiser
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.noise import build_noise
 
+from .base import Teacher
 
-class DPMTeacher(nn.Module):
+
+class DPMTeacher(Teacher):
     """Reads the taps of a truncated denoiser, every image at its own timestep.
 
     Args:
@@ -30,6 +32,9 @@ class DPMTeacher(nn.Module):
             to False: the normalisation is undone exactly.
         noise (str or dict): Noise source, see :func:`mmdiffrep.diffusion.noise.build_noise`.
             Defaults to ``'none'``: the clean image, only its timestep is given, as officially.
+
+    Raises:
+        ValueError: The denoiser needs class labels, takes no RGB images, or not of this ``size``.
     """
 
     def __init__(
@@ -46,7 +51,10 @@ class DPMTeacher(nn.Module):
         super().__init__()
         self.taps = tuple(taps)
         self.denoiser = load_denoiser(denoiser, taps=self.taps).freeze()
+        self.source = self.denoiser.source
+        self.weights_hash = self.denoiser.weights_hash
         self.size = size or self.denoiser.image_size
+        self.denoiser.require_images_only((self.size, self.size))
         self.to_rgb = DenoiserInput(mean=mean, std=std, channel_order=channel_order, size=self.size)
         self.raw_input = raw_input
         self.noise = build_noise(noise)
@@ -56,6 +64,11 @@ class DPMTeacher(nn.Module):
         """Channels of every tap, known without a forward pass."""
         return tuple(self.denoiser.taps[tap].channels for tap in self.taps)
 
+    @property
+    def num_timesteps(self) -> int:
+        """Timesteps of the noise schedule."""
+        return self.denoiser.schedule.num_timesteps
+
     @torch.no_grad()
     def forward(
         self,
@@ -64,20 +77,7 @@ class DPMTeacher(nn.Module):
         generator: Optional[torch.Generator] = None,
         rgb: Optional[Tensor] = None,
     ) -> Tuple[Tensor, ...]:
-        """Returns the features of the taps.
-
-        On an accelerator the pass runs in bfloat16 autocast, on a CPU in float32; the host's own
-        autocast plays no part.
-
-        Args:
-            images (Tensor): The host's normalised images, ``(B, 3, H, W)``.
-            t (Tensor): Timestep of every image, int64 ``(B,)``.
-            generator (torch.Generator, optional): For a noise source that draws anew.
-            rgb (Tensor, optional): ``to_rgb(images)`` if it was computed before.
-
-        Returns:
-            tuple: One detached float32 map ``(B, C, h, w)`` a tap.
-        """
+        """See :class:`Teacher`; the features are maps ``(B, C, h, w)``."""
         if self.raw_input:
             x = F.interpolate(images.float(), size=(self.size, self.size), mode='bilinear')
         else:

@@ -1,17 +1,17 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """RepFusion's reinforced timestep: REINFORCE over the timesteps, with a reward baseline."""
 
-from typing import Dict, Optional
+from typing import Dict, Optional, Tuple
 
 import torch
-from mmengine.dist import all_reduce
 from torch import Tensor
 
 from mmdiffrep.registry import MODELS
 
 from .base import TimestepPolicy, TimestepSample
+from .reward_statistics import RewardReference, RewardStatistics
 
-BASELINES = ('none', 'moving_average')
+BASELINES = ('none', 'moving_average', 'per_timestep', 'leave_one_out')
 
 
 @MODELS.register_module()
@@ -22,6 +22,19 @@ class ReinforcedTimestep(TimestepPolicy):
     advantage = reward - baseline, as in RepFusion (ICCV 2023, section 4.2). The official code has
     no baseline and a thousand actions; ``baseline='none', num_buckets=None`` reproduces it.
 
+    The baselines leave the expected gradient as it is and lower its variance:
+
+    - ``'none'``: the reward itself;
+    - ``'moving_average'``: the moving mean of all rewards;
+    - ``'per_timestep'``: the moving mean b(t) of the rewards of that action, the mean of all for
+      one that was never drawn. Alone it would take away what makes one timestep better than
+      another, so its expectation goes back in: the gradient is that of
+      ``log pi(t | x) (R - b(t)) + sum_t pi(t | x) b(t)``, a control variate;
+    - ``'leave_one_out'``: the mean reward of the image's other draws (RLOO, Kool et al. 2019).
+
+    With ``exploration`` the draws follow mu = (1 - eps) pi + eps / actions, so that the reward's
+    decoder sees every timestep, and each is weighted by pi / mu: the gradient is still pi's own.
+
     Args:
         num_timesteps (int): The teacher's number of timesteps. Defaults to 1000.
         num_buckets (int, optional): Size of the action space. Neighbouring timesteps are nearly
@@ -29,8 +42,16 @@ class ReinforcedTimestep(TimestepPolicy):
             Defaults to None: one action a timestep, as officially.
         net (dict, optional): Config of the network from images to logits; ``num_actions`` is
             filled in. Defaults to None: ``dict(type='mmdiffrep.PolicyNet')``.
-        baseline (str): ``'moving_average'`` of the mean reward (the default) or ``'none'``.
-        baseline_momentum (float): Weight of the new batch in the moving average. Defaults to 0.1.
+        baseline (str): ``'none'`` (official), ``'moving_average'`` (the default),
+            ``'per_timestep'`` or ``'leave_one_out'``.
+        baseline_momentum (float): Weight of the new batch in the moving means. Defaults to 0.1.
+        num_samples (int): Timesteps drawn an image; the teacher reads all of them in one pass.
+            Officially and by default 1; ``'leave_one_out'`` needs at least 2.
+        standardize_reward (bool): Divide the advantage by the moving standard deviation of the
+            rewards, this batch's included, so that entropy coefficient and learning rate mean the
+            same for every reward. Defaults to False, as officially.
+        exploration (float): The share eps of uniform draws, in [0, 1). Defaults to 0, as
+            officially.
         entropy (float): Coefficient of the entropy bonus at the start. Defaults to 0.1, the
             official value.
         entropy_until (float): The coefficient falls linearly to 0 by this share of the training.
@@ -46,6 +67,9 @@ class ReinforcedTimestep(TimestepPolicy):
         net: Optional[dict] = None,
         baseline: str = 'moving_average',
         baseline_momentum: float = 0.1,
+        num_samples: int = 1,
+        standardize_reward: bool = False,
+        exploration: float = 0.0,
         entropy: float = 0.1,
         entropy_until: float = 0.5,
     ) -> None:
@@ -57,14 +81,27 @@ class ReinforcedTimestep(TimestepPolicy):
             )
         if baseline not in BASELINES:
             raise ValueError(f'baseline must be one of {BASELINES}, got {baseline!r}')
+        if not 1 <= num_samples <= num_actions:
+            raise ValueError(
+                f'num_samples must lie in [1, number of actions={num_actions}], got {num_samples}'
+            )
+        if baseline == 'leave_one_out' and num_samples == 1:
+            raise ValueError(
+                "baseline='leave_one_out' compares a draw with the image's other draws: give "
+                'num_samples of at least 2, or another baseline'
+            )
         if not 0 < baseline_momentum <= 1:
             raise ValueError(f'baseline_momentum must be in (0, 1], got {baseline_momentum}')
+        if not 0 <= exploration < 1:
+            raise ValueError(f'exploration must be in [0, 1), got {exploration}')
         if not 0 < entropy_until <= 1:
             raise ValueError(f'entropy_until must be in (0, 1], got {entropy_until}')
         self.num_actions = num_actions
         self.max_timestep = num_timesteps - 1
+        self.num_samples = num_samples
         self.baseline = baseline
-        self.baseline_momentum = baseline_momentum
+        self.standardize_reward = standardize_reward
+        self.exploration = exploration
         self.entropy = entropy
         self.entropy_until = entropy_until
         self.net = MODELS.build(
@@ -73,64 +110,112 @@ class ReinforcedTimestep(TimestepPolicy):
         # Bucket a covers the timesteps [edges[a], edges[a + 1]).
         edges = torch.arange(num_actions + 1) * num_timesteps // num_actions
         self.register_buffer('edges', edges, persistent=False)
-        self.register_buffer('mean_reward', torch.zeros((), dtype=torch.float64))
-        self.register_buffer('num_rewards', torch.zeros((), dtype=torch.long))
+        self.statistics = RewardStatistics(
+            baseline_momentum, num_actions if baseline == 'per_timestep' else None
+        )
 
     def log_probs(self, images: Tensor) -> Tensor:
         """Returns log pi(a | x), float32 ``(B, num_actions)``, for RGB images in [-1, 1]."""
         with torch.autocast(images.device.type, enabled=False):
             return self.net(images.float()).log_softmax(dim=1)
 
+    @torch.no_grad()
+    def timestep_probs(self, images: Tensor) -> Tensor:
+        """Returns pi(t | x) of every timestep, float32 ``(B, num_timesteps)``."""
+        widths = self.edges.diff()
+        return (self.log_probs(images).exp() / widths).repeat_interleave(widths, dim=1)
+
     def forward(
-        self, images: Tensor, *, uniform: Optional[Tensor] = None, progress: float = 0.0
+        self,
+        images: Tensor,
+        *,
+        uniform: Optional[Tensor] = None,
+        common: Optional[float] = None,
+        progress: float = 0.0,
     ) -> TimestepSample:
-        """See :class:`TimestepPolicy`."""
+        """See :class:`TimestepPolicy`.
+
+        Raises:
+            ValueError: More draws an image than images.
+        """
+        if self.num_samples > len(images):
+            raise ValueError(
+                f'num_samples={self.num_samples} draws an image, but the batch has '
+                f'{len(images)} images: another image tells the policy more than another draw; '
+                'lower num_samples or raise the batch size'
+            )
         log_probs = self.log_probs(images)
-        probs = log_probs.exp()
-        cumulative = probs.detach().double().cumsum(dim=1)
-        # Inverse CDF; scaling by the last entry keeps rounding from leaving the last action out.
-        point = self.chance(images, uniform)[:, None] * cumulative[:, -1:]
-        action = torch.searchsorted(cumulative, point, right=True)[:, 0]
-        action = action.clamp(max=self.num_actions - 1)
-        # What is left of the chance inside the chosen action picks the timestep in its bucket.
-        upper = cumulative.gather(1, action[:, None])[:, 0]
-        width = probs.detach().double().gather(1, action[:, None])[:, 0]
-        rest = (1 - (upper - point[:, 0]) / width.clamp(min=1e-12)).clamp(0, 1 - 1e-6)
+        probs = log_probs.detach().exp().double()
+        behaviour = (1 - self.exploration) * probs + self.exploration / self.num_actions
+        chance = self.chance(images, uniform).view(self.num_samples, -1).T
+        action, rest = self._invert(behaviour, chance)
         low, high = self.edges[action], self.edges[action + 1]
         t = low + (rest * (high - low)).long()
+        weight = None
+        if self.exploration:
+            weight = (probs.gather(1, action) / behaviour.gather(1, action)).float()
         return TimestepSample(
-            t=t,
-            log_prob=log_probs.gather(1, action[:, None])[:, 0],
-            entropy=-(probs * log_probs).sum(dim=1),
+            t=t.T.flatten(),
+            log_prob=log_probs.gather(1, action).T.flatten(),
+            entropy=-(log_probs.exp() * log_probs).sum(dim=1),
+            weight=None if weight is None else weight.T.flatten(),
+            action=action.T.flatten(),
+            log_probs=log_probs,
         )
 
-    def loss(self, sample: TimestepSample, reward: Tensor, *, progress: float) -> Dict[str, Tensor]:
-        """REINFORCE with baseline and entropy bonus.
+    @staticmethod
+    def _invert(probs: Tensor, chance: Tensor) -> Tuple[Tensor, Tensor]:
+        """Turns chance ``(B, k)`` into actions and what is left of the chance inside them."""
+        cumulative = probs.cumsum(dim=1)
+        # Scaling by the last entry keeps rounding from leaving the last action out.
+        point = chance * cumulative[:, -1:]
+        action = torch.searchsorted(cumulative, point.contiguous(), right=True)
+        action = action.clamp(max=probs.shape[1] - 1)
+        upper, width = cumulative.gather(1, action), probs.gather(1, action)
+        rest = (1 - (upper - point) / width.clamp(min=1e-12)).clamp(0, 1 - 1e-6)
+        return action, rest
 
-        Args:
-            sample (TimestepSample): What :meth:`forward` drew, ``(B,)`` each.
-            reward (Tensor): Reward of every image, ``(B,)``; no gradient flows into it.
-            progress (float): Share of the training that is done, in [0, 1].
+    def loss(
+        self,
+        sample: TimestepSample,
+        reward: Tensor,
+        *,
+        progress: float,
+        counted: Optional[Tensor] = None,
+    ) -> Dict[str, Tensor]:
+        """REINFORCE with baseline and entropy bonus; see :class:`TimestepPolicy`.
 
         Returns:
             dict: ``loss_policy``, and ``policy_entropy`` in nats for the log.
         """
         reward = reward.detach().float()
-        advantage = reward - self._baseline(reward)
+        if counted is None:
+            counted = torch.ones_like(reward, dtype=torch.bool)
+        known = self.statistics.update(reward, counted, sample.weight, sample.action)
+        advantage = reward - self._baseline(sample, reward, known)
+        weight = 1.0 if sample.weight is None else sample.weight
+        gain = weight * sample.log_prob * advantage
+        if self.baseline == 'per_timestep':
+            # The mean is left out: its expectation is constant.
+            expected = sample.log_probs.exp() @ known.offset
+            gain = gain + expected.repeat(self.num_samples)
+        gain = (gain * counted).sum() / known.count.clamp(min=1e-6)
+        if self.standardize_reward:
+            gain = gain / known.std
         coefficient = self.entropy * max(0.0, 1.0 - progress / self.entropy_until)
         entropy = sample.entropy.mean()
-        loss = -(sample.log_prob * advantage).mean() - coefficient * entropy
-        return {'loss_policy': loss, 'policy_entropy': entropy.detach()}
+        return {
+            'loss_policy': -gain - coefficient * entropy,
+            'policy_entropy': entropy.detach(),
+        }
 
-    def _baseline(self, reward: Tensor) -> Tensor:
-        """Returns the baseline of this batch and updates it; the same on every rank."""
+    def _baseline(self, sample: TimestepSample, reward: Tensor, known: RewardReference) -> Tensor:
+        """Returns what a reward of each draw is compared with, a scalar or ``(D,)``."""
         if self.baseline == 'none':
-            return reward.new_zeros(())
-        mean = reward.double().mean()
-        all_reduce(mean, op='mean')
-        # Not an `if` on the counter: reading it would wait for the device.
-        self.mean_reward.copy_(torch.where(self.num_rewards == 0, mean, self.mean_reward))
-        baseline = self.mean_reward.float().clone()
-        self.mean_reward.lerp_(mean.to(self.mean_reward), self.baseline_momentum)
-        self.num_rewards += 1
-        return baseline
+            return torch.zeros_like(known.mean)
+        if self.baseline == 'per_timestep':
+            return known.mean + known.offset[sample.action]
+        if self.baseline == 'leave_one_out':
+            draws = reward.view(self.num_samples, -1)
+            return ((draws.sum(dim=0) - draws) / (self.num_samples - 1)).flatten()
+        return known.mean

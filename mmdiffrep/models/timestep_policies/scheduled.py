@@ -27,7 +27,12 @@ class FixedTimestep(TimestepPolicy):
         self.max_timestep = t
 
     def forward(
-        self, images: Tensor, *, uniform: Optional[Tensor] = None, progress: float = 0.0
+        self,
+        images: Tensor,
+        *,
+        uniform: Optional[Tensor] = None,
+        common: Optional[float] = None,
+        progress: float = 0.0,
     ) -> TimestepSample:
         """See :class:`TimestepPolicy`."""
         t = torch.full((len(images),), self.max_timestep, device=images.device)
@@ -53,7 +58,12 @@ class UniformTimestep(TimestepPolicy):
         self.max_timestep = high - 1
 
     def forward(
-        self, images: Tensor, *, uniform: Optional[Tensor] = None, progress: float = 0.0
+        self,
+        images: Tensor,
+        *,
+        uniform: Optional[Tensor] = None,
+        common: Optional[float] = None,
+        progress: float = 0.0,
     ) -> TimestepSample:
         """See :class:`TimestepPolicy`."""
         chance = self.chance(images, uniform)
@@ -84,7 +94,12 @@ class AnnealedTimestep(TimestepPolicy):
         self.max_timestep = max(start, end) - 1
 
     def forward(
-        self, images: Tensor, *, uniform: Optional[Tensor] = None, progress: float = 0.0
+        self,
+        images: Tensor,
+        *,
+        uniform: Optional[Tensor] = None,
+        common: Optional[float] = None,
+        progress: float = 0.0,
     ) -> TimestepSample:
         """See :class:`TimestepPolicy`."""
         done = min(progress / self.until, 1.0)

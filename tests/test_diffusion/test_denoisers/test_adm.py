@@ -224,6 +224,7 @@ def test_null_and_given_labels():
 def test_bad_labels():
     x_t, t = batch()
     denoiser = tiny(class_cond=True, num_classes=5)
+    denoiser.require_images_only()  # it has a stand-in for the label
     with pytest.raises(ValueError, match=r'0 \.\. 4'):
         denoiser.predict(x_t, t, cond=torch.tensor([0, 5]))
     with pytest.raises(ValueError, match='integer labels'):

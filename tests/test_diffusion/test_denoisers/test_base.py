@@ -71,6 +71,8 @@ def test_taps_have_to_be_named():
     for wrong in ([], 'mid'):
         with pytest.raises(TapError, match='must be a list of tap names'):
             denoiser.truncate(wrong)
+        with pytest.raises(TapError, match='must be a list of tap names'):
+            denoiser(torch.zeros(1, 3, 8, 8), 0, taps=wrong)
     with pytest.raises(TapError, match='Did you mean'):
         build(taps=['mid', 'dec.11'])
 
@@ -80,6 +82,63 @@ def test_the_same_tap_by_two_names():
     features = denoiser(torch.randn(1, 3, 8, 8), 0)
     assert list(features) == ['mid', 'module:mid_block']
     assert features['mid'] is features['module:mid_block']
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_input_follows_the_precision_of_the_weights(dtype):
+    denoiser, x = build().to(torch.bfloat16), torch.randn(2, 3, 8, 8)
+    features = denoiser(x.to(dtype), 5, taps=['mid'])['mid']
+    assert features.dtype == torch.bfloat16
+    assert torch.equal(features, denoiser(x.to(torch.bfloat16), 5, taps=['mid'])['mid'])
+    assert denoiser.predict(x.to(dtype), 5).dtype == torch.bfloat16
+
+
+def test_a_tap_that_is_named_twice():
+    denoiser, x = build(taps=['mid', 'mid']), torch.randn(1, 3, 8, 8)
+    features = denoiser(x, 0)
+    hooks = list(denoiser.network.mid_block._forward_hooks)
+    assert list(features) == ['mid']
+    denoiser(x, 0, taps=['mid', 'mid'])
+    assert list(denoiser.network.mid_block._forward_hooks) == hooks  # not registered anew
+
+
+def test_images_alone_have_to_be_enough():
+    assert build().require_images_only((8, 10)) is None
+    with pytest.raises(ValueError, match=r'conditioned on 4 classes and has no stand-in'):
+        build(num_class_embeds=4).require_images_only()
+    with pytest.raises(ValueError, match='takes 1 channels, no RGB images'):
+        build(in_channels=1, out_channels=1).require_images_only()
+    with pytest.raises(ValueError, match='multiples of 2 .* got 8x9'):
+        build().require_images_only((8, 9))
+
+
+def weights_of_convolutions(denoiser):
+    return [value for value in denoiser.parameters() if value.dim() == 4 and value.shape[2] > 1]
+
+
+def is_channels_last(denoiser):
+    layouts = {
+        value.is_contiguous(memory_format=torch.channels_last)
+        for value in weights_of_convolutions(denoiser)
+    }
+    assert len(layouts) == 1
+    return layouts.pop()
+
+
+def test_frozen_on_an_accelerator_is_channels_last():
+    # the meta device stands for one
+    assert is_channels_last(build(taps=['mid']).freeze().to('meta'))
+    assert not is_channels_last(build(taps=['mid']).to('meta'))
+    assert not is_channels_last(build(taps=['mid']).freeze().to('cpu'))
+
+
+def test_channels_last_gives_the_same_features_and_hash():
+    plain, other = build(), build()
+    other.network.to(memory_format=torch.channels_last)
+    assert other.weights_hash == plain.weights_hash
+    x = torch.randn(2, 3, 8, 8)
+    for tap, expected in plain(x, 5, taps=list(plain.taps)).items():
+        torch.testing.assert_close(other(x, 5, taps=[tap])[tap], expected, atol=1e-5, rtol=1e-4)
 
 
 def test_frozen_stays_frozen():

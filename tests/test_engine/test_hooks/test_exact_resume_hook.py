@@ -1,6 +1,11 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+from typing import ClassVar
+
+import numpy as np
 import pytest
 import torch
+from mmengine.hooks import Hook
+from torch.utils.data import Dataset
 
 from mmdiffrep.testing.tiny_run import build_tiny_runner
 
@@ -34,6 +39,32 @@ def test_epochs_resumed_are_equal_bit_for_bit(tmp_path, num_workers):
     torch.testing.assert_close(resumed, whole, rtol=0, atol=0)
 
 
+class Draws(Dataset):
+    """Nothing but random numbers."""
+
+    metainfo: ClassVar[dict] = {}
+
+    def __len__(self):
+        return 24
+
+    def __getitem__(self, index):
+        return dict(x=torch.from_numpy(np.random.random(8)).float(), label=torch.tensor(index % 3))
+
+
+@pytest.mark.parametrize('num_workers', [0, 2])
+def test_augmentation_of_an_epoch_is_not_that_of_the_one_before(tmp_path, num_workers):
+    runner = build_tiny_runner(str(tmp_path), by_epoch=True, length=2, num_workers=num_workers)
+    runner._train_dataloader['dataset'] = Draws()
+    seen = []
+    hook = Hook()
+    hook.after_train_iter = lambda runner, batch_idx, data_batch, outputs: seen.extend(
+        data_batch['x'].flatten().tolist()
+    )
+    runner.register_hook(hook)
+    runner.train()
+    assert len(seen) == len(set(seen)) == 2 * 24 * 8
+
+
 def test_without_the_hook_they_differ(tmp_path):
     whole, resumed = _resume_twice(tmp_path, 'iter_6.pth', 'iter_12.pth', exact_resume=False)
     with pytest.raises(AssertionError):
@@ -64,3 +95,21 @@ def test_warns_where_it_cannot_hold(tmp_path, capsys, change, warning):
     change(runner)
     runner.train()
     assert warning in ''.join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    ('by_epoch', 'interval', 'window', 'warned'),
+    [(False, 2, 3, True), (False, 2, 2, False), (True, 1, 3, True), (True, 1, 4, False)],
+)
+def test_warns_of_saves_within_an_accumulation_window(
+    tmp_path, capsys, by_epoch, interval, window, warned
+):
+    # an epoch has 4 iterations
+    build_tiny_runner(
+        str(tmp_path),
+        by_epoch=by_epoch,
+        length=2,
+        checkpoint=dict(interval=interval),
+        optim_wrapper=dict(accumulative_counts=window),
+    ).train()
+    assert ('fall between two optimizer steps' in ''.join(capsys.readouterr())) is warned

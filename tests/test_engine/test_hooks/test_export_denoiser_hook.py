@@ -61,5 +61,13 @@ def test_unknown_dtype_is_named_at_once():
         ExportDenoiserHook(dtype='flaot16')
 
 
+def test_a_model_that_cannot_be_exported_fails_at_the_start(tmp_path):
+    runner = runner_at(1, tmp_path)
+    ExportDenoiserHook().before_train(runner)
+    runner.model = nn.Linear(1, 1)
+    with pytest.raises(TypeError, match=r'calls save_pretrained\(\) .* Linear does not have'):
+        ExportDenoiserHook().before_train(runner)
+
+
 def test_comes_after_the_ema_update():
     assert get_priority(ExportDenoiserHook.priority) > get_priority(EMAHook.priority)

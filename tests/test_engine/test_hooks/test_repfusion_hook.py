@@ -15,6 +15,7 @@ from mmengine.registry import OPTIM_WRAPPERS
 from torch.nn import functional as F
 
 from mmdiffrep.engine.hooks import RepFusionHook
+from mmdiffrep.engine.iteration_chance import IterationChance
 from mmdiffrep.models.timestep_policies import ReinforcedTimestep
 from mmdiffrep.testing import (
     greatest_difference,
@@ -70,6 +71,7 @@ def hand_written_loop(tmp_path, max_iters, accumulate, clip):
     dataset = runner.train_dataloader.dataset
     hook = hook_of(runner)
     model, distiller, teacher = runner.model.train(), hook.distiller, hook.teacher
+    branch = distiller.branches[0]
     student_sgd = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
     distiller_sgd = torch.optim.SGD(distiller.parameters(), lr=0.05, momentum=0.9)
     for step in range(max_iters * accumulate):
@@ -85,17 +87,17 @@ def hand_written_loop(tmp_path, max_iters, accumulate, clip):
 
         rgb = pixels / 127.5 - 1
         rgb = F.interpolate(rgb, size=(16, 16), mode='bilinear', antialias=True)
-        chance = hook._chance(4, step)
-        sample = distiller.policy(rgb, uniform=chance)
+        chance = IterationChance(hook.seed, step).uniform(4)
+        sample = branch.policy(rgb, uniform=chance)
         with torch.no_grad():
             target = teacher.denoiser(rgb, sample.t, taps=['mid'])['mid']
         student = distiller.pairs[0].connector(features[-1])
         student = F.interpolate(student, size=target.shape[-2:], mode='bilinear')
         distill = (student - target).abs().mean()
         samples = [item['data_samples'] for item in items]
-        task_loss = distiller.reward(target, samples)
+        task_loss = branch.reward(target, samples).loss
         progress = step / (max_iters * accumulate)
-        policy = distiller.policy.loss(sample, -task_loss, progress=progress)['loss_policy']
+        policy = branch.policy.loss(sample, -task_loss, progress=progress)['loss_policy']
         ((task + distill + task_loss.mean() + policy) / accumulate).backward()
         if (step + 1) % accumulate == 0:
             for module, optimizer in ((model, student_sgd), (distiller, distiller_sgd)):
@@ -341,7 +343,7 @@ def test_phases(tmp_path):
 
     tuned = run(tmp_path, 4, hook_cfg(phases=[('distill', 1), ('joint', 2)]), optim_wrapper=wrapper)
     hook = hook_of(tuned)
-    assert [hook.phase(i) for i in range(4)] == ['distill', 'joint', 'finetune', 'finetune']
+    assert [hook.phases.at(i) for i in range(4)] == ['distill', 'joint', 'finetune', 'finetune']
     assert hook.teacher is None
 
 
@@ -349,7 +351,7 @@ def test_prediction_runs_without_the_teacher(tmp_path):
     runner = prepared(tmp_path)
     runner.call_hook('before_train')
     hook = hook_of(runner)
-    hook.teacher = None  # any use would fail
+    hook._pass = None  # any use would fail
     runner.model.eval()
     runner.model(torch.zeros(1, 3, 32, 32), None, mode='tensor')
 
@@ -404,7 +406,7 @@ def test_policy_may_be_given_as_a_class(tmp_path):
     policy = dict(type=ReinforcedTimestep, num_timesteps=20)
     hook = RepFusionHook(teacher=tiny_teacher(), pairs=[PAIR], policy=policy)
     hook.before_run(runner)
-    assert hook.distiller.reward is not None
+    assert hook.distiller.branches[0].reward is not None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import distributed, multiprocessing
 
-from mmdiffrep.engine.hooks import RepFusionHook
+from mmdiffrep.engine.hooks import PolicyLogHook, RepFusionHook
 from mmdiffrep.testing import (
     greatest_difference,
     parameters_of,
@@ -26,28 +26,52 @@ def free_port() -> int:
         return sock.getsockname()[1]
 
 
-def train(folder, batch_size, phases, accumulate, **overrides):
+DENSE = dict(type='mmdiffrep.DenseFeatureLoss')
+PAIR = dict(student='backbone', teacher='mid', loss=DENSE, standardize=True)
+REINFORCED = dict(type='mmdiffrep.ReinforcedTimestep', num_timesteps=20)
+# What is trained, by name: each is the same on two ranks as in one process.
+SETTINGS = dict(
+    accumulation=dict(accumulate=2, policy=REINFORCED, noise=dict(type='per_image', seed=0)),
+    phases=dict(phases=[('distill', 1), ('joint', 3)], policy=REINFORCED, noise='fresh'),
+    staged=dict(
+        pairs=[dict(PAIR, student='backbone[0]'), PAIR],
+        policy=dict(type='mmdiffrep.StagedTimestep', highs=[20, 5]),
+        noise='fresh',
+    ),
+    branches=dict(
+        policy=dict(
+            task=dict(
+                **REINFORCED, baseline='leave_one_out', num_samples=2, standardize_reward=True
+            ),
+            common=dict(**REINFORCED, baseline='per_timestep', exploration=0.3),
+            student=REINFORCED,
+        ),
+        reward=dict(
+            task=dict(type='mmdiffrep.SegmentationReward', num_classes=4),
+            common=dict(type='mmdiffrep.InstanceDiscriminationReward', projection=4),
+            student=dict(type='mmdiffrep.StudentGainReward'),
+        ),
+        holdout=0.5,
+        noise='fresh',
+    ),
+)
+
+
+def train(folder, batch_size, setting, **overrides):
+    setting = dict(SETTINGS[setting])
+    accumulate = setting.pop('accumulate', 1)
     hook = dict(
         type='mmdiffrep.RepFusionHook',
         teacher=tiny_teacher(),
-        pairs=[
-            dict(
-                student='backbone',
-                teacher='mid',
-                loss=dict(type='mmdiffrep.DenseFeatureLoss'),
-                standardize=True,
-            )
-        ],
-        policy=dict(type='mmdiffrep.ReinforcedTimestep', num_timesteps=20),
-        noise=dict(type='per_image', seed=0),
         optimizer=dict(type='SGD', lr=0.05, momentum=0.9),
         clip_grad=dict(max_norm=0.5),
-        phases=phases,
+        **{'pairs': [PAIR], **setting},
     )
+    log = dict(type='mmdiffrep.PolicyLogHook', interval=2, num_buckets=20)
     runner = tiny_runner(
         folder,
         ITERS,
-        [hook],
+        [hook, log],
         batch_size,
         optim_wrapper=dict(
             type='OptimWrapper',
@@ -59,10 +83,16 @@ def train(folder, batch_size, phases, accumulate, **overrides):
     runner.train()
     model = runner.model.module if hasattr(runner.model, 'module') else runner.model
     distiller = next(hook for hook in runner.hooks if isinstance(hook, RepFusionHook)).distiller
-    return dict(student=parameters_of(model), distiller=parameters_of(distiller))
+    histories = next(h for h in runner.hooks if isinstance(h, PolicyLogHook)).histories
+    return dict(
+        student=parameters_of(model),
+        distiller=parameters_of(distiller),
+        buffers={name: buffer.double() for name, buffer in distiller.named_buffers()},
+        drawn={name: history.counts for name, history in histories.items()},
+    )
 
 
-def work(rank, port, folder, phases, accumulate):
+def work(rank, port, folder, setting):
     torch.set_num_threads(1)
     os.environ.update(
         MASTER_ADDR='127.0.0.1',
@@ -77,8 +107,7 @@ def work(rank, port, folder, phases, accumulate):
     result = train(
         folder,
         PER_RANK,
-        phases,
-        accumulate,
+        setting,
         launcher='pytorch',
         model_wrapper_cfg=dict(type='MMDistributedDataParallel', device_ids=None),
     )
@@ -86,9 +115,9 @@ def work(rank, port, folder, phases, accumulate):
     distributed.destroy_process_group()
 
 
-@pytest.mark.parametrize(('phases', 'accumulate'), [(None, 2), ([('distill', 1), ('joint', 3)], 1)])
-def test_two_processes_equal_one_with_the_doubled_batch(tmp_path, phases, accumulate):
-    args = (free_port(), str(tmp_path), phases, accumulate)
+@pytest.mark.parametrize('setting', SETTINGS)
+def test_two_processes_equal_one_with_the_doubled_batch(tmp_path, setting):
+    args = (free_port(), str(tmp_path), setting)
     multiprocessing.start_processes(work, args, nprocs=2, start_method='fork')
     ranks = [torch.load(tmp_path / f'rank{rank}.pth', weights_only=True) for rank in (0, 1)]
 
@@ -100,8 +129,11 @@ def test_two_processes_equal_one_with_the_doubled_batch(tmp_path, phases, accumu
         batch_size=2 * PER_RANK,
         num_workers=0,
     )
-    single = train(tmp_path, 2 * PER_RANK, phases, accumulate, train_dataloader=loader)
+    single = train(tmp_path, 2 * PER_RANK, setting, train_dataloader=loader)
 
-    for part in ('student', 'distiller'):
+    assert single['drawn'].keys() == ranks[0]['drawn'].keys()
+    for name, counts in single['drawn'].items():
+        assert counts.sum() > 0 and counts.equal(ranks[0]['drawn'][name])
+    for part in ('student', 'distiller', 'buffers'):
         assert greatest_difference(ranks[0][part], ranks[1][part]) == 0
         assert greatest_difference(ranks[0][part], single[part]) < 1e-5

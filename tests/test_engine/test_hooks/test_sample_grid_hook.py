@@ -78,5 +78,24 @@ def test_global_random_state_is_untouched(tmp_path):
     assert torch.equal(before, torch.get_rng_state())
 
 
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(sampler='dddim'), r"expected one of \['ddim', 'ddpm'\]; did you mean 'ddim'"),
+        (dict(num=0), 'num=0'),
+        (dict(num_inference_steps=0), 'num_inference_steps=0'),
+    ],
+)
+def test_wrong_options_fail_at_build(options, message):
+    with pytest.raises(ValueError, match=message):
+        SampleGridHook(**options)
+
+
+def test_a_model_that_cannot_be_sampled_from_fails_at_the_start(tmp_path):
+    SampleGridHook().before_train(runner_at(1, tmp_path))
+    with pytest.raises(TypeError, match=r'SampleGridHook calls sample\(\) .* Linear does not have'):
+        SampleGridHook().before_train(runner_at(1, tmp_path, model=nn.Linear(1, 1)))
+
+
 def test_comes_after_the_ema_update():
     assert get_priority(SampleGridHook.priority) > get_priority(EMAHook.priority)

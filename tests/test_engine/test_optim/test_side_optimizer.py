@@ -57,3 +57,23 @@ def test_schedulers_outside_the_config_are_not_lost_in_silence(own, warned):
     runner = Mock(cfg={}, param_schedulers=[object()])
     optimizer.follow_schedule(runner, own)
     assert runner.logger.warning.called is warned
+
+
+def test_a_module_with_nothing_to_train_is_left_alone():
+    host = nn.Linear(2, 1)
+    wrapper = OptimWrapper(torch.optim.SGD(host.parameters(), lr=1.0))
+    paramwise = dict(custom_keys={'policy': dict(lr_mult=0.1)})
+    optimizer = SideOptimizer(nn.ReLU(), dict(type='AdamW', lr=0.5), paramwise, dict(max_norm=1))
+    runner = Mock(cfg=dict(param_scheduler=[dict(type='ConstantLR')]), param_schedulers=['host'])
+    optimizer.broadcast()
+    optimizer.follow_schedule(runner, None)
+    optimizer.attach(wrapper)
+    before = host.weight.detach().clone()
+    wrapper.update_params(host(torch.ones(1, 2)).sum())
+    optimizer.zero_grad()
+    optimizer.detach()
+    torch.testing.assert_close(host.weight, before - 1)
+    assert runner.param_schedulers == ['host']
+    state = optimizer.optimizer.state_dict()
+    assert state['state'] == {}
+    optimizer.optimizer.load_state_dict(state)

@@ -2,7 +2,9 @@
 """The training objective, the sampler and the diffusers folder of ``mmdiffrep.DDPM``."""
 
 import copy
+import itertools
 import json
+import os
 
 import pytest
 import torch
@@ -220,10 +222,49 @@ def test_saving_replaces_a_folder_and_leaves_no_partial_one(tmp_path):
     assert torch.equal(saved['conv_out.bias'], model.unet.conv_out.bias)
 
 
+@pytest.mark.parametrize(('renames', 'kept'), [(0, 'denoiser'), (1, 'denoiser.old')])
+def test_a_save_that_is_cut_off_keeps_the_older_folder(tmp_path, monkeypatch, renames, kept):
+    model, rename, count = build(), os.replace, itertools.count()
+
+    def cut_off(source, target):
+        if next(count) == renames:
+            raise KeyboardInterrupt
+        rename(source, target)
+
+    model.save_pretrained(str(tmp_path / 'denoiser'))
+    with monkeypatch.context() as patched:
+        patched.setattr('mmdiffrep.models.algorithms.ddpm.os.replace', cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            model.save_pretrained(str(tmp_path / 'denoiser'))
+    assert load_denoiser(str(tmp_path / kept)).image_size == 16
+    assert load_denoiser(str(tmp_path / 'denoiser.partial')).image_size == 16
+    model.save_pretrained(str(tmp_path / 'denoiser'))
+    assert load_denoiser(str(tmp_path / 'denoiser')).image_size == 16
+
+
+def test_unit_range_is_suspected(capsys):
+    build()(batch() / 2 + 0.5, mode='loss')
+    assert 'if they are in [0, 1]' in ''.join(capsys.readouterr())
+
+
+def test_images_are_checked_on_the_first_batches_only():
+    model = build()
+    for _ in range(2):
+        model(batch(), mode='loss')
+    model(batch() * 2, mode='loss')
+
+
 @pytest.mark.parametrize(
     ('call', 'message'),
     [
         (lambda: DDPM(unet=dict(block_out_channels=(16, 32))), 'sample_size'),
+        (lambda: DDPM(unet=dict(UNET, sample_size=[16, 16])), r'sample_size is \[16, 16\]'),
+        (lambda: build(scheduler=dict(prediction_type='v')), "is 'v', expected one of"),
+        (lambda: build(timestep_logits=(0.0,)), r'expected \(mean, std\)'),
+        (lambda: build(timestep_logits=(0.0, 0.0)), r'with std > 0'),
+        (lambda: build()(batch() * 127.5 + 127.5, mode='loss'), r'in \[-1, 1\], got values in'),
+        (lambda: build()(batch() * float('nan'), mode='loss'), 'got values in nan'),
+        (lambda: build()(batch()[..., :8], mode='loss'), r'\(B, 3, 16, 16\), got shape'),
         (lambda: DDPM(unet=UNET).sample(1, sampler='dddim'), "did you mean 'ddim'"),
         (lambda: DDPM(unet=UNET)(batch(), mode='train'), "'loss', 'tensor' or 'predict'"),
     ],

@@ -25,3 +25,16 @@ def test_it_has_features_and_no_loss(student):
 def test_it_cannot_predict(student):
     with pytest.raises(ValueError, match="'predict'.*leave out val_cfg and test_cfg"):
         student(INPUTS, mode='predict')
+
+
+def test_a_neck_takes_the_outputs_of_the_backbone():
+    student = DistillationStudent(
+        backbone=dict(
+            type='mmpretrain.ResNet', depth=18, base_channels=4, stem_channels=4, out_indices=(2, 3)
+        ),
+        data_preprocessor=dict(type='ImgDataPreprocessor'),
+        neck=dict(type='mmpose.FeatureMapProcessor', concat=True),
+    )
+    (feature,) = student(torch.zeros(2, 3, 32, 32), mode='tensor')
+    assert feature.shape == (2, 48, 2, 2)
+    assert student(torch.zeros(2, 3, 32, 32), mode='loss') == {}

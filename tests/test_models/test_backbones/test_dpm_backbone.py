@@ -74,6 +74,13 @@ def test_clean_input_still_tells_the_timestep(images):
     assert not torch.allclose(maps[0], maps[1])
 
 
+def test_a_tap_may_be_read_twice(images):
+    backbone = build(taps=['mid', 'mid'], timesteps=[3])
+    first, second = backbone(images)
+    assert backbone.out_channels == (32, 32)
+    assert torch.equal(first, second)
+
+
 def test_one_pass_for_all_timesteps(images):
     backbone = build()
     batches = []
@@ -172,6 +179,14 @@ def test_loading_with_another_denoiser_is_an_error():
         (dict(noise_levels=[0.5]), ValueError, 'either timesteps or noise_levels'),
         (dict(noise='pink'), ValueError, 'pink'),
         (dict(input=dict(channel_order='rbg')), ValueError, 'channel_order'),
+        (dict(input=dict(means=[0] * 3)), ValueError, 'Did you mean mean'),
+        (dict(input=dict(size=15)), ValueError, 'multiples of 2'),
+        (dict(taps='mid'), TapError, 'must be a list of tap names'),
+        (
+            dict(denoiser=dict(DENOISER, unet=dict(UNET, num_class_embeds=4))),
+            ValueError,
+            'conditioned on 4 classes',
+        ),
     ],
 )
 def test_bad_arguments(overrides, error, message):

@@ -4,11 +4,9 @@ import torch
 from mmdiffrep.models.connectors import ConvConnector
 
 
-def test_map_and_pooled_vector():
+def test_commutes_with_pooling():
     connector = ConvConnector(3, 5)
     feature = torch.randn(2, 3, 4, 4)
     assert connector(feature).shape == (2, 5, 4, 4)
-    pooled = connector(feature.mean(dim=(2, 3)))
-    assert pooled.shape == (2, 5, 1, 1)
-    # A 1x1 convolution and global average pooling commute.
+    pooled = connector(feature.mean(dim=(2, 3), keepdim=True))
     torch.testing.assert_close(pooled, connector(feature).mean(dim=(2, 3), keepdim=True))

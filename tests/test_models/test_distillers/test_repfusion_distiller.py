@@ -3,7 +3,7 @@ import pytest
 import torch
 from mmengine.structures import BaseDataElement
 
-from mmdiffrep.models.distillers import RepFusionDistiller
+from mmdiffrep.models.distillers import Reading, RepFusionDistiller
 from mmdiffrep.models.timestep_policies import TimestepSample
 
 FEATURES = (torch.randn(2, 4, 3, 3, requires_grad=True), torch.randn(2, 5, requires_grad=True))
@@ -23,11 +23,44 @@ def build(**kwargs):
 
 def test_one_loss_a_pair():
     distiller = build(policy=dict(type='mmdiffrep.FixedTimestep', t=3))
-    losses = distiller(STUDENT, TEACHER, TimestepSample(torch.tensor([3, 3])), None, 0.0)
+    reading = Reading(TimestepSample(torch.tensor([3, 3])), TEACHER)
+    losses = distiller(STUDENT, [reading], None, 0.0)
     assert set(losses) == {'loss_distill_0', 'loss_distill_1', 'timestep'}
-    pooled = distiller.pairs[1].connector(FEATURES[1])[:, :, 0, 0]
+    pooled = distiller.pairs[1].connector(FEATURES[1][:, :, None, None])[:, :, 0, 0]
     expected = (pooled - TEACHER[1].mean(dim=(2, 3))).square().mean()
     torch.testing.assert_close(losses['loss_distill_1'], expected)
+
+
+@pytest.mark.parametrize(
+    'loss',
+    [
+        dict(type='mmdiffrep.PooledFeatureLoss'),
+        dict(type='mmdiffrep.PooledFeatureLoss', distance='normalized_l2'),
+        dict(type='mmdiffrep.PooledFeatureLoss', distance='cosine'),
+        dict(type='mmdiffrep.DenseFeatureLoss', distance='l1'),
+        dict(type='mmdiffrep.AttentionTransferLoss'),
+        dict(type='mmdiffrep.RelationalLoss'),
+        dict(type='mmdiffrep.ContrastiveLoss'),
+    ],
+    ids=lambda loss: '_'.join(loss.values()),
+)
+def test_every_loss_over_two_pairs(loss):
+    distiller = RepFusionDistiller(
+        pairs=[dict(loss=loss), dict(loss=loss)],
+        student_channels=((4,), (8,)),
+        teacher_channels=(6, 7),
+        policy=dict(type='mmdiffrep.FixedTimestep'),
+    )
+    shapes = (3, 4, 4, 4), (3, 8, 2, 2)
+    student = [(torch.randn(shape, requires_grad=True),) for shape in shapes]
+    teacher = (torch.randn(3, 6, 4, 4), torch.randn(3, 7, 4, 4))
+    reading = Reading(TimestepSample(torch.zeros(3)), teacher)
+    losses = distiller(student, [reading], None, 0.0)
+    for index, pair in enumerate(distiller.pairs):
+        value = losses[f'loss_distill_{index}']
+        torch.testing.assert_close(value, pair(student[index], teacher[index]))
+        (own,) = torch.autograd.grad(value, student[index], retain_graph=True)
+        assert own.isfinite().all() and own.abs().max() > 0
 
 
 def test_reinforced_policy_and_decoder_are_trained_apart_from_the_student():
@@ -35,9 +68,9 @@ def test_reinforced_policy_and_decoder_are_trained_apart_from_the_student():
         policy=dict(type='mmdiffrep.ReinforcedTimestep', num_timesteps=10, baseline='none'),
         reward=dict(type='mmdiffrep.ClassificationReward', num_classes=3),
     )
-    sample = distiller.policy(torch.randn(2, 3, 16, 16))
+    sample = distiller.branches[0].policy(torch.randn(2, 3, 16, 16))
     labels = [BaseDataElement(gt_label=torch.tensor([label])) for label in (0, 2)]
-    losses = distiller(STUDENT, TEACHER, sample, labels, 0.0)
+    losses = distiller(STUDENT, [Reading(sample, TEACHER)], labels, 0.0)
     terms = ['loss_decoder', 'loss_policy', 'reward', 'policy_entropy', 'timestep']
     assert set(terms) <= set(losses)
     assert losses['reward'] == -losses['loss_decoder'].detach()
@@ -52,7 +85,7 @@ def test_decoder_is_not_built_for_a_policy_that_learns_nothing():
         policy=dict(type='mmdiffrep.UniformTimestep'),
         reward=dict(type='mmdiffrep.ClassificationReward', num_classes=3),
     )
-    assert distiller.reward is None
+    assert distiller.branches[0].reward is None
 
 
 def test_reinforced_policy_needs_a_reward():
@@ -70,6 +103,46 @@ def test_several_layers_predict_one_teacher_feature():
     stages = (torch.randn(2, 4, 8, 8), torch.randn(2, 6, 2, 2))
     teacher = torch.randn(2, 7, 8, 8)
     sample = TimestepSample(torch.tensor([0, 0]))
-    loss = distiller([stages], [teacher], sample, None, 0.0)['loss_distill']
+    loss = distiller([stages], [Reading(sample, (teacher,))], None, 0.0)['loss_distill']
     predicted = distiller.pairs[0].connector(stages)
     torch.testing.assert_close(loss, (predicted - teacher).square().mean())
+
+
+REINFORCED = dict(type='mmdiffrep.ReinforcedTimestep', num_timesteps=10)
+LABELLED = dict(type='mmdiffrep.ClassificationReward', num_classes=3)
+LABEL_FREE = dict(type='mmdiffrep.InstanceDiscriminationReward')
+
+
+def test_named_policies_share_the_connectors_and_log_under_their_names():
+    distiller = build(
+        policy=dict(task=REINFORCED, common=REINFORCED),
+        reward=dict(task=LABELLED, common=LABEL_FREE),
+    )
+    labels = [BaseDataElement(gt_label=torch.tensor([label])) for label in (0, 2)]
+    images = torch.randn(2, 3, 16, 16)
+    readings = [Reading(branch.policy(images), TEACHER) for branch in distiller.branches]
+    losses = distiller(STUDENT, readings, labels, 0.0)
+    both = ['loss_distill_0', 'loss_distill_1', 'loss_policy', 'policy_entropy', 'reward']
+    expected = [f'{name}/{key}' for name in ('task', 'common') for key in [*both, 'timestep']]
+    assert set(losses) == {*expected, 'task/loss_decoder'}
+    # The same features and the same connectors.
+    assert losses['task/loss_distill_1'] == losses['common/loss_distill_1']
+
+
+@pytest.mark.parametrize(
+    ('kwargs', 'message'),
+    [
+        (dict(policy=dict(task=dict(num_buckets=3))), 'policy must be dict'),
+        (dict(policy={}), 'policy must be dict'),
+        (dict(policy=dict(task=REINFORCED), reward=LABELLED), 'reward has the keys'),
+        (dict(policy=dict(task=REINFORCED), reward=dict(other=LABELLED)), r"\['other'\]"),
+        (dict(policy=REINFORCED, reward=dict(task=LABELLED)), 'reward has no type'),
+        (dict(policy=dict(task=REINFORCED)), 'needs a reward'),
+        (dict(policy=REINFORCED, reward=LABELLED, holdout=1.0), r'holdout must be in \[0, 1\)'),
+        (dict(policy=REINFORCED, reward=LABEL_FREE, holdout=0.5), 'set holdout=0'),
+        (dict(policy=dict(type='mmdiffrep.StagedTimestep', highs=[9])), 'for 1 pairs, but.* 2'),
+    ],
+)
+def test_what_does_not_go_together_is_named(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        build(**kwargs)

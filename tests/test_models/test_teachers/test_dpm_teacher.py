@@ -1,4 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import pytest
 import torch
 from torch.nn import functional as F
 
@@ -51,3 +52,23 @@ def test_frozen_means_frozen():
     assert not any(module.training for module in teacher.denoiser.modules())
     assert not any(param.requires_grad for param in teacher.parameters())
     assert not teacher(IMAGES.requires_grad_(), T)[0].requires_grad
+
+
+def test_a_class_conditional_unet_is_refused_at_build():
+    denoiser = tiny_teacher()
+    denoiser['unet']['num_class_embeds'] = 10
+    with pytest.raises(ValueError, match='conditioned on 10 classes and has no stand-in'):
+        DPMTeacher(denoiser, taps=['mid'])
+
+
+def test_a_size_that_does_not_fit_is_refused_at_build():
+    with pytest.raises(ValueError, match='multiples of 2 for this network, got 17x17'):
+        build(size=17)
+
+
+def test_weights_of_half_precision():
+    torch.manual_seed(0)
+    half = DPMTeacher(dict(tiny_teacher(), dtype='bfloat16'), taps=['mid'], mean=MEAN, std=STD)
+    feature = half(IMAGES, T)[0]
+    assert feature.dtype == torch.float32
+    torch.testing.assert_close(feature, build()(IMAGES, T)[0], atol=0.1, rtol=0.1)

@@ -1,4 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import copy
+import itertools
 import math
 
 import pytest
@@ -81,27 +83,138 @@ def test_moving_average_baseline():
     # The first batch is its own baseline, the second is compared with the first.
     assert policy.loss(sample, torch.tensor([-4.0, -4.0]), progress=0)['loss_policy'] == 0
     assert policy.loss(sample, torch.tensor([-2.0, -2.0]), progress=0)['loss_policy'] == 2.0
-    assert policy.mean_reward.item() == -3.0
+    assert policy.statistics.mean.item() == -3.0
 
 
 def test_baseline_is_part_of_the_state():
     policy = ReinforcedTimestep(num_timesteps=2)
-    assert {'mean_reward', 'num_rewards'} <= set(policy.state_dict())
+    assert {'statistics.mean', 'statistics.num_batches'} <= set(policy.state_dict())
 
 
-def test_policy_finds_the_rewarded_timestep():
-    torch.manual_seed(0)
-    policy = ReinforcedTimestep(num_timesteps=20, entropy=0.05)
-    optimizer = torch.optim.Adam(policy.parameters(), lr=3e-3)
-    images = torch.randn(32, 3, 16, 16)
-    for step in range(300):
-        sample = policy(images)
-        reward = -(sample.t - 13).abs() / 20
-        optimizer.zero_grad()
-        policy.loss(sample, reward, progress=step / 300)['loss_policy'].backward()
-        optimizer.step()
-    mass = policy.log_probs(images).exp().mean(0)
-    assert mass[12:15].sum() > 0.8
+LOGITS = [0.3, -0.2, 0.9]
+REWARDS = torch.tensor([-1.0, -2.5, -0.3])
+
+
+def expected_gradient(policy, num_images=2):
+    """Mean gradient of the logits over all draws, each with its probability under mu."""
+    policy = with_logits(policy, LOGITS)
+    policy.statistics.num_batches.fill_(1)
+    policy.statistics.mean.fill_(-1.7)
+    policy.statistics.square.fill_(1.7**2 + 4.0)  # standard deviation 2
+    if policy.baseline == 'per_timestep':
+        policy.statistics.offset.copy_(torch.tensor([0.4, -0.6, 1.0]))
+    probs = torch.tensor(LOGITS).softmax(0).double()
+    behaviour = (1 - policy.exploration) * probs + policy.exploration / 3
+    middles = behaviour.cumsum(0) - behaviour / 2
+    total = torch.zeros(3)
+    for actions in itertools.product(range(3), repeat=policy.num_samples):
+        one = copy.deepcopy(policy)
+        uniform = middles[list(actions)].repeat_interleave(num_images)
+        sample = one(IMAGES[:num_images], uniform=uniform)
+        assert sample.action.view(-1, num_images)[:, 0].tolist() == list(actions)
+        one.loss(sample, REWARDS[sample.action], progress=0.0)['loss_policy'].backward()
+        weight = behaviour[list(actions)].prod().float()
+        total += weight * one.net.classifier[-1].bias.grad
+    return total
+
+
+@pytest.mark.parametrize('exploration', [0.0, 0.3])
+@pytest.mark.parametrize(
+    'kwargs',
+    [
+        dict(baseline='none'),
+        dict(baseline='moving_average'),
+        dict(baseline='per_timestep'),
+        dict(baseline='leave_one_out', num_samples=2),
+        dict(baseline='per_timestep', num_samples=2),
+        # A new reward hardly moves their deviation, which is 2.
+        dict(
+            baseline='leave_one_out',
+            num_samples=2,
+            standardize_reward=True,
+            baseline_momentum=1e-9,
+        ),
+    ],
+)
+def test_gradient_is_that_of_the_expected_reward(kwargs, exploration):
+    """Whatever the baseline and whoever draws."""
+    policy = ReinforcedTimestep(num_timesteps=3, entropy=0.0, exploration=exploration, **kwargs)
+    logits = torch.tensor(LOGITS, requires_grad=True)
+    scale = 0.5 if kwargs.get('standardize_reward') else 1.0
+    (-(logits.softmax(0) * REWARDS).sum() * scale).backward()
+    torch.testing.assert_close(expected_gradient(policy), logits.grad, atol=1e-5, rtol=1e-4)
+
+
+def test_exploration_weighs_by_pi_over_mu():
+    policy = with_logits(
+        ReinforcedTimestep(num_timesteps=2, exploration=0.5), [math.log(9), math.log(1)]
+    )
+    sample = policy(IMAGES, uniform=torch.tensor([0.1, 0.69, 0.71, 0.9]))  # mu = (0.7, 0.3)
+    assert sample.t.tolist() == [0, 0, 1, 1]
+    torch.testing.assert_close(sample.weight, torch.tensor([9 / 7, 9 / 7, 1 / 3, 1 / 3]))
+    torch.testing.assert_close(sample.log_prob.exp(), torch.tensor([0.9, 0.9, 0.1, 0.1]))
+    assert not sample.weight.requires_grad
+
+
+def test_several_draws_come_draw_by_draw():
+    policy = with_logits(ReinforcedTimestep(num_timesteps=10, num_samples=3), [0.0] * 10)
+    uniform = torch.linspace(0.01, 0.99, 12, dtype=torch.float64)
+    sample = policy(IMAGES, uniform=uniform)
+    assert sample.t.tolist() == (uniform * 10).long().tolist()
+    assert sample.log_prob.shape == sample.action.shape == (12,) and sample.entropy.shape == (4,)
+
+
+def test_leave_one_out_compares_with_the_other_draws_of_the_image():
+    policy = ReinforcedTimestep(num_timesteps=3, baseline='leave_one_out', num_samples=3, entropy=0)
+    sample = TimestepSample(torch.zeros(6), torch.full((6,), -1.0), torch.zeros(2))
+    reward = torch.tensor([1.0, 10.0, 2.0, 20.0, 6.0, 60.0])  # images 1, 2, 1, 2, 1, 2
+    advantage = torch.tensor([1 - 4, 10 - 40, 2 - 3.5, 20 - 35, 6 - 1.5, 60 - 15.0])
+    loss = policy.loss(sample, reward, progress=0)['loss_policy']
+    torch.testing.assert_close(loss, advantage.mean())
+
+
+def test_rewards_that_do_not_count_change_nothing():
+    policy = ReinforcedTimestep(num_timesteps=2, entropy=0.0, baseline='none')
+    sample = TimestepSample(torch.zeros(2), torch.tensor([-1.0, -3.0]), torch.zeros(2))
+    counted = torch.tensor([True, False])
+    loss = policy.loss(sample, torch.tensor([-4.0, 1e6]), progress=0, counted=counted)
+    assert loss['loss_policy'] == -4.0 and policy.statistics.mean == -4.0
+    none = policy.loss(sample, torch.ones(2), progress=0, counted=torch.zeros(2).bool())
+    assert none['loss_policy'] == 0.0 and policy.statistics.num_batches == 1
+
+
+@pytest.mark.parametrize('baseline', ['moving_average', 'per_timestep', 'leave_one_out'])
+def test_images_that_do_not_count_have_no_gradient(baseline):
+    policy = ReinforcedTimestep(5, baseline=baseline, num_samples=2, entropy=0.0)
+    counted = torch.tensor([True, False, False, True]).repeat(2)
+    for _ in range(2):  # the first batch is its own baseline
+        sample = policy(IMAGES, uniform=torch.linspace(0, 0.99, 8))
+        sample.log_probs.retain_grad()
+        losses = policy.loss(sample, torch.randn(8), progress=0, counted=counted)
+        losses['loss_policy'].backward()
+    touched = sample.log_probs.grad.abs().sum(dim=1) > 0
+    assert touched.tolist() == [True, False, False, True]
+
+
+def test_two_first_rewards_cannot_throw_a_standardised_policy_off():
+    """As with a held-out image in each of the first batches."""
+    policy = ReinforcedTimestep(num_timesteps=2, entropy=0.0, standardize_reward=True)
+    sample = TimestepSample(torch.zeros(1), torch.tensor([-1.0]), torch.zeros(1))
+    assert policy.loss(sample, torch.tensor([-2.0]), progress=0)['loss_policy'] == 0
+    loss = policy.loss(sample, torch.tensor([-2.5]), progress=0)['loss_policy']
+    assert loss.item() == pytest.approx(-1 / 0.3)
+
+
+def test_probability_of_every_timestep_spreads_over_its_bucket():
+    policy = with_logits(ReinforcedTimestep(num_timesteps=5, num_buckets=2), [0.0, math.log(3)])
+    probs = policy.timestep_probs(IMAGES[:1])[0]
+    torch.testing.assert_close(probs, torch.tensor([1 / 8, 1 / 8, 1 / 4, 1 / 4, 1 / 4]))
+
+
+def test_more_draws_than_images_are_refused():
+    policy = ReinforcedTimestep(baseline='leave_one_out', num_samples=5)
+    with pytest.raises(ValueError, match='num_samples=5 draws an image.*4 images'):
+        policy(IMAGES)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +224,10 @@ def test_policy_finds_the_rewarded_timestep():
         (dict(baseline='critic'), 'moving_average'),
         (dict(baseline_momentum=0.0), 'baseline_momentum'),
         (dict(entropy_until=2.0), 'entropy_until'),
+        (dict(baseline='leave_one_out'), 'num_samples of at least 2'),
+        (dict(num_buckets=4, num_samples=5), 'number of actions=4'),
+        (dict(num_samples=0), 'num_samples'),
+        (dict(exploration=1.0), 'exploration'),
     ],
 )
 def test_bad_arguments_are_named(kwargs, message):

@@ -40,7 +40,7 @@ def test_global_generator_is_used_without_chance():
         (lambda: FixedTimestep(-1), 'negative'),
         (lambda: UniformTimestep(high=5, low=5), 'low < high'),
         (lambda: AnnealedTimestep(until=0.0), 'until'),
-        (lambda: UniformTimestep()(IMAGES, uniform=CHANCE[:2]), 'one number an image'),
+        (lambda: UniformTimestep()(IMAGES, uniform=CHANCE[:2]), 'one number a draw'),
     ],
 )
 def test_bad_arguments_are_named(build, message):

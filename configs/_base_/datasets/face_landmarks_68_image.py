@@ -1,0 +1,20 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# The training images of face_landmarks_68.py without their landmarks, at 64 px.
+data_root = 'data/face_landmarks_68'
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type='mmdiffrep.FaceLandmarkCsvDataset',
+        data_root=data_root,
+        ann_file='train.csv',
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='Resize', scale=(64, 64), interpolation='area'),
+            dict(type='RandomFlip', prob=0.5),
+            dict(type='mmdiffrep.PackImage'),
+        ],
+    ),
+)

@@ -1,0 +1,41 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# Stage 1 of the small experiments at 32 px: a slim ResNet-18 without a head. A config adds images,
+# a teacher and one of the policies below. `official` is what the official code has.
+_base_ = [
+    '../models/classifier_r18_slim.py',
+    '../schedules/adamw_cosine_300.py',
+    '../runtime/mmpretrain.py',
+]
+model = dict(_delete_=True, type='mmdiffrep.DistillationStudent', backbone=_base_.model.backbone)
+hint = dict(type='mmdiffrep.PooledFeatureLoss', distance='l2', loss_weight=1.0)
+repfusion = dict(
+    type='mmdiffrep.RepFusionHook',
+    pairs=[dict(student='backbone', teacher='mid', loss=hint, standardize=True)],
+)
+official = dict(
+    type='mmdiffrep.RepFusionHook',
+    pairs=[dict(student='backbone', teacher='module:mid_block.resnets.1.conv2', loss=hint)],
+    teacher_input='student',
+    optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4),
+)
+fixed = dict(policy=dict(type='mmdiffrep.FixedTimestep', t=50))
+uniform = dict(policy=dict(type='mmdiffrep.UniformTimestep', high=1000))
+reinforced = dict(
+    policy=dict(
+        type='mmdiffrep.ReinforcedTimestep',
+        num_buckets=50,
+        standardize_reward=True,
+        exploration=0.1,
+        entropy=0.1,
+    ),
+    reward=dict(type='mmdiffrep.ClassificationReward', num_classes=10),
+    holdout=0.1,
+)
+reinforced_free = dict(
+    policy=reinforced['policy'],
+    reward=dict(type='mmdiffrep.InstanceDiscriminationReward'),
+)
+reinforced_official = dict(
+    policy=dict(type='mmdiffrep.ReinforcedTimestep', baseline='none', entropy=0.1),
+    reward=dict(type='mmdiffrep.ClassificationReward', num_classes=10),
+)

@@ -1,0 +1,11 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# DDPM-Seg on photographs of faces: 20 labelled images, a small diffusion model of 64 px that
+# configs/ddpm/ddpm_celebamask_64.py has trained on images without labels.
+_base_ = [
+    '../_base_/models/ddpm_seg_64.py',
+    '../_base_/datasets/celebamask_64_fewshot.py',
+    '../_base_/schedules/pixel_ensemble.py',
+    '../_base_/runtime/mmseg.py',
+]
+model = dict(backbone=dict(denoiser='work_dirs/ddpm_celebamask_64/denoiser'))
+train_cfg = dict(min_class_pixels=1)  # an eye has less than 20 pixels here

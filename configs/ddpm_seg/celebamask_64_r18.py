@@ -1,0 +1,29 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# A rival of celebamask_64_fewshot.py: a ResNet-18 trained end to end on the same 20 labelled
+# images, from random weights and with augmentation.
+_base_ = '../repfusion/celebamask_64_r18_scratch.py'
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='Resize', scale=(64, 64), interpolation='area'),
+    dict(type='mmdiffrep.ForgetOriginalSize'),  # as in celebamask_64_fewshot.py
+    dict(type='PackSegInputs'),
+]
+train_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type='mmdiffrep.FewShotSubset',
+        num_images=20,
+        repeat=None,  # as in celebamask_64_fewshot.py
+        dataset=dict(
+            type='mmdiffrep.CelebAMaskHQDataset',
+            data_root='data/CelebAMask-HQ',
+            ann_file='train.txt',
+            pipeline=_base_.train_pipeline,
+        ),
+    )
+)
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+val_evaluator = [dict(type='mmdiffrep.DDPMSegIoU')]
+test_evaluator = val_evaluator

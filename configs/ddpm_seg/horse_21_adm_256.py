@@ -1,0 +1,14 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+_base_ = [
+    '../_base_/models/ddpm_seg_adm_256.py',
+    '../_base_/datasets/ddpm_seg.py',
+    '../_base_/schedules/pixel_ensemble.py',
+    '../_base_/runtime/mmseg.py',
+]
+category = 'horse_21'
+model = dict(
+    backbone=dict(denoiser=dict(checkpoint='checkpoints/lsun_horse.pt')),
+    decode_head=dict(num_classes=21),
+)
+train_dataloader = dict(dataset=dict(category=category))
+test_dataloader = dict(dataset=dict(category=category))

@@ -1,0 +1,11 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# cifar10_r18.py with a CNN as the teacher: a middle layer, as in FitNets.
+# First: python tools/train.py configs/repfusion/cifar10_r18_scratch.py
+_base_ = ['./cifar10_r18.py', '../_base_/teachers/cifar10_cnn.py']
+pair = dict(
+    student='backbone.layer2',
+    teacher='backbone.layer2',
+    loss=dict(type='mmdiffrep.DenseFeatureLoss', distance='l2'),
+)
+_base_.custom_hooks[1].update(teacher=_base_.cnn, pairs=[pair], policy=None, holdout=0.0)
+custom_hooks = _base_.custom_hooks

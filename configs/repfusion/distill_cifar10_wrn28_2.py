@@ -1,0 +1,6 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# Stage 1 with WRN-28-2 as the student.
+_base_ = './distill_cifar10_r18.py'
+model = dict(
+    backbone=dict(_delete_=True, type='mmdiffrep.WideResNetCIFAR', depth=28, widen_factor=2)
+)

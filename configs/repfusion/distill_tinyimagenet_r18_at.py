@@ -1,0 +1,10 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# The official variant with attention transfer in place of the hint. The student has the stem that
+# stage 2 uses, as officially for this variant.
+_base_ = './distill_tinyimagenet_r18_official.py'
+model = dict(backbone=dict(type='ResNet_CIFAR'))
+train_dataloader = dict(batch_size=32)  # official
+_base_.custom_hooks[1].pairs[0].loss = dict(
+    type='mmdiffrep.AttentionTransferLoss', loss_weight=1000.0
+)
+custom_hooks = _base_.custom_hooks[:2]  # official: no EMA

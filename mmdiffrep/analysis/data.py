@@ -1,0 +1,233 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Images and class labels from the data set of any OpenMMLab config, without augmentation."""
+
+import os
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+from mmengine.config import Config
+from mmengine.hub import get_config
+from mmengine.registry import DATASETS, init_default_scope
+from torch import Tensor
+
+from mmdiffrep.utils.config_path import get_config_path
+from mmdiffrep.utils.versions import require_host
+
+SPLITS = ('train', 'val', 'test')
+
+
+class ImageBatch(NamedTuple):
+    """What a host's pipeline packs, before its data preprocessor.
+
+    Attributes:
+        inputs: Images (3, H, W), 0 to 255, of one size or several.
+        data_samples: The host's data samples, one an image.
+    """
+
+    inputs: List[Tensor]
+    data_samples: List[Any]
+
+
+class ImageSource:
+    """A fixed choice of images of one split of a config, in a fixed order.
+
+    The training split is read through the pipeline of the validation or test split, so that no
+    augmentation gets in; where there is neither, it keeps its own.
+
+    Args:
+        cfg: A config with data loaders and ``default_scope``, see :func:`load_data_config`.
+        split: ``'train'``, ``'val'`` or ``'test'``.
+        num_images: Number of images, drawn at random without repetition; None: all.
+        seed: Of the draw.
+        channel_order: ``'bgr'`` or ``'rgb'``, the order in which the pipeline loads images; None:
+            see :func:`channel_order_of`.
+
+    Raises:
+        ValueError: The config has no such split or no ``default_scope``, its channel order is
+            unknown, or there are fewer images than asked for.
+        ImportError: The config's host library is not installed.
+        FileNotFoundError: The images are missing.
+    """
+
+    def __init__(
+        self,
+        cfg: Config,
+        split: str = 'test',
+        num_images: Optional[int] = None,
+        seed: int = 0,
+        channel_order: Optional[str] = None,
+    ) -> None:
+        if channel_order not in (None, 'rgb', 'bgr'):
+            raise ValueError(f"channel_order must be 'rgb' or 'bgr', got {channel_order!r}.")
+        if num_images is not None and num_images < 1:
+            raise ValueError(f'num_images must be at least 1, got {num_images}.')
+        scope = cfg.get('default_scope')
+        if scope is None:
+            raise ValueError(
+                'The config names no default_scope, so the types of its pipeline are unknown. '
+                'Take a whole config (such as repfusion/toyfaces_r18_cls_scratch.py), or add '
+                "default_scope='mmpretrain' ('mmseg', 'mmpose')."
+            )
+        require_host(scope)
+        self.name = f'{split} split of {os.path.basename(cfg.filename or "the config")}'
+        self.channel_order = channel_order or channel_order_of(cfg)
+        dataset_cfg = _without_augmentation(cfg, split)
+        init_default_scope(scope)
+        self.dataset = DATASETS.build(dataset_cfg)
+        if hasattr(self.dataset, 'full_init'):
+            self.dataset.full_init()
+        available = len(self.dataset)
+        if num_images is not None and num_images > available:
+            raise ValueError(
+                f'The {self.name} has {available} images, {num_images} were asked for.'
+            )
+        chosen = torch.randperm(available, generator=torch.Generator().manual_seed(seed))
+        self.indices: List[int] = chosen[:num_images].sort().values.tolist()
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def classes(self) -> Optional[Tuple[str, ...]]:
+        """Names of the classes, if the data set has any."""
+        names = self.dataset.metainfo.get('classes')
+        return None if names is None else tuple(names)
+
+    def batches(self, batch_size: int) -> Iterator[ImageBatch]:
+        """Gives all images in batches of nearly equal size.
+
+        Args:
+            batch_size: The greatest size.
+
+        Raises:
+            ValueError: A size below 1, or a pipeline that does not pack images.
+        """
+        if batch_size < 1:
+            raise ValueError(f'batch_size must be at least 1, got {batch_size}.')
+        parts = torch.tensor(self.indices).tensor_split(-(-len(self) // batch_size))
+        for part in parts:
+            items = [self.dataset[index] for index in part.tolist()]
+            if not isinstance(items[0], dict) or 'inputs' not in items[0]:
+                raise ValueError(
+                    f'The pipeline of the {self.name} must end in a Pack... transform, which '
+                    'gives dict(inputs, data_samples); it gives '
+                    f'{sorted(items[0]) if isinstance(items[0], dict) else type(items[0])}.'
+                )
+            yield ImageBatch(
+                [item['inputs'] for item in items], [item['data_samples'] for item in items]
+            )
+
+
+def load_data_config(name: str, options: Optional[Dict[str, Any]] = None) -> Config:
+    """Reads a config.
+
+    Args:
+        name: A file, the name of a config that comes with mmdiffrep, or one of a host as
+            ``mmpretrain::resnet/resnet18_8xb16_cifar10.py``.
+        options: Entries to override, as in ``tools/train.py --cfg-options``.
+
+    Raises:
+        FileNotFoundError: There is no such config.
+        ImportError: The host is not installed.
+    """
+    package, separator, _ = name.partition('::')
+    if separator and package != 'mmdiffrep':
+        require_host(package)
+        cfg = get_config(name)
+        cfg.setdefault('default_scope', package)
+    else:
+        name = name.partition('::')[2] or name
+        cfg = Config.fromfile(name if os.path.isfile(name) else get_config_path(name))
+    if options:
+        cfg.merge_from_dict(options)
+    return cfg
+
+
+def channel_order_of(cfg: Config) -> str:
+    """The channel order in which a config's pipeline loads images.
+
+    Read from the data preprocessor: what it turns to RGB was BGR. Without one it is BGR, which is
+    what mmcv's loaders give.
+
+    Returns:
+        ``'bgr'`` or ``'rgb'``.
+
+    Raises:
+        ValueError: The preprocessor converts nothing. The images can be of either order then:
+            mmpretrain's CIFAR data sets hold RGB images.
+    """
+    settings = cfg.get('model', {}).get('data_preprocessor') or cfg.get('data_preprocessor')
+    if not settings or settings.get('to_rgb') or settings.get('bgr_to_rgb'):
+        return 'bgr'
+    if settings.get('rgb_to_bgr'):
+        return 'rgb'
+    raise ValueError(
+        "The config's data_preprocessor converts no colours, so the order in which its images are "
+        "loaded is unknown: give it ('rgb' for mmpretrain's CIFAR data sets, 'bgr' for image files "
+        'read by mmcv).'
+    )
+
+
+def labels_of(data_samples: Sequence[Any]) -> Tensor:
+    """The class of every image.
+
+    Args:
+        data_samples: mmpretrain's data samples with ``gt_label``.
+
+    Returns:
+        (B,) int64.
+
+    Raises:
+        ValueError: The data set has no labels, or several an image.
+    """
+    labels = [getattr(sample, 'gt_label', None) for sample in data_samples]
+    if any(label is None for label in labels):
+        raise ValueError(
+            'The data set gives no class labels (gt_label), which probes need. Take a '
+            'classification config, such as repfusion/toyfaces_r18_cls_scratch.py.'
+        )
+    if any(label.numel() != 1 for label in labels):
+        raise ValueError('The data set gives several labels an image, expected one.')
+    return torch.cat([label.reshape(1) for label in labels]).long()
+
+
+def check_classes(labels: Tensor, classes: Sequence[str], where: str) -> None:
+    """Checks that every class has images.
+
+    Args:
+        labels: (N,) classes.
+        classes: Their names.
+        where: What the images are called in the message.
+
+    Raises:
+        ValueError: Names the classes without an image.
+    """
+    counts = labels.bincount(minlength=len(classes))
+    empty = [f'{name!r}' for name, count in zip(classes, counts.tolist()) if count == 0]
+    if empty:
+        raise ValueError(
+            f'No image of class {", ".join(empty)} among the {len(labels)} images of the {where}: '
+            'take more images, or another data set.'
+        )
+
+
+def _without_augmentation(cfg: Config, split: str) -> Dict[str, Any]:
+    """The data set's config, with the pipeline of an evaluation split."""
+    loaders = {name: cfg.get(f'{name}_dataloader') for name in SPLITS}
+    present = [name for name, loader in loaders.items() if loader]
+    if split not in present:
+        raise ValueError(f'The config has no {split!r} split; it has {present}.')
+    dataset = loaders[split].dataset.to_dict()
+    evaluation = loaders['val'] or loaders['test']
+    if split == 'train' and evaluation:
+        pipeline = _innermost(evaluation.dataset.to_dict()).get('pipeline')
+        if pipeline is not None:
+            _innermost(dataset)['pipeline'] = pipeline
+    return dataset
+
+
+def _innermost(dataset: Dict[str, Any]) -> Dict[str, Any]:
+    """What wrappers such as ``RepeatDataset`` are around."""
+    while isinstance(dataset.get('dataset'), dict):
+        dataset = dataset['dataset']
+    return dataset

@@ -1,0 +1,246 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Features of many images, from a teacher at several timesteps and from a trained student."""
+
+from pathlib import Path
+from typing import Dict, Iterator, List, NamedTuple, Optional, Protocol, Sequence, Tuple, Union
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from rich.progress import track
+from torch import Tensor
+from torch.nn import functional as F
+
+from mmdiffrep.analysis.data import ImageBatch, ImageSource, labels_of
+from mmdiffrep.apis import FeatureExtractor
+from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
+from mmdiffrep.diffusion.input_range import DenoiserInput
+from mmdiffrep.models.distillers import StudentTaps
+from mmdiffrep.utils.checkpoint_io import load_checkpoint_file
+from mmdiffrep.utils.versions import require_host
+
+
+class FeatureKey(NamedTuple):
+    """Where a feature comes from.
+
+    Attributes:
+        layer: The teacher's tap or the student's layer.
+        timestep: None for a student.
+        noise: Noise source of the teacher's input; None for a student.
+    """
+
+    layer: str
+    timestep: Optional[int] = None
+    noise: Optional[str] = None
+
+    def __str__(self) -> str:
+        if self.timestep is None:
+            return self.layer
+        noise = 'clean' if self.noise == 'none' else self.noise
+        return f'{self.layer} t={self.timestep} {noise}'
+
+
+class Reader(Protocol):
+    """Reads features of a batch."""
+
+    keys: Tuple[FeatureKey, ...]
+
+    def __call__(self, batch: ImageBatch) -> Dict[FeatureKey, Tensor]:
+        """Returns float32 (B, D) on the CPU for each of ``keys``."""
+
+
+class TeacherReader:
+    """Reads taps of a diffusion model at several timesteps, clean and noised.
+
+    Args:
+        model: Folder, hub id, ``mmdiffrep://<name>`` or config, or a
+            :class:`~mmdiffrep.diffusion.denoisers.Denoiser`.
+        taps: What to read.
+        timesteps: Where to read it. All of them are folded into one pass.
+        noises: Noise sources, see :func:`~mmdiffrep.diffusion.noise.build_noise`: ``'none'`` is
+            the clean image, of which the network is only told the timestep.
+        grid: Maps are averaged over a grid of so many by so many cells and flattened; 1 is the
+            global average. None: flattened as they are.
+        channel_order: Of the images, ``'bgr'`` or ``'rgb'``.
+        pass_size: Greatest number of images in a pass, counting one for each timestep.
+        device: Where the model runs.
+
+    Raises:
+        FileNotFoundError: No such model.
+        ValueError: Unknown taps, timesteps out of range, or a grid below 1.
+    """
+
+    def __init__(
+        self,
+        model: Union[str, dict, Denoiser],
+        taps: Sequence[str],
+        timesteps: Sequence[int],
+        noises: Sequence[str] = ('none',),
+        grid: Optional[int] = 1,
+        channel_order: str = 'bgr',
+        pass_size: int = 64,
+        device: Union[None, str, torch.device] = None,
+    ) -> None:
+        _check_grid(grid)
+        if len(set(taps)) < len(taps) or len(set(noises)) < len(noises):
+            raise ValueError(f'Taps {list(taps)} and noises {list(noises)} must not repeat.')
+        denoiser = model if isinstance(model, Denoiser) else load_denoiser(model, taps=taps)
+        self.extractors = {
+            noise: FeatureExtractor(
+                denoiser,
+                taps,
+                timesteps,
+                noise=noise,
+                device=device,
+                batch_size=max(1, pass_size // max(1, len(timesteps))),
+            )
+            for noise in noises
+        }
+        self.grid = grid
+        self.to_rgb = DenoiserInput(channel_order=channel_order, size=denoiser.image_size)
+        self.keys = tuple(
+            FeatureKey(tap, int(t), noise) for noise in noises for tap in taps for t in timesteps
+        )
+
+    def __call__(self, batch: ImageBatch) -> Dict[FeatureKey, Tensor]:
+        """Reads a batch, see :class:`Reader`."""
+        images = torch.cat([self.to_rgb(image[None]) for image in batch.inputs])
+        return {
+            FeatureKey(tap, timestep, noise): pool_map(feature, self.grid)
+            for noise, extract in self.extractors.items()
+            for (timestep, tap), feature in extract(images).items()
+        }
+
+
+class StudentReader:
+    """Reads layers of a trained host model, on images that its own data preprocessor prepares.
+
+    Args:
+        config: The training config, or its file.
+        checkpoint: What it trained.
+        layers: Names of submodules, ``'backbone'`` or ``'backbone[1]'``, see
+            :class:`~mmdiffrep.models.distillers.StudentTap`.
+        grid: See :class:`TeacherReader`.
+        device: Where the model runs; None: the CPU.
+
+    Raises:
+        FileNotFoundError: No such config or checkpoint.
+        ValueError: Weights that do not fit the model, or a layer that does not exist.
+    """
+
+    def __init__(
+        self,
+        config: Union[str, Path, Config],
+        checkpoint: Union[str, Path],
+        layers: Sequence[str],
+        grid: Optional[int] = 1,
+        device: Union[None, str, torch.device] = None,
+    ) -> None:
+        _check_grid(grid)
+        cfg = config if isinstance(config, Config) else Config.fromfile(config)
+        require_host(cfg.get('default_scope'))
+        init_default_scope(cfg.get('default_scope', 'mmengine'))
+        model_cfg = cfg.model.to_dict()
+        if 'data_preprocessor' in cfg:
+            model_cfg.setdefault('data_preprocessor', cfg.data_preprocessor.to_dict())
+        self.model = MODELS.build(model_cfg)
+        weights = load_checkpoint_file(checkpoint)
+        try:
+            self.model.load_state_dict(weights.get('state_dict', weights))
+        except RuntimeError as error:
+            raise ValueError(
+                f'{checkpoint} does not fit the model of the config: {error}'
+            ) from error
+        self.model.eval().requires_grad_(False).to(device or 'cpu')
+        self.taps = StudentTaps(self.model, layers)
+        self.grid = grid
+        self.keys = tuple(FeatureKey(layer) for layer in layers)
+
+    @torch.no_grad()
+    def __call__(self, batch: ImageBatch) -> Dict[FeatureKey, Tensor]:
+        """Reads a batch, see :class:`Reader`."""
+        data = dict(inputs=list(batch.inputs), data_samples=list(batch.data_samples))
+        inputs = self.model.data_preprocessor(data, False)['inputs']
+        self.taps.attach()
+        try:
+            self.model(inputs, None, mode='tensor')
+            features = self.taps.take(batch_size=len(batch.inputs))
+        finally:
+            self.taps.detach()
+        return {key: pool_map(map_, self.grid) for key, map_ in zip(self.keys, features)}
+
+
+def pool_map(feature: Tensor, grid: Optional[int] = 1) -> Tensor:
+    """Turns maps into vectors.
+
+    Args:
+        feature: (B, C, h, w), or (B, C), which stays as it is.
+        grid: Average over ``grid`` x ``grid`` cells; None: no average.
+
+    Returns:
+        (B, C * grid^2) or (B, C * h * w), float32 on the CPU.
+    """
+    if feature.ndim == 4:
+        if grid is not None:
+            feature = F.adaptive_avg_pool2d(feature.float(), grid)
+        feature = feature.flatten(1)
+    return feature.float().cpu()
+
+
+def stream_features(
+    source: ImageSource, readers: Sequence[Reader], batch_size: int = 64, title: str = 'features'
+) -> Iterator[Tuple[ImageBatch, Dict[FeatureKey, Tensor]]]:
+    """Reads all images batch by batch, with a progress bar.
+
+    Args:
+        source: The images.
+        readers: What reads them; their keys must differ.
+        batch_size: Greatest number of images in a batch.
+        title: Of the progress bar.
+
+    Yields:
+        The batch and its features (B, D).
+
+    Raises:
+        ValueError: Two readers have a key in common.
+    """
+    keys = [key for reader in readers for key in reader.keys]
+    if len(set(keys)) < len(keys):
+        raise ValueError(f'Features of one name: {sorted({str(k) for k in keys})}.')
+    number = -(-len(source) // batch_size) if batch_size > 0 else None
+    for batch in track(source.batches(batch_size), description=title, total=number):
+        features: Dict[FeatureKey, Tensor] = {}
+        for reader in readers:
+            features.update(reader(batch))
+        yield batch, features
+
+
+def collect_features(
+    source: ImageSource, readers: Sequence[Reader], batch_size: int = 64, title: str = 'features'
+) -> Tuple[Dict[FeatureKey, Tensor], Tensor]:
+    """Reads all images and their classes.
+
+    Args:
+        source: The images, with class labels.
+        readers: See :func:`stream_features`.
+        batch_size: See :func:`stream_features`.
+        title: See :func:`stream_features`.
+
+    Returns:
+        Features (N, D) by key, and the classes (N,).
+
+    Raises:
+        ValueError: The data set has no labels, see :func:`~mmdiffrep.analysis.data.labels_of`.
+    """
+    parts: Dict[FeatureKey, List[Tensor]] = {}
+    labels = []
+    for batch, features in stream_features(source, readers, batch_size, title):
+        labels.append(labels_of(batch.data_samples))
+        for key, feature in features.items():
+            parts.setdefault(key, []).append(feature)
+    return {key: torch.cat(part) for key, part in parts.items()}, torch.cat(labels)
+
+
+def _check_grid(grid: Optional[int]) -> None:
+    if grid is not None and grid < 1:
+        raise ValueError(f'grid is None or a number of cells of at least 1, got {grid}.')

@@ -1,0 +1,222 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""A trained segmentation model on images of your own."""
+
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.device import get_device
+from mmengine.registry import DefaultScope
+from torch import nn
+
+from mmdiffrep.apis.convert_checkpoint import weights_of
+from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checkpoint_io import load_checkpoint_file
+from mmdiffrep.utils.config_path import get_config_path
+
+ImageInput = Union[str, Path, np.ndarray]
+
+FITS = ('as_is', 'crop', 'stretch')
+
+
+class Segmentation(NamedTuple):
+    """What is known of one image.
+
+    Attributes:
+        name: Its file, or ``''`` of an array.
+        image: RGB uint8 ``(H, W, 3)``, as segmented: upright, and cropped if that was asked for.
+        labels: ``(H, W)`` int64.
+        uncertainty: ``(H, W)`` float32 in nats; None for a model that gives none.
+        score: The image's uncertainty, the mean of its highest tenth; None likewise.
+    """
+
+    name: str
+    image: np.ndarray
+    labels: np.ndarray
+    uncertainty: Optional[np.ndarray]
+    score: Optional[float]
+
+
+class SegmentationInferencer:
+    """Labels images with ``mmdiffrep.PixelEnsembleSegmentor`` or any model of mmseg.
+
+    Example:
+        >>> segment = SegmentationInferencer('ddpm_seg/toyfaces_64_fewshot.py', 'iter_5262.pth')
+        >>> result = segment('face.png')
+        >>> result.labels.shape, result.score
+        >>> for result in segment.stream(['a.jpg', 'b.jpg']):
+        ...     print(result.name, result.score)
+
+    Images pass through the config's test pipeline, without what loads files and masks. Label maps
+    come at the size of the image.
+
+    Args:
+        config: The config that the model was trained with: a file, the name of one that comes with
+            mmdiffrep, or the config itself.
+        checkpoint: Its weights. Those of a run on a feature bank fit the config without the bank.
+        device: Where the model runs. Defaults to None: an accelerator if there is one.
+        fit: What happens to images that are not square: ``'as_is'``, nothing, which diffusion
+            models refuse; ``'crop'``, the largest square in the middle is taken; ``'stretch'``, the
+            model sees them squeezed, and labels are stretched back. Defaults to ``'as_is'``.
+        batch_size: Images in a pass; those in a row that have the same size go together. Defaults
+            to 1.
+        trust: Also load a checkpoint that runs code. Only for files whose origin you trust.
+
+    Attributes:
+        classes (tuple of str): Names of the labels.
+        palette (list): RGB colour of every class.
+
+    Raises:
+        FileNotFoundError: No such config or checkpoint.
+        ValueError: The config has no test pipeline, the checkpoint does not fit it or does not
+            say the classes, or an unknown ``fit``.
+        pickle.UnpicklingError: Reading the checkpoint would run code and ``trust`` is False.
+    """
+
+    def __init__(
+        self,
+        config: Union[str, Path, Config],
+        checkpoint: Union[str, Path],
+        device: Optional[str] = None,
+        fit: str = 'as_is',
+        batch_size: int = 1,
+        trust: bool = False,
+    ) -> None:
+        if fit not in FITS or batch_size < 1:
+            raise ValueError(
+                f'expected fit in {FITS} and batch_size >= 1, got fit={fit!r}, '
+                f'batch_size={batch_size}'
+            )
+        self.fit = fit
+        self.batch_size = batch_size
+        cfg = config if isinstance(config, Config) else _read_config(str(config))
+        loaded = load_checkpoint_file(checkpoint, trust=trust)
+        self.classes, self.palette = _classes_and_palette(loaded, checkpoint)
+        with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmseg')):
+            self.pipeline = Compose(_image_transforms(cfg))
+            self.model = MODELS.build(cfg.model)
+        _load_weights(self.model, weights_of(loaded, checkpoint), checkpoint)
+        self.model.to(device or get_device()).eval()
+
+    def __call__(self, image: ImageInput) -> Segmentation:
+        """Labels one image: a file, or an RGB uint8 array ``(H, W, 3)``.
+
+        Raises:
+            FileNotFoundError: No such file.
+            ValueError: No image, or one that the model cannot take.
+        """
+        return next(self.stream([image]))
+
+    def stream(self, images: Iterable[ImageInput]) -> Iterator[Segmentation]:
+        """Labels many images, in memory for one batch; see :meth:`__call__`."""
+        images = iter(images)
+        while chunk := list(islice(images, self.batch_size)):
+            prepared = [self._prepare(image) for image in chunk]
+            for _, group in groupby(prepared, key=lambda item: item[2]['inputs'].shape):
+                yield from self._segment(list(group))
+
+    def _prepare(self, given: ImageInput) -> Tuple[str, np.ndarray, Dict[str, Any]]:
+        """Reads an image; gives name, RGB image and what the pipeline packs."""
+        name, image = _read_image(given)
+        height, width = image.shape[:2]
+        side = min(height, width)
+        if self.fit == 'crop':
+            top, left = (height - side) // 2, (width - side) // 2
+            image = image[top : top + side, left : left + side]
+        seen = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+        seen = seen if self.fit == 'stretch' else image
+        packed = self.pipeline(
+            dict(
+                img=np.ascontiguousarray(seen[..., ::-1]),
+                img_path=name,
+                img_shape=seen.shape[:2],
+                ori_shape=image.shape[:2],
+            )
+        )
+        packed['data_samples'].set_metainfo(dict(ori_shape=image.shape[:2]))
+        return name, image, packed
+
+    @torch.no_grad()
+    def _segment(self, items: List[Tuple[str, np.ndarray, Dict[str, Any]]]) -> List[Segmentation]:
+        packed = [item[2] for item in items]
+        batch = {key: [one[key] for one in packed] for key in ('inputs', 'data_samples')}
+        results = []
+        for (name, image, _), sample in zip(items, self.model.test_step(batch)):
+            uncertainty = sample.get('uncertainty')
+            score = sample.get('uncertainty_score')
+            results.append(
+                Segmentation(
+                    name=name,
+                    image=image,
+                    labels=sample.pred_sem_seg.data[0].cpu().numpy(),
+                    uncertainty=None if uncertainty is None else uncertainty.data[0].cpu().numpy(),
+                    score=None if score is None else float(score),
+                )
+            )
+        return results
+
+
+def _read_config(config: str) -> Config:
+    return Config.fromfile(config if Path(config).is_file() else get_config_path(config))
+
+
+def _read_image(given: ImageInput) -> Tuple[str, np.ndarray]:
+    if isinstance(given, np.ndarray):
+        if given.ndim != 3 or given.shape[2] != 3 or given.dtype != np.uint8:
+            raise ValueError(
+                f'expected an RGB uint8 image (H, W, 3), got shape {given.shape} and dtype '
+                f'{given.dtype}'
+            )
+        return '', given
+    if not Path(given).is_file():
+        raise FileNotFoundError(f'there is no image {given}')
+    image = cv2.imread(str(given), cv2.IMREAD_COLOR)  # upright, 8 bits, BGR
+    if image is None:
+        raise ValueError(f'{given} cannot be read as an image: damaged, or of an unknown format')
+    return str(given), np.ascontiguousarray(image[..., ::-1])
+
+
+def _image_transforms(cfg: Config) -> List[dict]:
+    """The test pipeline behind the loading of image and mask."""
+    dataset = cfg.get('test_dataloader', {}).get('dataset', {})
+    while 'dataset' in dataset:  # wrappers such as FewShotSubset
+        dataset = dataset['dataset']
+    if 'pipeline' not in dataset:
+        raise ValueError(f'{cfg.filename} has no test_dataloader.dataset.pipeline')
+    return [
+        step
+        for step in dataset['pipeline']
+        if not step['type'].rpartition('.')[2].startswith('Load')
+    ]
+
+
+def _classes_and_palette(
+    checkpoint: Dict[str, Any], file: Union[str, Path]
+) -> Tuple[Tuple[str, ...], List[List[int]]]:
+    meta = checkpoint.get('meta', {}).get('dataset_meta') or {}
+    if 'classes' not in meta:
+        raise ValueError(
+            f'{file} does not say its classes (meta.dataset_meta): take a checkpoint as a run of '
+            'tools/train.py writes it'
+        )
+    classes = tuple(meta['classes'])
+    palette = meta.get('palette')
+    if palette is None or len(palette) != len(classes):
+        palette = np.random.default_rng(0).integers(0, 256, (len(classes), 3)).tolist()
+    return classes, [list(colour) for colour in palette]
+
+
+def _load_weights(model: nn.Module, weights: Dict[str, Any], file: Union[str, Path]) -> None:
+    # Of a run on a feature bank nothing in the file says which diffusion model it was.
+    own = {key: value for key, value in model.state_dict().items() if key.endswith('_extra_state')}
+    try:
+        model.load_state_dict({**own, **weights})
+    except RuntimeError as error:
+        raise ValueError(
+            f'{file} does not fit the config; give the one that it was trained with. {error}'
+        ) from error

@@ -1,0 +1,54 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""A fixed, class-balanced share of a labelled data set."""
+
+from typing import Dict, List
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+
+from mmdiffrep.registry import DATASETS
+
+
+@DATASETS.register_module()
+def BalancedSubset(dataset: dict, fraction: float, seed: int = 0) -> BaseDataset:  # noqa: N802
+    """Builds a classification data set and keeps the same share of every class.
+
+    Which images are kept depends on the seed alone. A smaller share is part of a larger one.
+
+    Args:
+        dataset (dict): Config of the data set; its samples need an integer ``gt_label``.
+        fraction (float): Share of the images of a class to keep, in (0, 1], rounded to whole
+            images; 1 keeps all.
+        seed (int): Seed of the choice. Defaults to 0.
+
+    Returns:
+        The data set itself, with the kept images in their old order.
+
+    Raises:
+        ValueError: A share out of range, or a class of which nothing would be left.
+    """
+    if not 0 < fraction <= 1:
+        raise ValueError(f'fraction must lie in (0, 1], got {fraction}')
+    built = DATASETS.build(dataset)
+    built.full_init()
+    members: Dict[int, List[int]] = {label: [] for label in range(len(built.metainfo['classes']))}
+    for index in range(len(built)):
+        members.setdefault(int(built.get_data_info(index)['gt_label']), []).append(index)
+    kept: List[int] = []
+    for label, indices in sorted(members.items()):
+        count = round(fraction * len(indices))
+        if count == 0:
+            raise ValueError(
+                f'fraction={fraction} leaves none of the {len(indices)} images of class {label} '
+                f'({_name(built, label)}): take a larger share'
+            )
+        order = np.random.default_rng([seed, label]).permutation(len(indices))
+        kept += [indices[i] for i in order[:count]]
+    if len(kept) < len(built):
+        built.get_subset_(sorted(kept))
+    return built
+
+
+def _name(dataset: BaseDataset, label: int) -> str:
+    classes = dataset.metainfo['classes']
+    return classes[label] if 0 <= label < len(classes) else f'one of only {len(classes)} classes'

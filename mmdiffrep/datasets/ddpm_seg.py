@@ -1,0 +1,146 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""The six data sets of DDPM-Seg as mmseg data sets, with their splits."""
+
+import difflib
+from pathlib import Path
+from typing import Any, ClassVar, Dict, List, Optional
+
+from mmseg.datasets import BaseSegDataset
+
+from mmdiffrep.datasets.ddpm_seg_classes import DDPM_SEG_PROTOCOLS
+from mmdiffrep.datasets.few_shot_subset import random_order
+from mmdiffrep.datasets.transforms import check_masks_when_loaded
+from mmdiffrep.registry import DATASETS
+
+SPLITS = ('train', 'test')
+HOW_TO_PREPARE = (
+    'Get datasets.tar.gz (47 MB) from https://github.com/yandex-research/ddpm-segmentation, unpack '
+    'it, and run\n    python tools/prepare_data/ddpm_seg.py UNPACKED_FOLDER --out {root}\n'
+    'docs/data_preparation.md shows the layout.'
+)
+
+
+@DATASETS.register_module()
+class DDPMSegDataset(BaseSegDataset):
+    """Few labelled images of bedrooms, faces, cats or horses (Baranchuk et al., ICLR 2022).
+
+    The layout is what ``tools/prepare_data/ddpm_seg.py`` writes::
+
+        data_root
+        ├── bedroom_28
+        │   ├── images/NAME.png   RGB, 256 px
+        │   ├── masks/NAME.png    label per pixel, 255: ignored
+        │   ├── train.txt         one NAME per line, in the published order
+        │   └── test.txt
+        ├── ffhq_34
+        └── ...
+
+    ============== ======= ============= ============
+    category       classes train images  test images
+    ============== ======= ============= ============
+    bedroom_28     28      40            20
+    ffhq_34        34      20            20
+    cat_15         15      30            20
+    horse_21       21      30            30
+    celeba_19      19      20            500
+    ade_bedroom_30 30      50            650
+    ============== ======= ============= ============
+
+    Every mask is checked as it is loaded
+    (:class:`~mmdiffrep.datasets.transforms.check_seg_map.CheckSegMap`).
+
+    Args:
+        category (str): Which data set.
+        split (str): ``'train'`` or ``'test'``.
+        data_root (str): Folder with all data sets.
+        num_images (int, optional): The first so many images. Defaults to None: the official
+            number.
+        repeat (int, optional): Number of a random split: all images, of both lists, are shuffled
+            and divided anew. The paper reports mean and deviation over five. Defaults to None: the
+            published split.
+        **kwargs: Further arguments of ``mmseg.BaseSegDataset``, such as ``pipeline``; unknown ones
+            are refused there.
+
+    Raises:
+        FileNotFoundError: The data set, or a file that its lists name, is missing.
+        ValueError: An unknown category or split, or fewer images than asked for.
+    """
+
+    METAINFO: ClassVar[Dict[str, Any]] = {}
+
+    def __init__(
+        self,
+        category: str,
+        split: str,
+        data_root: str = 'data/ddpm_seg',
+        num_images: Optional[int] = None,
+        repeat: Optional[int] = None,
+        **kwargs: Any,
+    ) -> None:
+        if category not in DDPM_SEG_PROTOCOLS:
+            near = difflib.get_close_matches(str(category), DDPM_SEG_PROTOCOLS, n=1)
+            hint = f' Did you mean {near[0]!r}?' if near else ''
+            raise ValueError(
+                f'category must be one of {list(DDPM_SEG_PROTOCOLS)}, got {category!r}.{hint}'
+            )
+        if split not in SPLITS:
+            raise ValueError(f'split must be one of {SPLITS}, got {split!r}')
+        if (num_images is not None and num_images < 1) or (repeat is not None and repeat < 0):
+            raise ValueError(
+                'expected num_images >= 1 and repeat >= 0 or both None, got '
+                f'num_images={num_images}, repeat={repeat}'
+            )
+        self.protocol = DDPM_SEG_PROTOCOLS[category]
+        self.split = split
+        self.repeat = repeat
+        official = self.protocol.num_train if split == 'train' else self.protocol.num_test
+        self.num_images = official if num_images is None else num_images
+        self.folder = Path(data_root) / category
+        super().__init__(
+            metainfo=dict(classes=self.protocol.classes), reduce_zero_label=False, **kwargs
+        )
+        check_masks_when_loaded(self)
+
+    def load_data_list(self) -> List[Dict[str, Any]]:
+        """Lists image and mask of the chosen images."""
+        lists = {split: self._read_list(split) for split in SPLITS}
+        names = lists[self.split] if self.repeat is None else self._random_split(lists)
+        if len(names) < self.num_images:
+            raise ValueError(
+                f'{self.folder}: {self.num_images} {self.split} images are asked for, but there '
+                f'are {len(names)}; set num_images, or prepare the data set again'
+            )
+        data_list = [
+            dict(
+                img_path=str(self.folder / 'images' / f'{name}.png'),
+                seg_map_path=str(self.folder / 'masks' / f'{name}.png'),
+                label_map=None,
+                reduce_zero_label=False,
+                seg_fields=[],
+            )
+            for name in names[: self.num_images]
+        ]
+        paths = [info[key] for info in data_list for key in ('img_path', 'seg_map_path')]
+        missing = [path for path in paths if not Path(path).is_file()]
+        if missing:
+            raise FileNotFoundError(
+                f'{len(missing)} files of {self.folder} are missing, the first: {missing[:3]}. '
+                + self._advice()
+            )
+        return data_list
+
+    def _read_list(self, split: str) -> List[str]:
+        path = self.folder / f'{split}.txt'
+        if not path.is_file():
+            raise FileNotFoundError(f'{path} does not exist. {self._advice()}')
+        return path.read_text().split()
+
+    def _random_split(self, lists: Dict[str, List[str]]) -> List[str]:
+        """The r-th division of all images into as many training and test images as officially."""
+        pool = sorted(lists['train'] + lists['test'])
+        shuffled = [pool[index] for index in random_order(len(pool), self.repeat)]
+        num_train = self.protocol.num_train
+        return shuffled[:num_train] if self.split == 'train' else shuffled[num_train:]
+
+    def _advice(self) -> str:
+        return HOW_TO_PREPARE.format(root=self.folder.parent)

@@ -1,0 +1,48 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""A few labelled images of a data set, the first ones or a random draw."""
+
+from typing import Optional
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+
+from mmdiffrep.registry import DATASETS
+
+
+@DATASETS.register_module()
+def FewShotSubset(  # noqa: N802
+    dataset: dict, num_images: int, repeat: Optional[int] = None
+) -> BaseDataset:
+    """Builds a data set and keeps a few of its images.
+
+    Args:
+        dataset (dict): Config of the data set.
+        num_images (int): Number of images to keep.
+        repeat (int, optional): Number of the random draw, which depends on it alone;
+            ``tools/repeat_splits.py`` sets it. Defaults to None: the first images.
+
+    Returns:
+        The data set itself; the images of a draw are in random order.
+
+    Raises:
+        ValueError: It has fewer images, or a number is too small.
+    """
+    if num_images < 1 or (repeat is not None and repeat < 0):
+        raise ValueError(
+            f'expected num_images >= 1 and repeat >= 0 or None, got num_images={num_images}, '
+            f'repeat={repeat}'
+        )
+    built = DATASETS.build(dataset)
+    built.full_init()
+    if len(built) < num_images:
+        raise ValueError(
+            f'{type(built).__name__} has {len(built)} images, fewer than num_images={num_images}'
+        )
+    order = np.arange(len(built)) if repeat is None else random_order(len(built), repeat)
+    built.get_subset_(order[:num_images].tolist())
+    return built
+
+
+def random_order(count: int, repeat: int) -> np.ndarray:
+    """The order of ``count`` images in a random draw, a function of (count, repeat)."""
+    return np.random.default_rng([count, repeat]).permutation(count)

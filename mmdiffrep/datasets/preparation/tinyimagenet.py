@@ -1,0 +1,125 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Tiny-ImageNet as downloaded -> one folder a class in ``train`` and ``val``.
+
+The download keeps the images of its validation set in one folder, with their classes in
+``val_annotations.txt``. mmpretrain's ``CustomDataset`` reads what is written here.
+"""
+
+import os
+import shutil
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Tuple
+
+from rich.progress import track
+
+from mmdiffrep.datasets.preparation.complete_folder import CompleteFolder
+
+NUM_CLASSES = 200
+PER_CLASS: Dict[str, int] = {'train': 500, 'val': 50}
+
+WHERE_TO_GET = """\
+Tiny-ImageNet comes from its authors, Stanford's course CS231n:
+  http://cs231n.stanford.edu/tiny-imagenet-200.zip (about 240 MB)
+Unpack it. It has train/, val/ (with val_annotations.txt), test/ (without labels) and wnids.txt."""
+
+
+class Report(NamedTuple):
+    """Counts of a finished preparation: images by split, and how many of them were new."""
+
+    split: Dict[str, int]
+    written: int
+
+
+def find_images(source: Path) -> Dict[str, List[Tuple[Path, str]]]:
+    """List the images of an unpacked download with their classes.
+
+    Args:
+        source: The folder that the archive unpacks to.
+
+    Returns:
+        ``(file, wnid)`` pairs, sorted by wnid and file, for ``train`` and ``val``.
+
+    Raises:
+        FileNotFoundError: A part of the download is missing; says where to get it.
+        ValueError: Classes or numbers of images are not those of Tiny-ImageNet.
+    """
+    needed = ('wnids.txt', 'train', 'val/images', 'val/val_annotations.txt')
+    missing = [str(source / name) for name in needed if not (source / name).exists()]
+    if missing:
+        raise FileNotFoundError(
+            'Tiny-ImageNet: not found:\n  ' + '\n  '.join(missing) + '\n' + WHERE_TO_GET
+        )
+    wnids = (source / 'wnids.txt').read_text(encoding='utf-8').split()
+    if len(set(wnids)) != NUM_CLASSES:
+        raise ValueError(f'{source}/wnids.txt names {len(set(wnids))} classes, not {NUM_CLASSES}')
+    rows = (source / 'val' / 'val_annotations.txt').read_text(encoding='utf-8').splitlines()
+    images = {
+        'train': [
+            (path, wnid)
+            for wnid in sorted(wnids)
+            for path in sorted((source / 'train' / wnid / 'images').glob('*.JPEG'))
+        ],
+        # file name, wnid, and the box that the class fills
+        'val': sorted(
+            ((source / 'val' / 'images' / row.split()[0], row.split()[1]) for row in rows if row),
+            key=lambda item: (item[1], item[0]),
+        ),
+    }
+    problems = []
+    for split, items in images.items():
+        counts = Counter(wnid for _, wnid in items)
+        wrong = {
+            wnid: counts[wnid]
+            for wnid in sorted({*wnids, *counts})
+            if counts[wnid] != PER_CLASS[split] or wnid not in wnids
+        }
+        if wrong:
+            shown = ', '.join(f'{wnid}: {count}' for wnid, count in list(wrong.items())[:5])
+            problems.append(
+                f'{split}: {len(wrong)} classes without their {PER_CLASS[split]} images ({shown})'
+            )
+        absent = [str(p) for p, _ in items if not p.is_file() or p.stat().st_size == 0]
+        if absent:
+            problems.append(f'{split}: {len(absent)} missing or empty files, such as {absent[0]}')
+    if problems:
+        raise ValueError(
+            f'{source} is not the whole Tiny-ImageNet:\n  '
+            + '\n  '.join(problems)
+            + '\nUnpack the archive again.'
+        )
+    return images
+
+
+def prepare_tinyimagenet(source: Path, target: Path) -> Report:
+    """Write ``train/<wnid>/*.JPEG`` and ``val/<wnid>/*.JPEG``.
+
+    Files are hard links where the file system allows, else copies. May be stopped at any moment
+    and started again: what is there is skipped, and a split gets its name when it is complete.
+
+    Args:
+        source: The folder that the archive unpacks to; it stays as it is.
+        target: Folder to write to; made if it does not exist.
+
+    Raises:
+        FileNotFoundError: See :func:`find_images`.
+        ValueError: See :func:`find_images`; or ``target`` has a split that is none of ours.
+    """
+    images = find_images(source)
+    written = 0
+    for split, items in images.items():
+        folder = CompleteFolder(target / split, len(items), '*/*.JPEG')
+        if folder.exists():
+            continue
+        for path, wnid in track(items, description=f'Tiny-ImageNet {split}'):
+            written += folder.place(f'{wnid}/{path.name}', partial(_link_or_copy, path))
+        folder.finish()
+    return Report({split: len(items) for split, items in images.items()}, written)
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without hard links
+        shutil.copyfile(source, target)

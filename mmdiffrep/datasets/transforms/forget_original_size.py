@@ -1,0 +1,28 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Scores a segmentation at the size that the model sees, not at that of the file."""
+
+from typing import Dict
+
+from mmcv.transforms import BaseTransform
+
+from mmdiffrep.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class ForgetOriginalSize(BaseTransform):
+    """Declare the present size of the image to be its original one.
+
+    mmseg resizes predictions to the original size, where ``LoadAnnotations`` behind ``Resize``
+    leaves the mask. With ``LoadAnnotations`` before ``Resize``, and this behind, prediction and
+    mask meet at the size that the model sees, as in DDPM-Seg's evaluation.
+
+    Reads ``img_shape`` (H, W); modifies ``ori_shape``.
+    """
+
+    def transform(self, results: Dict) -> Dict:
+        """Return ``results`` with another ``ori_shape``."""
+        results['ori_shape'] = tuple(results['img_shape'][:2])
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}()'

@@ -1,0 +1,118 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Stops a run whose loss is no number any more, before that is saved."""
+
+from typing import Dict, List, NoReturn, Optional, Tuple
+
+import torch
+from mmengine.dist import all_gather_object, all_reduce
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import Tensor
+
+from mmdiffrep.registry import HOOKS
+from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint
+
+
+@HOOKS.register_module()
+class FiniteLossHook(Hook):
+    """Stops the run, with the name of the term, when a loss is NaN or infinite.
+
+    All tensors with ``loss`` in their names that a training step returns are looked at, every
+    iteration's, in one operation a check. The run stops before checkpoint, EMA and other hooks act
+    on that iteration, on all ranks together; the last checkpoint is from before.
+
+    A finite loss can have a gradient that is not, which shows only in the loss of the next
+    iteration. So the model's parameters are looked at as well before they are saved.
+
+    Args:
+        interval (int): Iterations between two checks. Defaults to 1. Where checks are rarer, there
+            is one more before validation, at the end of an epoch and before a checkpoint is
+            written; before a checkpoint inside an epoch only the main process's losses count.
+
+    Raises:
+        ValueError: ``interval`` is less than 1.
+        FloatingPointError: While training: a loss is NaN or infinite, or a parameter that was to be
+            saved.
+    """
+
+    # Before EMAHook, LoggerHook, CheckpointHook and all others that keep what an iteration did.
+    priority = 'VERY_HIGH'
+
+    def __init__(self, interval: int = 1) -> None:
+        if interval < 1:
+            raise ValueError(f'interval must be at least 1 iteration, got {interval}')
+        self.interval = interval
+        self._unchecked: List[Tuple[int, str, Tensor]] = []
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Optional[dict] = None,
+        outputs: Optional[dict] = None,
+    ) -> None:
+        """Takes down this iteration's losses, and checks those since the last check if due."""
+        if isinstance(outputs, dict):
+            self._unchecked += [
+                (runner.iter + 1, name, value.detach())
+                for name, value in outputs.items()
+                if 'loss' in name and isinstance(value, Tensor)
+            ]
+        if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner):
+            self._check(runner)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Checks what is left, before a checkpoint is written."""
+        self._check(runner)
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Checks what is left, before the weights can become the best ones."""
+        self._check(runner)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: Dict) -> None:
+        """Checks what is left, and the parameters; only the main process comes here."""
+        self._check(runner, together=False)
+        bad = [
+            name
+            for name, parameter in runner.model.named_parameters()
+            if not parameter.detach().isfinite().all()
+        ]
+        if bad:
+            _stop(
+                runner,
+                f'iteration {checkpoint["meta"]["iter"]}: the losses were finite, a gradient was '
+                f'not; parameters that are no numbers: {bad[0]} ({len(bad)} in all)',
+            )
+
+    def _check(self, runner: Runner, together: bool = True) -> None:
+        unchecked, self._unchecked = self._unchecked, []
+        if not unchecked:
+            return
+        finite = torch.stack([value.float().mean() for _, _, value in unchecked]).isfinite()
+        all_finite = finite.all().to(torch.uint8)
+        if together:
+            all_reduce(all_finite, op='min')
+        if all_finite:
+            return
+        bad = [term for term, good in zip(unchecked, finite.tolist()) if not good]
+        own = _describe(bad) if bad else ''
+        found = set(all_gather_object(own) if together else [own]) - {''}
+        _stop(runner, '; '.join(sorted(found)))
+
+
+def _stop(runner: Runner, reason: str) -> NoReturn:
+    last = find_resume_checkpoint(runner.work_dir)
+    raise FloatingPointError(
+        f'{reason}. The run stops before this is saved; '
+        + (f'the last checkpoint is {last}. ' if last else 'there is no checkpoint yet. ')
+        + 'A lower learning rate or loss_weight, a warm-up, or clip_grad in optim_wrapper '
+        '(and in the distillation hook) may help.'
+    )
+
+
+def _describe(bad: List[Tuple[int, str, Tensor]]) -> str:
+    """Names the terms of the first bad iteration; their sum only if all of them are finite."""
+    first = bad[0][0]
+    terms = {name: value.item() for iteration, name, value in bad if iteration == first}
+    names = [name for name in terms if name != 'loss'] or ['loss']
+    return f'iteration {first}: ' + ', '.join(f'{name} is {terms[name]}' for name in names)

@@ -1,0 +1,159 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""See which timesteps the policies draw in the course of a run."""
+
+import csv
+import io
+import os.path as osp
+from typing import Dict, Optional
+
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmengine.visualization import TensorboardVisBackend
+from PIL import Image
+
+from mmdiffrep.engine.timestep_history import TimestepHistory
+from mmdiffrep.registry import HOOKS
+from mmdiffrep.utils.atomic_file import write_atomically
+from mmdiffrep.visualization import draw_timestep_map
+
+from .repfusion_hook import RepFusionHook
+
+
+@HOOKS.register_module()
+class PolicyLogHook(Hook):
+    """Draws a map of iteration and timestep for the policies of a :class:`RepFusionHook`.
+
+    ``work_dir/timesteps.png`` shows the share of the draws by bucket of timesteps, with curves of
+    the mean timestep and of the policy's entropy; ``timesteps.csv`` holds the numbers. A named
+    policy adds its name, as in ``timesteps_task.png``. The picture also goes to the visualizer, and
+    the histogram of every row to TensorBoard where one of its backends is a
+    ``TensorboardVisBackend``. Draws are counted over all ranks and survive a resume.
+
+    Args:
+        interval (int): Iterations a row. Defaults to 100.
+        picture_interval (int): Iterations between two pictures; the last iteration always gives
+            one. Defaults to 1000.
+        num_buckets (int): Buckets of timesteps in the map. Defaults to 50.
+    """
+
+    def __init__(
+        self, interval: int = 100, picture_interval: int = 1000, num_buckets: int = 50
+    ) -> None:
+        for name, value in dict(
+            interval=interval, picture_interval=picture_interval, num_buckets=num_buckets
+        ).items():
+            if value < 1:
+                raise ValueError(f'{name} must be at least 1, got {value}')
+        self.interval = interval
+        self.picture_interval = picture_interval
+        self.num_buckets = num_buckets
+        self.histories: Dict[str, TimestepHistory] = {}
+
+    def before_run(self, runner: Runner) -> None:
+        """Finds the distillation hook, which has built its policies by now.
+
+        Raises:
+            ValueError: The run has none.
+        """
+        hook = next((hook for hook in runner.hooks if isinstance(hook, RepFusionHook)), None)
+        if hook is None:
+            raise ValueError(
+                'PolicyLogHook logs the timesteps of a RepFusionHook, but the run has none: add '
+                "dict(type='mmdiffrep.RepFusionHook', ...) to custom_hooks, or leave it out"
+            )
+        self.distillation = hook
+        if hook.distiller is None or self.histories:
+            return
+        for name, branch in zip(hook.distiller.branch_names, hook.distiller.branches):
+            count = hook.teacher.num_timesteps or branch.policy.max_timestep + 1
+            self.histories[name] = TimestepHistory(count, self.num_buckets)
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Optional[dict] = None,
+        outputs: Optional[dict] = None,
+    ) -> None:
+        """Counts the draws; ends a row and draws when the interval has passed."""
+        for name, sample in self.distillation.drawn.items():
+            self.histories[name].add(sample)
+        last = self.is_last_train_iter(runner)
+        if last or self.every_n_train_iters(runner, self.interval):
+            for name, history in self.histories.items():
+                rows = len(history)
+                history.close_row(runner.iter + 1)
+                if len(history) > rows:
+                    self._to_tensorboard(runner, name, history)
+        if last or self.every_n_train_iters(runner, self.picture_interval):
+            for name, history in self.histories.items():
+                if len(history):
+                    self._write(runner, name, history)
+
+    @master_only
+    def _to_tensorboard(self, runner: Runner, name: str, history: TimestepHistory) -> None:
+        """Hands the histogram of the last row to TensorBoard."""
+        counts = history.counts[-1]
+        lows = history.lows
+        for backend in runner.visualizer._vis_backends.values():
+            if isinstance(backend, TensorboardVisBackend):
+                backend.experiment.add_histogram_raw(
+                    _title(name),
+                    min=0,
+                    max=history.num_timesteps - 1,
+                    num=counts.sum().item(),
+                    sum=(history.mean_t[-1] * counts.sum()).item(),
+                    sum_squares=sum(low**2 * n for low, n in zip(lows, counts.tolist())),
+                    bucket_limits=[*lows[1:], history.num_timesteps],
+                    bucket_counts=counts.tolist(),
+                    global_step=history.iterations[-1],
+                )
+
+    @master_only
+    def _write(self, runner: Runner, name: str, history: TimestepHistory) -> None:
+        """Writes picture and table, and shows the picture to the visualizer."""
+        picture = draw_timestep_map(
+            history.iterations,
+            history.shares.numpy(),
+            history.mean_t.numpy(),
+            history.entropy.numpy(),
+            history.num_timesteps,
+            title=_title(name),
+        )
+        png = io.BytesIO()
+        Image.fromarray(picture).save(png, format='PNG')
+        path = osp.join(runner.work_dir, _title(name))
+        write_atomically(png.getvalue(), f'{path}.png')
+        write_atomically(_table(history).encode(), f'{path}.csv')
+        runner.visualizer.add_image(_title(name), picture, step=runner.iter + 1)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Adds what was counted so far."""
+        checkpoint['policy_log'] = {
+            name: history.state_dict() for name, history in self.histories.items()
+        }
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Goes on counting in a resumed run."""
+        if not runner._resume:
+            return
+        for name, state in checkpoint.get('policy_log', {}).items():
+            if name in self.histories:
+                self.histories[name].load_state_dict(state)
+
+
+def _title(branch: str) -> str:
+    return f'timesteps_{branch}' if branch else 'timesteps'
+
+
+def _table(history: TimestepHistory) -> str:
+    """Returns one line a row: iteration, mean t, entropy, and the share of every bucket."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(['iteration', 'mean_t', 'entropy', *(f't{low}' for low in history.lows)])
+    rows = zip(history.iterations, history.mean_t, history.entropy, history.shares)
+    for iteration, mean_t, entropy, shares in rows:
+        numbers = [mean_t.item(), entropy.item(), *shares.tolist()]
+        writer.writerow([iteration, *(f'{number:.6g}' for number in numbers)])
+    return text.getvalue()

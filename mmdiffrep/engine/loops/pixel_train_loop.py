@@ -1,0 +1,260 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Trains an ensemble on the pixels of a few labelled images."""
+
+from functools import cached_property
+from typing import Any, Dict, Optional, Tuple, Union
+
+import torch
+from mmengine.dist import broadcast, get_world_size
+from mmengine.model import is_model_wrapper
+from mmengine.runner import BaseLoop, Runner
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from mmdiffrep.models.necks import Hypercolumns
+from mmdiffrep.registry import LOOPS
+
+from .labelled_pixels import LabelledPixels
+
+DTYPES = ('float16', 'bfloat16', 'float32')
+
+
+@LOOPS.register_module()
+class PixelTrainLoop(BaseLoop):
+    """Reads the features of all labelled images once, then trains on their pixels.
+
+    An iteration is one batch of pixels for every member of the ensemble, an epoch one pass over all
+    labelled pixels. The run ends when all members have stopped
+    (:class:`~mmdiffrep.models.heads.MemberStopRule`), or after ``max_epochs``; then it validates if
+    the config says how. Hooks see one long epoch, as in mmengine's ``IterBasedTrainLoop``.
+
+    The batches are a function of (seed, epoch, member), so that a resumed run equals an
+    uninterrupted one. The training pipeline must not draw random numbers.
+
+    With several processes, each trains the same members on the same batches: training takes as long
+    as with one, which is short beside testing, and testing is shared. The members of rank 0 are the
+    result.
+
+    Args:
+        runner (Runner): The runner.
+        dataloader (DataLoader or dict): Loads the labelled images. Its data set is read in order,
+            image by image; sampler and batch size have no meaning.
+        max_epochs (int): Defaults to 100, as officially.
+        batch_size (int): Pixels in a batch, of each member. Defaults to 64, as officially.
+        min_class_pixels (int): A class with fewer pixels than this in an image is not trained on
+            there. Defaults to 20, as officially, at 256 px; 1 keeps all.
+        dtype (str): Precision that the maps are kept in, ``'float16'``, ``'bfloat16'`` or
+            ``'float32'``. Defaults to ``'float16'``.
+        report_interval (int): Iterations between two losses for the log, each of which waits for
+            the device. Defaults to 10.
+
+    Raises:
+        ValueError: A number that is too small or an unknown ``dtype``.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: Union[DataLoader, Dict[str, Any]],
+        max_epochs: int = 100,
+        batch_size: int = 64,
+        min_class_pixels: int = 20,
+        dtype: str = 'float16',
+        report_interval: int = 10,
+    ) -> None:
+        super().__init__(runner, dataloader)
+        if max_epochs < 1 or batch_size < 2 or report_interval < 1 or dtype not in DTYPES:
+            raise ValueError(
+                'expected max_epochs >= 1, batch_size >= 2 (for BatchNorm), report_interval >= 1 '
+                f'and a dtype of {DTYPES}, got max_epochs={max_epochs}, batch_size={batch_size}, '
+                f'report_interval={report_interval}, dtype={dtype!r}'
+            )
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.min_class_pixels = min_class_pixels
+        self.dtype = getattr(torch, dtype)
+        self.report_interval = report_interval
+        self._iter = 0  # mmengine sets it on a resume
+        self._end: Optional[int] = None
+
+    @property
+    def model(self) -> nn.Module:
+        """The segmentor; a wrapper for several processes has nothing to do here."""
+        model = self.runner.model
+        return model.module if is_model_wrapper(model) else model
+
+    @property
+    def iter(self) -> int:
+        """Batches so far."""
+        return self._iter
+
+    @property
+    def epoch(self) -> int:
+        """Passes over all pixels so far."""
+        return self._iter // self.epoch_length
+
+    @property
+    def epoch_length(self) -> int:
+        """Batches in an epoch; what is left over at its end is dropped, as officially."""
+        return len(self.pixels) // self.batch_size
+
+    @property
+    def max_iters(self) -> int:
+        """The last iteration, as far as it is known: members may stop before."""
+        return self.max_epochs * self.epoch_length if self._end is None else self._end
+
+    @cached_property
+    def pixels(self) -> LabelledPixels:
+        """The labelled pixels with the features of their images, read when first needed.
+
+        Raises:
+            ValueError: Images, masks or features that do not fit.
+        """
+        dataset, collate = self.dataloader.dataset, self.dataloader.collate_fn
+        self.runner.logger.info(f'Reading the features of {len(dataset)} labelled images.')
+        ignore_index = _ignore_index(dataset)
+        columns, labels = [], []
+        was_training = self.model.training
+        self.model.eval()
+        for index in range(len(dataset)):
+            data = self.model.data_preprocessor(collate([dataset[index]]))
+            sample = data['data_samples'][0]
+            name = sample.get('img_path', index)
+            label = sample.gt_sem_seg.data[0].long()
+            size = self.model.image_size(data['inputs'], sample)
+            self._check_label(label, size, ignore_index, name)
+            features = self.model.extract_feat(data['inputs']).to(self.dtype)
+            self._check_features(features, name)
+            columns.append(features)
+            labels.append(label)
+        self.model.train(was_training)
+        sizes = {tuple(label.shape) for label in labels}
+        if len(sizes) != 1:
+            raise ValueError(
+                f'the labelled images have different sizes: {sorted(sizes)}; resize them to one '
+                'size in the training pipeline'
+            )
+        pixels = LabelledPixels(
+            Hypercolumns.cat(columns), torch.stack(labels), ignore_index, self.min_class_pixels
+        )
+        if len(pixels) < self.batch_size:
+            raise ValueError(
+                f'the images have {len(pixels)} labelled pixels, less than one batch of '
+                f'{self.batch_size}'
+            )
+        return pixels
+
+    def run(self) -> nn.Module:
+        """Trains.
+
+        Raises:
+            ValueError: An optimizer that would change members after they have stopped, or a
+                resume with other labelled pixels.
+        """
+        self._check_optimizer()
+        self._check_resume()
+        self.runner.visualizer.dataset_meta = self.dataloader.dataset.metainfo
+        self._log_start()
+        self.runner.call_hook('before_train')
+        self.runner.call_hook('before_train_epoch')
+        self.model.train()
+        order = None
+        while self._iter < self.max_iters and not self._all_stopped():
+            epoch, step = divmod(self._iter, self.epoch_length)
+            if order is None or step == 0:
+                num_members = self.model.decode_head.num_members
+                order = self.pixels.shuffles(self.runner.seed, epoch, num_members)
+            start = step * self.batch_size
+            self._run_iter(order[:, start : start + self.batch_size], epoch)
+        for value in self.model.decode_head.state_dict().values():
+            broadcast(value)
+        self.runner.call_hook('after_train_epoch')
+        if self.runner.val_loop is not None:
+            self.runner.val_loop.run()
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def _run_iter(self, chosen: Tensor, epoch: int) -> None:
+        columns, labels = self.pixels.batch(chosen)
+        batch = dict(columns=columns, labels=labels, epoch=epoch)
+        self.runner.call_hook('before_train_iter', batch_idx=self._iter, data_batch=batch)
+        outputs = self.model.train_step(batch, optim_wrapper=self.runner.optim_wrapper)
+        if self.model.decode_head.stop_rule.applies(epoch):
+            broadcast(self.model.decode_head.stop_rule.stopped)  # all processes end together
+            if self._all_stopped():
+                self._end = self._iter + 1  # so that hooks know the last iteration: checkpoint, log
+        reported = (self._iter + 1) % self.report_interval == 0 or self._end is not None
+        self.runner.call_hook(
+            'after_train_iter',
+            batch_idx=self._iter,
+            data_batch=batch,
+            outputs=outputs if reported else None,
+        )
+        self._iter += 1
+
+    def _all_stopped(self) -> bool:
+        """Asks the device only in epochs in which members may stop."""
+        rule = self.model.decode_head.stop_rule
+        return rule.applies(self.epoch) and bool(rule.stopped.all())
+
+    def _check_label(
+        self, label: Tensor, size: Tuple[int, int], ignore_index: int, name: Union[str, int]
+    ) -> None:
+        if tuple(label.shape) != size:
+            raise ValueError(
+                f'{name}: the mask has shape {tuple(label.shape)}, its image '
+                f'{size}; in the training pipeline LoadAnnotations belongs '
+                'before Resize'
+            )
+        wrong = label[(label != ignore_index) & (label >= self.model.decode_head.num_classes)]
+        if len(wrong) or label.min() < 0:
+            raise ValueError(
+                f'{name}: labels {wrong.unique().tolist()} are out of range; expected 0 to '
+                f'{self.model.decode_head.num_classes - 1} (num_classes of the head), or '
+                f'{ignore_index} for pixels to ignore'
+            )
+
+    def _check_features(self, features: Hypercolumns, name: Union[str, int]) -> None:
+        if not all(maps.isfinite().all() for maps in features.maps):
+            raise ValueError(
+                f'{name}: features are not finite as {self.dtype}; if the model is sound, give '
+                "train_cfg=dict(dtype='bfloat16') or 'float32'"
+            )
+
+    def _check_optimizer(self) -> None:
+        for group in self.runner.optim_wrapper.param_groups:
+            if group.get('weight_decay', 0):
+                raise ValueError(
+                    f'the optimizer has weight_decay={group["weight_decay"]}, which would go on '
+                    'changing members that have stopped; set weight_decay=0'
+                )
+
+    def _check_resume(self) -> None:
+        """Refuses to go on with other pixels: the members' orders would be others."""
+        hub, fingerprint = self.runner.message_hub, self.pixels.fingerprint()
+        before = hub.get_info('labelled_pixels', fingerprint) if self._iter else fingerprint
+        if before != fingerprint:
+            raise ValueError(
+                'the run was started with other labelled pixels: images, masks, image size or '
+                'min_class_pixels have changed, or the training pipeline draws random numbers; '
+                'resume with the same, or start anew in another work_dir'
+            )
+        hub.update_info('labelled_pixels', fingerprint)
+
+    def _log_start(self) -> None:
+        head = self.model.decode_head
+        self.runner.logger.info(
+            f'{len(self.pixels)} labelled pixels, hypercolumns of length {head.in_channels}, '
+            f'{head.num_members} members, {self.epoch_length} iterations an epoch.'
+        )
+        if get_world_size() > 1:
+            self.runner.logger.info(
+                f'All {get_world_size()} processes train the same members; testing is shared.'
+            )
+
+
+def _ignore_index(dataset: Dataset) -> int:
+    """That of a data set, or of the one that it wraps; mmseg's default if it does not say."""
+    while not hasattr(dataset, 'ignore_index') and hasattr(dataset, 'dataset'):
+        dataset = dataset.dataset
+    return getattr(dataset, 'ignore_index', 255)

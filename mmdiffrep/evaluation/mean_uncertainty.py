@@ -1,0 +1,36 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""The mean uncertainty of an ensemble over the images of a test set."""
+
+from typing import Any, Dict, List, Sequence
+
+from mmengine.evaluator import BaseMetric
+
+from mmdiffrep.registry import METRICS
+
+
+@METRICS.register_module()
+class MeanUncertainty(BaseMetric):
+    """Mean of the images' ``uncertainty_score``, which DDPM-Seg prints beside the mean IoU.
+
+    The result is ``uncertainty``, in nats, for models such as ``PixelEnsembleSegmentor`` whose
+    predictions have a score.
+
+    Args:
+        collect_device (str): As in mmengine's ``BaseMetric``.
+        prefix (str, optional): As in ``BaseMetric``.
+        collect_dir (str, optional): As in ``BaseMetric``.
+    """
+
+    def process(self, data_batch: Dict[str, Any], data_samples: Sequence[Dict[str, Any]]) -> None:
+        """Collects the scores."""
+        for sample in data_samples:
+            if 'uncertainty_score' not in sample:
+                raise ValueError(
+                    'MeanUncertainty needs predictions with an `uncertainty_score`, as those of '
+                    'mmdiffrep.PixelEnsembleSegmentor; remove it from the evaluator'
+                )
+            self.results.append(float(sample['uncertainty_score']))
+
+    def compute_metrics(self, results: List[float]) -> Dict[str, float]:
+        """Their mean."""
+        return dict(uncertainty=sum(results) / len(results))

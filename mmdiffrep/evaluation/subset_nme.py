@@ -1,0 +1,106 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""The normalised mean error of landmarks on a whole test set and on its subsets, in one run."""
+
+import json
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence
+
+from mmengine.logging import MessageHub
+from mmpose.evaluation.metrics import NME
+
+from mmdiffrep.registry import METRICS
+
+
+@METRICS.register_module()
+class SubsetNME(NME):
+    """mmpose's ``NME`` of all faces and of those that have an attribute, such as a large pose.
+
+    The attributes are read from the annotations of the test set: ``"attributes": {"largepose": 1,
+    "blur": 0, ...}`` in every one, as ``tools/prepare_data/wflw.py`` writes them. It returns
+    ``NME`` and, for every attribute that a tested face has, ``NME/<attribute>``. WFLW has six:
+    ``largepose``, ``expression``, ``illumination``, ``makeup``, ``occlusion`` and ``blur``.
+
+    Args:
+        norm_mode (str): As in ``NME``. Defaults to ``'keypoint_distance'``: relative to the
+            distance of two keypoints, which on WFLW are the outer eye corners.
+        norm_item (str, optional): As in ``NME``.
+        keypoint_indices (sequence of int, optional): As in ``NME``. Defaults to None: those of the
+            data set.
+        ann_file (str, optional): json with the attributes. Defaults to None: the one that the
+            data set under test (``test_mode=True``) was read from.
+        collect_device (str): As in ``NME``.
+        prefix (str, optional): As in ``NME``.
+
+    Raises:
+        FileNotFoundError: ``ann_file`` does not exist.
+        ValueError: Its annotations have no attributes, or a tested face is not among them.
+    """
+
+    def __init__(
+        self,
+        norm_mode: str = 'keypoint_distance',
+        norm_item: Optional[str] = None,
+        keypoint_indices: Optional[Sequence[int]] = None,
+        ann_file: Optional[str] = None,
+        collect_device: str = 'cpu',
+        prefix: Optional[str] = None,
+    ) -> None:
+        super().__init__(
+            norm_mode=norm_mode,
+            norm_item=norm_item,
+            keypoint_indices=keypoint_indices,
+            collect_device=collect_device,
+            prefix=prefix,
+        )
+        self.ann_file = ann_file
+        self._attributes = None if ann_file is None else read_attributes(ann_file)
+
+    def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
+        """Collect the errors of a batch, each with the attributes of its face."""
+        if self._attributes is None:
+            self.ann_file = self._file_of_the_dataset()
+            self._attributes = read_attributes(self.ann_file)
+        start = len(self.results)
+        super().process(data_batch, data_samples)
+        for result, sample in zip(self.results[start:], data_samples):
+            if sample['id'] not in self._attributes:
+                raise ValueError(
+                    f'SubsetNME: {self.ann_file} has no annotation with the id {sample["id"]}; is '
+                    'it the file of the data set under test?'
+                )
+            result['attributes'] = self._attributes[sample['id']]
+
+    def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
+        """Return ``NME`` and ``NME/<attribute>`` from what all processes collected."""
+        metrics = super().compute_metrics(results)
+        for name in dict.fromkeys(name for result in results for name in result['attributes']):
+            subset = [result for result in results if name in result['attributes']]
+            metrics[f'NME/{name}'] = super().compute_metrics(subset)['NME']
+        return metrics
+
+    def _file_of_the_dataset(self) -> str:
+        # mmpose's data sets leave it there in test mode, for its own CocoMetric.
+        name = self.dataset_meta['dataset_name']
+        ann_file = MessageHub.get_current_instance().get_info(f'{name}_ann_file')
+        if ann_file is None:
+            raise ValueError(
+                f'SubsetNME: the annotations of the data set {name!r} are unknown; give the '
+                'evaluator ann_file=..., or the data set test_mode=True'
+            )
+        return ann_file
+
+
+def read_attributes(ann_file: str) -> Dict[int, List[str]]:
+    """Return the names of the attributes that are set, in the file's order, by annotation id."""
+    if not Path(ann_file).is_file():
+        raise FileNotFoundError(f'SubsetNME: the annotation file {ann_file} does not exist')
+    annotations = json.loads(Path(ann_file).read_text(encoding='utf-8'))['annotations']
+    if not annotations or any('attributes' not in annotation for annotation in annotations):
+        raise ValueError(
+            f"SubsetNME: the annotations in {ann_file} have no 'attributes'. For WFLW, write the "
+            'file with tools/prepare_data/wflw.py; for data without attributes use mmpose.NME'
+        )
+    return {
+        annotation['id']: [name for name, given in annotation['attributes'].items() if given]
+        for annotation in annotations
+    }

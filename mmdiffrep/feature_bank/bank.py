@@ -1,0 +1,136 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""A bank: a folder of shards that one recipe made, read by the content of images."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Tuple, Union
+
+from torch import Tensor
+
+from .images import content_hash
+from .reader import MapKey
+from .recipe import FeatureRecipe
+from .shard import find_shards
+
+RECIPE_FILE = 'recipe.json'
+VERIFY = ('sizes', 'full')
+
+
+class FeatureBank(Mapping):
+    """Features of images, mapped into memory from ``<root>/<key of the recipe>/``.
+
+    It is a mapping from an image's content hash to ``{(timestep, tap): (C, h, w)}``. The maps are
+    channels-last views of the files: nothing is read before it is used, and no second copy is
+    held. Copies of a bank in other processes open the files themselves.
+
+    Args:
+        folder: Of the bank.
+        verify: ``'sizes'`` checks headers and sizes of all shards; ``'full'`` also reads
+            everything and compares checksums.
+
+    Attributes:
+        folder: As given.
+        recipe: What the features depend on besides the image.
+
+    Raises:
+        FileNotFoundError: No bank there.
+        ValueError: Unknown ``verify``, an unreadable recipe, or shards that are damaged or stale;
+            they are named, and building the bank again makes these alone anew.
+    """
+
+    def __init__(self, folder: Union[str, Path], verify: str = 'sizes') -> None:
+        check_verify(verify)
+        self.folder = Path(folder)
+        self.recipe = read_recipe(self.folder)
+        self._shards, damaged = find_shards(self.folder, self.recipe.key, verify == 'full')
+        if damaged:
+            listed = '\n'.join(f'  {error}' for error in damaged)
+            raise ValueError(
+                f'{len(damaged)} of {len(damaged) + len(self._shards)} shards cannot be used:\n'
+                f'{listed}\nBuild the bank again: only the images of these shards are computed.'
+            )
+        self._place: Dict[str, Tuple[int, int]] = {
+            image: (number, row)
+            for number, shard in enumerate(self._shards)
+            for row, image in enumerate(shard.images)
+        }
+        self._mapped: Dict[int, Dict[MapKey, Tensor]] = {}
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of all shards on the disk."""
+        return sum(shard.num_bytes for shard in self._shards)
+
+    @property
+    def keys_of_maps(self) -> List[MapKey]:
+        """All ``(timestep, tap)``, all taps of the first timestep first."""
+        return [(t, tap) for t in self.recipe.timesteps for tap in self.recipe.taps]
+
+    def require(self, recipe: FeatureRecipe) -> None:
+        """Checks that the features are those of a recipe.
+
+        Raises:
+            ValueError: They are not; lists what differs.
+        """
+        differences = self.recipe.differences(recipe)
+        if differences:
+            raise ValueError(
+                f'{self.folder} holds other features than asked for: {"; ".join(differences)}.'
+            )
+
+    def read(self, image: Tensor) -> Dict[MapKey, Tensor]:
+        """Reads the features of an image by its pixels.
+
+        Args:
+            image: (3, H, W) as packed, of the dtype and size that the bank was built from.
+
+        Raises:
+            KeyError: The bank has no such image.
+        """
+        return self[content_hash(image)]
+
+    def __getitem__(self, image: str) -> Dict[MapKey, Tensor]:
+        number, row = self._place[image]
+        if number not in self._mapped:
+            self._mapped[number] = self._shards[number].tensors()
+        maps = self._mapped[number]
+        return {key: maps[key][row].permute(2, 0, 1) for key in self.keys_of_maps}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._place)
+
+    def __len__(self) -> int:
+        return len(self._place)
+
+    def __getstate__(self) -> Dict[str, Any]:
+        return {**vars(self), '_mapped': {}}  # else the pickle would hold the features
+
+    def __repr__(self) -> str:
+        return f'FeatureBank({str(self.folder)!r}, {len(self)} images, {self.num_bytes} bytes)'
+
+
+def check_verify(verify: str) -> None:
+    """Refuses an unknown way to verify."""
+    if verify not in VERIFY:
+        raise ValueError(f'verify must be one of {VERIFY}, got {verify!r}.')
+
+
+def read_recipe(folder: Path) -> FeatureRecipe:
+    """Reads the recipe of a bank.
+
+    Raises:
+        FileNotFoundError: No bank there; lists those that are near.
+        ValueError: The file is damaged.
+    """
+    file = folder / RECIPE_FILE
+    if not file.is_file():
+        near = sorted(str(other.parent) for other in folder.parent.glob(f'*/{RECIPE_FILE}'))
+        near += sorted(str(other.parent) for other in folder.glob(f'*/{RECIPE_FILE}'))
+        raise FileNotFoundError(
+            f'There is no feature bank in {folder} (no {RECIPE_FILE}). '
+            + (f'There are: {", ".join(near[:5])}.' if near else 'Build one first.')
+        )
+    try:
+        return FeatureRecipe.from_json(file.read_text())
+    except ValueError as error:
+        raise ValueError(f'{file} is damaged: {error}. Build the bank again.') from error

@@ -1,0 +1,103 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Any data set with stored features in the place of its images."""
+
+from typing import Any, Dict, Mapping, Optional, Union
+
+from torch.utils.data import Dataset
+
+from mmdiffrep.diffusion.arguments import check_arguments
+from mmdiffrep.registry import DATASETS
+
+from .bank import FeatureBank
+from .build import DEFAULT_ROOT, build_feature_bank
+from .images import content_hash, image_name, read_sample
+from .reader import FeatureReader
+
+
+@DATASETS.register_module()
+class FeatureBankDataset(Dataset):
+    """Wraps a data set: ``inputs`` of its samples become features, all else stays.
+
+    A sample is ``dict(inputs={(timestep, tap): (C, h, w)}, data_samples=...)``. The model takes
+    ``mmdiffrep.StoredFeaturesPreprocessor`` as data preprocessor and ``mmdiffrep.StoredFeatures``
+    as backbone; neck, head and evaluation are the host's.
+
+    The images are read, to know them again, so that a pipeline that draws random numbers is found
+    out; features are never given to another image.
+
+    Args:
+        dataset (dict): Config of the data set. Its pipeline packs images and draws no random
+            numbers.
+        bank (str or dict): Folder of a bank that has all the images, from which features are only
+            read; or arguments of :class:`~mmdiffrep.feature_bank.reader.FeatureReader`, from which
+            the bank is found and what it lacks is computed, on construction.
+        root (str): Where banks are, if ``bank`` is a dict. Defaults to
+            ``'work_dirs/feature_banks'``.
+        max_bytes (int, optional): Greatest size of the bank, if ``bank`` is a dict. Defaults to
+            None: what the disk holds.
+        verify (str): ``'sizes'`` or ``'full'``, see
+            :class:`~mmdiffrep.feature_bank.bank.FeatureBank`. Defaults to ``'sizes'``.
+        keep_samples (bool): Keep the labels in memory once they are read, so that the data set's
+            pipeline, and the check of its images, only runs in the first epoch of a worker
+            process (use persistent workers). Defaults to False.
+
+    Raises:
+        FileNotFoundError: No such bank, model or image.
+        ValueError: See :func:`~mmdiffrep.feature_bank.build.build_feature_bank`.
+    """
+
+    def __init__(
+        self,
+        dataset: dict,
+        bank: Union[str, Mapping[str, Any]],
+        root: str = DEFAULT_ROOT,
+        max_bytes: Optional[int] = None,
+        verify: str = 'sizes',
+        keep_samples: bool = False,
+    ) -> None:
+        self.dataset = DATASETS.build(dataset)
+        self.keep_samples = keep_samples
+        self._kept: Dict[int, Dict[str, Any]] = {}
+        if isinstance(bank, str):
+            self.bank = FeatureBank(bank, verify)
+        else:
+            check_arguments(bank, FeatureReader, 'bank')
+            reader = FeatureReader(**bank)
+            self.bank = build_feature_bank(self.dataset, reader, root, max_bytes, verify).bank
+
+    @property
+    def metainfo(self) -> Dict[str, Any]:
+        """That of the data set."""
+        return self.dataset.metainfo
+
+    def full_init(self) -> None:
+        """As mmengine expects; it has happened."""
+
+    def get_data_info(self, index: int) -> Dict[str, Any]:
+        """What the data set knows of a sample before its pipeline."""
+        return self.dataset.get_data_info(index)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Dict[str, Any]:
+        sample = self._kept.get(index)
+        if sample is None:
+            sample = self._read(index)
+            if self.keep_samples:
+                self._kept[index] = sample
+        features = self.bank[sample['inputs']]
+        # Copies: a view sent to another process would take its whole shard along.
+        return {**sample, 'inputs': {key: maps.clone() for key, maps in features.items()}}
+
+    def _read(self, index: int) -> Dict[str, Any]:
+        """The sample, with the image's content hash in the place of the image."""
+        sample = read_sample(self.dataset, index)
+        image = content_hash(sample['inputs'])
+        if image not in self.bank:
+            raise ValueError(
+                f'{image_name(self.dataset, index)} is not in {self.bank!r}. Either the pipeline '
+                'draws random numbers: take that of the test split. Or the bank was built from '
+                'other images: build it again with tools/build_feature_bank.py.'
+            )
+        return {**sample, 'inputs': image}

@@ -1,0 +1,179 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""From images as a host packs them to features as they are stored."""
+
+import json
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmdiffrep.apis import FeatureExtractor
+from mmdiffrep.diffusion.denoisers import Denoiser
+from mmdiffrep.diffusion.input_range import DenoiserInput
+from mmdiffrep.diffusion.taps import Tap
+
+from .recipe import FeatureRecipe, describe_noise
+
+# Timestep and tap of a map.
+MapKey = Tuple[int, str]
+
+DTYPES = ('float16', 'bfloat16', 'float32')
+
+
+class FeatureReader:
+    """Computes what a bank stores.
+
+    Args:
+        model: Diffusers folder, hub id, ``mmdiffrep://<name>`` or config, see
+            :func:`~mmdiffrep.diffusion.denoisers.load_denoiser`; or a
+            :class:`~mmdiffrep.diffusion.denoisers.Denoiser`.
+        taps: What to read, see :mod:`mmdiffrep.diffusion.taps`.
+        timesteps: Timesteps of the model's schedule.
+        noise_levels: Standard deviations of the noise in (0, 1), instead of ``timesteps``.
+        noise: Noise source: ``'shared'``, ``'per_image'``, ``'none'`` or
+            ``dict(type=..., seed=...)``. ``'fresh'`` is refused.
+        size: Side in pixels that images are resized to, bilinearly with antialiasing; None: the
+            side that the model was trained at.
+        channel_order: Of the images given: ``'bgr'``, what mmcv's loaders give, or ``'rgb'``.
+        pool: Average maps over so many by so many cells, 1: all of the map; None: store them at
+            their own resolution.
+        dtype: What to store: ``'float16'``, ``'bfloat16'`` or ``'float32'``.
+        precision: dtype of weights and pass, one of the same; None: as loaded (float32).
+        device: Where the model runs; None: where it is (a loaded one: the CPU).
+        batch_size: Images per pass, each at all timesteps. Features of another batch size, device
+            or library may differ in the last bits.
+
+    Attributes:
+        recipe: See :class:`~mmdiffrep.feature_bank.recipe.FeatureRecipe`.
+        shapes: ``{(timestep, tap): (C, h, w)}`` of an image, all taps of the first timestep first.
+
+    Raises:
+        FileNotFoundError: No such model.
+        ValueError: Unknown or repeated taps, timesteps out of range, ``'fresh'`` noise, a size
+            that does not divide by the model's largest stride, a pool that is finer than a map, an
+            unknown dtype, or a model that needs class labels.
+    """
+
+    def __init__(
+        self,
+        model: Union[str, Mapping[str, Any], Denoiser],
+        taps: Sequence[str],
+        timesteps: Optional[Sequence[int]] = None,
+        noise_levels: Optional[Sequence[float]] = None,
+        noise: Union[str, Mapping[str, Any]] = 'shared',
+        size: Optional[int] = None,
+        channel_order: str = 'bgr',
+        pool: Optional[int] = None,
+        dtype: str = 'float16',
+        precision: Optional[str] = None,
+        device: Union[None, str, torch.device] = None,
+        batch_size: int = 8,
+    ) -> None:
+        if dtype not in DTYPES or precision not in (None, *DTYPES):
+            raise ValueError(
+                f'dtype and precision must be of {DTYPES}, got {dtype!r} and {precision!r}.'
+            )
+        if len(set(taps)) < len(taps):
+            raise ValueError(f'taps must differ from one another, got {list(taps)}.')
+        noise_record = describe_noise(noise)
+        self.extract = FeatureExtractor(
+            model,
+            taps,
+            timesteps,
+            noise_levels,
+            noise,
+            device=device,
+            dtype=None if precision is None else getattr(torch, precision),
+            batch_size=batch_size,
+        )
+        self.batch_size = batch_size
+        denoiser = self.extract.denoiser
+        side = denoiser.image_size if size is None else size
+        denoiser.require_images_only((side, side))
+        self.to_rgb = DenoiserInput(channel_order=channel_order, size=side)
+        self.shapes = stored_shapes(self.extract.tap_table, self.extract.timesteps, side, pool)
+        self.dtype = getattr(torch, dtype)
+        levels = denoiser.schedule.sigma(torch.tensor(self.extract.timesteps)).tolist()
+        self.recipe = FeatureRecipe(
+            weights=denoiser.weights_hash,
+            settings=json.loads(json.dumps(denoiser.settings)),
+            taps=list(self.extract.taps),
+            timesteps=list(self.extract.timesteps),
+            noise_levels=[round(level, 6) for level in levels],
+            noise=noise_record,
+            size=side,
+            channel_order=channel_order,
+            precision=str(next(denoiser.parameters()).dtype).removeprefix('torch.'),
+            pool=pool,
+            dtype=dtype,
+            model=denoiser.source,
+        )
+
+    @property
+    def bytes_per_image(self) -> int:
+        """What an image takes in the bank."""
+        return stored_bytes(self.shapes, self.dtype)
+
+    def __call__(self, images: Sequence[Tensor]) -> Dict[MapKey, Tensor]:
+        """Computes the features of images.
+
+        Args:
+            images: (3, H, W) each, 0 to 255, of any sizes.
+
+        Returns:
+            ``{(timestep, tap): (B, h, w, C)}`` on the CPU, in the dtype to store.
+
+        Raises:
+            ValueError: Pixels that are not in 0 to 255, or features that ``dtype`` cannot hold.
+        """
+        rgb = torch.cat([self.to_rgb(image[None]) for image in images])
+        return {key: self._stored(key, maps) for key, maps in self.extract(rgb).items()}
+
+    def _stored(self, key: MapKey, maps: Tensor) -> Tensor:
+        if self.recipe.pool is not None:
+            maps = F.adaptive_avg_pool2d(maps.float(), self.recipe.pool)
+        stored = maps.permute(0, 2, 3, 1).to(self.dtype).contiguous().cpu()
+        if not stored.isfinite().all():
+            timestep, tap = key
+            raise ValueError(
+                f'Features of {tap} at t = {timestep} reach {float(maps.abs().max()):.3g}, which '
+                f'is no finite {self.recipe.dtype}. If the model is sound, give '
+                "dtype='bfloat16' or 'float32'."
+            )
+        return stored
+
+
+def stored_bytes(shapes: Mapping[MapKey, Tuple[int, ...]], dtype: torch.dtype) -> int:
+    """Bytes of an image's maps ``(C, h, w)``."""
+    return sum(torch.Size(shape).numel() for shape in shapes.values()) * dtype.itemsize
+
+
+def upsampled_bytes(shapes: Mapping[MapKey, Tuple[int, ...]], size: int) -> int:
+    """Bytes of the same maps resized to the image in float32, as DDPM-Seg keeps them."""
+    return sum(shape[0] for shape in shapes.values()) * size**2 * torch.float32.itemsize
+
+
+def stored_shapes(
+    taps: Mapping[str, Tap], timesteps: Sequence[int], size: int, pool: Optional[int] = None
+) -> Dict[MapKey, Tuple[int, int, int]]:
+    """Shapes (C, h, w) of an image's maps, all taps of the first timestep first.
+
+    Args:
+        taps: Channels and strides by name.
+        timesteps: Where they are read.
+        size: Side of the image in pixels.
+        pool: See :class:`FeatureReader`.
+
+    Raises:
+        ValueError: ``pool`` is below 1 or finer than a map.
+    """
+    if pool is not None and pool < 1:
+        raise ValueError(f'pool is None or a number of cells of at least 1, got {pool}.')
+    shapes = {}
+    for name, (channels, stride) in taps.items():
+        side = size // stride
+        if pool is not None and pool > side:
+            raise ValueError(f'pool={pool} is finer than the map of {name}, {side} x {side}.')
+        shapes[name] = (channels, pool or side, pool or side)
+    return {(timestep, name): shapes[name] for timestep in timesteps for name in shapes}

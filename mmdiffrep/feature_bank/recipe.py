@@ -1,0 +1,110 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""What features depend on besides the image. Its hash is the name of a bank."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Mapping, Optional, Union
+
+from mmdiffrep.diffusion.noise import FreshNoise, build_noise
+
+_FORMAT = 1  # of the folder; another one would be another key
+
+
+@dataclass(frozen=True)
+class FeatureRecipe:
+    """All that turns the pixels of an image into stored features.
+
+    What the host's pipeline did to an image is not here: images are known by the pixels that come
+    out of it, see :func:`~mmdiffrep.feature_bank.images.content_hash`.
+
+    Attributes:
+        weights: Hash of the whole network's weights.
+        settings: What the network was built with, see ``Denoiser.settings``.
+        taps: Names, in the order of reading.
+        timesteps: Likewise.
+        noise_levels: sqrt(1 - alpha_bar) of the timesteps, six digits: the schedule.
+        noise: ``type`` and ``seed`` of the noise source, see :func:`describe_noise`.
+        size: Side in pixels that images are resized to, bilinearly with antialiasing.
+        channel_order: Of the images given, ``'bgr'`` or ``'rgb'``.
+        precision: dtype of the pass.
+        pool: Maps are averaged over so many by so many cells; None: native resolution.
+        dtype: What is stored.
+        model: Where the weights come from, for people; not in the key.
+    """
+
+    weights: str
+    settings: Dict[str, Any]
+    taps: List[str]
+    timesteps: List[int]
+    noise_levels: List[float]
+    noise: Dict[str, Any]
+    size: int
+    channel_order: str
+    precision: str
+    pool: Optional[int]
+    dtype: str
+    model: str = field(default='', compare=False)
+
+    @property
+    def key(self) -> str:
+        """16 hex digits that stand for everything but ``model``."""
+        values = {'format': _FORMAT, **self._compared()}
+        text = json.dumps(values, sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def to_json(self) -> str:
+        """Readable JSON."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + '\n'
+
+    @classmethod
+    def from_json(cls, text: str) -> 'FeatureRecipe':
+        """The inverse of :meth:`to_json`.
+
+        Raises:
+            ValueError: Not such a text.
+        """
+        try:
+            return cls(**json.loads(text))
+        except TypeError as error:
+            raise ValueError(f'no recipe of this version of mmdiffrep: {error}') from error
+
+    def differences(self, other: 'FeatureRecipe') -> List[str]:
+        """Lists what differs, as ``'timesteps: [50] here, [90] there'``."""
+        mine, theirs = self._compared(), other._compared()
+        return [
+            f'{name}: {_short(mine[name])} here, {_short(theirs[name])} there'
+            for name in mine
+            if mine[name] != theirs[name]
+        ]
+
+    def _compared(self) -> Dict[str, Any]:
+        values = dataclasses.asdict(self)
+        del values['model']
+        return values
+
+
+def describe_noise(noise: Union[str, Mapping[str, Any]]) -> Dict[str, Any]:
+    """Gives type and seed of a noise source whose draws can be repeated.
+
+    Args:
+        noise: See :func:`~mmdiffrep.diffusion.noise.build_noise`.
+
+    Raises:
+        ValueError: ``'fresh'`` noise, or an unknown source.
+    """
+    source = build_noise(noise)
+    if isinstance(source, FreshNoise):
+        raise ValueError(
+            "noise='fresh' draws anew at every pass, so that stored features would be one draw "
+            "out of many and no second process could find the same: take 'per_image' (a draw of "
+            "its own for every image), 'shared' (one for all images) or 'none'."
+        )
+    kind = noise if isinstance(noise, str) else noise['type']
+    return {'type': kind, 'seed': getattr(source, 'seed', None)}
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f'{text[:37]}...'

@@ -1,0 +1,126 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""One comparison of student features with one teacher tap."""
+
+from typing import Sequence, Union
+
+from torch import Tensor, nn
+
+from mmdiffrep.models.connectors import ChannelStandardizer, ConvConnector, HypercolumnConnector
+from mmdiffrep.models.losses import DistillationLoss
+from mmdiffrep.registry import MODELS
+
+
+class FeaturePair(nn.Module):
+    """Student features against one teacher tap: connector, target scaling and loss.
+
+    Args:
+        student_channels (sequence of int): Channels of the student's features.
+        teacher_channels (int): Channels of the teacher's tap.
+        loss (dict): Config of the loss, e.g. ``dict(type='mmdiffrep.DenseFeatureLoss')``.
+        standardize (bool): Standardise the teacher's channels first. Defaults to False, as
+            officially.
+        connector (str or dict): ``'auto'``: none for a loss that needs none, else a
+            :class:`ConvConnector` for one student feature and a :class:`HypercolumnConnector` for
+            several, both 1x1 convolutions; ``'none'``; or the config of one, without its
+            channels. Defaults to ``'auto'``, as officially.
+        name (str): What errors call this pair. Defaults to ``'pair'``.
+
+    Raises:
+        ValueError: Loss, connector and channels do not go together.
+    """
+
+    def __init__(
+        self,
+        student_channels: Sequence[int],
+        teacher_channels: int,
+        loss: dict,
+        standardize: bool = False,
+        connector: Union[str, dict] = 'auto',
+        name: str = 'pair',
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.student_channels = tuple(student_channels)
+        self.teacher_channels = teacher_channels
+        self.loss: DistillationLoss = MODELS.build(loss)
+        if not isinstance(self.loss, DistillationLoss):
+            raise ValueError(
+                f'{name}: {type(self.loss).__name__} is no distillation loss: its class must '
+                'inherit from mmdiffrep.models.losses.DistillationLoss'
+            )
+        if connector == 'none' or (connector == 'auto' and not self.loss.needs_connector):
+            self._check_no_connector()
+            self.connector = nn.Identity()
+        else:
+            self.connector = self._build_connector(connector)
+        self.target = ChannelStandardizer(teacher_channels) if standardize else nn.Identity()
+
+    def _check_no_connector(self) -> None:
+        loss, channels = type(self.loss).__name__, self.student_channels
+        if len(channels) > 1:
+            raise ValueError(
+                f'{self.name}: {loss} without a connector compares one student layer with the '
+                f'teacher, got {len(channels)} layers: give each a pair of its own'
+            )
+        if self.loss.same_channels and channels[0] != self.teacher_channels:
+            raise ValueError(
+                f'{self.name}: {loss} without a connector needs as many student channels as '
+                f'teacher channels, got {channels[0]} and {self.teacher_channels}: '
+                + (
+                    "leave out connector='none'"
+                    if self.loss.needs_connector
+                    else 'tap layers with equal channels (for soft targets, the logits of both)'
+                )
+            )
+
+    def _build_connector(self, connector: Union[str, dict]) -> nn.Module:
+        channels = self.student_channels
+        if connector == 'auto':
+            kind = ConvConnector if len(channels) == 1 else HypercolumnConnector
+            connector = dict(type=kind)
+        elif isinstance(connector, str):
+            raise ValueError(
+                f"{self.name}: connector must be 'auto', 'none' or a config such as "
+                f"dict(type='mmdiffrep.MLPConnector'), got {connector!r}"
+            )
+        in_channels = channels[0] if len(channels) == 1 else channels
+        try:
+            return MODELS.build(
+                dict(connector, in_channels=in_channels, out_channels=self.teacher_channels)
+            )
+        except TypeError as error:
+            raise ValueError(
+                f'{self.name}: the connector {dict(connector)} cannot be built for '
+                f'{len(channels)} student layer(s) with {channels} channels ({error}): '
+                'ConvConnector and MLPConnector take one layer, HypercolumnConnector several'
+            ) from error
+
+    def forward(self, student: Sequence[Tensor], teacher: Tensor) -> Tensor:
+        """Returns the loss, a scalar.
+
+        Args:
+            student (sequence of Tensor): Maps ``(B, C, h, w)`` or vectors ``(B, C)``, which count
+                as maps of one pixel.
+            teacher (Tensor): ``(B, C', h', w')`` or ``(B, C')``.
+
+        Raises:
+            ValueError: A student feature has other channels than was said, or the loss cannot
+                compare features of these shapes.
+        """
+        features = [_as_map(feature).float() for feature in student]
+        channels = tuple(feature.shape[1] for feature in features)
+        if channels != self.student_channels:
+            raise ValueError(
+                f'{self.name}: the student features have {channels} channels, but the pair was '
+                f'built for {self.student_channels}: correct or leave out its student_channels'
+            )
+        feature = self.connector(features[0] if len(features) == 1 else features)
+        target = self.target(_as_map(teacher))
+        try:
+            return self.loss(feature, target)
+        except ValueError as error:
+            raise ValueError(f'{self.name}: {error}') from error
+
+
+def _as_map(feature: Tensor) -> Tensor:
+    return feature[:, :, None, None] if feature.dim() == 2 else feature

@@ -1,0 +1,75 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""From the logits of an ensemble's members to one label map and its uncertainty."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+TOP_SHARE = 10  # the image score is the mean over the most uncertain tenth of the pixels
+
+
+class EnsemblePrediction(NamedTuple):
+    """What an ensemble says of one image.
+
+    Attributes:
+        labels: ``(H, W)`` int64: the label that most members give; of equally many, the smallest.
+        uncertainty: ``(H, W)`` Jensen-Shannon divergence of the members, 0 to ln(classes).
+        score: Mean of the highest tenth of ``uncertainty``, a scalar.
+    """
+
+    labels: Tensor
+    uncertainty: Tensor
+    score: Tensor
+
+
+class EnsembleVote:
+    """Takes members one by one, so that memory does not grow with their number.
+
+    As DDPM-Seg's ``predict_labels``: the label is the mode of the members' labels, where
+    ``torch.mode`` gives the smallest of several; the mean probability only serves the divergence
+    JS = H(mean p) - mean H(p), in nats.
+
+    Args:
+        num_pixels (int): Number of pixels.
+        num_classes (int): Number of classes.
+        device: Where the members' logits are.
+    """
+
+    def __init__(self, num_pixels: int, num_classes: int, device: torch.device) -> None:
+        shape = (num_pixels, num_classes)
+        self.num_members = 0
+        self._votes = torch.zeros(shape, dtype=torch.int32, device=device)
+        self._probability = torch.zeros(shape, device=device)
+        self._entropy = torch.zeros(num_pixels, device=device)
+
+    def add(self, logits: Tensor) -> None:
+        """Counts a member with logits ``(num_pixels, num_classes)``."""
+        probability = logits.softmax(dim=1)
+        self.num_members += 1
+        self._probability += probability
+        self._entropy += _entropy(probability)
+        label = logits.argmax(dim=1, keepdim=True)
+        self._votes.scatter_add_(1, label, torch.ones_like(label, dtype=torch.int32))
+
+    def labels(self) -> Tensor:
+        """The label of every pixel, ``(num_pixels,)``; argmax takes the first of equal counts."""
+        return self._votes.argmax(dim=1)
+
+    def uncertainty(self) -> Tensor:
+        """The divergence of every pixel, ``(num_pixels,)``; rounding never makes it negative."""
+        mean = self._probability / self.num_members
+        return (_entropy(mean) - self._entropy / self.num_members).clamp(min=0)
+
+
+def top_share_mean(values: Tensor) -> Tensor:
+    """Mean of the highest tenth of the values, at least of one.
+
+    Officially int(N / 10) values, which for less than ten pixels takes all of them.
+    """
+    flat = values.flatten()
+    return flat.topk(max(1, len(flat) // TOP_SHARE)).values.mean()
+
+
+def _entropy(probability: Tensor) -> Tensor:
+    return torch.special.entr(probability).sum(dim=1)

@@ -1,0 +1,52 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Attention transfer: where a network looks, whatever its channels mean."""
+
+from typing import ClassVar
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from mmdiffrep.registry import MODELS
+
+from .base import DistillationLoss, resize_like
+
+EPS = 1e-6
+
+
+@MODELS.register_module()
+class AttentionTransferLoss(DistillationLoss):
+    """Mean squared error of two attention maps, AT with p = 2 (Zagoruyko and Komodakis, 2017).
+
+    An attention map is the sum of the squared channels of every pixel, divided by the Euclidean
+    norm of the whole map. No connector is needed. The student's feature is resized to the
+    teacher's size first.
+
+    Args:
+        loss_weight (float): Defaults to 1000, the official weight.
+    """
+
+    needs_connector: ClassVar[bool] = False
+    same_channels: ClassVar[bool] = False
+
+    def __init__(self, loss_weight: float = 1000.0) -> None:
+        super().__init__(loss_weight=loss_weight)
+
+    def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Compares ``(B, C, h, w)`` with ``(B, C', h', w')``.
+
+        Raises:
+            ValueError: A feature has one pixel only: its attention map is always 1.
+        """
+        if min(student[0, 0].numel(), teacher[0, 0].numel()) == 1:
+            raise ValueError(
+                'AttentionTransferLoss compares maps and needs more than one pixel, but the '
+                f'student has {tuple(student.shape)} and the teacher {tuple(teacher.shape)} '
+                '(B, C, h, w; a vector is a map of one pixel): tap layers before the pooling'
+            )
+        return F.mse_loss(_attention(resize_like(student, teacher)), _attention(teacher))
+
+
+def _attention(feature: Tensor) -> Tensor:
+    """Maps ``(B, C, h, w)`` to ``(B, h * w)``, of norm 1."""
+    energy = feature.square().sum(dim=1).flatten(1)
+    return energy / (energy.norm(dim=1, keepdim=True) + EPS)

@@ -1,0 +1,47 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Soft targets: the student's class probabilities against the teacher's."""
+
+from typing import ClassVar
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from mmdiffrep.registry import MODELS
+
+from .base import DistillationLoss, global_average
+
+
+@MODELS.register_module()
+class SoftTargetLoss(DistillationLoss):
+    """Divergence KL(teacher || student) of softened probabilities times T^2 (Hinton et al., 2015).
+
+    For a teacher that classifies: the student layer and the teacher tap are the logits of both,
+    vectors ``(B, classes)``, or maps that are averaged to them. There is no connector, and both
+    must have the same classes.
+
+    Args:
+        temperature (float): T, which the logits are divided by. Defaults to 4; configs in the
+            official history have 10 (ImageNet).
+        loss_weight (float): Defaults to 1.
+
+    Raises:
+        ValueError: ``temperature`` is not positive.
+    """
+
+    needs_connector: ClassVar[bool] = False
+
+    def __init__(self, temperature: float = 4.0, loss_weight: float = 1.0) -> None:
+        super().__init__(loss_weight=loss_weight)
+        if temperature <= 0:
+            raise ValueError(f'temperature must be positive, got {temperature}')
+        self.temperature = temperature
+
+    def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Compares ``(B, classes, h, w)`` with ``(B, classes, h', w')``, averaged over pixels."""
+        divergence = F.kl_div(
+            F.log_softmax(global_average(student) / self.temperature, dim=1),
+            F.log_softmax(global_average(teacher) / self.temperature, dim=1),
+            reduction='batchmean',
+            log_target=True,
+        )
+        return divergence * self.temperature**2

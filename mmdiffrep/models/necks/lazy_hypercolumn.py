@@ -1,0 +1,200 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Hypercolumns: all maps of an image as one vector a pixel, without resizing the maps.
+
+DDPM-Seg resizes every map to the image and concatenates them: 2 GiB an image at 256 px. Both things
+that are done with the result can be had from the maps as they are: a training step needs single
+pixels, each a weighted sum of four neighbours; a prediction starts with a Linear, and resizing is
+linear with weights that sum to 1, so that the Linear can come first.
+"""
+
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmdiffrep.registry import MODELS
+
+
+class Hypercolumns:
+    """Maps of one or more images, read as one vector a pixel at any image size.
+
+    The vector of a pixel is what bilinear resizing (``align_corners=False``) of every map to the
+    size of the image, and concatenation, would give there. The maps may be features computed
+    before, in half precision and in memory that is mapped from a file.
+
+    Args:
+        maps (sequence of Tensor): ``(B, C_i, h_i, w_i)`` each, fastest in channels-last memory.
+
+    Raises:
+        ValueError: Not one or more maps of the same number of images.
+    """
+
+    def __init__(self, maps: Sequence[Tensor]) -> None:
+        shapes = [tuple(one.shape) for one in maps]
+        if not shapes or any(len(s) != 4 for s in shapes) or len({s[0] for s in shapes}) != 1:
+            raise ValueError(f'expected maps (B, C, h, w) of the same images, got shapes {shapes}')
+        self.maps = tuple(one.contiguous(memory_format=torch.channels_last) for one in maps)
+        self.dim = sum(shape[1] for shape in shapes)
+
+    def __len__(self) -> int:
+        return len(self.maps[0])
+
+    def __getitem__(self, index: int) -> 'Hypercolumns':
+        """Those of one image."""
+        return Hypercolumns([one[index : index + 1] for one in self.maps])
+
+    @staticmethod
+    def cat(parts: Sequence['Hypercolumns']) -> 'Hypercolumns':
+        """Joins those of several images, whose maps have the same sizes.
+
+        Raises:
+            ValueError: Maps of different sizes.
+        """
+        sizes = {tuple(tuple(one.shape[1:]) for one in part.maps) for part in parts}
+        if len(sizes) != 1:
+            raise ValueError(
+                f'the images have maps (C, h, w) of different sizes: {sorted(sizes)}; bring all '
+                'images to one size in the pipeline, or let the backbone do it (`input.size`)'
+            )
+        return Hypercolumns([torch.cat(maps) for maps in zip(*(part.maps for part in parts))])
+
+    def to(self, dtype: torch.dtype) -> 'Hypercolumns':
+        """The same in another precision."""
+        return Hypercolumns([one.to(dtype) for one in self.maps])
+
+    def at(self, image: Tensor, y: Tensor, x: Tensor, size: Tuple[int, int]) -> Tensor:
+        """Gathers the vectors of single pixels.
+
+        With maps in half precision the weights of the neighbours are rounded to it as well.
+
+        Args:
+            image (Tensor): ``(N,)`` indices of images, on the maps' device, as the next two.
+            y (Tensor): ``(N,)`` rows, 0 to height - 1.
+            x (Tensor): ``(N,)`` columns, 0 to width - 1.
+            size (tuple): Height and width that the rows and columns count in.
+
+        Returns:
+            Tensor: ``(N, dim)``, float32.
+        """
+        columns = torch.empty(len(image), self.dim, device=image.device)
+        start = 0
+        for maps in self.maps:
+            _, channels, height, width = maps.shape
+            top, bottom, down = _neighbours(y, size[0], height)
+            left, right, along = _neighbours(x, size[1], width)
+            rows = torch.stack(
+                [top * width + left, top * width + right, bottom * width + left,
+                 bottom * width + right], dim=1
+            )  # fmt: skip
+            weights = torch.stack(
+                [(1 - down) * (1 - along), (1 - down) * along, down * (1 - along), down * along],
+                dim=1,
+            )
+            columns[:, start : start + channels] = F.embedding_bag(
+                rows + (image * (height * width))[:, None],
+                maps.permute(0, 2, 3, 1).reshape(-1, channels),  # a view
+                per_sample_weights=weights.to(maps.dtype),
+                mode='sum',
+            )
+            start += channels
+        return columns
+
+    def project(self, weight: Tensor) -> List[Tensor]:
+        """Applies a Linear without bias at the maps' own resolutions.
+
+        :func:`resized_sum` of the result is the Linear of the resized hypercolumns, exactly.
+
+        Args:
+            weight (Tensor): ``(O, dim)``.
+
+        Returns:
+            list: ``(B, O, h_i, w_i)`` for each map.
+        """
+        parts = weight.split([one.shape[1] for one in self.maps], dim=1)
+        return [
+            F.linear(one.permute(0, 2, 3, 1).to(weight.dtype), part).permute(0, 3, 1, 2)
+            for one, part in zip(self.maps, parts)
+        ]
+
+
+def resized_sum(maps: Sequence[Tensor], size: Tuple[int, int]) -> Tensor:
+    """Resizes maps ``(B, C, h_i, w_i)`` bilinearly to ``size`` and adds them up, largest last."""
+    ordered = sorted(maps, key=lambda one: one.shape[2] * one.shape[3])
+    total = None
+    for one in ordered:
+        resized = F.interpolate(one, size=size, mode='bilinear', align_corners=False)
+        total = resized if total is None else total.add_(resized)
+    return total
+
+
+def _neighbours(position: Tensor, size: int, length: int) -> Tuple[Tensor, Tensor, Tensor]:
+    """The two samples of a map that a pixel lies between, and the weight of the second."""
+    source = ((position + 0.5) * (length / size) - 0.5).clamp(min=0)
+    low = source.floor()
+    weight = source - low
+    low = low.long()
+    return low, (low + 1).clamp(max=length - 1), weight
+
+
+@MODELS.register_module()
+class LazyHypercolumn(BaseModule):
+    """Turns a backbone's maps into :class:`Hypercolumns`.
+
+    Maps of the same stride are concatenated, so that a pixel is gathered, and the first layer of a
+    head applied, once a stride and not once a map. Columns are therefore ordered by stride, in the
+    order in which the strides appear, and within a stride as given. DDPM-Seg orders them as given.
+
+    Args:
+        in_channels (sequence of int): Channels of the maps.
+        in_strides (sequence of int, optional): Their strides. Maps of equal stride must have equal
+            sizes. Defaults to None: no maps are concatenated.
+        init_cfg (dict, optional): mmengine's initialization config.
+
+    Attributes:
+        out_channels (int): Length of a pixel's vector, the sum of ``in_channels``.
+
+    Raises:
+        ValueError: No channels, or another number of strides.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        in_strides: Optional[Sequence[int]] = None,
+        init_cfg: Optional[dict] = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.in_channels = tuple(in_channels)
+        strides = range(len(self.in_channels)) if in_strides is None else in_strides
+        if not self.in_channels or len(strides) != len(self.in_channels):
+            raise ValueError(
+                'in_channels must name one map or more, and in_strides as many; got '
+                f'in_channels={in_channels}, in_strides={in_strides}'
+            )
+        groups: Dict[int, List[int]] = {}
+        for index, stride in enumerate(strides):
+            groups.setdefault(stride, []).append(index)
+        self.groups = list(groups.values())
+        self.out_channels = sum(self.in_channels)
+
+    def forward(self, maps: Sequence[Tensor]) -> Hypercolumns:
+        """Takes ``(B, C_i, h_i, w_i)`` maps.
+
+        Raises:
+            ValueError: Other channels than ``in_channels``, or other sizes within a stride.
+        """
+        shapes = [tuple(one.shape) for one in maps]
+        if tuple(shape[1] for shape in shapes) != self.in_channels:
+            raise ValueError(
+                f'expected maps with {self.in_channels} channels, got shapes {shapes}; set '
+                '`in_channels` of the neck to those of the backbone'
+            )
+        for group in self.groups:
+            if len({shapes[index][2:] for index in group}) > 1:
+                raise ValueError(
+                    f'maps of one stride have different sizes: {[shapes[i] for i in group]}; set '
+                    "`in_strides` of the neck to the strides of the backbone's maps"
+                )
+        return Hypercolumns([torch.cat([maps[i] for i in group], dim=1) for group in self.groups])

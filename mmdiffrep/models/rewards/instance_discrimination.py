@@ -1,0 +1,73 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Reward without labels: how well can the images of a batch be told apart?"""
+
+from typing import List, Optional
+
+import torch
+from mmengine.dist import get_rank
+from mmengine.structures import BaseDataElement
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.gather import gather_rows
+
+from .base import Lesson, Reward, Rewarded
+
+
+@MODELS.register_module()
+class InstanceDiscriminationReward(Reward):
+    """Negative InfoNCE of the teacher features of a batch against themselves.
+
+    The pooled features are normalised and compared with one another. The positive of an image is
+    the image itself, whose similarity is always 1, so what is rewarded is that the others are
+    dissimilar: a timestep at which the features spread. It is the "common" reward of the official
+    ``TaskCommon`` classifier (temperature 0.1, no projection). The images of all ranks are
+    compared. The reward lies between ``-log(images)`` and 0.
+
+    Args:
+        in_channels (int): Channels of the teacher's feature.
+        temperature (float): Divides the similarities. Defaults to 0.1, the official value.
+        projection (int, optional): Width of a linear projection that is trained with the same
+            InfoNCE. Pooled features share a large mean, which makes all of them similar; a
+            projection learns to take it out. Defaults to None: none, as officially.
+    """
+
+    def __init__(
+        self, in_channels: int, temperature: float = 0.1, projection: Optional[int] = None
+    ) -> None:
+        super().__init__(in_channels)
+        if temperature <= 0:
+            raise ValueError(f'temperature must be positive, got {temperature}')
+        if projection is not None and projection < 1:
+            raise ValueError(f'projection must be a width of at least 1, got {projection}')
+        self.temperature = temperature
+        self.projection = None if projection is None else nn.Linear(in_channels, projection)
+
+    def forward(
+        self,
+        feature: Tensor,
+        data_samples: Optional[List[BaseDataElement]] = None,
+        lesson: Optional[Lesson] = None,
+    ) -> Rewarded:
+        """See :class:`Reward`.
+
+        Raises:
+            ValueError: One image on all ranks: there is nothing to tell it from.
+        """
+        with torch.autocast(feature.device.type, enabled=False):
+            pooled = feature.detach().float().mean(dim=(2, 3))
+            loss = self._info_nce(pooled if self.projection is None else self.projection(pooled))
+        return Rewarded(-loss.detach(), loss if self.learns else None)
+
+    def _info_nce(self, vectors: Tensor) -> Tensor:
+        """Returns the InfoNCE ``(B,)`` of vectors ``(B, C)``, those of all ranks as keys."""
+        queries = F.normalize(vectors, dim=1)
+        keys = gather_rows(queries)
+        if len(keys) < 2:
+            raise ValueError(
+                'InstanceDiscriminationReward tells images apart, but the batch has one image: '
+                'raise the batch size'
+            )
+        own = get_rank() * len(queries) + torch.arange(len(queries), device=queries.device)
+        return F.cross_entropy(queries @ keys.T / self.temperature, own, reduction='none')

@@ -1,0 +1,78 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Reward for what the student gains: does imitating the teacher at t help its own task?"""
+
+from typing import List, Optional, Tuple
+
+import torch
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+
+from mmdiffrep.registry import MODELS
+
+from .base import Lesson, Reward, Rewarded
+
+# GradScaler's initial scale: small gradients of the task survive a head in float16.
+TASK_SCALE = 2.0**16
+
+
+@MODELS.register_module()
+class StudentGainReward(Reward):
+    """Cosine between the task's and the distillation's gradient at the student's feature.
+
+    A small step against the distillation loss changes the task's loss by minus the step times the
+    product of the two gradients. So the reward is, to first order, what the student's own task
+    gains from imitating the teacher at this timestep; the cosine makes it independent of the scale
+    of the teacher's feature, which differs between timesteps. It lies in [-1, 1] and is 0 where one
+    of the gradients vanishes. The same product decides when an auxiliary loss helps in Du et al.,
+    "Adapting Auxiliary Losses Using Gradient Similarity" (2018).
+
+    The official ``StudentOriented`` classifier rewards a timestep one step later with the residual
+    of a least-squares fit of the labels on the student's features. It cannot run: it hands integer
+    one-hot targets to ``lstsq``, and takes its residuals, one a class or none at all, for one an
+    image. A fit on one batch would be exact anyway as soon as there are more channels than images.
+    The gradients are known in the same step, for every image, and leave no state to resume.
+
+    It needs a host with a loss of its own, so no labels beyond the host's, and no decoder. The
+    task's head has to learn: not for the phase ``'distill'``.
+
+    Args:
+        in_channels (int): Channels of the teacher's feature.
+    """
+
+    needs_task = True
+
+    def forward(
+        self,
+        feature: Tensor,
+        data_samples: Optional[List[BaseDataElement]] = None,
+        lesson: Optional[Lesson] = None,
+    ) -> Rewarded:
+        """See :class:`Reward`.
+
+        Raises:
+            ValueError: The host has no loss, or one that does not depend on the student's feature.
+        """
+        if lesson is None or lesson.task_loss is None:
+            raise ValueError(
+                'StudentGainReward asks what the task gains, but the model has no loss of its own '
+                '(a distil-only student?): use reward=dict(type='
+                "'mmdiffrep.InstanceDiscriminationReward')"
+            )
+        wanted = self._gradient(lesson.task_loss * TASK_SCALE, lesson)
+        given = self._gradient(lesson.distill_loss, lesson)
+        if not any(gradient is not None for gradient in wanted):
+            raise ValueError(
+                'StudentGainReward: the loss of the model does not depend on the student layers of '
+                'the last pair: tap a layer that its head reads'
+            )
+        pairs = [(w, g) for w, g in zip(wanted, given) if w is not None and g is not None]
+        task, distill = (
+            torch.cat([gradient.flatten(1).float() for gradient in gradients], dim=1)
+            for gradients in zip(*pairs)
+        )
+        cosine = torch.cosine_similarity(task, distill, dim=1, eps=1e-20)
+        return Rewarded(cosine.nan_to_num(nan=0.0))
+
+    @staticmethod
+    def _gradient(loss: Tensor, lesson: Lesson) -> Tuple[Optional[Tensor], ...]:
+        return torch.autograd.grad(loss, lesson.student, retain_graph=True, allow_unused=True)

@@ -1,0 +1,219 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""DDPM-Seg as a segmentor of mmseg: a frozen backbone, hypercolumns, an ensemble on pixels."""
+
+from typing import Any, Dict, List, Optional, Tuple, Union
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapper
+from mmengine.structures import BaseDataElement, PixelData
+from torch import Tensor
+
+from mmdiffrep.models.heads import EnsemblePrediction
+from mmdiffrep.models.necks import Hypercolumns
+from mmdiffrep.registry import MODELS
+
+VOTE_SIZES = ('image', 'original')
+MIN_SIDE = 16  # pixels; a smaller image shows nothing
+
+
+@MODELS.register_module()
+class PixelEnsembleSegmentor(BaseModel):
+    """Labels pixels by what a frozen backbone has there (DDPM-Seg, Baranchuk et al., ICLR 2022).
+
+    It takes the place of mmseg's ``EncoderDecoder`` and is trained by
+    :class:`~mmdiffrep.engine.loops.PixelTrainLoop`. ``predict`` adds to every data sample
+
+    - ``pred_sem_seg``: the label map ``(1, H, W)``;
+    - ``uncertainty``: the members' Jensen-Shannon divergence ``(1, H, W)``, in nats;
+    - ``uncertainty_score``: the mean of its highest tenth, a scalar tensor.
+
+    Args:
+        backbone (dict): Config of a backbone, e.g. ``mmdiffrep.DPMBackbone``. It is frozen here,
+            whatever it is.
+        decode_head (dict): Config of ``mmdiffrep.PixelMLPEnsembleHead``; ``in_channels`` is the
+            neck's ``out_channels`` unless given.
+        neck (dict, optional): Config of the neck. Defaults to None:
+            ``dict(type='mmdiffrep.LazyHypercolumn')``. Its ``in_channels`` and ``in_strides`` are
+            the backbone's ``out_channels`` and ``out_strides`` unless given.
+        vote_size (str): Where the members label: ``'image'``, on the pixels that the backbone is
+            given, after which the label map is resized to the original image by nearest
+            neighbours; or ``'original'``, on the pixels of the original image, which costs more
+            where it is larger. Defaults to ``'image'``, as officially.
+        data_preprocessor (dict, optional): Config of mmseg's data preprocessor.
+        init_cfg (dict, optional): mmengine's initialization config.
+
+    Raises:
+        ValueError: An unknown ``vote_size``, or a neck without ``in_channels`` behind a backbone
+            that does not say its channels.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        decode_head: dict,
+        neck: Optional[dict] = None,
+        vote_size: str = 'image',
+        data_preprocessor: Optional[dict] = None,
+        init_cfg: Optional[dict] = None,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        if vote_size not in VOTE_SIZES:
+            raise ValueError(f'vote_size must be one of {VOTE_SIZES}, got {vote_size!r}')
+        self.vote_size = vote_size
+        self.backbone = MODELS.build(backbone).requires_grad_(False)
+        self.neck = MODELS.build(self._neck_config(neck))
+        self.decode_head = MODELS.build({'in_channels': self.neck.out_channels, **decode_head})
+
+    def _neck_config(self, neck: Optional[dict]) -> dict:
+        neck = dict(neck or dict(type='mmdiffrep.LazyHypercolumn'))
+        if 'in_channels' not in neck:
+            if not hasattr(self.backbone, 'out_channels'):
+                raise ValueError(
+                    f'{type(self.backbone).__name__} does not say its `out_channels`: give the '
+                    'channels of its maps, neck=dict(type=..., in_channels=[...])'
+                )
+            neck['in_channels'] = self.backbone.out_channels
+            neck.setdefault('in_strides', getattr(self.backbone, 'out_strides', None))
+        return neck
+
+    def train(self, mode: bool = True) -> 'PixelEnsembleSegmentor':
+        """Switches the head; the backbone stays in evaluation mode."""
+        super().train(mode)
+        self.backbone.eval()
+        return self
+
+    @torch.no_grad()
+    def extract_feat(self, inputs: Any) -> Hypercolumns:
+        """Hypercolumns of what the backbone takes.
+
+        Args:
+            inputs: Images ``(B, 3, H, W)`` in the data preprocessor's normalisation; with the
+                backbone ``mmdiffrep.StoredFeatures``, the features of a bank.
+        """
+        return self.neck(self.backbone(inputs))
+
+    @staticmethod
+    def image_size(inputs: Any, sample: BaseDataElement) -> Tuple[int, int]:
+        """Height and width of the image of a data sample, as the backbone gets it.
+
+        Raises:
+            ValueError: The image is padded, not square or tiny: a diffusion model of square images
+                would see the padding, or a face out of shape.
+        """
+        size = tuple(sample.metainfo['img_shape'][:2])
+        name = sample.metainfo.get('img_path') or 'an image'
+        if size[0] != size[1]:
+            raise ValueError(
+                f'{name} has height and width {size}, but square images are expected: crop it, or '
+                "stretch it by dict(type='Resize', scale=(256, 256)) in the pipeline; "
+                "SegmentationInferencer does so with fit='crop' or 'stretch'"
+            )
+        if size[0] < MIN_SIDE:
+            raise ValueError(
+                f'{name} has a side of {size[0]} pixels, at least {MIN_SIDE} are expected'
+            )
+        if isinstance(inputs, Tensor) and tuple(inputs.shape[2:]) != size:
+            raise ValueError(
+                f'{name} has shape {size}, but arrived '
+                f'padded to {tuple(inputs.shape[2:])}; take batch_size=1, and no `size` or '
+                '`test_cfg` in the data preprocessor'
+            )
+        return size
+
+    def forward(
+        self,
+        inputs: Any,
+        data_samples: Optional[List[BaseDataElement]] = None,
+        mode: str = 'tensor',
+    ) -> Union[Hypercolumns, List[BaseDataElement]]:
+        """Runs the model in one of mmengine's modes.
+
+        Args:
+            inputs: Images ``(B, 3, H, W)``, or features, see :meth:`extract_feat`.
+            data_samples (list, optional): mmseg's data samples; features need them.
+            mode (str): ``'tensor'`` gives hypercolumns, ``'predict'`` data samples.
+
+        Raises:
+            ValueError: Any other mode; training needs the pixels of all images at once.
+        """
+        if mode == 'tensor':
+            return self.extract_feat(inputs)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        raise ValueError(
+            f"PixelEnsembleSegmentor knows the modes 'tensor' and 'predict', got {mode!r}; train "
+            "it with train_cfg=dict(type='mmdiffrep.PixelTrainLoop'), which draws pixels from all "
+            'labelled images'
+        )
+
+    def predict(
+        self, inputs: Any, data_samples: Optional[List[BaseDataElement]] = None
+    ) -> List[BaseDataElement]:
+        """Labels images ``(B, 3, H, W)`` at the size of the original ones.
+
+        Raises:
+            ValueError: Padded images, or features without data samples.
+        """
+        if data_samples is None:
+            data_samples = _empty_samples(inputs)
+        columns = self.extract_feat(inputs)
+        for index, sample in enumerate(data_samples):
+            given = self.image_size(inputs, sample)
+            original = tuple(sample.metainfo.get('ori_shape', given)[:2])
+            size = given if self.vote_size == 'image' else original
+            prediction = self.decode_head.predict(columns[index], size)
+            _add_prediction(sample, prediction, original)
+        return data_samples
+
+    def train_step(
+        self, data: Dict[str, Union[Tensor, int]], optim_wrapper: OptimWrapper
+    ) -> Dict[str, Tensor]:
+        """One update of every member that has not stopped.
+
+        Args:
+            data (dict): ``columns`` ``(K, B, dim)`` and ``labels`` ``(K, B)``, a batch of pixels
+                for each member, and the ``epoch``.
+            optim_wrapper (OptimWrapper): mmengine's optimizer wrapper.
+
+        Returns:
+            dict: ``loss``, the mean of the active members, and ``active_members``, their number.
+        """
+        head, rule = self.decode_head, self.decode_head.stop_rule
+        may_stop = rule.applies(data['epoch'])
+        with optim_wrapper.optim_context(self):
+            losses = head.member_losses(
+                data['columns'], data['labels'], rule.stopped if may_stop else None
+            )
+        active = ~rule.stopped
+        losses = losses.where(active, 0.0)
+        # A sum, so that every member takes the step that it would take alone.
+        optim_wrapper.update_params(losses.sum())
+        if may_stop:
+            rule.update(losses.detach())
+            head.rest_stopped_members(optim_wrapper.optimizer)
+        num_active = active.sum()
+        return dict(loss=losses.detach().sum() / num_active.clamp(min=1), active_members=num_active)
+
+
+def _empty_samples(inputs: Any) -> List[BaseDataElement]:
+    """Data samples for images that came without; mmseg is only needed here."""
+    from mmseg.structures import SegDataSample
+
+    if not isinstance(inputs, Tensor):
+        raise ValueError('features have no image size: give the data samples of the images')
+    shape = tuple(inputs.shape[2:])
+    return [SegDataSample(metainfo=dict(img_shape=shape, ori_shape=shape)) for _ in inputs]
+
+
+def _add_prediction(
+    sample: BaseDataElement, prediction: EnsemblePrediction, size: Tuple[int, int]
+) -> None:
+    labels, uncertainty = prediction.labels[None], prediction.uncertainty[None]
+    if tuple(labels.shape[1:]) != size:
+        labels = F.interpolate(labels[None].float(), size=size, mode='nearest-exact')[0].long()
+        uncertainty = F.interpolate(uncertainty[None], size=size, mode='bilinear')[0]
+    sample.pred_sem_seg = PixelData(data=labels)
+    sample.uncertainty = PixelData(data=uncertainty)
+    sample.uncertainty_score = prediction.score

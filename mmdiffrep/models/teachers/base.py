@@ -1,0 +1,70 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""The contract of a teacher: a frozen network whose features a student learns."""
+
+from abc import ABC, abstractmethod
+from typing import Dict, Optional, Tuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Teacher(nn.Module, ABC):
+    """Base class of the teachers.
+
+    A teacher stays in eval mode and has no gradients. It is no part of the student: not in its
+    checkpoints, optimizer or EMA.
+
+    Attributes:
+        taps (tuple of str): What is read, in the order of the features.
+        to_rgb (nn.Module): From the host's normalised images ``(B, 3, H, W)`` to RGB in [-1, 1]
+            at the teacher's size.
+        source (str): Where the weights come from.
+        weights_hash (str): sha256 of the weights.
+    """
+
+    taps: Tuple[str, ...]
+    to_rgb: nn.Module
+    source: str
+    weights_hash: str
+
+    @property
+    @abstractmethod
+    def channels(self) -> Tuple[int, ...]:
+        """Channels of every tap."""
+
+    @property
+    @abstractmethod
+    def num_timesteps(self) -> Optional[int]:
+        """Timesteps that it can be read at, 0 to one less; None: it knows no time."""
+
+    @property
+    def record(self) -> Dict[str, str]:
+        """What a checkpoint says of the teacher, so that a resumed run finds the same one."""
+        return dict(source=self.source, weights_hash=self.weights_hash)
+
+    @abstractmethod
+    def forward(
+        self,
+        images: Tensor,
+        t: Tensor,
+        generator: Optional[torch.Generator] = None,
+        rgb: Optional[Tensor] = None,
+    ) -> Tuple[Tensor, ...]:
+        """Returns the features of the taps.
+
+        On an accelerator the pass runs in bfloat16 autocast, on a CPU in float32; the host's own
+        autocast plays no part.
+
+        Args:
+            images (Tensor): The host's normalised images, ``(B, 3, H, W)``.
+            t (Tensor): Timestep of every image, int64 ``(B,)``.
+            generator (torch.Generator, optional): For a noise source that draws anew.
+            rgb (Tensor, optional): ``to_rgb(images)`` if it was computed before.
+
+        Returns:
+            tuple: One detached float32 feature a tap, ``(B, C, h, w)`` or ``(B, C)``.
+        """
+
+    def train(self, mode: bool = True) -> 'Teacher':
+        """Does nothing: a teacher stays in eval mode."""
+        return super().train(False)

@@ -1,0 +1,48 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""From the ``teacher`` of a config to a teacher: a diffusion model, or a trained host model."""
+
+from typing import Optional, Sequence, Union
+
+from mmdiffrep.registry import MODELS
+
+from .base import Teacher
+from .dpm_teacher import DPMTeacher
+from .host_teacher import HostTeacher
+
+
+def build_teacher(
+    teacher: Union[str, dict],
+    taps: Sequence[str],
+    mean: Optional[Sequence[float]] = None,
+    std: Optional[Sequence[float]] = None,
+    channel_order: str = 'rgb',
+    size: Optional[int] = None,
+    raw_input: bool = False,
+    noise: Union[str, dict] = 'none',
+) -> Teacher:
+    """Builds a teacher.
+
+    Args:
+        teacher (str or dict): ``dict(type='mmdiffrep.HostTeacher', config=..., checkpoint=...)``;
+            anything else is a diffusion model: folder, hub id or config of a denoiser.
+        taps (sequence of str): What to read.
+        mean (sequence of float, optional): See :class:`DPMTeacher`, as for all that follow.
+        std (sequence of float, optional): The student's normalisation.
+        channel_order (str): Order of the student's tensors.
+        size (int, optional): Side of the teacher's input.
+        raw_input (bool): Feed the student's tensor; for diffusion models only.
+        noise (str or dict): Noise source; for diffusion models only.
+
+    Raises:
+        ValueError: Noise or the student's tensor for a teacher that takes neither.
+    """
+    shared = dict(taps=taps, mean=mean, std=std, channel_order=channel_order, size=size)
+    kind = teacher.get('type') if isinstance(teacher, dict) else None
+    if kind not in (HostTeacher, 'HostTeacher', 'mmdiffrep.HostTeacher'):
+        return DPMTeacher(teacher, raw_input=raw_input, noise=noise, **shared)
+    if raw_input or noise != 'none':
+        raise ValueError(
+            'a HostTeacher sees the clean image in its own normalisation: leave out teacher_input '
+            f"and noise, or set teacher_input='exact' and noise='none' (got noise={noise!r})"
+        )
+    return MODELS.build({**teacher, **shared, 'type': HostTeacher})

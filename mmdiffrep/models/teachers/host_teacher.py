@@ -1,0 +1,155 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""A trained model of a host as the teacher, where RepFusion has a diffusion model."""
+
+import os.path as osp
+from contextlib import nullcontext
+from typing import Dict, Optional, Sequence, Tuple, Union
+
+import torch
+from mmengine.config import Config
+from mmengine.hub import get_config
+from mmengine.registry import DefaultScope
+from mmengine.runner import CheckpointLoader
+from torch import Tensor, nn
+
+from mmdiffrep.diffusion.checkpoints import hash_weights
+from mmdiffrep.diffusion.input_range import DenoiserInput
+from mmdiffrep.models.distillers.student_taps import StudentTaps
+from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.config_path import get_config_path
+
+from .base import Teacher
+from .normalisation import normalisation_of
+
+PROBE_SIZE = 64  # px; big enough for a stride of 32, small enough for any CPU
+
+
+@MODELS.register_module()
+class HostTeacher(Teacher):
+    """Reads layers of a trained mmpretrain, mmseg or mmpose model; timesteps are ignored.
+
+    The model sees the student's images in its own normalisation: that of the student is undone
+    first. A checkpoint has to be there and to fit, key by key. (RepFusion's own code for CNN
+    teachers goes on with random weights when it cannot load one.)
+
+    Args:
+        config (str or dict): What the model was trained with: a file, a name below ``configs/``
+            (``'repfusion/cifar10_r18_scratch.py'``), one of a host
+            (``'mmpretrain::resnet/resnet18_8xb16_cifar10.py'``), or the config itself.
+        checkpoint (str): Its weights: a file, or an address that mmengine can load.
+        taps (sequence of str): Layers, as on the student's side: ``'backbone'`` is its last
+            output, ``'backbone[1]'`` its second, ``'head.fc'`` the logits of a linear classifier.
+        mean (sequence of float, optional): The student's normalisation, see
+            :class:`~mmdiffrep.models.teachers.DPMTeacher`. Defaults to None: not normalised.
+        std (sequence of float, optional): See ``mean``.
+        channel_order (str): ``'rgb'`` or ``'bgr'``, the order of the student's tensors.
+        size (int, optional): Side that images are resized to. Defaults to None: as they are.
+        normalisation (dict, optional): ``mean``, ``std`` and ``channel_order`` of the teacher's
+            own tensors. Defaults to None: read from its config.
+
+    Raises:
+        FileNotFoundError: No such config or checkpoint.
+        ValueError: Unknown layer, or weights that do not fit the model.
+    """
+
+    def __init__(
+        self,
+        config: Union[str, dict],
+        checkpoint: str,
+        taps: Sequence[str],
+        mean: Optional[Sequence[float]] = None,
+        std: Optional[Sequence[float]] = None,
+        channel_order: str = 'rgb',
+        size: Optional[int] = None,
+        normalisation: Optional[dict] = None,
+    ) -> None:
+        super().__init__()
+        cfg = _read_config(config)
+        self.model = _build_model(cfg)
+        _load_weights(self.model, checkpoint)
+        self.model.requires_grad_(False).eval()
+        self.source = str(checkpoint)
+        self.weights_hash = hash_weights(self.model)
+        self.to_rgb = DenoiserInput(mean=mean, std=std, channel_order=channel_order, size=size)
+        own = normalisation or normalisation_of(self.model, cfg)
+        self._reverse = own['channel_order'] == 'bgr'
+        shape = (1, 3, 1, 1)
+        self.register_buffer('_mean', torch.tensor(own['mean'] or [0.0] * 3).view(shape))
+        self.register_buffer('_std', torch.tensor(own['std'] or [1.0] * 3).view(shape))
+        self.taps = tuple(taps)
+        self._layers = StudentTaps(self.model, self.taps, role='teacher')
+        self._layers.attach()
+        side = size or PROBE_SIZE
+        probe = self._read(torch.zeros(1, 3, side, side))
+        self._channels = tuple(feature.shape[1] for feature in probe)
+
+    @property
+    def channels(self) -> Tuple[int, ...]:
+        """Channels of every tap."""
+        return self._channels
+
+    @property
+    def num_timesteps(self) -> Optional[int]:
+        """None: it knows no time."""
+        return None
+
+    @torch.no_grad()
+    def forward(
+        self,
+        images: Tensor,
+        t: Tensor,
+        generator: Optional[torch.Generator] = None,
+        rgb: Optional[Tensor] = None,
+    ) -> Tuple[Tensor, ...]:
+        """See :class:`Teacher`; ``t`` and ``generator`` play no part."""
+        return self._read(self.to_rgb(images) if rgb is None else rgb)
+
+    @torch.no_grad()
+    def _read(self, rgb: Tensor) -> Tuple[Tensor, ...]:
+        pixels = (rgb + 1) * 127.5
+        x = ((pixels.flip(1) if self._reverse else pixels) - self._mean) / self._std
+        with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=x.device.type != 'cpu'):
+            self.model(x, None, mode='tensor')
+        return tuple(feature.float() for feature in self._layers.take(batch_size=len(x)))
+
+
+def _read_config(config: Union[str, dict]) -> Config:
+    if not isinstance(config, str):
+        return Config(dict(config))
+    if '::' in config:
+        return get_config(config)
+    return Config.fromfile(config if osp.isfile(config) else get_config_path(config))
+
+
+def _build_model(cfg: Config) -> nn.Module:
+    """Builds the model as a runner would, in the scope of its own host."""
+    model, scope = dict(cfg.model), cfg.get('default_scope')
+    if 'data_preprocessor' in cfg:
+        model.setdefault('data_preprocessor', cfg.data_preprocessor)
+    with DefaultScope.overwrite_default_scope(scope) if scope else nullcontext():
+        return MODELS.build(model)
+
+
+def _load_weights(model: nn.Module, checkpoint: str) -> None:
+    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
+    state: Dict[str, Tensor] = {
+        name.removeprefix('module.'): value
+        for name, value in loaded.get('state_dict', loaded).items()
+    }
+    own = model.state_dict()
+    shapes = [k for k in own if k in state and own[k].shape != state[k].shape]
+    problems = [
+        f'{len(names)} {what} ({", ".join(sorted(names)[:3])}, ...)'
+        for what, names in (
+            ('missing', own.keys() - state.keys()),
+            ('unexpected', state.keys() - own.keys()),
+            ('of another shape', shapes),
+        )
+        if names
+    ]
+    if problems:
+        raise ValueError(
+            f"the teacher's checkpoint {checkpoint!r} does not fit its config: weights "
+            f'{", ".join(problems)}. Give the config that it was trained with.'
+        )
+    model.load_state_dict(state)

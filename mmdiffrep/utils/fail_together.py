@@ -1,0 +1,30 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""What fails in one process of a run fails in all."""
+
+from contextlib import contextmanager
+from typing import Iterator, Optional
+
+from mmengine.dist import all_gather_object
+
+
+@contextmanager
+def fail_together() -> Iterator[None]:
+    """Ends a piece of work in all processes, so that none waits for one that is gone.
+
+    All processes must come here, and none may talk to the others inside.
+
+    Raises:
+        Exception: As raised inside, in the process where it was.
+        RuntimeError: Elsewhere; names that process and its reason.
+    """
+    failure: Optional[Exception] = None
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001, it is raised below
+        failure = error
+    reasons = all_gather_object(None if failure is None else str(failure) or repr(failure))
+    if failure is not None:
+        raise failure
+    for rank, reason in enumerate(reasons):
+        if reason is not None:
+            raise RuntimeError(f'Process {rank} failed: {reason}')

@@ -1,0 +1,64 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""One run at a time in a folder, also when a run has several processes or is killed."""
+
+import fcntl
+import logging
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Iterator, Optional
+
+from mmengine.dist import broadcast_object_list, get_rank
+
+from mmdiffrep.utils.fail_together import fail_together
+
+logger = logging.getLogger('mmdiffrep')
+
+LOCK_FILE = '.lock'
+_PAUSE = 0.5  # seconds between two attempts
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Waits until no other run is in the folder, and keeps others out.
+
+    Rank 0 holds the lock for all processes of the run; each must come here. The system frees it
+    when rank 0 ends, however it ends.
+
+    Args:
+        folder: Where the lock file is. It must exist, on a file system that all processes see.
+
+    Raises:
+        OSError: The folder is not writable, or its file system knows no locks.
+    """
+    file: Optional[IO[bytes]] = None
+    with fail_together():
+        if get_rank() == 0:
+            file = open(folder / LOCK_FILE, 'ab')  # noqa: SIM115
+    try:
+        waits = 0
+        # Attempts, and not one long wait, in which other ranks would run into the time limit of
+        # their collective operation.
+        while not _acquired(file):
+            if waits == 0 and file is not None:
+                logger.warning('%s is in use by another process: waiting for it.', folder)
+            waits += 1
+            time.sleep(_PAUSE)
+        yield
+    finally:
+        if file is not None:
+            file.close()
+
+
+def _acquired(file: Optional[IO[bytes]]) -> bool:
+    """Tries once; all ranks get rank 0's answer."""
+    answer = [False]
+    with fail_together():
+        if file is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                answer = [True]
+            except BlockingIOError:
+                pass  # another run has it
+    broadcast_object_list(answer)
+    return answer[0]

@@ -1,0 +1,91 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""The mask of one image as a file, over its image, and how sure it is."""
+
+import io
+import math
+from typing import Mapping, Optional, Sequence
+
+import matplotlib
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from mmdiffrep.visualization.segmentation_grid import colourise
+
+GREATEST_UNCERTAINTY = math.log(2)  # nats: half of the members say one thing, half another
+
+
+def draw_overlay(
+    image: np.ndarray, labels: np.ndarray, palette: Sequence[Sequence[int]], opacity: float = 0.5
+) -> np.ndarray:
+    """Lays the colours of a label map over its image.
+
+    Args:
+        image (np.ndarray): RGB uint8, ``(H, W, 3)``.
+        labels (np.ndarray): ``(H, W)``.
+        palette (sequence): RGB colour of every class.
+        opacity (float): Share of the colours, 0 to 1. Defaults to 0.5.
+
+    Returns:
+        np.ndarray: RGB uint8, ``(H, W, 3)``.
+
+    Raises:
+        ValueError: Another size of labels than of the image, or an opacity out of range.
+    """
+    if image.shape[:2] != labels.shape or not 0 <= opacity <= 1:
+        raise ValueError(
+            'expected labels of the size of the image and an opacity of 0 to 1, got image '
+            f'{image.shape}, labels {labels.shape}, opacity={opacity}'
+        )
+    mixed = image * (1 - opacity) + colourise(labels, palette) * opacity
+    return mixed.round().astype(np.uint8)
+
+
+def draw_uncertainty(uncertainty: np.ndarray) -> np.ndarray:
+    """Draws the members' divergence on a scale that is the same for all images.
+
+    Args:
+        uncertainty (np.ndarray): ``(H, W)`` in nats; black is 0, and the lightest colour ln 2 and
+            above.
+
+    Returns:
+        np.ndarray: RGB uint8, ``(H, W, 3)``.
+    """
+    share = np.clip(uncertainty / GREATEST_UNCERTAINTY, 0, 1)
+    return matplotlib.colormaps['inferno'](share, bytes=True)[..., :3].copy()
+
+
+def mask_png(
+    labels: np.ndarray,
+    palette: Sequence[Sequence[int]],
+    text: Optional[Mapping[str, str]] = None,
+) -> bytes:
+    """A label map as a PNG whose pixel values are the labels, shown in the classes' colours.
+
+    Args:
+        labels (np.ndarray): ``(H, W)``, 0 to 255.
+        palette (sequence): RGB colour of every class.
+        text (mapping, optional): Text entries of the PNG. Defaults to None: none.
+
+    Raises:
+        ValueError: A label that does not fit 8 bits.
+    """
+    if labels.min() < 0 or labels.max() > 255:
+        raise ValueError(f'a PNG holds labels 0 to 255, got {labels.min()} to {labels.max()}')
+    picture = Image.fromarray(labels.astype(np.uint8))
+    picture.putpalette(np.array(palette, dtype=np.uint8).tobytes())
+    entries = PngInfo()
+    for key, value in (text or {}).items():
+        entries.add_text(key, value)
+    return _png(picture, entries)
+
+
+def image_png(image: np.ndarray) -> bytes:
+    """An RGB uint8 image ``(H, W, 3)`` as a PNG."""
+    return _png(Image.fromarray(image))
+
+
+def _png(picture: Image.Image, entries: Optional[PngInfo] = None) -> bytes:
+    with io.BytesIO() as buffer:
+        picture.save(buffer, format='PNG', pnginfo=entries)
+        return buffer.getvalue()

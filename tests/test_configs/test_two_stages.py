@@ -1,0 +1,110 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Stage 2 of every pair of configs starts from what stage 1 writes, and from nothing else."""
+
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from mmdiffrep.registry import MODELS
+
+CONFIGS = Path(__file__).parents[2] / 'configs' / 'repfusion'
+PATHS = sorted(path for path in CONFIGS.glob('*.py') if 'distilled = ' in path.read_text())
+# Officially stage 1 has another first convolution than stage 2.
+OTHER_STEM = 'tinyimagenet_r18_finetune_official'
+
+
+def starts(node):
+    """Every ``init_cfg`` that loads a checkpoint, with the config that has it."""
+    if isinstance(node, dict):
+        init_cfg = node.get('init_cfg')
+        if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained':
+            yield node, init_cfg
+        for child in node.values():
+            yield from starts(child)
+
+
+def stage_1_of(finetune):
+    """The config that writes the checkpoint, whose name is that of its end."""
+    _, name, file = Path(finetune.distilled).parts
+    distil = Config.fromfile(CONFIGS / f'{name}.py')
+    unit, end = (
+        ('epoch', distil.train_cfg.max_epochs)
+        if distil.train_cfg.get('by_epoch')
+        else ('iter', distil.train_cfg.max_iters)
+    )
+    assert file == f'{unit}_{end}.pth'
+    return distil
+
+
+def build(cfg):
+    model = deepcopy(cfg.model)
+    if 'data_preprocessor' in cfg:
+        model.setdefault('data_preprocessor', deepcopy(cfg.data_preprocessor))
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        return MODELS.build(model)
+
+
+def place_of_student(cfg):
+    """BiSeNetV1 has its ResNet inside its backbone."""
+    return 'context_path.backbone.' if cfg.model.backbone.type == 'BiSeNetV1' else ''
+
+
+def shapes(model):
+    return {name: value.shape for name, value in model.backbone.state_dict().items()}
+
+
+@pytest.mark.parametrize('path', PATHS, ids=lambda path: path.stem)
+def test_stage_2_is_the_baseline_from_the_weights_of_stage_1(path, build_without_memory):
+    finetune = Config.fromfile(path)
+    distil = stage_1_of(finetune)
+    ((part, init_cfg),) = starts(finetune.model)
+    assert init_cfg == dict(type='Pretrained', checkpoint=finetune.distilled, prefix='backbone.')
+    first, second = shapes(build_without_memory(distil)), shapes(build_without_memory(finetune))
+    inside = place_of_student(finetune)
+    second = {k.removeprefix(inside): v for k, v in second.items() if k.startswith(inside)}
+    unlike = {name for name in first.keys() | second.keys() if first.get(name) != second.get(name)}
+    assert unlike == ({'conv1.weight'} if path.stem == OTHER_STEM else set())
+
+    name = path.stem.partition('_finetune')[0]
+    scratch = Config.fromfile(CONFIGS / f'{name}_scratch.py')
+    part.pop('init_cfg')
+    finetune.pop('distilled')
+    assert finetune.to_dict() == scratch.to_dict()
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'celebamask_r18_finetune',
+        'cifar10_mbv2_finetune',
+        'cifar10_wrn28_2_finetune',
+        'face68_r18',
+        'tinyimagenet_r18_finetune_official',
+        'wflw_hrnetv2_w18_finetune',
+    ],
+)
+def test_every_weight_is_loaded(name, tmp_path):
+    """Really: a checkpoint of stage 1 on disk, and stage 2 as a runner initialises it."""
+    finetune = Config.fromfile(CONFIGS / f'{name}.py')
+    first = build(stage_1_of(finetune))
+    for value in first.state_dict().values():
+        if value.is_floating_point():
+            value.fill_(0.25)
+    checkpoint = tmp_path / 'distilled.pth'
+    torch.save(dict(state_dict=first.state_dict(), meta={}), checkpoint)
+    ((_, init_cfg),) = starts(finetune.model)
+    init_cfg.checkpoint = str(checkpoint)
+    second = build(finetune)
+    second.init_weights()
+    inside = place_of_student(finetune)
+    weights = second.backbone.state_dict()
+    unlike = {
+        key
+        for key, value in first.backbone.state_dict().items()
+        if not torch.equal(weights[inside + key], value)
+    }
+    assert unlike == ({'conv1.weight'} if name == OTHER_STEM else set())

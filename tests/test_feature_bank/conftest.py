@@ -1,0 +1,70 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import pytest
+import torch
+from diffusers import DDPMScheduler
+
+from mmdiffrep.diffusion.denoisers import load_denoiser
+from mmdiffrep.feature_bank import FeatureReader
+from mmdiffrep.testing import tiny_teacher
+
+
+class Pictures:
+    """Random 16 px images, packed as hosts do; a number is a picture."""
+
+    def __init__(self, numbers):
+        self.numbers = list(numbers)
+
+    def __len__(self):
+        return len(self.numbers)
+
+    def __getitem__(self, index):
+        generator = torch.Generator().manual_seed(self.numbers[index])
+        image = torch.randint(0, 256, (3, 16, 16), generator=generator).byte()
+        return dict(inputs=image, data_samples=self.numbers[index])
+
+    def get_data_info(self, index):
+        return dict(img_path=f'picture_{self.numbers[index]}.png')
+
+
+@pytest.fixture(scope='session')
+def denoiser():
+    torch.manual_seed(0)
+    return load_denoiser(tiny_teacher())
+
+
+@pytest.fixture(scope='session')
+def model_folder(denoiser, tmp_path_factory):
+    """The same denoiser as a diffusers folder."""
+    folder = tmp_path_factory.mktemp('model')
+    denoiser.network.save_pretrained(folder / 'unet')
+    DDPMScheduler(num_train_timesteps=20).save_pretrained(folder / 'scheduler')
+    return str(folder)
+
+
+@pytest.fixture
+def pictures():
+    return Pictures
+
+
+@pytest.fixture
+def reader_of(denoiser):
+    """Readers of one random denoiser, whose passes are counted in ``reader.passes``."""
+
+    def make(taps=('mid', 'dec.1'), timesteps=(3, 15), model=denoiser, **options):
+        reader = FeatureReader(model, taps, timesteps, **options)
+        compute, reader.passes = reader.extract, []
+
+        def count(images):
+            reader.passes.append(len(images))
+            return compute(images)
+
+        count.denoiser = compute.denoiser
+        reader.extract = count
+        return reader
+
+    return make
+
+
+@pytest.fixture
+def reader(reader_of):
+    return reader_of()

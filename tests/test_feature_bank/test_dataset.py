@@ -1,0 +1,182 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import uuid
+
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from mmdiffrep.feature_bank import FeatureReader
+from mmdiffrep.registry import DATASETS
+from mmdiffrep.testing import tiny_runner, tiny_segmentor
+
+KEYS = [(3, 'mid'), (3, 'dec.1'), (15, 'mid'), (15, 'dec.1')]
+IMAGES = dict(type='mmdiffrep.RandomSegmentation', length=6)
+
+
+@pytest.fixture
+def bank_of(model_folder, tmp_path):
+    """A config of the wrapped data set; keywords go to the reader."""
+
+    def config(dataset=IMAGES, **reader):
+        bank = dict(model=model_folder, taps=['mid', 'dec.1'], timesteps=[3, 15], **reader)
+        root = str(tmp_path / 'banks')
+        return dict(type='mmdiffrep.FeatureBankDataset', dataset=dataset, bank=bank, root=root)
+
+    return config
+
+
+def toy_faces(num_images=4, image_size=32, *transforms):
+    return dict(
+        type='mmdiffrep.ToyFacesDataset',
+        task='cls',
+        attribute='glasses',
+        split='train',
+        num_images=num_images,
+        image_size=image_size,
+        pipeline=[dict(type='mmdiffrep.LoadToyFace'), *transforms, dict(type='PackInputs')],
+    )
+
+
+@pytest.fixture
+def mmpretrain_scope():
+    import mmpretrain.models  # noqa: F401
+
+    init_default_scope('mmpretrain')
+
+
+def test_samples_have_features_and_labels(bank_of, model_folder):
+    dataset = DATASETS.build(bank_of())
+    images = DATASETS.build(IMAGES)
+    assert len(dataset) == 6 and dataset.metainfo == images.metainfo
+    reader = FeatureReader(model_folder, ['mid', 'dec.1'], [3, 15], batch_size=6)
+    expected = reader([images[index]['inputs'] for index in range(6)])
+    for index in range(6):
+        sample = dataset[index]
+        assert list(sample['inputs']) == KEYS
+        for key, maps in sample['inputs'].items():
+            assert torch.equal(maps, expected[key][index].permute(2, 0, 1))
+        labels = images[index]['data_samples'].gt_sem_seg.data
+        assert torch.equal(sample['data_samples'].gt_sem_seg.data, labels)
+
+
+def test_second_data_set_computes_nothing(bank_of, monkeypatch):
+    folder = DATASETS.build(bank_of()).bank.folder
+    monkeypatch.setattr(FeatureReader, '__call__', lambda *_: pytest.fail('a pass'))
+    subset = dict(IMAGES, length=6, order=[4, 2])
+    dataset = DATASETS.build(bank_of(subset))
+    assert len(dataset) == 2 and len(dataset.bank) == 6
+    by_folder = DATASETS.build(dict(bank_of(subset), bank=str(folder)))
+    for key, maps in by_folder[1]['inputs'].items():
+        assert torch.equal(maps, dataset[1]['inputs'][key])
+
+
+def test_samples_do_not_take_their_shard_along(bank_of):
+    maps = DATASETS.build(bank_of())[0]['inputs'][3, 'mid']
+    assert maps.untyped_storage().nbytes() == maps.nbytes
+    assert maps[None].is_contiguous(memory_format=torch.channels_last)
+
+
+def test_workers_read_the_same(bank_of):
+    dataset = DATASETS.build(bank_of())
+    loader = DataLoader(dataset, batch_size=None, num_workers=2)
+    for sample, expected in zip(loader, dataset):
+        for key in KEYS:
+            assert torch.equal(sample['inputs'][key], expected['inputs'][key])
+
+
+def test_kept_samples_are_read_once(bank_of, monkeypatch):
+    dataset = DATASETS.build(dict(bank_of(), keep_samples=True))
+    first = dataset[2]
+    monkeypatch.setattr(dataset.dataset, 'images', None)
+    second = dataset[2]
+    assert torch.equal(first['inputs'][3, 'mid'], second['inputs'][3, 'mid'])
+    assert second['data_samples'] is first['data_samples']
+
+
+def test_image_that_is_not_in_the_bank_is_named(bank_of, mmpretrain_scope):
+    folder = str(DATASETS.build(bank_of(toy_faces())).bank.folder)
+    more = DATASETS.build(dict(bank_of(toy_faces(5)), bank=folder))
+    more[3]
+    with pytest.raises(ValueError, match=r'image 4 \(toyfaces/train/000004\) is not in'):
+        more[4]
+
+
+def test_random_pipeline_is_refused(bank_of, mmpretrain_scope):
+    flip = dict(type='RandomFlip', prob=0.5)
+    with pytest.raises(ValueError, match='is another image when it is read again'):
+        DATASETS.build(bank_of(toy_faces(12, 32, flip)))
+    folder = str(DATASETS.build(bank_of(toy_faces(12))).bank.folder)
+    flipped = DATASETS.build(dict(bank_of(toy_faces(12, 32, flip)), bank=folder))
+    with pytest.raises(ValueError, match='the pipeline draws random numbers'):
+        [flipped[index] for index in range(12)]
+
+
+@pytest.mark.parametrize(
+    ('bank', 'error', 'message'),
+    [
+        (dict(model='x', tap=['mid']), ValueError, "no argument 'tap'. Did you mean taps"),
+        ('no/such/folder', FileNotFoundError, 'no feature bank in no/such/folder'),
+    ],
+)
+def test_bad_banks(bank_of, bank, error, message):
+    with pytest.raises(error, match=message):
+        DATASETS.build(dict(bank_of(), bank=bank))
+
+
+def test_trains_and_tests_a_segmentor(bank_of, tmp_path):
+    head = dict(tiny_segmentor()['decode_head'], in_channels=[16, 16], in_index=[2, 3])
+    model = dict(
+        type='mmseg.EncoderDecoder',
+        data_preprocessor=dict(type='mmdiffrep.StoredFeaturesPreprocessor'),
+        backbone=dict(type='mmdiffrep.StoredFeatures'),
+        decode_head=dict(head, input_transform='resize_concat'),
+        test_cfg=dict(mode='whole'),
+    )
+    loader = dict(
+        dataset=bank_of(),
+        sampler=dict(type='DefaultSampler', shuffle=True),
+        batch_size=2,
+        num_workers=0,
+    )
+    runner = tiny_runner(
+        tmp_path,
+        model=model,
+        train_dataloader=loader,
+        train_cfg=dict(type='IterBasedTrainLoop', max_iters=2, val_interval=2),
+        val_dataloader=loader,
+        val_evaluator=dict(type='IoUMetric', iou_metrics=['mIoU']),
+        val_cfg=dict(),
+    )
+    before = runner.model.decode_head.conv_seg.weight.clone()
+    runner.train()
+    assert not torch.equal(before, runner.model.decode_head.conv_seg.weight)
+    assert 0 <= runner.message_hub.get_scalar('val/mIoU').current() <= 100
+
+
+def test_trains_a_classifier_on_vectors(bank_of, mmpretrain_scope, tmp_path):
+    runner = Runner(
+        model=dict(
+            type='ImageClassifier',
+            data_preprocessor=dict(type='mmdiffrep.StoredFeaturesPreprocessor'),
+            backbone=dict(type='mmdiffrep.StoredFeatures'),
+            neck=dict(type='GlobalAveragePooling'),
+            head=dict(type='LinearClsHead', num_classes=3, in_channels=16),
+        ),
+        work_dir=str(tmp_path),
+        train_dataloader=dict(
+            dataset=bank_of(toy_faces(), pool=1),
+            sampler=dict(type='InfiniteSampler', shuffle=True),
+            batch_size=2,
+            num_workers=0,
+        ),
+        train_cfg=dict(type='IterBasedTrainLoop', max_iters=2),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+        default_scope='mmpretrain',
+        experiment_name=uuid.uuid4().hex,
+        log_level='WARNING',
+    )
+    before = runner.model.head.fc.weight.clone()
+    runner.train()
+    assert not torch.equal(before, runner.model.head.fc.weight)

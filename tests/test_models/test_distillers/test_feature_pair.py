@@ -1,0 +1,110 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import pytest
+import torch
+from torch import nn
+
+from mmdiffrep.models.connectors import ConvConnector, HypercolumnConnector, MLPConnector
+from mmdiffrep.models.distillers import FeaturePair
+from mmdiffrep.models.losses import DenseFeatureLoss
+from mmdiffrep.registry import MODELS
+
+DENSE = dict(type='mmdiffrep.DenseFeatureLoss')
+AT = dict(type='mmdiffrep.AttentionTransferLoss')
+RKD = dict(type='mmdiffrep.RelationalLoss')
+CONTRASTIVE = dict(type='mmdiffrep.ContrastiveLoss')
+SOFT = dict(type='mmdiffrep.SoftTargetLoss')
+
+
+def pair(student, teacher, loss, **kwargs):
+    return FeaturePair(student, teacher, loss, name='pairs[3]', **kwargs)
+
+
+@pytest.mark.parametrize(
+    ('student', 'loss', 'connector', 'expected'),
+    [
+        ([4], DENSE, 'auto', ConvConnector),
+        ([4, 5], DENSE, 'auto', HypercolumnConnector),
+        ([4], CONTRASTIVE, 'auto', ConvConnector),
+        ([4], AT, 'auto', nn.Identity),
+        ([4], RKD, 'auto', nn.Identity),
+        ([6], SOFT, 'auto', nn.Identity),
+        ([6], DENSE, 'none', nn.Identity),
+        ([4], DENSE, dict(type='mmdiffrep.MLPConnector', hidden_channels=9), MLPConnector),
+        ([4], AT, dict(type='mmdiffrep.ConvConnector'), ConvConnector),
+    ],
+)
+def test_connector_that_is_built(student, loss, connector, expected):
+    built = pair(student, 6, loss, connector=connector)
+    assert type(built.connector) is expected
+    features = [torch.randn(2, channels, 4, 4) for channels in student]
+    value = built(features, torch.randn(2, 6, 8, 8))
+    assert value.shape == () and value.isfinite()
+
+
+def test_vectors_are_maps_of_one_pixel():
+    student, teacher = torch.randn(2, 6), torch.randn(2, 6)
+    value = pair([6], 6, DENSE, connector='none')([student], teacher)
+    torch.testing.assert_close(value, (student - teacher).square().mean())
+
+
+def test_standardized_target():
+    student, teacher = torch.randn(8, 6, 4, 4), 5 + 3 * torch.randn(8, 6, 4, 4)
+    value = pair([6], 6, DENSE, connector='none', standardize=True)([student], teacher)
+    mean = teacher.mean(dim=(0, 2, 3), keepdim=True)
+    std = teacher.std(dim=(0, 2, 3), keepdim=True, unbiased=False)
+    expected = DenseFeatureLoss()(student, (teacher - mean) / std)
+    torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('loss', [AT, RKD])
+def test_standardized_target_of_a_loss_without_connector(loss):
+    built = pair([4], 6, loss, standardize=True)
+    value = built([torch.randn(3, 4, 4, 4)], torch.randn(3, 6, 4, 4))
+    assert value > 0 and built.target.num_batches == 1
+
+
+@pytest.mark.parametrize(
+    ('student', 'loss', 'connector', 'match'),
+    [
+        ([4], SOFT, 'auto', r'pairs\[3\]: SoftTargetLoss .* got 4 and 6: .* the logits of both'),
+        ([4], DENSE, 'none', r"pairs\[3\]: .* got 4 and 6: leave out connector='none'"),
+        ([4, 5], AT, 'auto', r'pairs\[3\]: .* got 2 layers: give each a pair'),
+        ([4], DENSE, 'mlp', r"pairs\[3\]: connector must be 'auto', 'none' .* got 'mlp'"),
+        (
+            [4, 5],
+            DENSE,
+            dict(type='mmdiffrep.MLPConnector'),
+            r'pairs\[3\]: .* cannot be built for 2 student layer.*HypercolumnConnector several',
+        ),
+        (
+            [4],
+            DENSE,
+            dict(type='mmdiffrep.MLPConnector', width=3),
+            r"pairs\[3\]: .* unexpected keyword argument 'width'",
+        ),
+        ([4], dict(type='mmdiffrep.ChannelStandardizer', channels=1), 'auto', 'no distillation'),
+    ],
+)
+def test_what_cannot_match_is_refused_at_build(student, loss, connector, match):
+    with pytest.raises(ValueError, match=match):
+        pair(student, 6, loss, connector=connector)
+
+
+@pytest.mark.parametrize(
+    ('loss', 'student', 'match'),
+    [
+        (AT, (2, 4), r'pairs\[3\]: .*\(2, 4, 1, 1\) .*\(2, 6, 8, 8\).* before the pooling'),
+        (RKD, (1, 4, 2, 2), r'pairs\[3\]: .* at least 2 .* got 1'),
+        (CONTRASTIVE, (1, 4, 2, 2), r'pairs\[3\]: .* at least 2 .* got 1'),
+        (DENSE, (2, 5, 2, 2), r'pairs\[3\]: .*\(5,\) channels, but .* \(4,\).*student_channels'),
+    ],
+)
+def test_what_cannot_match_is_refused_at_the_first_batch(loss, student, match):
+    built = pair([4], 6, loss)
+    with pytest.raises(ValueError, match=match):
+        built([torch.randn(student)], torch.randn(student[0], 6, 8, 8))
+
+
+def test_every_connector_and_loss_is_registered():
+    for name in ('MLPConnector', 'ConvConnector', 'HypercolumnConnector', 'ContrastiveLoss'):
+        assert f'mmdiffrep.{name}' in MODELS

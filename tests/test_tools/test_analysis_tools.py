@@ -1,0 +1,145 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""The tools of tools/analysis, from the command line to picture and table."""
+
+import csv
+import importlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from diffusers import DDPMScheduler, UNet2DModel
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+
+from mmdiffrep.testing import tiny_teacher
+
+FOLDER = Path(__file__).resolve().parents[2] / 'tools' / 'analysis'
+NAMES = ('spectrum', 'probe', 'cka')
+DATA = [
+    'train_dataloader.dataset.num_images=16',
+    'train_dataloader.dataset.indices=None',
+    'train_dataloader.dataset.attribute=mouth',
+    'test_dataloader.dataset.num_images=8',
+    'test_dataloader.dataset.attribute=mouth',
+]
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory):
+    """A folder with a random diffusion model of 16 px and 20 timesteps."""
+    folder = tmp_path_factory.mktemp('model')
+    torch.manual_seed(0)
+    UNet2DModel(**tiny_teacher()['unet']).save_pretrained(folder / 'unet')
+    DDPMScheduler(num_train_timesteps=20).save_pretrained(folder / 'scheduler')
+    return str(folder)
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, model):
+    """Runs a tool on a few drawn faces and returns the rows of its table."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+
+    def start(name, *options, data=DATA):
+        arguments = [model, '--timesteps', '0', '15', '--out', str(tmp_path), '--device', 'cpu']
+        importlib.import_module(name).main([*arguments, *options, '--cfg-options', *data])
+        picture = cv2.imread(str(tmp_path / f'{name}.png'))
+        assert picture.shape[0] > 200 and len(np.unique(picture)) > 20
+        with open(tmp_path / f'{name}.csv') as file:
+            return list(csv.DictReader(file))
+
+    return start
+
+
+def test_spectrum(run, capsys):
+    rows = run('spectrum', '--taps', 'mid', 'enc.0', '--batch-size', '3')
+    assert [(row['tap'], row['noise'], row['t']) for row in rows[:3]] == [
+        ('mid', 'none', '0'),
+        ('mid', 'none', '15'),
+        ('enc.0', 'none', '0'),
+    ]
+    assert len(rows) == 8 and {row['num_images'] for row in rows} == {'8'}
+    for row in rows:
+        assert int(row['rank']) <= 7 and row['centred'] == 'True'  # one is lost to the mean
+        assert 1 <= float(row['stable_rank']) <= float(row['effective_rank']) <= 7
+    assert 'effective' in capsys.readouterr().out
+
+
+def test_spectrum_of_more_features(run):
+    options = ['--pool', 'none', '--uncentred', '--noise', 'per_image', '--num-images', '5']
+    rows = run('spectrum', *options)
+    assert [(row['num_features'], row['num_images']) for row in rows] == [('1024', '5')] * 2
+    assert {row['rank'] for row in rows} == {'5'}
+
+
+def test_probe(run, capsys):
+    rows = run('probe', '--noise', 'none', 'per_image')
+    assert len(rows) == 4 and {(row['num_train'], row['num_test']) for row in rows} == {('16', '8')}
+    for row in rows:
+        for column in ('held_out', 'accuracy', 'class_accuracy'):
+            assert (
+                0 <= float(row[f'linear_{column}']) <= 1 and 0 <= float(row[f'knn_{column}']) <= 1
+            )
+    printed = ' '.join(capsys.readouterr().out.split())
+    assert 'Best linear probe by the held-out images: mid, t = ' in printed
+
+
+def test_cka_with_a_student(run, tmp_path):
+    model = dict(
+        type='ImageClassifier',
+        backbone=dict(type='ResNet_CIFAR', depth=18, base_channels=8),
+        data_preprocessor=dict(
+            type='ClsDataPreprocessor', mean=[0.0] * 3, std=[255.0] * 3, to_rgb=True
+        ),
+    )
+    init_default_scope('mmpretrain')
+    torch.save(dict(state_dict=MODELS.build(model).state_dict()), tmp_path / 'student.pth')
+    Config(dict(default_scope='mmpretrain', model=model)).dump(tmp_path / 'student.py')
+    files = [str(tmp_path / f'student.{suffix}') for suffix in ('py', 'pth')]
+    rows = run('cka', '--student', *files, '--batch-size', '8')
+    names = ['mid t=0 clean', 'mid t=15 clean', 'backbone']
+    assert [row['feature'] for row in rows] == names
+    matrix = np.array([[float(row[name]) for name in names] for row in rows])
+    np.testing.assert_allclose(np.diag(matrix), 1)
+    np.testing.assert_allclose(matrix, matrix.T)
+    assert matrix[0, 1] > matrix[0, 2]
+
+
+@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (['--taps', 'mid', 'dec.40'], "no tap 'dec.40'"),
+        (['--timesteps', '0', '20'], 'must lie in 0..19'),
+        (['--num-images', '300'], '300 were asked for'),
+        (['--data', 'repfusion/nothing.py'], 'no config'),
+    ],
+)
+def test_bad_options_exit_with_the_reason(run, capsys, name, options, message):
+    with pytest.raises(SystemExit) as exit_:
+        run(name, *options)
+    assert exit_.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('data', 'message'),
+    [
+        ([DATA[0], DATA[1], 'train_dataloader.dataset.attribute=hat'], 'No image of class'),
+        (
+            ['train_dataloader.dataset.task=image', 'train_dataloader.dataset.attribute=None'],
+            'no class labels',
+        ),
+    ],
+)
+def test_probes_need_labels_of_every_class(run, capsys, data, message):
+    with pytest.raises(SystemExit):
+        run('probe', '--num-images', '6', data=data)
+    assert message in capsys.readouterr().err
+
+
+def test_pool_is_a_number_or_none(run, capsys):
+    with pytest.raises(SystemExit):
+        run('spectrum', '--pool', '0')
+    assert "expected a number of cells or 'none', got '0'" in capsys.readouterr().err

@@ -1,0 +1,166 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""The comparison of students: what is trained, in which order, with which options, and the table.
+
+The trainings are real, from the shipped configs, but of two steps and in this process.
+"""
+
+import csv
+import subprocess
+from contextlib import redirect_stdout
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+from mmdiffrep.cli import train
+from mmdiffrep.datasets import FashionMNISTDataset
+
+TOOLS = Path(__file__).parents[2] / 'tools'
+CONFIGS = TOOLS.parent / 'configs' / 'repfusion'
+SCRATCH = 'repfusion/fashionmnist_scratch.py'
+DISTILLED = f'{CONFIGS}/distill_fashionmnist_cnn.py+{CONFIGS}/fashionmnist_finetune.py'
+SHORT = (
+    'train_cfg.max_iters=2',
+    'default_hooks.checkpoint.interval=2',
+    'train_dataloader.batch_size=4',
+    'train_dataloader.num_workers=0',
+    'train_dataloader.persistent_workers=False',
+)
+
+
+@pytest.fixture
+def tool(import_tool, monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOLS / 'benchmarks'))
+    return import_tool('compare_students')
+
+
+@pytest.fixture
+def few_images(monkeypatch):
+    """Fashion-MNIST of four images a class."""
+    images = np.random.default_rng(0).integers(0, 256, (40, 28, 28), dtype=np.uint8)
+    items = [dict(img=image, gt_label=index % 10) for index, image in enumerate(images)]
+    monkeypatch.setattr(FashionMNISTDataset, 'load_data_list', lambda _: [*map(dict, items)])
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Trains in this process, and lists the configs."""
+    names, run_process = [], subprocess.run
+
+    def run(command, **options):
+        if command[1:4] != ['-m', 'mmdiffrep', 'train']:
+            return run_process(command, **options)
+        names.append(Path(command[4]).stem)
+        with redirect_stdout(options['stdout']):
+            train.main(command[4:])
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(subprocess, 'run', run)
+    return names
+
+
+def rows_of(folder):
+    with open(folder / 'results.csv', newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def test_trains_what_is_needed_once_and_writes_the_table(
+    tool, few_images, trained, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tool.Trainer, 'test', lambda *_: {'accuracy/top1': 60.0, 'other': 1.0})
+    options = ['--seeds', '0', '--work-dir', str(tmp_path), '--cfg-options', *SHORT]
+    tool.main([SCRATCH, DISTILLED, '--fractions', '0.5', *options])
+    chain = ['fashionmnist_cnn_teacher', 'distill_fashionmnist_cnn', 'fashionmnist_finetune']
+    assert trained == ['fashionmnist_scratch', *chain]
+
+    # The folder of a run names what it came from: the CNN of half the labels teaches on all images.
+    runs = {
+        name: (path, Config.fromfile(path / f'{name}.py'))
+        for name in chain
+        for path in (tmp_path / 'runs').glob(f'{name}-*labels_0.5/seed0')
+    }
+    for path, cfg in runs.values():
+        assert cfg.randomness.seed == 0 and cfg.train_cfg.max_iters == 2
+        assert (path / 'iter_2.pth').is_file() and (path / 'minutes.txt').is_file()
+    teacher, distilled, finetuned = (runs[name] for name in chain)
+    assert teacher[1].train_dataloader.dataset.fraction == 0.5
+    assert finetuned[1].train_dataloader.dataset.fraction == 0.5
+    hook = distilled[1].custom_hooks[1]
+    assert hook.teacher.checkpoint == str(teacher[0] / 'iter_2.pth') and hook.seed == 0
+    assert finetuned[1].model.backbone.init_cfg.checkpoint == str(distilled[0] / 'iter_2.pth')
+
+    table = (tmp_path / 'table.md').read_text().splitlines()
+    assert table[0] == '| accuracy/top1 | 0.5 of the labels |'
+    assert table[3] == '| distill_fashionmnist_cnn+fashionmnist_finetune | 60.00 (n = 1) |'
+
+    # Started again: nothing is trained twice.
+    trained.clear()
+    tool.main([SCRATCH, DISTILLED, '--fractions', '0.5', *options])
+    (tmp_path / 'results.csv').unlink()
+    tool.main([SCRATCH, '--fractions', '0.5', '--metric', 'other', *options])
+    assert not trained
+    assert (tmp_path / 'table.md').read_text().startswith('| other |')
+
+
+def test_tests_the_last_checkpoint(tool, few_images, trained, tmp_path, monkeypatch):
+    start = 'val_dataloader.num_workers=0 val_dataloader.persistent_workers=False'
+    loaders = [*start.split(), *start.replace('val_', 'test_').split()]
+    common = ['--work-dir', str(tmp_path), '--cfg-options', *SHORT, *loaders]
+    tool.main([SCRATCH, '--seeds', '3', *common])
+    (folder,) = (tmp_path / 'runs').glob('*/seed3')
+    cfg = Config.fromfile(folder / 'fashionmnist_scratch.py')
+    assert cfg.randomness.seed == 3 and cfg.train_dataloader.dataset.fraction == 1
+    rows = {row['metric']: row for row in rows_of(tmp_path)}
+    assert rows.keys() == {'accuracy/top1', 'accuracy/top5'}
+    assert 0 <= float(rows['accuracy/top1']['value']) <= 100
+    assert rows['accuracy/top1']['seed'] == '3'
+
+
+def test_mean_and_spread(tool, tmp_path):
+    results = tool.Results(tmp_path / 'results.csv')
+    for seed, value in enumerate((80.0, 82.0, 81.0)):
+        results.add(tool.Row('a', 0.1, seed), {'top1': value, 'NME': value / 1000}, 1.25)
+    results.add(tool.Row('b', 1.0, 0), {'top1': 90.0}, 1)
+    again = tool.Results(tmp_path / 'results.csv')
+    assert again.has(tool.Row('a', 0.1, 2)) and not again.has(tool.Row('a', 1.0, 2))
+    lines = again.table().splitlines()
+    assert lines[0] == '| top1 | 1 of the labels | 0.1 of the labels |'
+    assert lines[2] == '| a |  | 81.00 ± 1.00 (n = 3) |'
+    assert lines[3] == '| b | 90.00 (n = 1) |  |'
+    assert again.table('NME').splitlines()[2] == '| a | 0.0810 ± 0.0010 (n = 3) |'
+    with pytest.raises(ValueError, match=r"no metric 'mIoU' .* \['top1', 'NME'\]"):
+        again.table('mIoU')
+
+
+def test_a_failure_stops_and_names_its_log(tool, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(subprocess, 'run', lambda *_, **__: SimpleNamespace(returncode=3))
+    with pytest.raises(subprocess.CalledProcessError, match='exit status 3'):
+        tool.main([SCRATCH, '--work-dir', str(tmp_path)])
+    assert 'output.txt' in capsys.readouterr().out.replace('\n', '')
+    assert not (tmp_path / 'results.csv').exists() and not [*tmp_path.rglob('minutes.txt')]
+
+
+def test_bad_input_is_named_before_anything_is_trained(tool, trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    finetune = f'{CONFIGS}/fashionmnist_finetune.py'
+    uniform = f'{CONFIGS}/distill_fashionmnist_uniform.py'
+    cases = (
+        ([f'{uniform}+{finetune}'], FileNotFoundError, r'needs work_dirs/ddpm_fash.*train that'),
+        ([f'{uniform}+{CONFIGS}/fashionmnist_scratch.py'], ValueError, 'from random weights'),
+        ([f'{uniform}+{uniform}+{finetune}'], ValueError, r'at most one \+'),
+        ([f'{CONFIGS}/face68_r18.py', '--fractions', '0.1'], ValueError, 'all of its data set'),
+        (['repfusion/fashionmnist_scrach.py'], FileNotFoundError, 'fashionmnist_scratch'),
+    )
+    for arguments, error, message in cases:
+        with pytest.raises(error, match=message):
+            tool.main([*arguments, '--work-dir', 'out'])
+    assert trained == []
+
+
+def test_results_of_other_options_are_not_mixed(tool, tmp_path):
+    tool.keep_options(tmp_path, ['a=1'])
+    tool.keep_options(tmp_path, ['a=1'])
+    with pytest.raises(ValueError, match=r"\['a=1'\], not \['a=2'\]: give another --work-dir"):
+        tool.keep_options(tmp_path, ['a=2'])

@@ -1,0 +1,342 @@
+#!/usr/bin/env python
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Train several students with several seeds, test them, and write a table of mean ± std.
+
+A student is a config, or two joined by `+`: a distillation and the config that starts from it.
+
+    CONFIGS=configs/repfusion
+    python tools/benchmarks/compare_students.py $CONFIGS/fashionmnist_scratch.py
+        $CONFIGS/distill_fashionmnist_uniform.py+$CONFIGS/fashionmnist_finetune.py
+        --seeds 0 1 2 --fractions 1 0.1 0.01
+
+What a config needs from another one is trained first, once a seed: a checkpoint
+`work_dirs/NAME/iter_N.pth` (or epoch_N) in a config is the result of NAME.py in the same folder.
+A diffusion model as the teacher has to be there already.
+
+A seed stands for weights, augmentation and timesteps; the labelled images of a share are the same
+for all seeds. All results are in WORK_DIR/results.csv, the table in WORK_DIR/table.md. Started
+again, the same command goes on where it was stopped; what is in results.csv is not run again.
+"""
+
+import argparse
+import csv
+import io
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+from rich.console import Console
+
+from mmdiffrep.utils.atomic_file import write_atomically
+from mmdiffrep.utils.checkpoint_io import register_safe_loader
+from mmdiffrep.utils.config_path import get_config_path
+
+NEVER = 10**9
+START = 'model.backbone.init_cfg.checkpoint'
+SUBSET = 'mmdiffrep.BalancedSubset'
+RESULT_OF = re.compile(r'work_dirs/([\w.-]+)/(?:(?:iter|epoch)_\d+\.pth|(\w+))')
+FIELDS = ('student', 'fraction', 'seed', 'metric', 'value', 'minutes')
+
+
+class Trained(NamedTuple):
+    """A finished training: its folder, its last checkpoint and the minutes that all of it took."""
+
+    folder: Path
+    checkpoint: str
+    minutes: float
+
+
+class Row(NamedTuple):
+    """One student, one share of the labels, one seed."""
+
+    student: str
+    fraction: float
+    seed: int
+
+
+def config_file(name: str) -> Path:
+    """The config of a path or of a name below configs/."""
+    return Path(name if Path(name).is_file() else get_config_path(name))
+
+
+def leaves(node: object, key: str = '') -> Iterator[Tuple[str, str]]:
+    """All strings of a config with their dotted keys."""
+    if isinstance(node, dict):
+        items = node.items()
+    elif isinstance(node, (list, tuple)):
+        items = enumerate(node)
+    else:
+        if isinstance(node, str):
+            yield key, node
+        return
+    for name, child in items:
+        yield from leaves(child, f'{key}.{name}' if key else str(name))
+
+
+class Trainer:
+    """Trains configs and what they need, each once a seed and share of the labels.
+
+    Args:
+        work_dir: Where everything goes.
+        options: `--cfg-options` for every training and test.
+        console: What is going on is printed here.
+    """
+
+    def __init__(self, work_dir: Path, options: List[str], console: Console) -> None:
+        self.work_dir = work_dir
+        self.options = options
+        self.console = console
+
+    def train(self, config: Path, row: Row, start: Optional[Path] = None) -> Trained:
+        """Train one config, after what it needs; do nothing if that is done.
+
+        Args:
+            config: The config.
+            row: Seed and share of the labels.
+            start: Config of the distillation to start from. Default: the one that the config names.
+
+        Raises:
+            FileNotFoundError: A diffusion model is missing.
+            subprocess.CalledProcessError: A training failed; its log is named on the console.
+        """
+        cfg = Config.fromfile(config)
+        options = {'randomness.seed': str(row.seed)}
+        if cfg.get('val_dataloader'):
+            # The result is tested below; a validation at the end would cost as much again.
+            options['train_cfg.val_interval'] = str(NEVER)
+        parts, minutes = [config.stem], 0.0
+        for index, hook in enumerate(cfg.get('custom_hooks', ())):
+            if hook['type'] == 'mmdiffrep.RepFusionHook':
+                options[f'custom_hooks.{index}.seed'] = str(row.seed)
+        if cfg.train_dataloader.dataset.type == SUBSET:
+            options['train_dataloader.dataset.fraction'] = str(row.fraction)
+            parts.append(f'labels_{row.fraction:g}')
+        for key, needed in self._needs(cfg, config, start):
+            result = self.train(needed, row)
+            options[key] = result.checkpoint
+            minutes += result.minutes
+            parts.append(f'from_{result.folder.parent.name}')
+        folder = self.work_dir / 'runs' / '-'.join(parts) / f'seed{row.seed}'
+        done = folder / 'minutes.txt'
+        if not done.is_file():
+            self._run(config, folder, options)
+        own = float(done.read_text())
+        return Trained(folder, (folder / 'last_checkpoint').read_text().strip(), minutes + own)
+
+    def _needs(self, cfg: Config, config: Path, start: Optional[Path]) -> List[Tuple[str, Path]]:
+        """Keys of a config that name the result of another one, and that one."""
+        parts = dict(model=cfg.model.to_dict(), custom_hooks=list(cfg.get('custom_hooks', ())))
+        found = {}
+        for key, value in leaves(parts):
+            match = RESULT_OF.fullmatch(value)
+            if match and match[2]:
+                if not Path(value).exists():
+                    raise FileNotFoundError(
+                        f'{config.name} needs {value}: train that first, with the config '
+                        f'{match[1]}.py'
+                    )
+            elif match:
+                found[key] = config.with_name(f'{match[1]}.py')
+        if start is not None:
+            if START not in found:
+                raise ValueError(f'{config.name} starts from random weights: it has no {START}')
+            found[START] = start
+        return list(found.items())
+
+    def _run(self, config: Path, folder: Path, options: Dict[str, str]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        log = folder / 'output.txt'
+        self.console.print(f'training {config.stem} in {folder}', highlight=False)
+        command = [sys.executable, '-m', 'mmdiffrep', 'train', str(config), '--resume']
+        command += ['--work-dir', str(folder), '--cfg-options']
+        command += [*self.options, *(f'{key}={value}' for key, value in options.items())]
+        started = time.monotonic()
+        with open(log, 'a') as output:
+            code = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT).returncode
+        if code:
+            self.console.print(f'failed; the log is {log}', style='red', highlight=False)
+            raise subprocess.CalledProcessError(code, command)
+        minutes = (time.monotonic() - started) / 60
+        write_atomically(f'{minutes:.3f}\n'.encode(), folder / 'minutes.txt')
+
+    def test(self, trained: Trained) -> Dict[str, float]:
+        """Test a finished training as its config says, and return its metrics."""
+        (dumped,) = trained.folder.glob('*.py')
+        cfg = Config.fromfile(dumped)
+        cfg.update(load_from=trained.checkpoint, resume=False, launcher='none')
+        cfg.log_level = 'WARNING'
+        cfg.work_dir = str(trained.folder / 'test')
+        cfg.experiment_name = f'test_{time.time_ns()}'
+        # The student alone: no teacher is needed for a test. No worker of the data is left behind.
+        cfg.custom_hooks = []
+        cfg.test_dataloader.persistent_workers = False
+        return {name: float(value) for name, value in Runner.from_cfg(cfg).test().items()}
+
+
+class Results:
+    """The rows of results.csv.
+
+    Args:
+        path: The file; read if it exists.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: List[Dict[str, str]] = []
+        if path.is_file():
+            with open(path, newline='') as file:
+                self.rows = list(csv.DictReader(file))
+
+    def has(self, row: Row) -> bool:
+        """Whether a student was tested."""
+        return any(self._key(line) == row for line in self.rows)
+
+    def add(self, row: Row, metrics: Dict[str, float], minutes: float) -> None:
+        """Add the metrics of one student and write the file."""
+        self.rows += [
+            dict(
+                **{key: str(value) for key, value in row._asdict().items()},
+                metric=metric,
+                value=f'{value:.6g}',
+                minutes=f'{minutes:.1f}',
+            )
+            for metric, value in metrics.items()
+        ]
+        text = io.StringIO(newline='')
+        writer = csv.DictWriter(text, FIELDS)
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_atomically(text.getvalue().encode(), self.path)
+
+    @staticmethod
+    def _key(line: Dict[str, str]) -> Row:
+        return Row(line['student'], float(line['fraction']), int(line['seed']))
+
+    def table(self, metric: Optional[str] = None) -> str:
+        """A table in Markdown: a line a student, a column a share of the labels.
+
+        Args:
+            metric: Which one. Default: the first one that was written.
+
+        Raises:
+            ValueError: There is no such metric.
+        """
+        metrics = list(dict.fromkeys(line['metric'] for line in self.rows))
+        if metric is not None and metric not in metrics:
+            raise ValueError(f'no metric {metric!r} in {self.path}; it has {metrics}')
+        metric = metric or metrics[0]
+        cells: Dict[str, Dict[float, List[float]]] = {}
+        for line in self.rows:
+            if line['metric'] == metric:
+                key = self._key(line)
+                column = cells.setdefault(key.student, {}).setdefault(key.fraction, [])
+                column.append(float(line['value']))
+        fractions = sorted({f for columns in cells.values() for f in columns}, reverse=True)
+        lines = [
+            f'| {metric} | ' + ' | '.join(f'{f:.4g} of the labels' for f in fractions) + ' |',
+            '| --- |' + ' --- |' * len(fractions),
+        ]
+        for student, columns in cells.items():
+            values = [_cell(columns.get(fraction, [])) for fraction in fractions]
+            lines.append(f'| {student} | ' + ' | '.join(values) + ' |')
+        return '\n'.join(lines) + '\n'
+
+
+def _cell(values: List[float]) -> str:
+    if not values:
+        return ''
+    # Accuracy in percent lies above 1, the error of landmarks far below.
+    digits = 2 if abs(mean(values)) >= 1 else 4
+    spread = f' ± {stdev(values):.{digits}f}' if len(values) > 1 else ''
+    return f'{mean(values):.{digits}f}{spread} (n = {len(values)})'
+
+
+def keep_options(work_dir: Path, options: List[str]) -> None:
+    """Write the `--cfg-options` into a folder, or compare them with those of its results.
+
+    Raises:
+        ValueError: They are others.
+    """
+    path, text = work_dir / 'cfg_options.txt', '\n'.join(options)
+    if not path.is_file():
+        write_atomically(text.encode(), path)
+    elif path.read_text() != text:
+        raise ValueError(
+            f'the results in {work_dir} have the --cfg-options {path.read_text().split()}, not '
+            f'{options}: give another --work-dir'
+        )
+
+
+def check_fractions(configs: Iterable[Path], fractions: List[float]) -> None:
+    """Raise a ValueError for shares of the labels of a data set that cannot be divided."""
+    if fractions == [1.0]:
+        return
+    for config in configs:
+        if Config.fromfile(config).train_dataloader.dataset.type != SUBSET:
+            raise ValueError(
+                f'--fractions {fractions}: {config.name} trains on all of its data set; wrap it in '
+                f'{SUBSET}, see docs/data_preparation.md'
+            )
+
+
+def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('students', nargs='+', metavar='CONFIG', help='or DISTILLATION+CONFIG')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
+    parser.add_argument(
+        '--fractions',
+        type=float,
+        nargs='+',
+        default=[1.0],
+        help=f'shares of the labels, for data sets of type {SUBSET} (default: all)',
+    )
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/compare_students'))
+    parser.add_argument('--metric', help='of the table (default: the first one of the test)')
+    parser.add_argument(
+        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='for every training'
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: Optional[List[str]] = None) -> None:
+    """Runs what is missing and writes the table."""
+    args = parse_args(argv)
+    register_safe_loader()
+    console = Console()
+    students = {
+        '+'.join(path.stem for path in paths): paths
+        for paths in ([config_file(name) for name in s.split('+')] for s in args.students)
+    }
+    if any(len(paths) > 2 for paths in students.values()):
+        raise ValueError('a student is CONFIG or DISTILLATION+CONFIG: at most one +')
+    check_fractions({paths[-1] for paths in students.values()}, args.fractions)
+    keep_options(args.work_dir, args.cfg_options)
+    trainer = Trainer(args.work_dir, args.cfg_options, console)
+    results = Results(args.work_dir / 'results.csv')
+    # Seeds outermost: a table of all students is there after the first one.
+    for seed in args.seeds:
+        for fraction in args.fractions:
+            for name, (*start, config) in students.items():
+                row = Row(name, fraction, seed)
+                if not results.has(row):
+                    trained = trainer.train(config, row, start=start[0] if start else None)
+                    results.add(row, trainer.test(trained), trained.minutes)
+                    write_atomically(
+                        results.table(args.metric).encode(), args.work_dir / 'table.md'
+                    )
+    table = results.table(args.metric)
+    write_atomically(table.encode(), args.work_dir / 'table.md')
+    console.print(table, highlight=False, soft_wrap=True)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,235 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""What each variant of the distillation costs, and what cutting the teacher saves.
+
+Takes the configs of configs/repfusion/variants. Times a whole training step of each (student, task
+loss, teacher, timestep policy, distillation losses, backward pass, both optimizers) with the
+teacher cut after its last tap and with the whole network, in turns. Peak memory is measured in
+processes of their own. A CNN as the teacher is never cut. The first line of the table is the same
+student without distillation.
+
+    python tools/benchmarks/distill_variants.py
+    python tools/benchmarks/distill_variants.py hint relational --teacher celebahq-256 --batch 8
+    python tools/benchmarks/distill_variants.py --amp --iters 20 --no-memory
+
+Runs on the device that a training would take. With --teacher the diffusion model has the shape of
+a public one and random weights: speed does not depend on them.
+"""
+
+import argparse
+import multiprocessing
+import statistics
+import tempfile
+from pathlib import Path
+from typing import List, NamedTuple, Optional
+
+import torch
+from distill_step import SHAPES
+from measure import peak_bytes, time_in_turns
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+from rich.console import Console
+from rich.table import Table
+
+from mmdiffrep.diffusion import load_denoiser
+from mmdiffrep.engine.hooks import RepFusionHook
+from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.config_path import get_config_path
+
+VARIANTS = Path(__file__).resolve().parents[2] / 'configs' / 'repfusion' / 'variants'
+NAMES = sorted(path.stem for path in VARIANTS.glob('*.py'))
+SCRATCH = 'no distillation'
+
+
+class Options(NamedTuple):
+    """What all variants have in common.
+
+    Attributes:
+        batch: Images a step.
+        teacher: One of ``SHAPES``, or None for the teacher of the config.
+        amp: Autocast of the student to bfloat16.
+    """
+
+    batch: int
+    teacher: Optional[str]
+    amp: bool
+
+
+class Row(NamedTuple):
+    """Seconds of each step and bytes at the peak, for both teachers; ``whole`` may be lacking."""
+
+    name: str
+    cut: List[float]
+    whole: Optional[List[float]]
+    cut_bytes: Optional[int]
+    whole_bytes: Optional[int]
+
+
+def load_config(name: str, options: Options) -> Config:
+    """Loads a variant, for a single batch and without validation."""
+    cfg = Config.fromfile(VARIANTS / f'{NAMES[0] if name == SCRATCH else name}.py')
+    cfg.train_dataloader.update(batch_size=options.batch, num_workers=0, persistent_workers=False)
+    cfg.train_dataloader.dataset.update(num_images=options.batch, indices=None)
+    cfg.update(val_cfg=None, val_dataloader=None, val_evaluator=None)
+    cfg.update(visualizer=None, log_level='ERROR')
+    cfg.custom_hooks = [] if name == SCRATCH else cfg.custom_hooks[-1:]
+    if options.amp:
+        cfg.optim_wrapper.update(type='AmpOptimWrapper', dtype='bfloat16')
+    for hook in cfg.custom_hooks:
+        if options.teacher is not None and isinstance(hook.teacher, str):
+            hook.teacher = dict(type='UNet2DDenoiser', unet=SHAPES[options.teacher])
+    return cfg
+
+
+class Step:
+    """One training step of a config, again and again on the same batch.
+
+    Args:
+        cfg (Config): The run.
+        folder (str): Where files go.
+        whole (bool): Have the whole teacher at hand as well. Defaults to False.
+
+    Attributes:
+        has_whole (bool): There is a whole teacher.
+    """
+
+    def __init__(self, cfg: Config, folder: str, whole: bool = False) -> None:
+        cfg.work_dir = folder
+        cfg.experiment_name = f'{Path(folder).name}_{id(self)}'
+        for hook in cfg.custom_hooks:
+            if not isinstance(hook.teacher, str) and 'checkpoint' in hook.teacher:
+                _save_random_weights(hook.teacher, folder)
+        self.runner = Runner.from_cfg(cfg)
+        self.batch = next(iter(self.runner.train_loop.dataloader))
+        self.runner.optim_wrapper = self.runner.build_optim_wrapper(self.runner.optim_wrapper)
+        self.runner.model.train()
+        self.hooks = [hook for hook in self.runner.hooks if isinstance(hook, RepFusionHook)]
+        for hook in self.hooks:
+            hook.before_run(self.runner)
+            hook.before_train(self.runner)
+        self.has_whole = whole and any(hasattr(h.teacher, 'denoiser') for h in self.hooks)
+        if self.has_whole:
+            self._load_whole()
+
+    def _load_whole(self) -> None:
+        teacher = self.hooks[0].teacher
+        self._cut = teacher.denoiser
+        self._whole = load_denoiser(self.hooks[0].teacher_cfg).freeze().to(get_device())
+        weights = self._whole.state_dict()
+        self._cut.load_state_dict({key: weights[key] for key in self._cut.state_dict()})
+
+    def cut(self) -> None:
+        """Runs a step with the teacher that was cut, or the only one."""
+        if self.has_whole:
+            self.hooks[0].teacher.denoiser = self._cut
+        self._run()
+
+    def whole(self) -> None:
+        """Runs a step with the whole teacher."""
+        self.hooks[0].teacher.denoiser = self._whole
+        self._run()
+
+    def _run(self) -> None:
+        for hook in self.hooks:
+            hook.before_train_iter(self.runner, 0, self.batch)
+        self.losses = self.runner.model.train_step(self.batch, self.runner.optim_wrapper)
+        for hook in self.hooks:
+            hook.after_train_iter(self.runner, 0, self.batch, self.losses)
+
+
+def _save_random_weights(teacher: dict, folder: str) -> None:
+    """Gives a CNN teacher a checkpoint: one need not be trained to be timed."""
+    cfg = teacher['config']
+    if isinstance(cfg, str):
+        cfg = Config.fromfile(get_config_path(cfg))
+    model = dict(cfg['model'], data_preprocessor=cfg['data_preprocessor'])
+    with DefaultScope.overwrite_default_scope(cfg['default_scope']):
+        weights = MODELS.build(model).state_dict()
+    teacher['checkpoint'] = f'{folder}/cnn.pth'
+    torch.save(weights, teacher['checkpoint'])
+
+
+def peak_of(name: str, options: Options, whole: bool) -> int:
+    """Returns the bytes that a run takes at its peak, in this process."""
+
+    def two_steps() -> None:  # the optimizers make their state in the first
+        with tempfile.TemporaryDirectory() as folder:
+            step = Step(load_config(name, options), folder, whole=whole)
+            run = step.whole if whole else step.cut
+            run()
+            run()
+
+    return peak_bytes(two_steps, get_device())
+
+
+def _peak_in_new_process(*args: object) -> int:
+    # Forks of a server that has imported all there is, and run nothing.
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload([Path(__file__).stem])
+    with context.Pool(1) as pool:
+        return pool.apply(peak_of, args)
+
+
+def measure(name: str, options: Options, iters: int, memory: bool = True) -> Row:
+    """Times one variant with both teachers in turns."""
+    with tempfile.TemporaryDirectory() as folder:
+        step = Step(load_config(name, options), folder, whole=True)
+        calls = {'cut': step.cut, **({'whole': step.whole} if step.has_whole else {})}
+        seconds = time_in_turns(calls, iters, get_device())
+    cut = _peak_in_new_process(name, options, False) if memory else None
+    whole = _peak_in_new_process(name, options, True) if memory and step.has_whole else None
+    return Row(name, seconds['cut'], seconds.get('whole'), cut, whole)
+
+
+def to_table(rows: List[Row], options: Options, title: str) -> Table:
+    """Lays the rows out: median times, the median of the ratios round by round, peak memory."""
+    table = Table(title=title)
+    table.add_column('variant', no_wrap=True)
+    for column in ('whole\nms', 'cut\nms', 'faster', 'images/s', 'whole\nMiB', 'cut\nMiB'):
+        table.add_column(column, justify='right')
+    for row in rows:
+        cut = statistics.median(row.cut)
+        whole = ratio = ''
+        if row.whole is not None:
+            whole = f'{1000 * statistics.median(row.whole):.1f}'
+            ratio = f'{statistics.median(a / b for a, b in zip(row.whole, row.cut)):.2f} x'
+        memory = [
+            '' if size is None else f'{size / 2**20:.0f}'
+            for size in (row.whole_bytes, row.cut_bytes)
+        ]
+        table.add_row(
+            row.name, whole, f'{1000 * cut:.1f}', ratio, f'{options.batch / cut:.1f}', *memory
+        )
+    return table
+
+
+def main() -> None:
+    """Runs the benchmark from the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('variants', nargs='*', help='default: all', metavar='VARIANT')
+    parser.add_argument('--batch', type=int, default=16)
+    parser.add_argument('--iters', type=int, default=5, help='rounds that are counted')
+    parser.add_argument('--teacher', choices=[*SHAPES], help="default: the configs' own")
+    parser.add_argument('--amp', action='store_true', help='autocast to bfloat16')
+    parser.add_argument('--no-memory', action='store_true', help='time only, much sooner done')
+    args = parser.parse_args()
+    unknown = sorted(set(args.variants) - set(NAMES))
+    if unknown:
+        parser.error(f'unknown variants {unknown}; there are {NAMES}')
+    options = Options(args.batch, args.teacher, args.amp)
+    rows = []
+    for name in [SCRATCH, *(args.variants or NAMES)]:
+        rows.append(measure(name, options, args.iters, memory=not args.no_memory))
+        print(f'{name}: {1000 * statistics.median(rows[-1].cut):.1f} ms', flush=True)
+    title = (
+        f'a step of {args.batch} images, {get_device()}, {torch.get_num_threads()} threads, '
+        f'teacher {args.teacher or "of the configs"}, medians of {args.iters} rounds'
+    )
+    Console().print(to_table(rows, options, title))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,51 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Time and memory of a few calls, for the benchmarks."""
+
+import re
+import time
+from pathlib import Path
+from typing import Callable, Dict, List
+
+import torch
+
+
+def time_in_turns(
+    calls: Dict[str, Callable[[], None]], iters: int, device: str
+) -> Dict[str, List[float]]:
+    """Times several calls in turns, after a round that is not counted, in seconds."""
+    seconds: Dict[str, List[float]] = {name: [] for name in calls}
+    for _ in range(iters + 1):
+        for name, call in calls.items():
+            start = _now(device)
+            call()
+            seconds[name].append(_now(device) - start)
+    return {name: times[1:] for name, times in seconds.items()}
+
+
+def peak_bytes(call: Callable[[], None], device: str) -> int:
+    """Returns the bytes that a call takes at its peak, above what the process had before.
+
+    A process keeps memory that it has freed: use a fresh one for each measurement.
+    """
+    cuda = device.startswith('cuda')
+    if cuda:
+        torch.cuda.reset_peak_memory_stats(device)
+    else:
+        Path('/proc/self/clear_refs').write_text('5')  # the peak starts anew
+    before = torch.cuda.memory_allocated(device) if cuda else _peak_resident()
+    call()
+    after = torch.cuda.max_memory_allocated(device) if cuda else _peak_resident()
+    return after - before
+
+
+def _now(device: str) -> float:
+    if device.startswith('cuda'):
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def _peak_resident() -> int:
+    """Peak resident memory in bytes (Linux); unlike getrusage's, a child does not inherit it."""
+    status = Path('/proc/self/status').read_text()
+    kibibytes = re.search(r'VmHWM:\s+(\d+)', status)[1]
+    return int(kibibytes) * 1024

@@ -1,0 +1,43 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Prepare a downloaded Tiny-ImageNet for training."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import List, Optional
+
+from mmdiffrep.datasets.preparation.tinyimagenet import WHERE_TO_GET, prepare_tinyimagenet
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Run the tool and return its exit code."""
+    parser = argparse.ArgumentParser(
+        description='Bring Tiny-ImageNet into one folder a class, as the tinyimagenet_* configs '
+        'read it. May be interrupted and started again.',
+        epilog=WHERE_TO_GET,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('source', type=Path, help='folder that tiny-imagenet-200.zip unpacks to')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=Path('data/tiny-imagenet'),
+        help='folder to write to (default: %(default)s)',
+    )
+    args = parser.parse_args(argv)
+    try:
+        report = prepare_tinyimagenet(args.source, args.out)
+    except (FileNotFoundError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('Interrupted; the same command goes on from here.', file=sys.stderr)
+        return 130
+    total = sum(report.split.values())
+    print(f'{args.out}: ' + ', '.join(f'{name} {n:,}' for name, n in report.split.items()))
+    print(f'{report.written:,} images written, {total - report.written:,} were there already.')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
