@@ -34,7 +34,7 @@ from mmdiffrep.utils.config_path import get_config_path
 from mmdiffrep.visualization import draw_segmentation_grid, draw_uncertainty
 
 NUM_PICTURES = 6
-TEST_IMAGES = {'toyfaces_64': 200, 'celebamask_64': 100}
+TEST_IMAGES = {'toyfaces_64': 120, 'celebamask_64': 100}
 
 
 class Method(NamedTuple):

@@ -112,12 +112,14 @@ def segment(args: argparse.Namespace) -> None:
         trust=args.trust_checkpoint,
     )
     rows = [('image', 'uncertainty')]
-    for result in track(inferencer.stream(files), 'segmenting', total=len(files)):
-        write(result, inferencer.palette, args.opacity, args.out)
-        rows.append((result.name, '' if result.score is None else f'{result.score:.6f}'))
-    table = io.StringIO()
-    csv.writer(table).writerows(rows)
-    write_atomically(table.getvalue().encode(), args.out / 'scores.csv')
+    try:
+        for result in track(inferencer.stream(files), 'segmenting', total=len(files)):
+            write(result, inferencer.palette, args.opacity, args.out)
+            rows.append((result.name, '' if result.score is None else f'{result.score:.6f}'))
+    finally:  # an image that stops it does not cost the scores of those before
+        table = io.StringIO()
+        csv.writer(table).writerows(rows)
+        write_atomically(table.getvalue().encode(), args.out / 'scores.csv')
     print(f'{len(files)} images segmented, results in {args.out}')
 
 

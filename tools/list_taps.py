@@ -12,6 +12,7 @@ import argparse
 import inspect
 import json
 import re
+from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Union
 
 import torch
@@ -32,10 +33,12 @@ def parse_model(model: str) -> Union[str, Dict[str, Any]]:
             ``adm:`` with guided-diffusion's flags, ``name=value`` separated by commas.
 
     Raises:
-        ValueError: An unknown flag, or a value of a wrong type.
+        ValueError: An unknown preset or flag, or a value of a wrong type.
     """
     if model in ADM_PRESETS:
         return dict(type='ADMDenoiser', **ADM_PRESETS[model])
+    if model.startswith('adm-') and not Path(model).exists():
+        raise ValueError(f'ADM has no preset {model!r}; it has {", ".join(ADM_PRESETS)}.')
     if not model.startswith('adm:'):
         return model
     parameters = inspect.signature(ADMDenoiser.build).parameters.values()
@@ -78,13 +81,14 @@ def describe(
 
 def print_table(rows: Sequence[Dict[str, Any]], title: str) -> None:
     """Prints the rows for a person."""
-    table = Table(title=title)
+    table = Table()
     table.add_column('tap', overflow='fold')
     for column in ('channels', 'stride', 'FLOPs up to there'):
         table.add_column(column, justify='right')
     for row in rows:
         share = f'{row["flops_share"]:.1%}'
         table.add_row(row['name'], str(row['channels']), str(row['stride']), share)
+    print(title)
     Console().print(table)
 
 

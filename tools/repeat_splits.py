@@ -3,8 +3,8 @@
 """Train and test a few-shot config on several random splits; print mean ± std of its metrics.
 
 With a handful of labelled images, which ones they are decides as much as the method does. Repeat r
-sets every `repeat` of the config's data sets to r, so that the labelled images are drawn anew, and
-the seed to r. The published split (`repeat=None`) is a run of tools/train.py.
+sets `repeat` of the config's data sets to r, so that the labelled images are drawn anew, and the
+seed to r. The published split (`repeat=None`) is a run of tools/train.py.
 
     python tools/repeat_splits.py configs/ddpm_seg/toyfaces_64_fewshot.py --repeats 5
     python tools/repeat_splits.py configs/ddpm_seg/cat_15_adm_256.py --cfg-options \
@@ -35,9 +35,13 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def nodes_with_repeat(node: Any) -> Iterator[Dict[str, Any]]:
-    """All dicts below a part of a config that have the key `repeat`."""
+    """All data sets below a part of a config that can be drawn anew.
+
+    They have the key `repeat`; DDPMSegDataset without it counts, too: if only the training images
+    were drawn anew, some of them would be test images.
+    """
     if isinstance(node, dict):
-        if 'repeat' in node:
+        if 'repeat' in node or str(node.get('type')).endswith('DDPMSegDataset'):
             yield node
         node = list(node.values())
     for child in node if isinstance(node, (list, tuple)) else ():

@@ -7,6 +7,7 @@ from typing import Dict, Optional, Sequence, Tuple, Union
 import torch
 from torch import Tensor
 
+from mmdiffrep.diffusion.checkpoints import as_dtype
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.features import read_features, resolve_timesteps
 from mmdiffrep.diffusion.noise import build_noise
@@ -35,8 +36,8 @@ class FeatureExtractor:
         noise: Noise source, see :func:`~mmdiffrep.diffusion.noise.build_noise`. ``'shared'``: one
             draw for all images.
         device: Where the model runs; None: where it is (a loaded one: the CPU).
-        dtype: Precision of weights and features, e.g. ``torch.bfloat16``; None: as loaded
-            (float32).
+        dtype: Precision of weights and features, e.g. ``torch.bfloat16`` or ``'bfloat16'``; None:
+            as loaded (float32).
         batch_size: Images per forward pass, each at all timesteps; None: all that are given. Only
             memory depends on it, unless the noise is ``'fresh'``.
 
@@ -44,7 +45,7 @@ class FeatureExtractor:
         FileNotFoundError: No such model.
         TapError: Unknown taps, or taps behind the cut of a truncated denoiser.
         ValueError: Timesteps out of range, both or neither of ``timesteps`` and
-            ``noise_levels``, or a ``batch_size`` below 1.
+            ``noise_levels``, an unknown ``dtype``, or a ``batch_size`` below 1.
     """
 
     def __init__(
@@ -55,11 +56,12 @@ class FeatureExtractor:
         noise_levels: Optional[Sequence[float]] = None,
         noise: Union[str, dict] = 'shared',
         device: Union[None, str, torch.device] = None,
-        dtype: Optional[torch.dtype] = None,
+        dtype: Union[None, str, torch.dtype] = None,
         batch_size: Optional[int] = None,
     ) -> None:
         if batch_size is not None and batch_size < 1:
             raise ValueError(f'batch_size must be at least 1, got {batch_size}.')
+        dtype = None if dtype is None else as_dtype(dtype)
         self.taps = tap_names(taps)
         self.batch_size = batch_size
         denoiser = model if isinstance(model, Denoiser) else load_denoiser(model, taps=self.taps)

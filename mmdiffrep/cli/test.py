@@ -2,6 +2,7 @@
 """Test a checkpoint with the test data and metrics of a config, whatever its task."""
 
 import argparse
+import os
 from typing import Optional, Sequence
 
 from mmengine.config import Config
@@ -10,8 +11,13 @@ from mmengine.evaluator import DumpResults
 from mmdiffrep.cli.run_config import add_run_arguments, build_runner, load_config
 from mmdiffrep.utils.dist import close_dist
 
-# How each host's visualization hook is switched on.
-DRAW_SWITCHES = {'mmseg': 'draw', 'mmdet': 'draw', 'mmpose': 'enable', 'mmpretrain': 'enable'}
+# Each host's visualization hook, and the option that switches it on.
+DRAWING_HOOKS = {
+    'mmseg': ('SegVisualizationHook', 'draw'),
+    'mmdet': ('DetVisualizationHook', 'draw'),
+    'mmpose': ('PoseVisualizationHook', 'enable'),
+    'mmpretrain': ('VisualizationHook', 'enable'),
+}
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
@@ -42,18 +48,32 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
 
 
 def _draw_predictions(cfg: Config, folder: str) -> None:
-    hook = cfg.get('default_hooks', {}).get('visualization')
-    switch = DRAW_SWITCHES.get(cfg.get('default_scope'))
-    if hook is None or switch is None:
+    scope = cfg.get('default_scope')
+    if scope not in DRAWING_HOOKS:
         raise ValueError(
-            '--show-dir needs default_hooks.visualization in the config and a default_scope out of '
-            f'{", ".join(DRAW_SWITCHES)}; this config has {cfg.get("default_scope")!r}.'
+            f'--show-dir needs a default_scope out of {", ".join(DRAWING_HOOKS)}; this config has '
+            f'{scope!r}.'
         )
+    if scope != 'mmpretrain' and _dataset_type(cfg) == 'ToyFacesDataset':
+        raise ValueError(
+            f"--show-dir: {scope}'s hook reads each image from its file, and drawn faces have none."
+        )
+    kind, switch = DRAWING_HOOKS[scope]
+    hooks = cfg.get('default_hooks') or {}
+    hook = dict(hooks.get('visualization') or dict(type=kind, interval=1))
     hook[switch] = True
+    # Absolute: mmpose would put it below the work directory, one level deeper with every batch.
+    folder = os.path.abspath(folder)
     if switch == 'enable':
-        hook.out_dir = folder
+        hook['out_dir'] = folder
     else:
         cfg.visualizer.save_dir = folder
+    cfg.default_hooks = {**hooks, 'visualization': hook}
+
+
+def _dataset_type(cfg: Config) -> str:
+    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    return str(dataset.get('type')).rpartition('.')[-1]
 
 
 if __name__ == '__main__':

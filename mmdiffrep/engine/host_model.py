@@ -54,7 +54,8 @@ def reward_of(model: nn.Module) -> Dict[str, object]:
         f'(decode_head={type(decode_head).__name__}, head={type(head).__name__}): give the hook '
         "reward=dict(type='mmdiffrep.ClassificationReward' | 'mmdiffrep.SegmentationReward' | "
         "'mmdiffrep.HeatmapReward' | 'mmdiffrep.SimCCReward', ...), or one that needs no labels, "
-        "'mmdiffrep.InstanceDiscriminationReward' or 'mmdiffrep.StudentGainReward'"
+        "'mmdiffrep.InstanceDiscriminationReward' or, if a task is learned, "
+        "'mmdiffrep.StudentGainReward'"
     )
 
 
@@ -122,17 +123,25 @@ def student_channels(
         model (nn.Module): The host's model, without DDP.
         names (sequence of str): Student layers, see :class:`StudentTaps`.
         image_size (int): Side of the image. Defaults to 128.
+
+    Raises:
+        ValueError: The model cannot take such an image, a layer does not run, or its output is no
+            feature or has no such index.
     """
     training = {name: module.training for name, module in model.named_modules()}
     device = next(model.parameters()).device
     taps = StudentTaps(model, names)
     taps.attach()
+    passed = False
     try:
         with torch.random.fork_rng(devices=[device] if device.type == 'cuda' else []):
             model.eval()
             model(torch.zeros(1, 3, image_size, image_size, device=device), None, mode='tensor')
+        passed = True
         return tuple(feature.shape[1] for feature in taps.take(batch_size=1))
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
+        if passed and isinstance(error, ValueError):  # the layer is no feature in training either
+            raise
         raise ValueError(
             f'the channels of the student layers {list(names)} could not be found by passing an '
             f'empty {image_size} px image through {type(model).__name__} ({error}): give '

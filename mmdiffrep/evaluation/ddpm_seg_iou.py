@@ -47,8 +47,14 @@ class DDPMSegIoU(IoUMetric):
         )
 
     def process(self, data_batch: Dict[str, Any], data_samples: Sequence[Dict[str, Any]]) -> None:
-        """Adds to mmseg's four areas of each image those that are predicted on ignored pixels."""
+        """Adds to mmseg's four areas of each image those that are predicted on ignored pixels.
+
+        Raises:
+            ValueError: A mask has another size than the prediction.
+        """
         num_classes = len(self.dataset_meta['classes'])
+        for sample in data_samples:
+            _check_size(sample)
         before = len(self.results)
         super().process(data_batch, data_samples)
         for offset, sample in enumerate(data_samples):
@@ -67,3 +73,16 @@ class DDPMSegIoU(IoUMetric):
             table.add_row([name, f'{iou:.2f}'])
         print_log(f'\n{table.get_string()}', logger=MMLogger.get_current_instance())
         return {**metrics, 'mIoU_count_ignored': round(torch.mean(ious).item(), 2)}
+
+
+def _check_size(sample: Dict[str, Any]) -> None:
+    predicted, truth = (
+        tuple(sample[key]['data'].squeeze().shape) for key in ('pred_sem_seg', 'gt_sem_seg')
+    )
+    if predicted != truth:
+        raise ValueError(
+            f'{sample.get("img_path") or "an image"}: its prediction has shape {predicted}, its '
+            f'mask {truth}. Predictions have the size of the image file, unless '
+            "dict(type='mmdiffrep.ForgetOriginalSize') follows Resize in the test pipeline: add "
+            'it, or move LoadAnnotations behind Resize'
+        )

@@ -114,6 +114,7 @@ def test_unit_range_is_suspected(denoiser, images):
         (dict(timesteps=50), ValueError),
         (dict(timesteps=[1000]), ValueError),
         (dict(batch_size=0), ValueError),
+        (dict(dtype='bf16'), ValueError),
         (dict(noise='pink'), ValueError),
         (dict(noise_levels=[0.5]), ValueError),
     ],

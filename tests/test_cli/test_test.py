@@ -1,11 +1,13 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 import json
+import os
 import pickle
 import shutil
 
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import HOOKS
 
 from mmdiffrep.cli import test as test_command
 
@@ -71,9 +73,28 @@ def test_show_dir_switches_drawing_on(scope, switch):
     test_command._draw_predictions(cfg, 'drawn')
     hook = cfg.default_hooks.visualization
     assert hook[switch] is True
-    assert 'drawn' in (hook.get('out_dir'), cfg.visualizer.get('save_dir'))
+    assert hook.type == 'Hook' and 'interval' not in hook
+    assert os.path.abspath('drawn') in (hook.get('out_dir'), cfg.visualizer.get('save_dir'))
 
 
-def test_show_dir_without_a_visualization_hook_is_an_error():
-    with pytest.raises(ValueError, match='visualization'):
-        test_command._draw_predictions(Config(dict(default_scope='mmseg')), 'drawn')
+@pytest.mark.parametrize('scope', test_command.DRAWING_HOOKS)
+def test_show_dir_adds_a_hook_that_draws_every_image(scope):
+    pytest.importorskip(scope)
+    cfg = Config(dict(default_scope=scope, visualizer=dict(type='Visualizer')))
+    test_command._draw_predictions(cfg, 'drawn')
+    hook = cfg.default_hooks.visualization
+    assert hook.interval == 1
+    with HOOKS.switch_scope_and_registry(scope) as registry:
+        assert registry.get(hook.type).__module__.startswith(f'{scope}.engine.hooks')
+
+
+def test_show_dir_of_another_scope_is_an_error():
+    with pytest.raises(ValueError, match='default_scope out of mmseg'):
+        test_command._draw_predictions(Config(dict(default_scope='mmengine')), 'drawn')
+
+
+def test_show_dir_needs_image_files():
+    dataset = dict(type='mmdiffrep.ToyFacesDataset')
+    cfg = Config(dict(default_scope='mmseg', test_dataloader=dict(dataset=dataset)))
+    with pytest.raises(ValueError, match='drawn faces have none'):
+        test_command._draw_predictions(cfg, 'drawn')

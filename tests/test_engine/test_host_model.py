@@ -46,3 +46,10 @@ def test_failed_pass_asks_for_the_channels():
     model.layer = nn.Linear(3, 3)
     with pytest.raises(ValueError, match='224 px only.*student_channels'):
         student_channels(model, ['layer'])
+
+
+def test_wrong_index_does_not_ask_for_the_channels():
+    model = MODELS.build(tiny_segmentor(norm='BN'))
+    with pytest.raises(ValueError, match=r"layer 'backbone' returns 4 features, index 7 is out of"):
+        student_channels(model, ['backbone[7]'])
+    assert not any(module._forward_hooks for module in model.modules())

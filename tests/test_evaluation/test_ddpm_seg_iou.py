@@ -64,3 +64,8 @@ def test_both_tables_are_printed(caplog, capsys):
     evaluate([([[0, 1, 2]], [[0, 1, 2]])])
     printed = capsys.readouterr()
     assert 'IoU, ignored pixels counted' in caplog.text + printed.out + printed.err
+
+
+def test_a_mask_of_another_size_than_the_prediction_is_refused():
+    with pytest.raises(ValueError, match=r'shape \(2, 2\), its mask \(3,\)\. .*ForgetOriginalSize'):
+        evaluate([([[0, 1], [1, 0]], [[0, 1, 1]])])

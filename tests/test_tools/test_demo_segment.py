@@ -46,6 +46,18 @@ def test_what_is_wrong_is_said(demo, trained_ensemble, photos, tmp_path, capsys)
     assert '--opacity must be 0 to 1' in capsys.readouterr().err
 
 
+def test_a_broken_image_does_not_cost_the_scores_before_it(
+    demo, trained_ensemble, photos, tmp_path, capsys
+):
+    (photos / 'b.png').write_bytes(b'no image')
+    out = tmp_path / 'out'
+    arguments = [*map(str, trained_ensemble), str(photos), '--out', str(out), '--device', 'cpu']
+    assert demo.main(arguments) == 1
+    assert 'b.png cannot be read as an image' in capsys.readouterr().err
+    rows = list(csv.DictReader((out / 'scores.csv').open()))
+    assert [row['image'] for row in rows] == [str(photos / 'a.png')]
+
+
 def test_images_that_cannot_be_listed(demo, photos, tmp_path):
     with pytest.raises(FileNotFoundError, match='no image or folder'):
         demo.list_images([tmp_path / 'nowhere'])

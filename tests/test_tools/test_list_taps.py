@@ -27,7 +27,7 @@ def test_adm_preset_as_json(tool, capsys):
 def test_adm_flags_as_table(tool, capsys):
     tool.main([TINY_ADM])
     printed = capsys.readouterr().out
-    assert '32 x 32 px, T = 1000' in printed
+    assert printed.startswith(f'{TINY_ADM} at 32 x 32 px, T = 1000\n')
     assert 'dec.3' in printed and 'dec.4' not in printed
 
 
@@ -58,6 +58,7 @@ def test_diffusers_folder(tool, tmp_path, capsys):
     ('model', 'message'),
     [
         ('adm:image_sise=64', 'image_sise'),
+        ('adm-265-uncond', "no preset 'adm-265-uncond'; it has adm-64, "),
         ('adm:class_cond=yes', 'True or False'),
         ('adm:num_heads=two', "num_heads must be of type int, got 'two'"),
         ('adm:checkpoint=x.pt', "no flag 'checkpoint'"),

@@ -58,6 +58,13 @@ def test_images_and_seed_are_those_of_the_repeat(tool, tmp_path):
     assert third.train_dataloader.dataset.repeat == third.test_dataloader.dataset.repeat == 3
 
 
+def test_no_test_image_is_trained_on_when_only_training_has_repeat(tool, tmp_path):
+    paper = Config.fromfile('configs/ddpm_seg/cat_15_adm_256.py')
+    del paper.test_dataloader.dataset['repeat']
+    third = tool.config_of_repeat(paper, 3, tmp_path)
+    assert third.train_dataloader.dataset.repeat == third.test_dataloader.dataset.repeat == 3
+
+
 def test_a_config_without_repeat_is_refused(tool, tmp_path, capsys):
     assert start(tool, tmp_path, config='configs/repfusion/toyfaces_r18_scratch.py') == 1
     assert 'no data set of train_dataloader has a key `repeat`' in capsys.readouterr().err

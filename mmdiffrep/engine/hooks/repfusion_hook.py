@@ -92,13 +92,17 @@ class RepFusionHook(Hook):
         normalisation: Optional[dict] = None,
         seed: int = 0,
     ) -> None:
-        if not pairs:
-            raise ValueError('pairs is empty: give at least one dict(student=..., teacher=...)')
+        if isinstance(pairs, (str, dict)) or not pairs:
+            raise ValueError(
+                'pairs must be a list of at least one dict(student=..., teacher=..., loss=...), '
+                f'got {pairs!r}'
+            )
         for pair in pairs:
-            if not {'student', 'teacher', 'loss'} <= set(pair) <= PAIR_KEYS:
+            keys = set(pair) if isinstance(pair, dict) else set()
+            if not {'student', 'teacher', 'loss'} <= keys <= PAIR_KEYS:
                 raise ValueError(
                     "every pair needs 'student', 'teacher' and 'loss', and may have "
-                    f"'standardize', 'connector' and 'student_channels'; got {dict(pair)}"
+                    f"'standardize', 'connector' and 'student_channels'; got {pair!r}"
                 )
         if teacher_input not in ('exact', 'student'):
             raise ValueError(f"teacher_input must be 'exact' or 'student', got {teacher_input!r}")

@@ -27,6 +27,9 @@ class SideOptimizer:
         paramwise_cfg (dict, optional): As in mmengine's ``optim_wrapper``. Defaults to None.
         clip_grad (dict, optional): Arguments of ``torch.nn.utils.clip_grad_norm_``; the norm is
             this module's own, not the host's. Defaults to None.
+
+    Raises:
+        ValueError: ``optimizer`` names no optimizer.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class SideOptimizer:
         clip_grad: Optional[dict] = None,
     ) -> None:
         self.params: List[nn.Parameter] = [p for p in module.parameters() if p.requires_grad]
+        _check_type(optimizer)
         wrapper_cfg = dict(type='OptimWrapper', optimizer=optimizer)
         if paramwise_cfg is not None:
             wrapper_cfg['paramwise_cfg'] = paramwise_cfg
@@ -121,3 +125,15 @@ class SideOptimizer:
         for param in self.params:
             param.grad.copy_(flat[offset : offset + param.numel()].view_as(param))
             offset += param.numel()
+
+
+def _check_type(optimizer: dict) -> None:
+    """Names a type that does not exist, where mmengine says that None is not callable."""
+    kind = optimizer.get('type')
+    with OPTIMIZERS.switch_scope_and_registry(None) as registry:
+        if kind is None or (isinstance(kind, str) and registry.get(kind) is None):
+            raise ValueError(
+                f"the distiller's optimizer has the type {kind!r}, which is not in the "
+                f'{registry.scope} registry of optimizers: expected one such as '
+                "dict(type='AdamW', lr=1e-3)"
+            )

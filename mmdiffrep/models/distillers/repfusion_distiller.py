@@ -125,18 +125,18 @@ def by_branch(
     Raises:
         ValueError: No config of a policy, or a reward for none of the policies.
     """
-    if 'type' in policy:
-        if reward is not None and 'type' not in reward:
+    if isinstance(policy, dict) and 'type' in policy:
+        if reward is not None and not (isinstance(reward, dict) and 'type' in reward):
             raise ValueError(
-                f'reward has no type, got {dict(reward)}: one policy takes one reward, '
+                f'reward has no type, got {reward!r}: one policy takes one reward, '
                 "dict(type='mmdiffrep....', ...)"
             )
         return {'': (policy, reward)}
-    wrong = [name for name, config in policy.items() if 'type' not in config]
-    if wrong or not policy:
+    named = isinstance(policy, dict) and policy
+    if not named or not all(isinstance(c, dict) and 'type' in c for c in policy.values()):
         raise ValueError(
             "policy must be dict(type='mmdiffrep....', ...), or a dict of such by name, as in "
-            f'dict(task=dict(type=...), common=dict(type=...)); got {dict(policy)}'
+            f'dict(task=dict(type=...), common=dict(type=...)); got {policy!r}'
         )
     rewards = reward or {}
     unknown = set(rewards) - set(policy)

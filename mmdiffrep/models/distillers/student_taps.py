@@ -29,7 +29,7 @@ class StudentTap(NamedTuple):
             return cls(module)
         if not (index.endswith(']') and index[:-1].lstrip('-').isdigit()):
             raise ValueError(
-                f"cannot read the {name}: expected 'module.path' or 'module.path[index]'"
+                f"{name!r} is no layer: expected 'module.path' or 'module.path[index]'"
             )
         return cls(module, int(index[:-1]))
 

@@ -108,7 +108,8 @@ class PixelEnsembleSegmentor(BaseModel):
             raise ValueError(
                 f'{name} has height and width {size}, but square images are expected: crop it, or '
                 "stretch it by dict(type='Resize', scale=(256, 256)) in the pipeline; "
-                "SegmentationInferencer does so with fit='crop' or 'stretch'"
+                "SegmentationInferencer does so with fit='crop' or 'stretch', "
+                'tools/demo_segment.py with --fit'
             )
         if size[0] < MIN_SIDE:
             raise ValueError(

@@ -382,7 +382,9 @@ def test_teacher_sees_the_exact_image(tmp_path):
 @pytest.mark.parametrize(
     ('kwargs', 'message'),
     [
-        (dict(pairs=[]), 'pairs is empty'),
+        (dict(pairs=[]), 'pairs must be a list'),
+        (dict(pairs=dict(student='backbone', teacher='mid')), 'pairs must be a list'),
+        (dict(pairs=['backbone']), "every pair needs.*got 'backbone'"),
         (dict(pairs=[dict(student='backbone')]), "needs 'student', 'teacher' and 'loss'"),
         (dict(pairs=[{**PAIR, 'student': 'backbone.layer5'}]), "no layer 'backbone.layer5'"),
         (dict(pairs=[{**PAIR, 'teacher': 'middle'}]), 'middle.*mid'),

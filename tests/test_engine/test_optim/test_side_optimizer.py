@@ -77,3 +77,9 @@ def test_a_module_with_nothing_to_train_is_left_alone():
     state = optimizer.optimizer.state_dict()
     assert state['state'] == {}
     optimizer.optimizer.load_state_dict(state)
+
+
+@pytest.mark.parametrize('optimizer', [dict(type='AdmW', lr=0.5), dict(lr=0.5)])
+def test_wrong_type_is_named(optimizer):
+    with pytest.raises(ValueError, match=r"type ('AdmW'|None), which is not in the \w+ registry"):
+        SideOptimizer(nn.Linear(2, 1), optimizer)

@@ -134,6 +134,7 @@ def test_named_policies_share_the_connectors_and_log_under_their_names():
     [
         (dict(policy=dict(task=dict(num_buckets=3))), 'policy must be dict'),
         (dict(policy={}), 'policy must be dict'),
+        (dict(policy='a type of policy'), 'policy must be dict'),
         (dict(policy=dict(task=REINFORCED), reward=LABELLED), 'reward has the keys'),
         (dict(policy=dict(task=REINFORCED), reward=dict(other=LABELLED)), r"\['other'\]"),
         (dict(policy=REINFORCED, reward=dict(task=LABELLED)), 'reward has no type'),

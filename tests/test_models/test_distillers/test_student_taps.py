@@ -77,6 +77,11 @@ def test_detach_leaves_no_hook():
     assert not any(module._forward_hooks for module in student.modules())
 
 
+def test_name_without_an_index_in_its_brackets():
+    with pytest.raises(ValueError, match=r"'backbone\[x\]' is no layer"):
+        StudentTaps(Student(), ['backbone[x]'])
+
+
 def test_wrong_names_list_near_matches():
     with pytest.raises(ValueError, match=r"no layer 'backbone.layer3'.*backbone.layer"):
         find_module(Student(), 'backbone.layer3')
