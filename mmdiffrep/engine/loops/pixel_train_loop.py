@@ -2,7 +2,7 @@
 """Trains an ensemble on the pixels of a few labelled images."""
 
 from functools import cached_property
-from typing import Any, Dict, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
 import torch
 from mmengine.dist import broadcast, get_world_size
@@ -110,39 +110,41 @@ class PixelTrainLoop(BaseLoop):
         Raises:
             ValueError: Images, masks or features that do not fit.
         """
-        dataset, collate = self.dataloader.dataset, self.dataloader.collate_fn
+        dataset = self.dataloader.dataset
         self.runner.logger.info(f'Reading the features of {len(dataset)} labelled images.')
         ignore_index = _ignore_index(dataset)
-        columns, labels = [], []
+        labels: List[Tensor] = []
         was_training = self.model.training
         self.model.eval()
-        for index in range(len(dataset)):
-            data = self.model.data_preprocessor(collate([dataset[index]]))
-            sample = data['data_samples'][0]
-            name = sample.get('img_path', index)
-            label = sample.gt_sem_seg.data[0].long()
-            size = self.model.image_size(data['inputs'], sample)
-            self._check_label(label, size, ignore_index, name)
-            features = self.model.extract_feat(data['inputs']).to(self.dtype)
-            self._check_features(features, name)
-            columns.append(features)
-            labels.append(label)
+        columns = Hypercolumns.cat(self._columns(ignore_index, labels), len(dataset))
         self.model.train(was_training)
-        sizes = {tuple(label.shape) for label in labels}
-        if len(sizes) != 1:
-            raise ValueError(
-                f'the labelled images have different sizes: {sorted(sizes)}; resize them to one '
-                'size in the training pipeline'
-            )
-        pixels = LabelledPixels(
-            Hypercolumns.cat(columns), torch.stack(labels), ignore_index, self.min_class_pixels
-        )
+        pixels = LabelledPixels(columns, torch.stack(labels), ignore_index, self.min_class_pixels)
         if len(pixels) < self.batch_size:
             raise ValueError(
                 f'the images have {len(pixels)} labelled pixels, less than one batch of '
                 f'{self.batch_size}'
             )
         return pixels
+
+    def _columns(self, ignore_index: int, labels: List[Tensor]) -> Iterator[Hypercolumns]:
+        """Yields the features of one image after the other, and appends its label map."""
+        dataset, collate = self.dataloader.dataset, self.dataloader.collate_fn
+        for index in range(len(dataset)):
+            data = self.model.data_preprocessor(collate([dataset[index]]))
+            sample = data['data_samples'][0]
+            name = sample.get('img_path', index)
+            labels.append(sample.gt_sem_seg.data[0].long())
+            size = self.model.image_size(data['inputs'], sample)
+            self._check_label(labels[-1], size, ignore_index, name)
+            sizes = {tuple(label.shape) for label in (labels[0], labels[-1])}
+            if len(sizes) != 1:
+                raise ValueError(
+                    f'the labelled images have different sizes: {sorted(sizes)}; resize them to '
+                    'one size in the training pipeline'
+                )
+            features = self.model.extract_feat(data['inputs']).to(self.dtype)
+            self._check_features(features, name)
+            yield features
 
     def run(self) -> nn.Module:
         """Trains.

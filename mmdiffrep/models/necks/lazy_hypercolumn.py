@@ -7,7 +7,7 @@ pixels, each a weighted sum of four neighbours; a prediction starts with a Linea
 linear with weights that sum to 1, so that the Linear can come first.
 """
 
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -46,19 +46,38 @@ class Hypercolumns:
         return Hypercolumns([one[index : index + 1] for one in self.maps])
 
     @staticmethod
-    def cat(parts: Sequence['Hypercolumns']) -> 'Hypercolumns':
+    def cat(parts: Iterable['Hypercolumns'], num_images: int) -> 'Hypercolumns':
         """Joins those of several images, whose maps have the same sizes.
 
+        Each part is copied as it comes: parts made one by one are never held all together.
+
+        Args:
+            parts (iterable of Hypercolumns): One or more, of the same precision.
+            num_images (int): Images of all parts.
+
         Raises:
-            ValueError: Maps of different sizes.
+            ValueError: Maps of different sizes, or another number of images.
         """
-        sizes = {tuple(tuple(one.shape[1:]) for one in part.maps) for part in parts}
-        if len(sizes) != 1:
-            raise ValueError(
-                f'the images have maps (C, h, w) of different sizes: {sorted(sizes)}; bring all '
-                'images to one size in the pipeline, or let the backbone do it (`input.size`)'
-            )
-        return Hypercolumns([torch.cat(maps) for maps in zip(*(part.maps for part in parts))])
+        maps: List[Tensor] = []
+        start = 0
+        for part in parts:
+            maps = maps or [_rows_like(one, num_images) for one in part.maps]
+            sizes = {tuple(tuple(one.shape[1:]) for one in group) for group in (maps, part.maps)}
+            if len(sizes) != 1:
+                raise ValueError(
+                    f'the images have maps (C, h, w) of different sizes: {sorted(sizes)}; bring '
+                    'all images to one size in the pipeline, or let the backbone do it '
+                    '(`input.size`)'
+                )
+            stop = start + len(part)
+            if stop > num_images:
+                break
+            for whole, one in zip(maps, part.maps):
+                whole[start:stop] = one
+            start = stop
+        if start != num_images:
+            raise ValueError(f'the parts do not have {num_images} images together')
+        return Hypercolumns(maps)
 
     def to(self, dtype: torch.dtype) -> 'Hypercolumns':
         """The same in another precision."""
@@ -127,6 +146,16 @@ def resized_sum(maps: Sequence[Tensor], size: Tuple[int, int]) -> Tensor:
         resized = F.interpolate(one, size=size, mode='bilinear', align_corners=False)
         total = resized if total is None else total.add_(resized)
     return total
+
+
+def _rows_like(maps: Tensor, num: int) -> Tensor:
+    """Memory for so many maps, not yet written, which :class:`Hypercolumns` need not copy."""
+    return torch.empty(
+        (num, *maps.shape[1:]),
+        dtype=maps.dtype,
+        device=maps.device,
+        memory_format=torch.channels_last,
+    )
 
 
 def _neighbours(position: Tensor, size: int, length: int) -> Tuple[Tensor, Tensor, Tensor]:

@@ -1,4 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import weakref
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -63,7 +65,7 @@ def test_resized_sum_changes_no_map():
 def test_images_are_taken_and_joined():
     columns = Hypercolumns(random_maps([(2, 2), (4, 4)]))
     assert len(columns) == 2 and columns.dim == 5 and len(columns[1]) == 1
-    joined = Hypercolumns.cat([columns[1], columns[0]])
+    joined = Hypercolumns.cat([columns[1], columns[0]], num_images=2)
     zero, one = torch.zeros(1, dtype=torch.long), torch.ones(1, dtype=torch.long)
     assert torch.equal(joined.at(zero, zero, one, (8, 8)), columns.at(one, zero, one, (8, 8)))
     assert torch.equal(joined.at(one, zero, one, (8, 8)), columns.at(zero, zero, one, (8, 8)))
@@ -72,7 +74,29 @@ def test_images_are_taken_and_joined():
 def test_images_of_different_sizes_cannot_be_joined():
     parts = [Hypercolumns(random_maps([(2, 2), (side, side)])) for side in (4, 5)]
     with pytest.raises(ValueError, match='different sizes.*one size in the pipeline'):
-        Hypercolumns.cat(parts)
+        Hypercolumns.cat(parts, num_images=4)
+
+
+@pytest.mark.parametrize('num_images', [1, 3])
+def test_another_number_of_images_is_an_error(num_images):
+    parts = [Hypercolumns(random_maps([(2, 2)], channels=(3,)))]
+    with pytest.raises(ValueError, match=f'{num_images} images together'):
+        Hypercolumns.cat(parts, num_images)
+
+
+def test_joining_holds_one_part_at_a_time():
+    made = []
+
+    def parts():
+        for _ in range(3):
+            assert all(ref() is None for ref in made[:-1])
+            part = Hypercolumns(random_maps([(2, 2)], channels=(3,)))
+            made.append(weakref.ref(part))
+            yield part
+            del part
+
+    joined = Hypercolumns.cat(parts(), num_images=6)
+    assert joined.maps[0].is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize('shapes', [[], [(2, 3, 4)], [(2, 3, 4, 4), (1, 3, 4, 4)]])
