@@ -12,6 +12,19 @@ repfusion = dict(
     type='mmdiffrep.RepFusionHook',
     pairs=[dict(student='backbone', teacher='mid', loss=hint, standardize=True)],
 )
+# All stages together predict the maps of the teacher's decoder, of noised images.
+dense = dict(
+    type='mmdiffrep.RepFusionHook',
+    pairs=[
+        dict(
+            student=['backbone.layer1', 'backbone.layer2', 'backbone.layer3', 'backbone.layer4'],
+            teacher='module:up_blocks.1',
+            loss=dict(type='mmdiffrep.DenseFeatureLoss', distance='smooth_l1'),
+            standardize=True,
+        )
+    ],
+    noise='fresh',
+)
 official = dict(
     type='mmdiffrep.RepFusionHook',
     pairs=[dict(student='backbone', teacher='module:mid_block.resnets.1.conv2', loss=hint)],
