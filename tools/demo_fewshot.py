@@ -125,7 +125,7 @@ def report(scores: Dict[str, List[Dict[str, float]]], work_dir: Path) -> Table:
         if repeats > 1:
             cells.append(f'{mean(values):.2f} ± {stdev(values):.2f}')
         table.add_row(title, *cells)
-        writer.writerows([title, repeat, value] for repeat, value in enumerate(values))
+        writer.writerows([title, repeat, f'{value:.2f}'] for repeat, value in enumerate(values))
     write_atomically(text.getvalue().encode(), work_dir / 'scores.csv')
     return table
 
