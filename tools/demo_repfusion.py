@@ -134,7 +134,7 @@ def report(console: Console, scores: Dict[str, List[float]], args: argparse.Name
             if len(values) > 1:
                 cells.append(f'{mean(values):.2f} ± {stdev(values):.2f}')
             table.add_row(name, *cells)
-            writer.writerows([name, seed, value] for seed, value in zip(args.seeds, values))
+            writer.writerows([name, seed, f'{v:.2f}'] for seed, v in zip(args.seeds, values))
     console.print(table)
 
 

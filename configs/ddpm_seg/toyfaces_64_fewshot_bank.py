@@ -8,32 +8,15 @@ model = dict(
     backbone=dict(_delete_=True, type='mmdiffrep.StoredFeatures'),
     neck=dict(in_channels=[c for c, _ in maps], in_strides=[s for _, s in maps]),
 )
-bank = dict(
-    model='mmdiffrep://toyfaces_ddpm_64',
-    taps=['dec.1', 'dec.3', 'dec.5', 'dec.6'],
-    timesteps=[50, 150],
+stored = dict(
+    _delete_=True,
+    type='mmdiffrep.FeatureBankDataset',
+    bank=dict(
+        model='mmdiffrep://toyfaces_ddpm_64',
+        taps=['dec.1', 'dec.3', 'dec.5', 'dec.6'],
+        timesteps=[50, 150],
+    ),
 )
-train_dataloader = dict(
-    dataset=dict(
-        _delete_=True,
-        type='mmdiffrep.FeatureBankDataset',
-        dataset={{_base_.train_dataloader.dataset}},
-        bank=bank,
-    )
-)
-val_dataloader = dict(
-    dataset=dict(
-        _delete_=True,
-        type='mmdiffrep.FeatureBankDataset',
-        dataset={{_base_.val_dataloader.dataset}},
-        bank=bank,
-    )
-)
-test_dataloader = dict(
-    dataset=dict(
-        _delete_=True,
-        type='mmdiffrep.FeatureBankDataset',
-        dataset={{_base_.test_dataloader.dataset}},
-        bank=bank,
-    )
-)
+train_dataloader = dict(dataset=dict(**stored, dataset={{_base_.train_dataloader.dataset}}))
+val_dataloader = dict(dataset=dict(**stored, dataset={{_base_.val_dataloader.dataset}}))
+test_dataloader = dict(dataset=dict(**stored, dataset={{_base_.test_dataloader.dataset}}))
