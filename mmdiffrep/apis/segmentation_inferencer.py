@@ -128,8 +128,9 @@ class SegmentationInferencer:
         if self.fit == 'crop':
             top, left = (height - side) // 2, (width - side) // 2
             image = image[top : top + side, left : left + side]
-        seen = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
-        seen = seen if self.fit == 'stretch' else image
+        seen = image
+        if self.fit == 'stretch':
+            seen = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
         packed = self.pipeline(
             dict(
                 img=np.ascontiguousarray(seen[..., ::-1]),

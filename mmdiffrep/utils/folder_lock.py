@@ -1,13 +1,13 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """One run at a time in a folder, also when a run has several processes or is killed."""
 
-import fcntl
 import logging
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Iterator, Optional
+from typing import Iterator, Optional
 
+from filelock import FileLock, Timeout
 from mmengine.dist import broadcast_object_list, get_rank
 
 from mmdiffrep.utils.fail_together import fail_together
@@ -31,34 +31,33 @@ def locked_folder(folder: Path) -> Iterator[None]:
     Raises:
         OSError: The folder is not writable, or its file system knows no locks.
     """
-    file: Optional[IO[bytes]] = None
+    lock: Optional[FileLock] = None
     with fail_together():
         if get_rank() == 0:
-            file = open(folder / LOCK_FILE, 'ab')  # noqa: SIM115
+            (folder / LOCK_FILE).touch()  # the plain error of a folder that cannot be written to
+            lock = FileLock(folder / LOCK_FILE, fallback_to_soft=False)
     try:
         waits = 0
         # Attempts, and not one long wait, in which other ranks would run into the time limit of
         # their collective operation.
-        while not _acquired(file):
-            if waits == 0 and file is not None:
+        while not _acquired(lock):
+            if waits == 0 and lock is not None:
                 logger.warning('%s is in use by another process: waiting for it.', folder)
             waits += 1
             time.sleep(_PAUSE)
         yield
     finally:
-        if file is not None:
-            file.close()
+        if lock is not None:
+            lock.release()
 
 
-def _acquired(file: Optional[IO[bytes]]) -> bool:
+def _acquired(lock: Optional[FileLock]) -> bool:
     """Tries once; all ranks get rank 0's answer."""
     answer = [False]
     with fail_together():
-        if file is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                answer = [True]
-            except BlockingIOError:
-                pass  # another run has it
+        if lock is not None:
+            with suppress(Timeout):  # another run has it
+                lock.acquire(blocking=False)
+            answer = [lock.is_locked]
     broadcast_object_list(answer)
     return answer[0]

@@ -17,8 +17,8 @@ class FeaturePair(nn.Module):
         student_channels (sequence of int): Channels of the student's features.
         teacher_channels (int): Channels of the teacher's tap.
         loss (dict): Config of the loss, e.g. ``dict(type='mmdiffrep.DenseFeatureLoss')``.
-        standardize (bool): Standardise the teacher's channels first. Defaults to False, as
-            officially.
+        standardize (bool): Standardise the teacher's channels first; those of its average over the
+            pixels where the loss sees no more of it. Defaults to False, as officially.
         connector (str or dict): ``'auto'``: none for a loss that needs none, else a
             :class:`ConvConnector` for one student feature and a :class:`HypercolumnConnector` for
             several, both 1x1 convolutions; ``'none'``; or the config of one, without its
@@ -115,7 +115,10 @@ class FeaturePair(nn.Module):
                 f'built for {self.student_channels}: correct or leave out its student_channels'
             )
         feature = self.connector(features[0] if len(features) == 1 else features)
-        target = self.target(_as_map(teacher))
+        target = _as_map(teacher).float()
+        if self.loss.pools:
+            target = target.mean(dim=(2, 3), keepdim=True)
+        target = self.target(target)
         try:
             return self.loss(feature, target)
         except ValueError as error:

@@ -24,10 +24,13 @@ class DistillationLoss(nn.Module, ABC):
             the channels have a meaning of their own, as logits do.
         same_channels (bool): Both features must have the same number of channels when they are
             compared.
+        pools (bool): Only the average over the pixels of a map counts. The teacher's is then
+            averaged before it is standardised, so that it is the average that varies by 1.
     """
 
     needs_connector: ClassVar[bool] = True
     same_channels: ClassVar[bool] = True
+    pools: ClassVar[bool] = False
 
     def __init__(self, loss_weight: float = 1.0) -> None:
         super().__init__()

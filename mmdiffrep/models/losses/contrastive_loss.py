@@ -1,6 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Contrastive distillation: an image's student feature finds its own teacher feature."""
 
+from typing import ClassVar
+
 import torch
 from mmengine.dist import all_gather, get_rank
 from torch import Tensor
@@ -30,6 +32,8 @@ class ContrastiveLoss(DistillationLoss):
     Raises:
         ValueError: ``temperature`` is not positive.
     """
+
+    pools: ClassVar[bool] = True
 
     def __init__(self, temperature: float = 0.1, loss_weight: float = 1.0) -> None:
         super().__init__(loss_weight=loss_weight)

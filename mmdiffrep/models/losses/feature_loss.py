@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Distances between a student's feature and its teacher's, pooled or pixel by pixel."""
 
-from typing import Callable, Dict
+from typing import Callable, ClassVar, Dict
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -55,6 +55,8 @@ class FeatureLoss(DistillationLoss):
 @MODELS.register_module()
 class PooledFeatureLoss(FeatureLoss):
     """Distance of the global averages: the official "hint" of CIFAR-10 (``l2``, weight 1)."""
+
+    pools: ClassVar[bool] = True
 
     def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Compares ``(B, C, h, w)`` with ``(B, C, h', w')``, both averaged over their pixels."""

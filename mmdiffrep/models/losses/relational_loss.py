@@ -38,6 +38,7 @@ class RelationalLoss(DistillationLoss):
 
     needs_connector: ClassVar[bool] = False
     same_channels: ClassVar[bool] = False
+    pools: ClassVar[bool] = True
 
     def __init__(
         self, distance_weight: float = 25.0, angle_weight: float = 50.0, loss_weight: float = 1.0

@@ -9,6 +9,7 @@ from mmdiffrep.models.losses import DenseFeatureLoss
 from mmdiffrep.registry import MODELS
 
 DENSE = dict(type='mmdiffrep.DenseFeatureLoss')
+HINT = dict(type='mmdiffrep.PooledFeatureLoss')
 AT = dict(type='mmdiffrep.AttentionTransferLoss')
 RKD = dict(type='mmdiffrep.RelationalLoss')
 CONTRASTIVE = dict(type='mmdiffrep.ContrastiveLoss')
@@ -54,6 +55,15 @@ def test_standardized_target():
     std = teacher.std(dim=(0, 2, 3), keepdim=True, unbiased=False)
     expected = DenseFeatureLoss()(student, (teacher - mean) / std)
     torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_pooled_target_is_standardized_after_the_pooling():
+    teacher = torch.randn(64, 6, 1, 1) + 10 * torch.randn(64, 6, 4, 4)
+    built = pair([6], 6, HINT, connector='none', standardize=True)
+    value = built([torch.zeros(64, 6)], teacher)
+    # The squares of six averages, each of variance 1; of the pixels they would be far below.
+    torch.testing.assert_close(value, torch.tensor(1.0), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(built.target.mean, teacher.mean(dim=(0, 2, 3)))
 
 
 @pytest.mark.parametrize('loss', [AT, RKD])
