@@ -2,16 +2,11 @@
 """The distillation hook on a real mmseg model, against loops written by hand."""
 
 import copy
-from contextlib import contextmanager
-from types import SimpleNamespace
 from unittest import mock
 
 import pytest
 import torch
 from mmengine.logging import MMLogger
-from mmengine.model import MMFullyShardedDataParallel
-from mmengine.optim import AmpOptimWrapper, ApexOptimWrapper, OptimWrapper
-from mmengine.registry import OPTIM_WRAPPERS
 from torch.nn import functional as F
 
 from mmdiffrep.engine.hooks import RepFusionHook
@@ -24,45 +19,7 @@ from mmdiffrep.testing import (
     tiny_segmentor,
     tiny_teacher,
 )
-
-PAIR = dict(
-    student='backbone',
-    teacher='mid',
-    loss=dict(type='mmdiffrep.DenseFeatureLoss', distance='l1'),
-)
-REINFORCED = dict(type='mmdiffrep.ReinforcedTimestep', num_timesteps=20, num_buckets=5)
-SGD = dict(type='SGD', lr=0.05, momentum=0.9)
-
-
-def hook_cfg(**kwargs):
-    cfg = dict(
-        type='mmdiffrep.RepFusionHook',
-        teacher=tiny_teacher(),
-        pairs=[PAIR],
-        policy=REINFORCED,
-        optimizer=SGD,
-    )
-    return {**cfg, **kwargs}
-
-
-def hook_of(runner):
-    return next(hook for hook in runner.hooks if isinstance(hook, RepFusionHook))
-
-
-def run(tmp_path, max_iters=4, hook=None, **kwargs):
-    runner = tiny_runner(tmp_path, max_iters, [hook or hook_cfg()], **kwargs)
-    runner.train()
-    return runner
-
-
-def prepared(tmp_path, hooks=None):
-    """A run up to the moment where training would start."""
-    runner = tiny_runner(tmp_path, 1, [hook_cfg()] if hooks is None else hooks)
-    runner._train_loop = runner.build_train_loop(runner._train_loop)
-    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
-    runner.call_hook('before_run')
-    runner._init_model_weights()
-    return runner
+from mmdiffrep.testing.tiny_distillation import PAIR, hook_cfg, hook_of, prepared, run
 
 
 def hand_written_loop(tmp_path, max_iters, accumulate, clip):
@@ -260,77 +217,6 @@ def test_nothing_is_left_on_the_student(tmp_path):
     assert not optimizer._optimizer_step_pre_hooks and not optimizer._optimizer_step_post_hooks
 
 
-@OPTIM_WRAPPERS.register_module()
-class CpuScalerOptimWrapper(AmpOptimWrapper):
-    """AmpOptimWrapper with a real GradScaler on a CPU, without casting."""
-
-    def __init__(self, optimizer, init_scale, **kwargs):
-        super(AmpOptimWrapper, self).__init__(optimizer=optimizer, **kwargs)
-        self.loss_scaler = torch.amp.GradScaler('cpu', init_scale=init_scale, growth_interval=2)
-        self._scale_update_param = None
-
-    def optim_context(self, model):
-        return super(AmpOptimWrapper, self).optim_context(model)
-
-
-@pytest.mark.parametrize('accumulate', [1, 2])
-@pytest.mark.parametrize('clip_grad', [None, dict(max_norm=0.5)])
-def test_grad_scaler_changes_nothing(tmp_path, accumulate, clip_grad):
-    optimizer = dict(type='SGD', lr=0.01, momentum=0.9)
-    hook = hook_cfg(clip_grad=clip_grad)
-    wrapper = dict(optimizer=optimizer, accumulative_counts=accumulate, clip_grad=clip_grad)
-    plain = run(tmp_path, hook=hook, optim_wrapper=dict(type='OptimWrapper', **wrapper))
-    scaled = run(
-        tmp_path,
-        hook=hook,
-        optim_wrapper=dict(type='CpuScalerOptimWrapper', init_scale=1024.0, **wrapper),
-    )
-    assert greatest_difference(parameters_of(plain.model), parameters_of(scaled.model)) < 1e-7
-    distillers = [parameters_of(hook_of(runner).distiller) for runner in (plain, scaled)]
-    assert greatest_difference(*distillers) < 1e-7
-
-
-def test_overflow_skips_both_optimizers(tmp_path):
-    optimizer = dict(type='SGD', lr=0.01, momentum=0.9)
-    wrapper = dict(type='CpuScalerOptimWrapper', init_scale=float('inf'), optimizer=optimizer)
-    before = prepared(tmp_path)
-    runner = run(tmp_path, max_iters=1, optim_wrapper=wrapper)
-    distillers = [parameters_of(hook_of(r).distiller) for r in (before, runner)]
-    assert greatest_difference(*distillers) == 0
-    assert greatest_difference(parameters_of(before.model), parameters_of(runner.model)) == 0
-
-
-@OPTIM_WRAPPERS.register_module()
-class CpuBf16OptimWrapper(OptimWrapper):
-    """The host's pass in bfloat16 autocast, on a CPU."""
-
-    @contextmanager
-    def optim_context(self, model):
-        with super().optim_context(model), torch.autocast('cpu', dtype=torch.bfloat16):
-            yield
-
-
-def test_bf16_autocast_leaves_the_distiller_in_fp32(tmp_path):
-    optimizer = dict(type='SGD', lr=0.01, momentum=0.9)
-    seen = []
-    wrapper = dict(type='CpuBf16OptimWrapper', optimizer=optimizer)
-    runner = tiny_runner(tmp_path / 'bf16', 2, [hook_cfg()], optim_wrapper=wrapper)
-    forward = RepFusionHook._add_losses
-
-    def spy(hook, runner, model, arguments, task):
-        losses = forward(hook, runner, model, arguments, task)
-        seen.append({key: value.dtype for key, value in losses.items() if key not in task})
-        return losses
-
-    with mock.patch.object(RepFusionHook, '_add_losses', spy):
-        runner.train()
-    assert len(seen) == 2
-    assert all(dtype == torch.float32 for dtypes in seen for dtype in dtypes.values())
-    plain = run(tmp_path / 'fp32', max_iters=2)
-    students = [parameters_of(one.model) for one in (plain, runner)]
-    assert 0 < greatest_difference(*students) < 5e-3
-
-
 def test_phases(tmp_path):
     """Distil: the head rests; fine-tune: the teacher is gone and the task trains alone."""
     wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=0.01, weight_decay=0.1))
@@ -379,29 +265,6 @@ def test_teacher_sees_the_exact_image(tmp_path):
     torch.testing.assert_close(rgb, pixels.flip(1) / 127.5 - 1, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize(
-    ('kwargs', 'message'),
-    [
-        (dict(pairs=[]), 'pairs must be a list'),
-        (dict(pairs=dict(student='backbone', teacher='mid')), 'pairs must be a list'),
-        (dict(pairs=['backbone']), "every pair needs.*got 'backbone'"),
-        (dict(pairs=[dict(student='backbone')]), "needs 'student', 'teacher' and 'loss'"),
-        (dict(pairs=[{**PAIR, 'student': 'backbone.layer5'}]), "no layer 'backbone.layer5'"),
-        (dict(pairs=[{**PAIR, 'teacher': 'middle'}]), 'middle.*mid'),
-        (dict(pairs=[{**PAIR, 'losses': 1}]), 'losses'),
-        (dict(teacher_input='rgb'), "'exact' or 'student'"),
-        (dict(phases=[('warm', 3)]), 'phases must be'),
-        (dict(policy=dict(type='mmdiffrep.FixedTimestep', t=20)), 'has 20 timesteps'),
-        (dict(policy=dict(type='mmdiffrep.FixedTimestap')), 'FixedTimestap is not in'),
-        (dict(teacher='no/such_model'), 'local folder'),
-        (dict(normalisation=dict(mean=[0] * 3, std=[255] * 3, channel_order='rgb')), 'range|lie'),
-    ],
-)
-def test_bad_input_is_named(tmp_path, kwargs, message):
-    with pytest.raises((ValueError, OSError, KeyError), match=message):
-        run(tmp_path, 1, hook_cfg(**kwargs))
-
-
 def test_policy_may_be_given_as_a_class(tmp_path):
     """As in Python-style configs."""
     runner = prepared(tmp_path)
@@ -409,36 +272,3 @@ def test_policy_may_be_given_as_a_class(tmp_path):
     hook = RepFusionHook(teacher=tiny_teacher(), pairs=[PAIR], policy=policy)
     hook.before_run(runner)
     assert hook.distiller.branches[0].reward is not None
-
-
-@pytest.mark.parametrize(
-    ('optim_wrapper', 'model', 'message'),
-    [
-        (ApexOptimWrapper, torch.nn.Module, 'ApexOptimWrapper.*needs one optimizer'),
-        (OptimWrapper, MMFullyShardedDataParallel, 'is sharded'),
-    ],
-)
-def test_untested_set_ups_are_refused(optim_wrapper, model, message):
-    runner = SimpleNamespace(
-        optim_wrapper=optim_wrapper.__new__(optim_wrapper), model=model.__new__(model)
-    )
-    hook = RepFusionHook(teacher=tiny_teacher(), pairs=[PAIR])
-    with pytest.raises(TypeError, match=message):
-        hook.before_run(runner)
-
-
-def test_frozen_student_layer_is_refused(tmp_path):
-    segmentor = tiny_segmentor()
-    segmentor['backbone']['frozen_stages'] = 4
-    with pytest.raises(RuntimeError, match='carries no gradient'):
-        run(tmp_path, 1, model=segmentor)
-
-
-def test_labels_out_of_range_are_named(tmp_path):
-    segmentor = tiny_segmentor(num_classes=4)
-    segmentor['decode_head']['loss_decode'] = dict(
-        type='mmseg.CrossEntropyLoss', loss_weight=0.0, avg_non_ignore=True
-    )
-    reward = dict(type='mmdiffrep.SegmentationReward', num_classes=3)
-    with pytest.raises(ValueError, match=r'labels \[3\], expected 0 to 2 or 255'):
-        run(tmp_path, 1, hook_cfg(reward=reward), model=segmentor)

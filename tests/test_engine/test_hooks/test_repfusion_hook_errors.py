@@ -1,0 +1,69 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""What the distillation hook refuses, and how it says so."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.model import MMFullyShardedDataParallel
+from mmengine.optim import ApexOptimWrapper, OptimWrapper
+
+from mmdiffrep.engine.hooks import RepFusionHook
+from mmdiffrep.testing import tiny_segmentor, tiny_teacher
+from mmdiffrep.testing.tiny_distillation import PAIR, hook_cfg, run
+
+
+@pytest.mark.parametrize(
+    ('kwargs', 'message'),
+    [
+        (dict(pairs=[]), 'pairs must be a list'),
+        (dict(pairs=dict(student='backbone', teacher='mid')), 'pairs must be a list'),
+        (dict(pairs=['backbone']), "every pair needs.*got 'backbone'"),
+        (dict(pairs=[dict(student='backbone')]), "needs 'student', 'teacher' and 'loss'"),
+        (dict(pairs=[{**PAIR, 'student': 'backbone.layer5'}]), "no layer 'backbone.layer5'"),
+        (dict(pairs=[{**PAIR, 'teacher': 'middle'}]), 'middle.*mid'),
+        (dict(pairs=[{**PAIR, 'losses': 1}]), 'losses'),
+        (dict(teacher_input='rgb'), "'exact' or 'student'"),
+        (dict(phases=[('warm', 3)]), 'phases must be'),
+        (dict(policy=dict(type='mmdiffrep.FixedTimestep', t=20)), 'has 20 timesteps'),
+        (dict(policy=dict(type='mmdiffrep.FixedTimestap')), 'FixedTimestap is not in'),
+        (dict(teacher='no/such_model'), 'local folder'),
+        (dict(normalisation=dict(mean=[0] * 3, std=[255] * 3, channel_order='rgb')), 'range|lie'),
+    ],
+)
+def test_bad_input_is_named(tmp_path, kwargs, message):
+    with pytest.raises((ValueError, OSError, KeyError), match=message):
+        run(tmp_path, 1, hook_cfg(**kwargs))
+
+
+@pytest.mark.parametrize(
+    ('optim_wrapper', 'model', 'message'),
+    [
+        (ApexOptimWrapper, torch.nn.Module, 'ApexOptimWrapper.*needs one optimizer'),
+        (OptimWrapper, MMFullyShardedDataParallel, 'is sharded'),
+    ],
+)
+def test_untested_set_ups_are_refused(optim_wrapper, model, message):
+    runner = SimpleNamespace(
+        optim_wrapper=optim_wrapper.__new__(optim_wrapper), model=model.__new__(model)
+    )
+    hook = RepFusionHook(teacher=tiny_teacher(), pairs=[PAIR])
+    with pytest.raises(TypeError, match=message):
+        hook.before_run(runner)
+
+
+def test_frozen_student_layer_is_refused(tmp_path):
+    segmentor = tiny_segmentor()
+    segmentor['backbone']['frozen_stages'] = 4
+    with pytest.raises(RuntimeError, match='carries no gradient'):
+        run(tmp_path, 1, model=segmentor)
+
+
+def test_labels_out_of_range_are_named(tmp_path):
+    segmentor = tiny_segmentor(num_classes=4)
+    segmentor['decode_head']['loss_decode'] = dict(
+        type='mmseg.CrossEntropyLoss', loss_weight=0.0, avg_non_ignore=True
+    )
+    reward = dict(type='mmdiffrep.SegmentationReward', num_classes=3)
+    with pytest.raises(ValueError, match=r'labels \[3\], expected 0 to 2 or 255'):
+        run(tmp_path, 1, hook_cfg(reward=reward), model=segmentor)
