@@ -53,6 +53,7 @@ HOSTS = {
     'seg': [MMCV, one_of('optional', 'mmsegmentation'), 'ftfy', 'regex', 'prettytable'],
     'pose': [MMCV, one_of('optional', 'mmpose'), 'six', 'torchvision'],
     'cls': [MMCV, one_of('optional', 'mmpretrain'), 'torchvision'],
+    'det': [MMCV, one_of('optional', 'mmdet'), 'pycocotools', 'shapely', 'terminaltables'],
 }
 
 setup(
@@ -69,6 +70,7 @@ setup(
     extras_require={
         **HOSTS,
         'all': sorted({line for lines in HOSTS.values() for line in lines}),
+        'fid': ['torch-fidelity>=0.4,<0.5'],
         'tests': requirements('tests'),
     },
     cmdclass={'build_py': BuildWithMim},

@@ -12,9 +12,19 @@ from mmdiffrep.utils.config_path import get_config_path, register_config_scope
 from mmdiffrep.utils.versions import check_versions
 from mmdiffrep.version import __version__
 
-_LAZY = {'DPMBackbone': 'mmdiffrep.models.backbones', 'FeatureExtractor': 'mmdiffrep.apis'}
+_LAZY = {
+    'DPMBackbone': 'mmdiffrep.models.backbones',
+    'FeatureExtractor': 'mmdiffrep.apis',
+    'FeedbackDPMBackbone': 'mmdiffrep.models.backbones',
+}
 
-__all__ = ['DPMBackbone', 'FeatureExtractor', '__version__', 'get_config_path']
+__all__ = [
+    'DPMBackbone',
+    'FeatureExtractor',
+    'FeedbackDPMBackbone',
+    '__version__',
+    'get_config_path',
+]
 
 check_versions()
 register_config_scope()

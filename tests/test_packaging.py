@@ -130,7 +130,7 @@ def test_wheel_carries_configs_tools_and_assets(wheel, source):
 def test_wheel_declares_the_extras(wheel):
     (metadata,) = (n for n in zipfile.ZipFile(wheel).namelist() if n.endswith('/METADATA'))
     text = zipfile.ZipFile(wheel).read(metadata).decode()
-    for extra in ('seg', 'pose', 'cls', 'all'):
+    for extra in ('seg', 'pose', 'cls', 'det', 'all'):
         assert f'Provides-Extra: {extra}' in text
     assert 'Requires-Dist: mmsegmentation<1.3,>=1.2.2; extra == "seg"' in text
 

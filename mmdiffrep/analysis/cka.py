@@ -105,6 +105,11 @@ class StreamedCKA:
         sizes = sorted({len(gram) for gram in grams})
         if len(sizes) > 1:
             raise ValueError(f'Features of different numbers of samples in one batch: {sizes}.')
+        if sizes[0] < 4:
+            raise ValueError(
+                f'CKA without bias needs batches of at least 4 images, got {sizes[0]}: give more '
+                'images, or larger batches.'
+            )
         self._sum += sizes[0] * unbiased_hsic(torch.stack(grams)).cpu()
         self.num_samples += sizes[0]
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmdiffrep.analysis.data import ImageBatch, ImageSource, labels_of
+from mmdiffrep.analysis.encoder import Encoder
 from mmdiffrep.apis import FeatureExtractor
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.input_range import DenoiserInput
@@ -168,6 +169,30 @@ class StudentReader:
         finally:
             self.taps.detach()
         return {key: pool_map(map_, self.grid) for key, map_ in zip(self.keys, features)}
+
+
+class EncoderFeatures:
+    """Reads the layers of trained encoders, beside a diffusion model.
+
+    Args:
+        encoders: What is read.
+        grid: See :class:`TeacherReader`.
+    """
+
+    def __init__(self, encoders: Sequence[Encoder], grid: Optional[int] = 1) -> None:
+        _check_grid(grid)
+        self.encoders = tuple(encoders)
+        self.grid = grid
+        self.keys = tuple(
+            FeatureKey(f'{encoder.name} {layer}')
+            for encoder in self.encoders
+            for layer in encoder.layers
+        )
+
+    def __call__(self, batch: ImageBatch) -> Dict[FeatureKey, Tensor]:
+        """Reads a batch, see :class:`Reader`."""
+        maps = [one for encoder in self.encoders for one in encoder(batch.inputs).values()]
+        return {key: pool_map(one, self.grid) for key, one in zip(self.keys, maps)}
 
 
 def pool_map(feature: Tensor, grid: Optional[int] = 1) -> Tensor:

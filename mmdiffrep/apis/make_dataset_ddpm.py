@@ -20,7 +20,7 @@ from rich.progress import Progress
 from mmdiffrep.apis.segmentation_inferencer import SegmentationInferencer
 from mmdiffrep.datasets.dataset_ddpm import DESCRIPTION, TRAIN_LIST
 from mmdiffrep.diffusion.denoisers import Denoiser
-from mmdiffrep.diffusion.sampling import check_sampler, sample_images
+from mmdiffrep.diffusion.sampling import check_sampler, image_seeds, sample_images
 from mmdiffrep.utils.atomic_file import remove_incomplete, write_atomically
 from mmdiffrep.utils.fail_together import fail_together
 from mmdiffrep.utils.folder_lock import locked_folder
@@ -182,7 +182,7 @@ def _sample_missing(
     with _progress('sampling', len(names), len(missing)) as advance:
         for start in range(0, len(missing), batch_size):
             batch = missing[start : start + batch_size]
-            seeds = [recipe['seed'] * 2**32 + int(name) for name in batch]
+            seeds = image_seeds(recipe['seed'], map(int, batch))
             images = sample_images(denoiser, seeds, recipe['sampler'], recipe['num_steps'])
             pixels = ((images + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
             for name, one in zip(batch, pixels.cpu().numpy()):

@@ -1,18 +1,29 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """What a diffusion model is: schedule, noise, denoisers and taps. Plain torch and diffusers."""
 
-from mmdiffrep.diffusion.denoisers import ADMDenoiser, Denoiser, UNet2DDenoiser, load_denoiser
+from mmdiffrep.diffusion.denoisers import (
+    ADMDenoiser,
+    Denoiser,
+    DiTDenoiser,
+    UNet2DDenoiser,
+    load_denoiser,
+)
+from mmdiffrep.diffusion.edm_schedule import EDMSchedule
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.noise import NoiseSource, build_noise
 from mmdiffrep.diffusion.schedule import NoiseSchedule, build_schedule
+from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.diffusion.taps import Tap, TapError
 
 __all__ = [
     'ADMDenoiser',
     'Denoiser',
     'DenoiserInput',
+    'DiTDenoiser',
+    'EDMSchedule',
     'NoiseSchedule',
     'NoiseSource',
+    'Schedule',
     'Tap',
     'TapError',
     'UNet2DDenoiser',

@@ -11,17 +11,18 @@ import pickle
 import re
 import struct
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple, Union
+from typing import Any, Collection, Dict, Optional, Tuple, Type, Union
 
 import safetensors.torch
 import torch
-from diffusers import UNet2DModel
+from diffusers import ModelMixin, UNet2DModel
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from mmdiffrep.diffusion.schedule import NoiseSchedule, build_schedule
+from mmdiffrep.diffusion.schedule import build_schedule
+from mmdiffrep.diffusion.schedule_base import Schedule
 
 logger = logging.getLogger('mmdiffrep')
 
@@ -29,7 +30,7 @@ _ASSETS = Path(__file__).parents[1] / 'assets'
 _ASSET_PREFIX = 'mmdiffrep://'
 _HUB_ID = re.compile(r'[\w.-]+/[\w.-]+')
 _DESCRIPTIONS = ['model_index.json', 'config.json', 'scheduler_config.json']
-_FOLDERS = ['unet', 'scheduler']
+_NETWORKS = ['unet', 'transformer', 'vae']
 
 
 def resolve_folder(path_or_id: str) -> Path:
@@ -68,7 +69,7 @@ def resolve_folder(path_or_id: str) -> Path:
     return _download(path_or_id)
 
 
-def load_unet2d(path_or_id: str) -> Tuple[UNet2DModel, NoiseSchedule]:
+def load_unet2d(path_or_id: str) -> Tuple[UNet2DModel, Schedule]:
     """Loads an unconditional or class-conditional diffusers U-Net and its noise schedule.
 
     Args:
@@ -90,13 +91,13 @@ def load_unet2d(path_or_id: str) -> Tuple[UNet2DModel, NoiseSchedule]:
             f"'{root}' holds no diffusers U-Net, that is unet/config.json or config.json, but "
             f'{sorted(entry.name for entry in root.iterdir())[:12]}.'
         )
-    kind = _read_json(config_file).get('_class_name')
+    kind = read_json(config_file).get('_class_name')
     if kind != 'UNet2DModel':
         raise ValueError(
             f"'{config_file}' describes a {kind}; UNet2DDenoiser reads UNet2DModel (unconditional "
             'or class-conditional pixel models).'
         )
-    return _read_unet2d(folder), _read_schedule(root)
+    return load_network(UNet2DModel, folder), read_schedule(root)
 
 
 def load_weights(path: Union[str, Path]) -> Dict[str, Tensor]:
@@ -151,9 +152,10 @@ def hash_weights(network: nn.Module) -> str:
 
 def _download(hub_id: str) -> Path:
     weights = 'diffusion_pytorch_model*'
-    wanted = [*_DESCRIPTIONS, *(f'{folder}/*.json' for folder in _FOLDERS)]
-    safe = [f'{weights}.safetensors', f'unet/{weights}.safetensors']
-    pickled = [f'{weights}.bin', f'unet/{weights}.bin']
+    places = ['', *(f'{network}/' for network in _NETWORKS)]
+    wanted = [*_DESCRIPTIONS, *(f'{folder}/*.json' for folder in (*_NETWORKS, 'scheduler'))]
+    safe = [f'{place}{weights}.safetensors' for place in places]
+    pickled = [f'{place}{weights}.bin' for place in places]
     try:
         folder = Path(snapshot_download(hub_id, allow_patterns=wanted + safe))
         if not any(folder.rglob('*.safetensors')):
@@ -168,18 +170,33 @@ def _download(hub_id: str) -> Path:
     return folder
 
 
-def _read_json(path: Path) -> Dict[str, Any]:
+def read_json(path: Path) -> Dict[str, Any]:
+    """Reads a JSON file.
+
+    Raises:
+        ValueError: It is damaged.
+    """
     try:
         return json.loads(path.read_text())
     except ValueError as error:
         raise ValueError(f"'{path}' is damaged or incomplete: {error}. Fetch it again.") from error
 
 
-def _read_unet2d(folder: Path) -> UNet2DModel:
+def load_network(kind: Type[ModelMixin], folder: Path, ignored: Collection[str] = ()) -> ModelMixin:
+    """Loads a diffusers network from its own folder, in fp32 whatever the stored precision.
+
+    Args:
+        kind: Class of the network.
+        folder: With ``config.json`` and ``diffusion_pytorch_model*``.
+        ignored: Names of weights that may be there in vain.
+
+    Raises:
+        ValueError: Weights that are damaged or do not fit the config.
+    """
     stored = {path.name for path in folder.glob('diffusion_pytorch_model*')}
     only_half = stored and all('.fp16.' in name for name in stored)
     try:
-        unet, report = UNet2DModel.from_pretrained(
+        network, report = kind.from_pretrained(
             str(folder), variant='fp16' if only_half else None, output_loading_info=True
         )
     except (OSError, ValueError, SafetensorError) as error:
@@ -187,17 +204,18 @@ def _read_unet2d(folder: Path) -> UNet2DModel:
             f"The weights in '{folder}' ({sorted(stored) or 'no diffusion_pytorch_model file'}) "
             f'could not be read: {error}'
         ) from error
-    wrong = {key: report[key] for key in ('missing_keys', 'unexpected_keys') if report[key]}
-    if wrong:
-        shown = {key: sorted(names)[:5] for key, names in wrong.items()}
+    wrong = {key: {*report[key]} - {*ignored} for key in ('missing_keys', 'unexpected_keys')}
+    if any(wrong.values()):
+        shown = {key: sorted(names)[:5] for key, names in wrong.items() if names}
         raise ValueError(f"The weights in '{folder}' do not fit its config.json: {shown}.")
-    return unet.float()
+    return network.float()
 
 
-def _read_schedule(root: Path) -> NoiseSchedule:
+def read_schedule(root: Path) -> Schedule:
+    """Reads the noise schedule of a diffusers folder; DDPM's linear one, and a warning, if none."""
     for path in (root / 'scheduler' / 'scheduler_config.json', root / 'scheduler_config.json'):
         if path.is_file():
-            return NoiseSchedule.from_scheduler(_read_json(path))
+            return build_schedule(read_json(path))
     logger.warning(
         "'%s' has no scheduler_config.json: taking DDPM's linear schedule with 1000 steps.", root
     )

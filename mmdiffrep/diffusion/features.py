@@ -8,11 +8,11 @@ from torch import Tensor
 
 from mmdiffrep.diffusion.denoisers import Denoiser
 from mmdiffrep.diffusion.noise import NoiseSource
-from mmdiffrep.diffusion.schedule import NoiseSchedule
+from mmdiffrep.diffusion.schedule_base import Schedule
 
 
 def resolve_timesteps(
-    schedule: NoiseSchedule,
+    schedule: Schedule,
     timesteps: Optional[Sequence[int]] = None,
     noise_levels: Optional[Sequence[float]] = None,
 ) -> Tuple[int, ...]:

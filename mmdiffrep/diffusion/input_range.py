@@ -65,8 +65,15 @@ class DenoiserInput(nn.Module):
             (B, 3, h, w) fp32, RGB in [-1, 1].
 
         Raises:
-            ValueError: A wrong shape, or pixel values that cannot come from this normalisation.
+            ValueError: A wrong shape, several sizes, or pixel values that cannot come from this
+                normalisation.
         """
+        if not isinstance(images, Tensor):
+            sides = sorted({tuple(image.shape[-2:]) for image in images})
+            raise ValueError(
+                f'Expected one tensor (B, 3, H, W), got a list of {len(images)} images of sides '
+                f'{sides}: resize or pad them to one size in the pipeline or data preprocessor.'
+            )
         if images.ndim != 4 or images.shape[1] != 3:
             raise ValueError(f'Expected images (B, 3, H, W), got shape {tuple(images.shape)}.')
         mean, std = self._constants(images.device)

@@ -1,19 +1,45 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""New images from a denoiser, each a function of its own seed."""
+"""New images from a diffusion model, through diffusers' schedulers."""
 
 import difflib
-from typing import Dict, Sequence, Type, Union
+from typing import Any, Callable, Iterable, List, Mapping, NamedTuple, Sequence, Union
 
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler
+from diffusers import DDIMScheduler, DDPMScheduler, EDMEulerScheduler, HeunDiscreteScheduler
 from torch import Tensor
 
 from mmdiffrep.diffusion.denoisers import Denoiser
+from mmdiffrep.diffusion.edm_heun import EDMHeunScheduler
 
-SAMPLERS: Dict[str, Union[Type[DDPMScheduler], Type[DDIMScheduler]]] = {
-    'ddpm': DDPMScheduler,
-    'ddim': DDIMScheduler,
-}
+# ddpm: ancestral, takes about as many steps as the schedule has. ddim: deterministic, first order;
+# for EDM that is Euler's method. heun: deterministic, second order, two evaluations a step but for
+# the last.
+SAMPLERS = ('ddpm', 'ddim', 'heun')
+_WITH_BETAS = dict(ddpm=DDPMScheduler, ddim=DDIMScheduler, heun=HeunDiscreteScheduler)
+
+
+class Sampler(NamedTuple):
+    """A sampling scheduler, and whether it draws random numbers on the way.
+
+    Attributes:
+        scheduler: Has the methods of diffusers' schedulers.
+        is_random: Whether its steps take a generator.
+        max_steps: The most steps that it can take; 0: any number.
+    """
+
+    scheduler: Any
+    is_random: bool
+    max_steps: int
+
+    def check_steps(self, num_steps: int) -> None:
+        """Checks a number of steps.
+
+        Raises:
+            ValueError: Out of range.
+        """
+        if num_steps < 1 or (self.max_steps and num_steps > self.max_steps):
+            span = f'1 to {self.max_steps}' if self.max_steps else 'at least 1'
+            raise ValueError(f'num_steps must be {span}, got {num_steps}')
 
 
 def check_sampler(name: str) -> None:
@@ -28,7 +54,77 @@ def check_sampler(name: str) -> None:
         raise ValueError(f'sampler is {name!r}, expected one of {sorted(SAMPLERS)}{hint}')
 
 
+def build_sampler(name: str, config: Mapping[str, Any]) -> Sampler:
+    """Builds a sampler for a model.
+
+    Args:
+        name: One of ``SAMPLERS``.
+        config: Config of the diffusers scheduler that the model was trained with.
+
+    Raises:
+        ValueError: Unknown name, or ``'ddpm'`` for an EDM model.
+    """
+    check_sampler(name)
+    if 'sigma_data' not in config:
+        # Heun's scheduler has other defaults than those of DDPM and DDIM
+        config = {'clip_sample': True, 'timestep_spacing': 'leading', **config}
+        scheduler = _WITH_BETAS[name].from_config(config)
+        return Sampler(scheduler, name == 'ddpm', scheduler.config.num_train_timesteps)
+    if name == 'ddpm':
+        raise ValueError("sampler is 'ddpm', but an EDM model has no betas: take 'heun' or 'ddim'")
+    if name == 'heun':
+        return Sampler(EDMHeunScheduler(config), False, 0)
+    return Sampler(EDMEulerScheduler.from_config(dict(config)), False, 0)
+
+
 @torch.no_grad()
+def run_sampler(
+    sampler: Sampler,
+    network: Callable[[Tensor, Tensor], Tensor],
+    noise: Tensor,
+    num_steps: int,
+    generator: Union[None, torch.Generator, List[torch.Generator]] = None,
+) -> Tensor:
+    """Turns noise into images.
+
+    Args:
+        sampler: See :func:`build_sampler`.
+        network: Gives the network's output for its image and its time, one for all.
+        noise: Standard normal (B, C, H, W).
+        num_steps: Steps of the sampler.
+        generator: What a random sampler draws from, or one for each image; None: torch's state.
+
+    Returns:
+        Images (B, C, H, W) in [-1, 1].
+
+    Raises:
+        ValueError: Steps out of range.
+    """
+    sampler.check_steps(num_steps)
+    scheduler = sampler.scheduler
+    scheduler.set_timesteps(num_steps)
+    options = dict(generator=generator) if sampler.is_random else {}
+    images = noise * scheduler.init_noise_sigma
+    for t in scheduler.timesteps:
+        output = network(scheduler.scale_model_input(images, t), t)
+        images = scheduler.step(output, t, images, **options).prev_sample
+    return images.clamp(-1, 1)
+
+
+def image_seeds(seed: int, indices: Iterable[int]) -> List[int]:
+    """A seed for each image of a set, for :func:`sample_images`.
+
+    Images of one set differ, and so do sets of different seeds. torch's CPU generators read 32 bits
+    of a seed only, so the set's cannot stand in the higher ones.
+
+    Args:
+        seed: Of the set.
+        indices: Of the images, from 0.
+    """
+    start = seed * 0x9E3779B1  # 2^32 over the golden ratio: its multiples lie far apart
+    return [(start + index) % 2**32 for index in indices]
+
+
 def sample_images(
     denoiser: Denoiser, seeds: Sequence[int], sampler: str = 'ddim', num_steps: int = 50
 ) -> Tensor:
@@ -38,43 +134,31 @@ def sample_images(
         denoiser: A whole, unconditional one of RGB images. A variance that it predicts is used by
             ``'ddpm'``, as in guided-diffusion.
         seeds: One for each image.
-        sampler: ``'ddim'``, deterministic given the first noise, or ``'ddpm'``, ancestral, which
-            needs about as many steps as the schedule has. Defaults to ``'ddim'``.
-        num_steps: Network evaluations of each image. Defaults to 50.
+        sampler: ``'ddim'``, deterministic given the first noise, ``'heun'``, likewise but of second
+            order (two network evaluations a step), or ``'ddpm'``, ancestral, which needs about as
+            many steps as the schedule has. Defaults to ``'ddim'``.
+        num_steps: Steps for each image. Defaults to 50.
 
     Returns:
         RGB images (B, 3, S, S) in [-1, 1], S the side that the denoiser was trained at.
 
     Raises:
-        ValueError: Unknown sampler, steps out of range, or a denoiser that was truncated or needs
-            more than images.
+        ValueError: Unknown sampler, one that the model has no use for, steps out of range, or a
+            denoiser that was truncated or needs more than images.
     """
-    check_sampler(sampler)
-    schedule = denoiser.schedule
-    if not 1 <= num_steps <= schedule.num_timesteps:
-        raise ValueError(f'num_steps must be 1 to {schedule.num_timesteps}, got {num_steps}')
+    config = dict(denoiser.schedule.scheduler_config)
+    learned = denoiser.settings['out_channels'] == 2 * denoiser.in_channels and sampler == 'ddpm'
+    if learned:
+        config['variance_type'] = 'learned_range'
+    built = build_sampler(sampler, config)
     denoiser.require_images_only()
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     shape = (denoiser.in_channels, denoiser.image_size, denoiser.image_size)
     device = next(denoiser.parameters()).device
-    images = torch.stack([torch.randn(shape, generator=one) for one in generators]).to(device)
-    scheduler = _scheduler(denoiser, sampler)
-    scheduler.set_timesteps(num_steps)
-    for t in scheduler.timesteps.tolist():
-        output = denoiser.predict(images, t).float()
-        if sampler == 'ddim':
-            output = output[:, : shape[0]]  # a predicted variance has no use there
-        images = scheduler.step(output, t, images, generator=generators).prev_sample
-    return images.clamp(-1, 1)
+    noise = torch.stack([torch.randn(shape, generator=one) for one in generators]).to(device)
+    channels = None if learned else denoiser.in_channels  # other samplers read no variance
 
+    def network(image: Tensor, time: Tensor) -> Tensor:
+        return denoiser.network_output(image, time).float()[:, :channels]
 
-def _scheduler(denoiser: Denoiser, sampler: str) -> Union[DDPMScheduler, DDIMScheduler]:
-    schedule = denoiser.schedule
-    options = dict(
-        num_train_timesteps=schedule.num_timesteps,
-        trained_betas=schedule.betas.numpy(),
-        prediction_type=schedule.prediction_type,
-    )
-    if sampler == 'ddpm' and denoiser.settings['out_channels'] == 2 * denoiser.in_channels:
-        options['variance_type'] = 'learned_range'
-    return SAMPLERS[sampler](**options)
+    return run_sampler(built, network, noise, num_steps, generators)

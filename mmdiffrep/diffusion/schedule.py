@@ -8,6 +8,8 @@ from diffusers import DDPMScheduler
 from torch import Tensor
 
 from mmdiffrep.diffusion.arguments import check_arguments
+from mmdiffrep.diffusion.edm_schedule import EDMSchedule
+from mmdiffrep.diffusion.schedule_base import Schedule, check_noise
 
 # beta_schedule of diffusers, first and last beta. linear: DDPM (Ho et al. 2020, section 4) and
 # guided-diffusion's 'linear' at 1000 steps; scaled_linear: Stable Diffusion's scheduler config;
@@ -25,10 +27,9 @@ _BETA_KEYS = (
     'trained_betas',
     'rescale_betas_zero_snr',
 )
-_PREDICTIONS = ('epsilon', 'sample', 'v_prediction')
 
 
-class NoiseSchedule:
+class NoiseSchedule(Schedule):
     """A variance-preserving diffusion process with discrete timesteps 0 .. T - 1.
 
     ``x_t = sqrt(abar_t) * x_0 + sqrt(1 - abar_t) * eps`` with ``abar`` the running product of
@@ -52,14 +53,9 @@ class NoiseSchedule:
                 f'betas must be a non-empty vector with values in (0, 1], got shape '
                 f'{tuple(betas.shape)} and values {betas.flatten()[:8].tolist()}.'
             )
-        if prediction_type not in _PREDICTIONS:
-            raise ValueError(
-                f'prediction_type must be one of {_PREDICTIONS}, got {prediction_type!r}.'
-            )
-        self.prediction_type = prediction_type
         self.betas = betas
         self.alphas_cumprod = torch.cumprod(1.0 - betas, dim=0)
-        self._on_device: Dict[torch.device, Tensor] = {}
+        super().__init__((1 - self.alphas_cumprod).sqrt(), prediction_type)
 
     @classmethod
     def preset(
@@ -84,7 +80,8 @@ class NoiseSchedule:
             ValueError: Unknown name, or betas given for ``'cosine'``.
         """
         if name not in _PRESETS:
-            raise ValueError(f'Unknown noise schedule {name!r}; known are {", ".join(_PRESETS)}.')
+            known = ', '.join([*_PRESETS, 'edm'])
+            raise ValueError(f'Unknown noise schedule {name!r}; known are {known}.')
         kind, first, last = _PRESETS[name]
         if first is None and (beta_start is not None or beta_end is not None):
             raise ValueError("The 'cosine' schedule has no beta_start or beta_end to set.")
@@ -109,7 +106,7 @@ class NoiseSchedule:
         if 'beta_schedule' not in config and config.get('trained_betas') is None:
             raise ValueError(
                 f'{config.get("_class_name", "The scheduler")} has no betas: only '
-                'variance-preserving models (DDPM, DDIM, PNDM, ...) are supported.'
+                'variance-preserving models (DDPM, DDIM, PNDM, ...) and EDM are supported.'
             )
         known = {key: config[key] for key in _BETA_KEYS if key in config}
         try:
@@ -123,107 +120,44 @@ class NoiseSchedule:
         return cls(betas, config.get('prediction_type', 'epsilon'))
 
     @property
-    def num_timesteps(self) -> int:
-        """T: timesteps run from 0 to T - 1."""
-        return len(self.alphas_cumprod)
+    def scheduler_config(self) -> Dict[str, Any]:
+        """Arguments of diffusers' DDPM, DDIM and Heun schedulers."""
+        return dict(
+            num_train_timesteps=self.num_timesteps,
+            trained_betas=self.betas.numpy(),
+            prediction_type=self.prediction_type,
+        )
 
     def add_noise(self, x0: Tensor, eps: Tensor, t: Union[Tensor, int]) -> Tensor:
-        """Gives x_t: the image mixed with noise (DDPM, eq. 4), computed in fp32.
-
-        Args:
-            x0: (B, C, H, W) images in [-1, 1].
-            eps: (B, C, H, W) standard normal noise.
-            t: (B,) timesteps, or one for all.
-
-        Returns:
-            (B, C, H, W) in ``x0``'s dtype.
-
-        Raises:
-            ValueError: A timestep outside 0 .. T - 1, or shapes that differ.
-        """
-        if eps.shape != x0.shape:
-            raise ValueError(
-                f'The noise has shape {tuple(eps.shape)}, but the images {tuple(x0.shape)}.'
-            )
-        abar = self._abar(self.check_timesteps(t, len(x0)), x0.device).view(-1, 1, 1, 1)
+        """Mixes the image with noise (DDPM, eq. 4); see :meth:`Schedule.add_noise`."""
+        check_noise(x0, eps)
+        t = self.check_timesteps(t, len(x0))
+        abar = self._look_up('alphas_cumprod', t, x0.device).view(-1, 1, 1, 1)
         return (abar.sqrt() * x0.float() + (1 - abar).sqrt() * eps.float()).to(x0.dtype)
 
-    def sigma(self, t: Union[Tensor, int]) -> Tensor:
-        """Noise level sqrt(1 - abar_t) in [0, 1] of timesteps of any shape.
 
-        Raises:
-            ValueError: Not integers, or outside 0 .. T - 1.
-        """
-        t = torch.as_tensor(t)
-        self._check_values(t)
-        return (1 - self._abar(t, t.device)).sqrt()
-
-    def timestep_of(self, sigma: float) -> int:
-        """The timestep whose noise level is nearest to ``sigma``.
-
-        Args:
-            sigma: Noise level sqrt(1 - abar) in [0, 1]; it means the same under every schedule.
-
-        Raises:
-            ValueError: A level outside [0, 1].
-        """
-        if not 0 <= sigma <= 1:
-            raise ValueError(f'A noise level is sqrt(1 - alpha-bar), in [0, 1]; got {sigma}.')
-        levels = (1 - self.alphas_cumprod).sqrt()
-        return int((levels - sigma).abs().argmin())
-
-    def check_timesteps(self, t: Union[Tensor, int], batch: int) -> Tensor:
-        """Returns timesteps as a (batch,) long tensor.
-
-        Args:
-            t: One timestep, or (batch,) of them.
-            batch: Number of images.
-
-        Raises:
-            ValueError: Not integers, a wrong number of them, or outside 0 .. T - 1. (Values on an
-                accelerator are not read back, so there only shape and type are checked.)
-        """
-        t = torch.as_tensor(t)
-        self._check_values(t)
-        if t.ndim > 1 or t.numel() not in (1, batch):
-            raise ValueError(
-                f'Expected one timestep or one for each of {batch} images, got shape '
-                f'{tuple(t.shape)}.'
-            )
-        return t.long().reshape(-1).expand(batch)
-
-    def _check_values(self, t: Tensor) -> None:
-        if t.dtype == torch.bool or t.is_floating_point():
-            raise ValueError(f'Timesteps are integers, got dtype {t.dtype}.')
-        if t.device.type == 'cpu' and not torch.compiler.is_compiling() and t.numel():
-            low, high = int(t.min()), int(t.max())
-            if low < 0 or high >= self.num_timesteps:
-                raise ValueError(
-                    f'Timesteps must lie in 0 .. {self.num_timesteps - 1}, got {low} .. {high}.'
-                )
-
-    def _abar(self, t: Tensor, device: torch.device) -> Tensor:
-        if device not in self._on_device:
-            self._on_device[device] = self.alphas_cumprod.to(device)
-        return self._on_device[device][t.to(device).long()]
-
-
-def build_schedule(cfg: Union[None, str, Mapping[str, Any], NoiseSchedule]) -> NoiseSchedule:
+def build_schedule(cfg: Union[None, str, Mapping[str, Any], Schedule]) -> Schedule:
     """Builds a schedule from a config.
 
     Args:
-        cfg: None (linear, 1000 steps), a preset's name, a diffusers scheduler config (has
-            ``beta_schedule``), or ``dict(name='linear', num_timesteps=1000, ...)`` with the
-            arguments of :meth:`NoiseSchedule.preset`.
+        cfg: None (linear, 1000 steps), a preset's name, a diffusers scheduler config, or
+            ``dict(name='linear', num_timesteps=1000, ...)`` with the arguments of
+            :meth:`NoiseSchedule.preset`; ``'edm'`` or ``dict(name='edm', num_steps=18, ...)`` with
+            the arguments of :class:`~mmdiffrep.diffusion.edm_schedule.EDMSchedule`.
 
     Raises:
         ValueError: Unknown preset or argument.
     """
-    if isinstance(cfg, NoiseSchedule):
+    if isinstance(cfg, Schedule):
         return cfg
-    if cfg is None or isinstance(cfg, str):
-        return NoiseSchedule.preset(cfg or 'linear')
-    if 'beta_schedule' in cfg or 'trained_betas' in cfg:
-        return NoiseSchedule.from_scheduler(cfg)
-    check_arguments(cfg, NoiseSchedule.preset, 'The noise schedule')
-    return NoiseSchedule.preset(**cfg)
+    args = {'name': cfg or 'linear'} if cfg is None or isinstance(cfg, str) else dict(cfg)
+    if args.get('name') == 'edm':
+        del args['name']
+        check_arguments(args, EDMSchedule, "The noise schedule 'edm'")
+        return EDMSchedule(**args)
+    if 'sigma_data' in args:
+        return EDMSchedule.from_scheduler(args)
+    if {'beta_schedule', 'trained_betas', '_class_name'} & set(args):
+        return NoiseSchedule.from_scheduler(args)
+    check_arguments(args, NoiseSchedule.preset, 'The noise schedule')
+    return NoiseSchedule.preset(**args)

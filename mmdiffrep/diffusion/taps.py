@@ -5,8 +5,11 @@ Grammar of a tap name: ``<block>[@in|@out]``, where the block is one of
 
 - ``enc.<i>``: the i-th block from the image inwards, ``mid``: the middle, ``dec.<i>``: the i-th
   block on the way out. What a family counts as a block is said by its denoiser class.
+- ``block.<i>``: the i-th block of a network that has no way in and out, a transformer.
 - ``module:<dotted path>``: any submodule that the network calls once a pass and that gives a map.
 - ``ddpm_seg:<n>``, ``dift:<n>``, ``gdc:<b>``: the numbers that these papers use for ADM-256.
+- ``ddae:<n>``: DDAE's ``out_<n>``, the n-th res block (with attention) of its U-Nets' way out,
+  counted from 1 and read before the up-sampler, as ``dec.<n - 1>`` of a diffusers U-Net is.
 
 ``@out`` (the default) reads what the block gives, ``@in`` what it is given; the input of a
 decoder block is the map after the skip connection has been concatenated.
@@ -18,8 +21,8 @@ from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
 from mmdiffrep.diffusion.trace import Call
 
-_BLOCK = re.compile(r'(mid|(?:enc|dec)\.\d+|module:[\w.]+)')
-_ALIAS = re.compile(r'(ddpm_seg|dift|gdc):(\d+)')
+_BLOCK = re.compile(r'(mid|(?:enc|dec|block)\.\d+|module:[\w.]+)')
+_ALIAS = re.compile(r'(ddpm_seg|dift|gdc|ddae):(\d+)')
 _ADM_BLOCKS = 18  # input blocks of ADM-256, and as many output blocks
 
 
@@ -52,12 +55,13 @@ class TapError(KeyError, ValueError):
 
 
 def alias_to_canonical(system: str, index: int) -> str:
-    """Translates a paper's block number for ADM-256 into a canonical tap name.
+    """Translates a paper's block number into a canonical tap name.
 
     Args:
         system: ``'ddpm_seg'`` or ``'dift'`` (output block 0..17, the official codes' ``blocks`` and
             ``up_ft_index``), or ``'gdc'`` (1..37: 18 input blocks, the middle, 18 output blocks;
-            also the numbering of DifFormer and DifFeed).
+            also the numbering of DifFormer and DifFeed), all three for ADM-256; or ``'ddae'`` (from
+            1, the n of ``out_<n>``), for any U-Net.
         index: The paper's number.
 
     Returns:
@@ -78,7 +82,11 @@ def alias_to_canonical(system: str, index: int) -> str:
         if _ADM_BLOCKS + 2 <= index <= 2 * _ADM_BLOCKS + 1:
             return f'dec.{index - _ADM_BLOCKS - 2}'
         raise TapError(f'gdc counts blocks 1..{2 * _ADM_BLOCKS + 1}, got {index}.')
-    raise TapError(f"Unknown numbering '{system}'; known are ddpm_seg, dift and gdc.")
+    if system == 'ddae':
+        if index >= 1:
+            return f'dec.{index - 1}'
+        raise TapError(f'ddae counts the res blocks of the way out from 1, got {index}.')
+    raise TapError(f"Unknown numbering '{system}'; known are ddpm_seg, dift, gdc and ddae.")
 
 
 def canonical_to_alias(system: str, block: str) -> int:
@@ -87,9 +95,11 @@ def canonical_to_alias(system: str, block: str) -> int:
     Raises:
         TapError: The system has no number for this block.
     """
-    numbers = range(2 * _ADM_BLOCKS + 2) if system == 'gdc' else range(_ADM_BLOCKS)
-    for index in numbers:
-        if (system, index) != ('gdc', 0) and alias_to_canonical(system, index) == block:
+    if system == 'ddae' and re.fullmatch(r'dec\.\d+', block):
+        return int(block.removeprefix('dec.')) + 1
+    numbers = dict(gdc=range(1, 2 * _ADM_BLOCKS + 2), ddae=range(0))
+    for index in numbers.get(system, range(_ADM_BLOCKS)):
+        if alias_to_canonical(system, index) == block:
             return index
     raise TapError(f"{system} has no number for block '{block}'.")
 
@@ -106,8 +116,9 @@ def split_tap(name: str) -> TapSite:
         block = alias_to_canonical(alias[1], int(alias[2]))
     if not _BLOCK.fullmatch(block) or (at and side not in ('in', 'out')):
         raise TapError(
-            f"'{name}' is not a tap name. Expected enc.<i>, mid, dec.<i>, module:<dotted path>, "
-            'ddpm_seg:<n>, dift:<n> or gdc:<b>, with an optional @in or @out behind it.'
+            f"'{name}' is not a tap name. Expected enc.<i>, mid, dec.<i>, block.<i>, "
+            'module:<dotted path>, ddpm_seg:<n>, dift:<n>, gdc:<b> or ddae:<n>, with an optional '
+            '@in or @out behind it.'
         )
     return TapSite(block, side or 'out')
 

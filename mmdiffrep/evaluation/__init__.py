@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from mmdiffrep.evaluation.mean_uncertainty import MeanUncertainty
+from mmdiffrep.evaluation.multi_probe_accuracy import MultiProbeAccuracy
 from mmdiffrep.registry import METRICS
 
 if find_spec('mmpose') is not None:
@@ -33,4 +34,4 @@ else:
         )
 
 
-__all__ = ['DDPMSegIoU', 'MeanUncertainty', 'SubsetNME']
+__all__ = ['DDPMSegIoU', 'MeanUncertainty', 'MultiProbeAccuracy', 'SubsetNME']

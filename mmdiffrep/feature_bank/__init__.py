@@ -8,8 +8,11 @@ from .images import content_hash
 from .reader import FeatureReader, MapKey, stored_bytes, stored_shapes, upsampled_bytes
 from .recipe import FeatureRecipe
 from .shard import DamagedShardError
+from .views import AUGMENTATIONS, AugmentedView
 
 __all__ = [
+    'AUGMENTATIONS',
+    'AugmentedView',
     'BankBuild',
     'DamagedShardError',
     'FeatureBank',

@@ -3,13 +3,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple, Union
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
+import torch
 from torch import Tensor
 
 from .images import content_hash
 from .reader import MapKey
-from .recipe import FeatureRecipe
+from .recipe import Recipe, recipe_from_json
 from .shard import find_shards
 
 RECIPE_FILE = 'recipe.json'
@@ -64,9 +65,9 @@ class FeatureBank(Mapping):
     @property
     def keys_of_maps(self) -> List[MapKey]:
         """All ``(timestep, tap)``, all taps of the first timestep first."""
-        return [(t, tap) for t in self.recipe.timesteps for tap in self.recipe.taps]
+        return self.recipe.keys_of_maps
 
-    def require(self, recipe: FeatureRecipe) -> None:
+    def require(self, recipe: Recipe) -> None:
         """Checks that the features are those of a recipe.
 
         Raises:
@@ -89,11 +90,37 @@ class FeatureBank(Mapping):
         """
         return self[content_hash(image)]
 
-    def __getitem__(self, image: str) -> Dict[MapKey, Tensor]:
-        number, row = self._place[image]
+    def gather(self, images: Sequence[str], key: MapKey) -> Tensor:
+        """Copies one map of many images into memory.
+
+        Args:
+            images: Content hashes, which may repeat.
+            key: ``(timestep, tap)``.
+
+        Returns:
+            (N, h, w, C) in the dtype that is stored.
+
+        Raises:
+            KeyError: The bank has no such image or map.
+        """
+        places = torch.tensor([self._place[image] for image in images])
+        rows: Optional[Tensor] = None
+        for number in places[:, 0].unique().tolist():
+            wanted = (places[:, 0] == number).nonzero().flatten()
+            maps = self._map(number)[key]
+            if rows is None:
+                rows = maps.new_empty(len(images), *maps.shape[1:])
+            rows[wanted] = maps[places[wanted, 1]]
+        return rows
+
+    def _map(self, number: int) -> Dict[MapKey, Tensor]:
         if number not in self._mapped:
             self._mapped[number] = self._shards[number].tensors()
-        maps = self._mapped[number]
+        return self._mapped[number]
+
+    def __getitem__(self, image: str) -> Dict[MapKey, Tensor]:
+        number, row = self._place[image]
+        maps = self._map(number)
         return {key: maps[key][row].permute(2, 0, 1) for key in self.keys_of_maps}
 
     def __iter__(self) -> Iterator[str]:
@@ -115,7 +142,7 @@ def check_verify(verify: str) -> None:
         raise ValueError(f'verify must be one of {VERIFY}, got {verify!r}.')
 
 
-def read_recipe(folder: Path) -> FeatureRecipe:
+def read_recipe(folder: Path) -> Recipe:
     """Reads the recipe of a bank.
 
     Raises:
@@ -131,6 +158,6 @@ def read_recipe(folder: Path) -> FeatureRecipe:
             + (f'There are: {", ".join(near[:5])}.' if near else 'Build one first.')
         )
     try:
-        return FeatureRecipe.from_json(file.read_text())
+        return recipe_from_json(file.read_text())
     except ValueError as error:
         raise ValueError(f'{file} is damaged: {error}. Build the bank again.') from error

@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Any data set with stored features in the place of its images."""
 
+import copy
 from typing import Any, Dict, Mapping, Optional, Union
 
 from torch.utils.data import Dataset
@@ -87,6 +88,8 @@ class FeatureBankDataset(Dataset):
             if self.keep_samples:
                 self._kept[index] = sample
         features = self.bank[sample['inputs']]
+        # mmpretrain's DataSample loses its tensors when a worker process sends it.
+        sample = {key: copy.copy(value) for key, value in sample.items()}
         # Copies: a view sent to another process would take its whole shard along.
         return {**sample, 'inputs': {key: maps.clone() for key, maps in features.items()}}
 

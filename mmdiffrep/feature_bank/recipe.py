@@ -5,15 +5,57 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, Optional, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from mmdiffrep.diffusion.noise import FreshNoise, build_noise
 
+LATENT = (0, 'latent')  # what a bank of latents calls its maps
 _FORMAT = 1  # of the folder; another one would be another key
 
 
+class Recipe:
+    """What all recipes can do; each is a frozen dataclass of JSON values."""
+
+    @property
+    def key(self) -> str:
+        """16 hex digits that stand for everything but ``model``."""
+        values = {'format': _FORMAT, **self._compared()}
+        text = json.dumps(values, sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def to_json(self) -> str:
+        """Readable JSON."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + '\n'
+
+    @classmethod
+    def from_json(cls, text: str) -> 'Recipe':
+        """The inverse of :meth:`to_json`.
+
+        Raises:
+            ValueError: Not such a text.
+        """
+        try:
+            return cls(**json.loads(text))
+        except TypeError as error:
+            raise ValueError(f'no recipe of this version of mmdiffrep: {error}') from error
+
+    def differences(self, other: 'Recipe') -> List[str]:
+        """Lists what differs, as ``'timesteps: [50] here, [90] there'``."""
+        mine, theirs = self._compared(), other._compared()
+        return [
+            f'{name}: {_short(mine.get(name))} here, {_short(theirs.get(name))} there'
+            for name in {**mine, **theirs}
+            if mine.get(name) != theirs.get(name)
+        ]
+
+    def _compared(self) -> Dict[str, Any]:
+        values = dataclasses.asdict(self)
+        del values['model']
+        return values
+
+
 @dataclass(frozen=True)
-class FeatureRecipe:
+class FeatureRecipe(Recipe):
     """All that turns the pixels of an image into stored features.
 
     What the host's pipeline did to an image is not here: images are known by the pixels that come
@@ -48,41 +90,50 @@ class FeatureRecipe:
     model: str = field(default='', compare=False)
 
     @property
-    def key(self) -> str:
-        """16 hex digits that stand for everything but ``model``."""
-        values = {'format': _FORMAT, **self._compared()}
-        text = json.dumps(values, sort_keys=True)
-        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    def keys_of_maps(self) -> List[Tuple[int, str]]:
+        """All ``(timestep, tap)``, all taps of the first timestep first."""
+        return [(t, tap) for t in self.timesteps for tap in self.taps]
 
-    def to_json(self) -> str:
-        """Readable JSON."""
-        return json.dumps(dataclasses.asdict(self), indent=2) + '\n'
 
-    @classmethod
-    def from_json(cls, text: str) -> 'FeatureRecipe':
-        """The inverse of :meth:`to_json`.
+@dataclass(frozen=True)
+class LatentRecipe(Recipe):
+    """All that turns the pixels of an image into its stored latent.
 
-        Raises:
-            ValueError: Not such a text.
-        """
-        try:
-            return cls(**json.loads(text))
-        except TypeError as error:
-            raise ValueError(f'no recipe of this version of mmdiffrep: {error}') from error
+    Attributes:
+        vae: Hash of the encoder's weights.
+        settings: What it was built with, see ``LatentEncoder.settings``.
+        size: Side in pixels that images are resized to, bilinearly with antialiasing.
+        channel_order: Of the images given, ``'bgr'`` or ``'rgb'``.
+        posterior: ``'sample'`` or ``'mean'``.
+        seed: Of the samples.
+        dtype: What is stored.
+        model: Where the weights come from, for people; not in the key.
+    """
 
-    def differences(self, other: 'FeatureRecipe') -> List[str]:
-        """Lists what differs, as ``'timesteps: [50] here, [90] there'``."""
-        mine, theirs = self._compared(), other._compared()
-        return [
-            f'{name}: {_short(mine[name])} here, {_short(theirs[name])} there'
-            for name in mine
-            if mine[name] != theirs[name]
-        ]
+    vae: str
+    settings: Dict[str, Any]
+    size: int
+    channel_order: str
+    posterior: str
+    seed: int
+    dtype: str
+    model: str = field(default='', compare=False)
 
-    def _compared(self) -> Dict[str, Any]:
-        values = dataclasses.asdict(self)
-        del values['model']
-        return values
+    @property
+    def keys_of_maps(self) -> List[Tuple[int, str]]:
+        """A latent has one name, in the place of timestep and tap."""
+        return [LATENT]
+
+
+def recipe_from_json(text: str) -> Recipe:
+    """Reads a recipe of either kind.
+
+    Raises:
+        ValueError: Not such a text.
+    """
+    values = json.loads(text)
+    kind = LatentRecipe if isinstance(values, dict) and 'vae' in values else FeatureRecipe
+    return kind.from_json(text)
 
 
 def describe_noise(noise: Union[str, Mapping[str, Any]]) -> Dict[str, Any]:

@@ -5,16 +5,20 @@ from .tiny import (
     RandomSegmentation,
     greatest_difference,
     parameters_of,
+    tiny_dit,
     tiny_runner,
     tiny_segmentor,
     tiny_teacher,
+    tiny_vae,
 )
 
 __all__ = [
     'RandomSegmentation',
     'greatest_difference',
     'parameters_of',
+    'tiny_dit',
     'tiny_runner',
     'tiny_segmentor',
     'tiny_teacher',
+    'tiny_vae',
 ]

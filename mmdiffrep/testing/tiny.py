@@ -32,6 +32,33 @@ def tiny_teacher(num_timesteps: int = 20) -> Dict[str, Any]:
     )
 
 
+def tiny_dit() -> Dict[str, Any]:
+    """Config of a random DiT of three blocks, 16 channels wide, for latents of 8 x 8 cells."""
+    return dict(
+        type='DiTDenoiser',
+        transformer=dict(
+            num_attention_heads=2,
+            attention_head_dim=8,
+            in_channels=4,
+            out_channels=8,
+            num_layers=3,
+            sample_size=8,
+            patch_size=2,
+            num_embeds_ada_norm=5,
+        ),
+    )
+
+
+def tiny_vae() -> Dict[str, Any]:
+    """Arguments of a random ``AutoencoderKL`` with 4 channels at half the image's side."""
+    return dict(
+        block_out_channels=(8, 8),
+        down_block_types=('DownEncoderBlock2D', 'DownEncoderBlock2D'),
+        up_block_types=('UpDecoderBlock2D', 'UpDecoderBlock2D'),
+        norm_num_groups=4,
+    )
+
+
 def tiny_segmentor(num_classes: int = 4, norm: str = 'GN') -> Dict[str, Any]:
     """Config of an mmseg EncoderDecoder of some 50,000 parameters, GroupNorm by default."""
     norm_cfg = dict(type=norm, requires_grad=True)

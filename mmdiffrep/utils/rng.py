@@ -2,6 +2,8 @@
 """Random state as a function of where a run is, not of what it did before."""
 
 import random
+from contextlib import contextmanager
+from typing import Iterator
 
 import numpy as np
 import torch
@@ -19,3 +21,16 @@ def seed_all(*key: int) -> None:
     random.seed(words[0])
     np.random.seed(words[1])
     torch.manual_seed(words[2])
+
+
+@contextmanager
+def keep_random_state() -> Iterator[None]:
+    """Leaves Python's, NumPy's and PyTorch's global generators as they were, whatever is drawn."""
+    python, numpy = random.getstate(), np.random.get_state()
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    try:
+        with torch.random.fork_rng(devices):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)

@@ -22,7 +22,7 @@ LIBRARIES = {
     'mmseg': Library('mmsegmentation', '1.2.2', '1.3', extra='seg'),
     'mmpose': Library('mmpose', '1.3.2', '1.4', extra='pose'),
     'mmpretrain': Library('mmpretrain', '1.2.0', '1.3', extra='cls'),
-    'mmdet': Library('mmdet', '3.3.0', '3.4'),
+    'mmdet': Library('mmdet', '3.3.0', '3.4', extra='det'),
 }
 
 

@@ -1,11 +1,13 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Pictures of what models do."""
 
+from .heat_map import draw_heat_maps
 from .segmentation_grid import draw_segmentation_grid
 from .segmentation_pictures import draw_overlay, draw_uncertainty, image_png, mask_png
 from .timestep_map import draw_timestep_map
 
 __all__ = [
+    'draw_heat_maps',
     'draw_overlay',
     'draw_segmentation_grid',
     'draw_timestep_map',

@@ -5,7 +5,7 @@ from diffusers import DDIMScheduler
 from torch import nn
 
 from mmdiffrep.diffusion.denoisers import load_denoiser
-from mmdiffrep.diffusion.sampling import check_sampler, sample_images
+from mmdiffrep.diffusion.sampling import check_sampler, image_seeds, sample_images
 from mmdiffrep.diffusion.schedule import NoiseSchedule
 from mmdiffrep.testing import tiny_teacher
 
@@ -16,7 +16,7 @@ def denoiser():
     return load_denoiser(tiny_teacher()).freeze()
 
 
-@pytest.mark.parametrize('sampler', ['ddim', 'ddpm'])
+@pytest.mark.parametrize('sampler', ['ddim', 'ddpm', 'heun'])
 def test_an_image_is_a_function_of_its_seed(denoiser, sampler):
     together = sample_images(denoiser, [3, 4, 5], sampler, num_steps=4)
     assert together.shape == (3, 3, 16, 16) and together.abs().max() <= 1
@@ -40,13 +40,13 @@ class Oracle(nn.Module):
     def require_images_only(self):
         pass
 
-    def predict(self, x_t, t):
-        abar = self.schedule.alphas_cumprod[t]
+    def network_output(self, x_t, t):
+        abar = self.schedule.alphas_cumprod[t.long()]
         eps = (x_t - abar.sqrt() * self.image) / (1 - abar).sqrt()
         return torch.cat([eps, torch.full_like(eps, self.variance)], dim=1)
 
 
-@pytest.mark.parametrize('sampler', ['ddim', 'ddpm'])
+@pytest.mark.parametrize('sampler', ['ddim', 'ddpm', 'heun'])
 def test_the_image_that_the_denoiser_knows_is_found(sampler):
     oracle = Oracle(variance=-1.0)
     images = sample_images(oracle, [0, 1], sampler, num_steps=100)
@@ -74,6 +74,15 @@ def test_as_the_pipeline_of_diffusers(denoiser):
 def test_steps_out_of_range(denoiser, num_steps):
     with pytest.raises(ValueError, match=f'num_steps must be 1 to 20, got {num_steps}'):
         sample_images(denoiser, [0], num_steps=num_steps)
+
+
+def test_sets_of_images_differ():
+    seeds = [image_seeds(seed, range(1000)) for seed in range(20)]
+    assert seeds[0] == list(range(1000))
+    assert len({one for some in seeds for one in some}) == 20_000
+    # torch's CPU generators read 32 bits of a seed
+    noise = [torch.randn(4, generator=torch.Generator().manual_seed(some[0])) for some in seeds]
+    assert len({tuple(one.tolist()) for one in noise}) == 20
 
 
 def test_unknown_sampler():

@@ -49,6 +49,10 @@ def table():
         ('gdc', 20, 'dec.0'),
         ('gdc', 24, 'dec.4'),  # GDC's favourite is DIFT's up_ft_index 4
         ('gdc', 37, 'dec.17'),
+        ('ddae', 1, 'dec.0'),
+        ('ddae', 6, 'dec.5'),  # DDAE's default of the DDPM, and the next one of the EDM
+        ('ddae', 7, 'dec.6'),
+        ('ddae', 40, 'dec.39'),
     ],
 )
 def test_aliases(system, index, name):
@@ -57,13 +61,14 @@ def test_aliases(system, index, name):
     assert split_tap(f'{system}:{index}') == TapSite(name, 'out')
 
 
-@given(st.sampled_from(['ddpm_seg', 'dift', 'gdc']), st.integers(1, 17))
+@given(st.sampled_from(['ddpm_seg', 'dift', 'gdc', 'ddae']), st.integers(1, 17))
 def test_aliases_round_trip(system, index):
     assert canonical_to_alias(system, alias_to_canonical(system, index)) == index
 
 
 @pytest.mark.parametrize(
-    ('system', 'index'), [('ddpm_seg', 18), ('dift', -1), ('gdc', 0), ('gdc', 38), ('sd', 1)]
+    ('system', 'index'),
+    [('ddpm_seg', 18), ('dift', -1), ('gdc', 0), ('gdc', 38), ('ddae', 0), ('sd', 1)],
 )
 def test_aliases_out_of_range(system, index):
     with pytest.raises(TapError, match=r'counts|Unknown numbering'):
@@ -75,6 +80,8 @@ def test_blocks_without_an_alias():
         canonical_to_alias('dift', 'mid')
     with pytest.raises(TapError, match=r"no number for block 'dec\.18'"):
         canonical_to_alias('gdc', 'dec.18')
+    with pytest.raises(TapError, match=r"no number for block 'enc\.0'"):
+        canonical_to_alias('ddae', 'enc.0')
 
 
 def test_sides():

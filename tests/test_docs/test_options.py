@@ -9,14 +9,22 @@ import pytest
 
 from mmdiffrep.apis import FeatureExtractor, SegmentationInferencer
 from mmdiffrep.datasets import DatasetDDPM, DDPMSegDataset, FewShotSubset
-from mmdiffrep.engine.hooks import PolicyLogHook, RepFusionHook
+from mmdiffrep.diffusion import DiTDenoiser
+from mmdiffrep.engine.hooks import LabelRangeHook, PolicyLogHook, ProbeHook, RepFusionHook
 from mmdiffrep.engine.hooks.repfusion_hook import PAIR_KEYS
 from mmdiffrep.engine.loops import PixelTrainLoop
 from mmdiffrep.feature_bank import FeatureBankDataset, FeatureReader
-from mmdiffrep.models.algorithms import DDPM
-from mmdiffrep.models.backbones import DPMBackbone, HostBackbone
-from mmdiffrep.models.heads import PixelMLPEnsembleHead
-from mmdiffrep.models.necks import LazyHypercolumn
+from mmdiffrep.latents import LatentDataset, LatentReader
+from mmdiffrep.models.algorithms import DDPM, EDM
+from mmdiffrep.models.backbones import (
+    DPMBackbone,
+    FeedbackDPMBackbone,
+    HostBackbone,
+    LatentDPMBackbone,
+)
+from mmdiffrep.models.heads import MultiProbeHead, PixelMLPEnsembleHead
+from mmdiffrep.models.necks import ConvPool, DifFormer, LazyHypercolumn, PoolFlatten, TapPyramid
+from mmdiffrep.models.probes import ProbeTraining
 from mmdiffrep.models.segmentors import PixelEnsembleSegmentor
 from mmdiffrep.models.timestep_policies import ReinforcedTimestep, StagedTimestep
 from mmdiffrep.registry import DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS
@@ -41,11 +49,20 @@ def table_names(page: Path) -> set:
         ('howto_repfusion.md', ReinforcedTimestep),
         ('howto_repfusion.md', StagedTimestep),
         ('howto_repfusion.md', PolicyLogHook),
+        ('howto_classify.md', DifFormer),
+        ('howto_classify.md', PoolFlatten),
+        ('howto_classify.md', ConvPool),
+        ('howto_classify.md', TapPyramid),
+        ('howto_classify.md', LabelRangeHook),
         ('howto_features.md', FeatureExtractor),
         ('howto_features.md', DPMBackbone),
         ('howto_feature_bank.md', FeatureBankDataset),
         ('howto_feature_bank.md', FeatureReader),
+        ('howto_probe.md', MultiProbeHead),
+        ('howto_probe.md', ProbeHook),
+        ('howto_probe.md', ProbeTraining),
         ('howto_train_ddpm.md', DDPM),
+        ('howto_train_ddpm.md', EDM),
         ('howto_fewshot.md', PixelEnsembleSegmentor),
         ('howto_fewshot.md', LazyHypercolumn),
         ('howto_fewshot.md', PixelMLPEnsembleHead),
@@ -55,6 +72,11 @@ def table_names(page: Path) -> set:
         ('howto_fewshot.md', HostBackbone),
         ('howto_fewshot.md', DatasetDDPM),
         ('howto_fewshot.md', SegmentationInferencer),
+        ('howto_diffeed.md', FeedbackDPMBackbone),
+        ('howto_dit.md', DiTDenoiser.build),
+        ('howto_dit.md', LatentDataset),
+        ('howto_dit.md', LatentDPMBackbone),
+        ('howto_dit.md', LatentReader),
     ],
 )
 def test_every_option_has_a_row(page, owner):
@@ -69,7 +91,9 @@ def test_every_option_has_a_row(page, owner):
         ('howto_analysis.md', 'analysis/spectrum.py'),
         ('howto_analysis.md', 'analysis/probe.py'),
         ('howto_analysis.md', 'analysis/cka.py'),
+        ('howto_probe.md', 'analysis/sweep.py'),
         ('howto_feature_bank.md', 'build_feature_bank.py'),
+        ('howto_train_ddpm.md', 'analysis/frechet.py'),
     ],
 )
 def test_every_option_of_a_tool_has_a_row(page, tool):

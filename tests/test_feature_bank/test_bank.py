@@ -108,3 +108,15 @@ def test_damaged_recipe_is_named(folder):
 def test_unknown_verification(folder):
     with pytest.raises(ValueError, match="'sizes', 'full'"):
         FeatureBank(folder, verify='all')
+
+
+def test_gather_gives_one_map_of_many_images(reader, pictures, tmp_path):
+    dataset = pictures(range(5))
+    bank = build_feature_bank(dataset, reader, tmp_path, shard_images=2).bank
+    images = [content_hash(dataset[i]['inputs']) for i in (4, 0, 2, 0)]
+    rows = bank.gather(images, (15, 'mid'))
+    assert torch.equal(rows[3], rows[1]) and rows.shape[0] == 4
+    for row, image in zip(rows, images):
+        assert torch.equal(row.permute(2, 0, 1), bank[image][15, 'mid'])
+    with pytest.raises(KeyError):
+        bank.gather(['no image'], (15, 'mid'))

@@ -1,5 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 import uuid
+from multiprocessing.reduction import ForkingPickler
 
 import pytest
 import torch
@@ -92,7 +93,15 @@ def test_kept_samples_are_read_once(bank_of, monkeypatch):
     monkeypatch.setattr(dataset.dataset, 'images', None)
     second = dataset[2]
     assert torch.equal(first['inputs'][3, 'mid'], second['inputs'][3, 'mid'])
-    assert second['data_samples'] is first['data_samples']
+    labels = [one['data_samples'].gt_sem_seg.data for one in (first, second)]
+    assert torch.equal(*labels)
+
+
+def test_kept_samples_can_be_sent_more_than_once(bank_of, mmpretrain_scope):
+    dataset = DATASETS.build(dict(bank_of(toy_faces(2)), keep_samples=True))
+    for _ in range(3):  # what a worker process does with a sample
+        ForkingPickler.dumps(dataset[0]['data_samples'])
+    assert isinstance(dataset[0]['data_samples'].gt_label, torch.Tensor)
 
 
 def test_image_that_is_not_in_the_bank_is_named(bank_of, mmpretrain_scope):

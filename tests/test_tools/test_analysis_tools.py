@@ -106,7 +106,90 @@ def test_cka_with_a_student(run, tmp_path):
     assert matrix[0, 1] > matrix[0, 2]
 
 
-@pytest.mark.parametrize('name', NAMES)
+ENCODER = dict(
+    default_scope='mmpretrain',
+    model=dict(
+        type='ImageClassifier',
+        backbone=dict(type='ResNet_CIFAR', depth=18, base_channels=8),
+        data_preprocessor=dict(mean=[0.0] * 3, std=[255.0] * 3, to_rgb=True),
+    ),
+)
+
+
+@pytest.fixture
+def encoder(tmp_path):
+    """A config of a random encoder."""
+    Config(ENCODER).dump(tmp_path / 'resnet.py')
+    return str(tmp_path / 'resnet.py')
+
+
+def test_sweep(run, tmp_path, capsys, encoder):
+    options = ['--taps', 'enc.0', 'mid', '--pools', '1', '2', '--banks', str(tmp_path / 'banks')]
+    options += ['--epochs', '1', '--min-steps', '0', '--held-out', '0.3', '--seeds', '0', '1']
+    options += ['--views', '2', '--augment', 'crop', 'flip', '--alignment']
+    rows = run('sweep', *options, '--encoders', encoder, '--encoder-size', '32')
+    assert [(row['timestep'], row['tap'], row['pool']) for row in rows[:5]] == [
+        ('0', 'enc.0', '1'),
+        ('0', 'mid', '1'),
+        ('15', 'enc.0', '1'),
+        ('15', 'mid', '1'),
+        ('0', 'enc.0', '2'),
+    ]
+    assert [row['model'] for row in rows[8:]] == ['resnet (random weights)'] * 2
+    for row in rows:
+        assert 0 <= float(row['held_out']) <= 1 and 0 <= float(row['test']) <= 1
+        assert -8 <= float(row['uniformity']) <= 0
+        assert (row['alignment'] == '') == (row['timestep'] == '')
+    printed = capsys.readouterr().out
+    assert 'Best by the held-out images: ' in ' '.join(printed.split())
+    assert 'resnet (random weights)' in printed and 'uniformity' in printed  # nothing is cut
+    recommended = Config.fromfile(tmp_path / 'recommended.py')
+    assert recommended.model.backbone.type == 'mmdiffrep.DPMBackbone'
+    assert recommended.train_dataloader.dataset.attribute == 'mouth'
+    table = (tmp_path / 'sweep.csv').read_text().splitlines()[:9]  # of the stored model
+    run('sweep', *options, '--encoders', encoder, '--encoder-size', '32')
+    assert table == (tmp_path / 'sweep.csv').read_text().splitlines()[:9]
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (['--views', '2', '--noise', 'none'], 'all views are the same'),
+        (['--augment', 'crop'], 'The first view is not augmented'),
+        (['--pools', '2', '3'], 'divide the greatest'),
+        (['--num-images', '3'], 'of 3 images, too few for a held-out split'),
+        (['--held-out', '1.5'], 'share must lie in'),
+    ],
+)
+def test_bad_options_of_a_sweep(run, tmp_path, capsys, options, message):
+    with pytest.raises(SystemExit) as exit_:
+        run('sweep', *options, '--banks', str(tmp_path / 'banks'))
+    assert exit_.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_encoders_are_probed_and_compared(run, encoder, capsys):
+    options = ['--noise', 'none', '--encoders', encoder, '--encoder-size', '32']
+    rows = run('probe', *options)
+    assert [row['tap'] for row in rows] == ['mid', 'mid', 'resnet (random weights) out.0']
+    assert rows[2]['t'] == rows[2]['noise'] == ''
+    rows = run('cka', *options, '--batch-size', '8')
+    assert [row['feature'] for row in rows][2] == 'resnet (random weights) out.0'
+
+
+@pytest.mark.parametrize('options', [['--num-images', '3'], ['--batch-size', '2']])
+def test_cka_of_fewer_than_four_images(run, capsys, options):
+    with pytest.raises(SystemExit):
+        run('cka', *options)
+    assert 'at least 4 images' in capsys.readouterr().err
+
+
+def test_headings_of_tables_are_not_cut(run, capsys):
+    run('spectrum', '--noise', 'none')
+    assert '…' not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('name', [*NAMES, 'sweep'])
 @pytest.mark.parametrize(
     ('options', 'message'),
     [

@@ -33,6 +33,7 @@ def test_versions_in_range_and_absent_libraries_pass(installed, found):
         ('mmsegmentation', '0.30.0', 'mmdiffrep[seg]'),
         ('mmpose', '1.4.0', 'mmdiffrep[pose]'),
         ('mmpretrain', '1.3.0rc1', 'mmdiffrep[cls]'),
+        ('mmdet', '3.2.0', 'mmdiffrep[det]'),
     ],
 )
 def test_a_version_out_of_range_is_named_with_its_remedy(installed, distribution, found, remedy):

@@ -4,7 +4,7 @@
 import argparse
 import csv
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,7 +13,13 @@ from mmengine.device import get_device
 from rich.console import Console
 from rich.table import Table
 
-from mmdiffrep.analysis import ImageSource, TeacherReader, load_data_config
+from mmdiffrep.analysis import (
+    Encoder,
+    ImageSource,
+    TeacherReader,
+    load_data_config,
+    parse_encoder,
+)
 from mmdiffrep.analysis.data import SPLITS
 
 TIMESTEPS = (0, 2, 10, 50, 100, 200, 300, 500, 700, 900)
@@ -83,6 +89,31 @@ def add_split_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--split', choices=SPLITS, default='test', help='split of the data config')
 
 
+def add_encoder_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds trained encoders for a tool that compares."""
+    parser.add_argument(
+        '--encoders',
+        nargs='+',
+        default=[],
+        metavar='CONFIG[=CHECKPOINT]',
+        help="mmpretrain's encoders, through the same measure",
+    )
+    parser.add_argument('--encoder-size', type=int, metavar='PX', help="default: the encoder's own")
+
+
+def encoders_of(args: argparse.Namespace, channel_order: str) -> List[Encoder]:
+    """The encoders that the options ask for."""
+    return [
+        Encoder(
+            **parse_encoder(text),
+            size=args.encoder_size,
+            channel_order=channel_order,
+            device=args.device,
+        )
+        for text in args.encoders
+    ]
+
+
 def image_source(
     args: argparse.Namespace, split: str, num_images: Optional[int] = None
 ) -> ImageSource:
@@ -133,14 +164,23 @@ def print_rows(rows: Sequence[Mapping[str, Any]], title: str, formats: Dict[str,
     Args:
         rows: With the same keys.
         title: Above the table.
-        formats: Columns to print and their format specs, ``''`` for text.
+        formats: Columns to print and their format specs, ``''`` for text. None is printed as a
+            dash.
     """
+    cells = [
+        ['-' if row[column] is None else format(row[column], spec) for row in rows]
+        for column, spec in formats.items()
+    ]
     table = Table(title=title)
-    for column, spec in formats.items():
-        table.add_column(column.replace('_', ' '), justify='right' if spec else 'left')
-    for row in rows:
-        table.add_row(*(format(row[column], spec) for column, spec in formats.items()))
-    Console().print(table)
+    needed = 1
+    for (column, spec), values in zip(formats.items(), cells):
+        words = column.split('_')
+        table.add_column('\n'.join(words), justify='right' if spec else 'left', no_wrap=True)
+        needed += max(map(len, [*words, *values])) + 3  # two spaces and a line
+    for row in zip(*cells):
+        table.add_row(*row)
+    # A table that is cut says less than one whose lines a narrow terminal breaks.
+    Console(width=max(Console().width, needed)).print(table)
 
 
 def line_name(tap: str, noise: str) -> str:

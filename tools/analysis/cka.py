@@ -1,6 +1,6 @@
 #!/usr/bin/env python
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-r"""Linear CKA between taps and timesteps of a diffusion model, and layers of a trained student.
+r"""Linear CKA between taps and timesteps of a diffusion model, encoders and a trained student.
 
 Examples:
     python tools/analysis/cka.py mmdiffrep://toyfaces_ddpm_64 --taps mid dec.3 --num-images 400
@@ -15,7 +15,9 @@ from typing import Optional, Sequence
 import numpy as np
 from analysis_options import (
     add_arguments,
+    add_encoder_arguments,
     add_split_argument,
+    encoders_of,
     image_source,
     print_rows,
     run_tool,
@@ -25,15 +27,22 @@ from analysis_options import (
 )
 from matplotlib.figure import Figure
 
-from mmdiffrep.analysis import StreamedCKA, StudentReader, stream_features
+from mmdiffrep.analysis import EncoderFeatures, StreamedCKA, StudentReader, stream_features
 
 
 def measure(args: argparse.Namespace) -> None:
     """Reads the features, compares them, prints, writes and draws."""
     source = image_source(args, args.split, args.num_images)
     readers = [teacher_reader(args, source)]
+    if args.encoders:
+        readers.append(EncoderFeatures(encoders_of(args, source.channel_order), args.pool))
     if args.student:
         readers.append(StudentReader(*args.student, args.student_layers, args.pool, args.device))
+    if min(len(source), args.batch_size) < 4:
+        raise ValueError(
+            f'CKA compares at least 4 images in a batch, got {len(source)} images and --batch-size '
+            f'{args.batch_size}: give more of either.'
+        )
     cka = StreamedCKA([key for reader in readers for key in reader.keys])
     for _, features in stream_features(source, readers, args.batch_size, 'reading features'):
         cka.update(features)
@@ -69,6 +78,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     )
     add_arguments(parser, noises=['none'], timesteps=[0, 50, 100, 200, 300, 500, 900])
     add_split_argument(parser)
+    add_encoder_arguments(parser)
     parser.add_argument('--student', nargs=2, metavar=('CONFIG', 'CHECKPOINT'))
     parser.add_argument('--student-layers', nargs='+', default=['backbone'], metavar='LAYER')
     run_tool(parser, measure, arguments)

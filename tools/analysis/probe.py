@@ -16,7 +16,9 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from analysis_options import (
     add_arguments,
+    add_encoder_arguments,
     draw_against_timestep,
+    encoders_of,
     image_source,
     print_rows,
     run_tool,
@@ -29,6 +31,7 @@ from rich.console import Console
 from rich.progress import track
 
 from mmdiffrep.analysis import (
+    EncoderFeatures,
     LabelledFeatures,
     check_classes,
     collect_features,
@@ -49,14 +52,16 @@ def measure(args: argparse.Namespace) -> None:
     """Reads both splits, fits the probes, prints, writes and draws."""
     train = image_source(args, 'train', args.num_images)
     test = image_source(args, args.test_split, args.num_test)
-    reader = teacher_reader(args, train)
-    features, labels = collect_features(train, [reader], args.batch_size, train.name)
+    readers = [teacher_reader(args, train)]
+    if args.encoders:
+        readers.append(EncoderFeatures(encoders_of(args, train.channel_order), args.pool))
+    features, labels = collect_features(train, readers, args.batch_size, train.name)
     classes = train.classes or [str(label) for label in range(int(labels.max()) + 1)]
     check_classes(labels, classes, train.name)
-    test_features, test_labels = collect_features(test, [reader], args.batch_size, test.name)
+    test_features, test_labels = collect_features(test, readers, args.batch_size, test.name)
 
     rows: List[Dict[str, Any]] = []
-    for key in track(reader.keys, description='fitting probes'):
+    for key in track(list(features), description='fitting probes'):
         row = dict(tap=key.layer, noise=key.noise, t=key.timestep)
         row.update(num_train=len(labels), num_test=len(test_labels))
         for name, probe in PROBES.items():
@@ -77,11 +82,13 @@ def measure(args: argparse.Namespace) -> None:
     console.print(f'Always the most frequent training class: {majority:.1%} of the test images.')
     for name, heading in HEADINGS.items():
         best = max(rows, key=lambda row, column=f'{name}_held_out': row[column])
+        where = '' if best['t'] is None else f', t = {best["t"]}, noise {best["noise"]}'
         console.print(
-            f'Best {heading} by the held-out images: {best["tap"]}, t = {best["t"]}, noise '
-            f'{best["noise"]}; test accuracy {best[f"{name}_accuracy"]:.1%}.'
+            f'Best {heading} by the held-out images: {best["tap"]}{where}; test '
+            f'accuracy {best[f"{name}_accuracy"]:.1%}.'
         )
-    save_figure(draw(rows, majority), args.out / 'probe.png')
+    drawn = [row for row in rows if row['t'] is not None]
+    save_figure(draw(drawn, majority), args.out / 'probe.png')
 
 
 def draw(rows: Sequence[Mapping[str, Any]], majority: float) -> Figure:
@@ -104,6 +111,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_arguments(parser)
+    add_encoder_arguments(parser)
     parser.add_argument('--test-split', choices=['val', 'test'], default='test')
     parser.add_argument('--num-test', type=int, metavar='N', help='test images; default: all')
     run_tool(parser, measure, arguments)

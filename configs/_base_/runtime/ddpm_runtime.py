@@ -16,7 +16,7 @@ default_hooks = dict(
 custom_hooks = [
     dict(type='mmdiffrep.ExactResumeHook'),
     # decay 0.999, and less in the beginning: steps / (steps + 10)
-    dict(type='EMAHook', ema_type='MomentumAnnealingEMA', momentum=0.001, gamma=10),
+    dict(type='mmdiffrep.StepEMAHook', ema_type='mmdiffrep.ForeachEMA', momentum=0.001, gamma=10),
     dict(type='mmdiffrep.SampleGridHook', interval=500),
     dict(type='mmdiffrep.ExportDenoiserHook', interval=500),
 ]

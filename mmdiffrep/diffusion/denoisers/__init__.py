@@ -4,13 +4,19 @@
 from typing import Any, Mapping, Optional, Sequence, Union
 
 from mmdiffrep.diffusion.arguments import check_arguments
+from mmdiffrep.diffusion.checkpoints import resolve_folder
 from mmdiffrep.diffusion.denoisers.adm import ADMDenoiser
 from mmdiffrep.diffusion.denoisers.base import Denoiser
+from mmdiffrep.diffusion.denoisers.dit import DiTDenoiser
 from mmdiffrep.diffusion.denoisers.unet2d import UNet2DDenoiser
 
-_FAMILIES = {'UNet2DDenoiser': UNet2DDenoiser, 'ADMDenoiser': ADMDenoiser}
+_FAMILIES = {
+    'UNet2DDenoiser': UNet2DDenoiser,
+    'ADMDenoiser': ADMDenoiser,
+    'DiTDenoiser': DiTDenoiser,
+}
 
-__all__ = ['ADMDenoiser', 'Denoiser', 'UNet2DDenoiser', 'load_denoiser']
+__all__ = ['ADMDenoiser', 'Denoiser', 'DiTDenoiser', 'UNet2DDenoiser', 'load_denoiser']
 
 
 def load_denoiser(
@@ -19,9 +25,10 @@ def load_denoiser(
     """Builds a denoiser from a config.
 
     Args:
-        cfg: A diffusers folder, a hub id or ``mmdiffrep://<name>``; or a dict with ``type``
-            (``'UNet2DDenoiser'`` or ``'ADMDenoiser'``; the prefix ``mmdiffrep.`` may be there) and
-            the arguments of that class's ``build``.
+        cfg: A diffusers folder (a pipeline with ``transformer/`` is a DiT, any other model a
+            U-Net), a hub id or ``mmdiffrep://<name>``; or a dict with ``type``
+            (``'UNet2DDenoiser'``, ``'ADMDenoiser'`` or ``'DiTDenoiser'``; the prefix
+            ``mmdiffrep.`` may be there) and the arguments of that class's ``build``.
         taps: Truncate after the last of these; None: keep whole.
 
     Raises:
@@ -30,7 +37,8 @@ def load_denoiser(
         TapError: Unknown taps.
     """
     if isinstance(cfg, str):
-        return UNet2DDenoiser.from_pretrained(cfg, taps=taps)
+        is_dit = (resolve_folder(cfg) / 'transformer').is_dir()
+        return (DiTDenoiser if is_dit else UNet2DDenoiser).from_pretrained(cfg, taps=taps)
     args = dict(cfg)
     kind = str(args.pop('type', None))
     name = kind[len('mmdiffrep.') :] if kind.startswith('mmdiffrep.') else kind

@@ -191,6 +191,12 @@ class ADMDenoiser(Denoiser):
         called = dict(timestep_scale=self._timestep_scale, null_label=self.null_label)
         return {'family': 'ADM', **self._unet, **called}
 
+    @property
+    def skips(self) -> List[str]:
+        """``dec.<i>`` is given the map of the encoder block that mirrors it."""
+        whole, _ = self._anatomy
+        return [name for name in whole.blocks if name.startswith('enc.')][::-1]
+
     def _skeleton(self) -> ADMUNet:
         with torch.device('meta'):
             return ADMUNet(**self._unet).eval()

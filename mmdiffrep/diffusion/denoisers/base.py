@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mmdiffrep.diffusion.checkpoints import hash_weights
-from mmdiffrep.diffusion.schedule import NoiseSchedule
+from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.diffusion.taps import BlockPaths, TapError, TapTable, tap_names
 from mmdiffrep.diffusion.trace import StopPass, TapRecorder, trace_calls
 from mmdiffrep.diffusion.truncate import CutPlan, plan_cut
@@ -34,7 +34,7 @@ class Denoiser(nn.Module, ABC):
     def __init__(
         self,
         network: nn.Module,
-        schedule: NoiseSchedule,
+        schedule: Schedule,
         *,
         image_size: int,
         in_channels: int = 3,
@@ -126,6 +126,19 @@ class Denoiser(nn.Module, ABC):
         return max(whole[name].stride for name in whole)
 
     @property
+    def units(self) -> List[str]:
+        """Paths of the whole network's smallest parts that can be kept or dropped, in order."""
+        return self._anatomy[1]
+
+    @property
+    def skips(self) -> List[str]:
+        """Taps of the encoder maps that the decoder is given: entry i goes to ``dec.<i>``.
+
+        Empty for a network without skip connections, or without plain ones.
+        """
+        return []
+
+    @property
     @abstractmethod
     def settings(self) -> Dict[str, Any]:
         """What the network was built with, as values that JSON has.
@@ -156,7 +169,7 @@ class Denoiser(nn.Module, ABC):
         sites = {name: whole.site(name) for name in names}
         plan = plan_cut(whole.calls, units, sites.values())
         if not any(parameter.is_meta for parameter in self.network.parameters()):
-            self._whole_hash = hash_weights(self.network)
+            self._whole_hash = self.weights_hash
         self._recorder.stop = not self._cut(plan)
         self._cut_taps = names
         self.__dict__.pop('taps', None)
@@ -205,13 +218,28 @@ class Denoiser(nn.Module, ABC):
         Raises:
             ValueError: The network was truncated and has no output.
         """
-        if self._cut_taps is not None:
-            raise ValueError(
-                f'This network was truncated for {list(self._cut_taps)} and predicts nothing; '
-                'load it without taps.'
-            )
+        self._require_whole()
         self._recorder.watch(self.network, {})
         return self._run(x_t, t, cond)
+
+    def network_output(self, image: Tensor, time: Union[Tensor, float]) -> Tensor:
+        """Returns the whole network's output for its own input and time, as samplers give them.
+
+        :meth:`predict` is for x_t and timesteps; they differ where the network is preconditioned
+        (EDM) or a sampler stops between two timesteps.
+
+        Args:
+            image: (B, C, H, W), brought to the precision of the weights.
+            time: One for all.
+
+        Raises:
+            ValueError: The network was truncated and has no output.
+        """
+        self._require_whole()
+        self._recorder.watch(self.network, {})
+        time = torch.as_tensor(time, device=image.device).reshape(-1).expand(len(image))
+        precision = next(self.network.parameters()).dtype
+        return self._call(self.network, image.to(precision), time, None)
 
     def require_images_only(self, size: Optional[Tuple[int, int]] = None) -> None:
         """Checks, before any pass, that RGB images and timesteps are all that the network needs.
@@ -232,7 +260,8 @@ class Denoiser(nn.Module, ABC):
         if self.in_channels != 3:
             raise ValueError(
                 f'{self.source} takes {self.in_channels} channels, no RGB images: take a model of '
-                'RGB images.'
+                'RGB images, or give a latent diffusion model its latents with '
+                'mmdiffrep.LatentDataset and mmdiffrep.LatentDPMBackbone.'
             )
         if size is not None:
             self._check_sides(*size)
@@ -256,12 +285,20 @@ class Denoiser(nn.Module, ABC):
             return super()._apply(fn, recurse)
         return super()._apply(lambda tensor: _channels_last(fn(tensor)), recurse)
 
+    def _require_whole(self) -> None:
+        if self._cut_taps is not None:
+            raise ValueError(
+                f'This network was truncated for {list(self._cut_taps)} and predicts nothing; '
+                'load it without taps.'
+            )
+
     def _run(self, x_t: Tensor, t: Union[Tensor, int], cond: Optional[Tensor]) -> Tensor:
         self._check_images(x_t)
         self._check_cond(cond, len(x_t))
         t = self.schedule.check_timesteps(t, len(x_t)).to(x_t.device)
         precision = next(self.network.parameters()).dtype
-        return self._call(self.network, x_t.to(precision), t, cond)
+        image, time = self.schedule.network_input(x_t, t)
+        return self._call(self.network, image.to(precision), time, cond)
 
     def _check_images(self, x_t: Tensor) -> None:
         if x_t.ndim != 4 or x_t.shape[1] != self.in_channels:

@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """diffusers' ``UNet2DModel`` (DDPM, DDIM and other pixel models) as a denoiser."""
 
+import re
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
 import torch
@@ -9,7 +10,8 @@ from torch import Tensor, nn
 
 from mmdiffrep.diffusion.checkpoints import as_dtype, load_unet2d
 from mmdiffrep.diffusion.denoisers.base import Denoiser
-from mmdiffrep.diffusion.schedule import NoiseSchedule, build_schedule
+from mmdiffrep.diffusion.schedule import build_schedule
+from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.diffusion.taps import BlockPaths
 from mmdiffrep.diffusion.truncate import CutPlan, PassThrough, replace_dead
 
@@ -24,6 +26,7 @@ _DIVISIBLE = (
 )
 _TAIL = ('conv_norm_out', 'conv_act', 'conv_out')
 _SAMPLERS = ('downsamplers', 'upsamplers')
+_FEEDS_SKIPS = re.compile(r'conv_in|down_blocks\.\d+\.downsamplers\.0')
 
 
 class UNet2DDenoiser(Denoiser):
@@ -46,7 +49,7 @@ class UNet2DDenoiser(Denoiser):
     """
 
     def __init__(
-        self, network: UNet2DModel, schedule: NoiseSchedule, source: str = 'random weights'
+        self, network: UNet2DModel, schedule: Schedule, source: str = 'random weights'
     ) -> None:
         size = network.config.sample_size
         if isinstance(size, (tuple, list)) and len(set(size)) == 1:
@@ -121,9 +124,22 @@ class UNet2DDenoiser(Denoiser):
 
     @property
     def settings(self) -> Dict[str, Any]:
-        """The config of the U-Net."""
+        """The config of the U-Net, and how it is called if that is not DDPM's way."""
         config = {key: value for key, value in self.network.config.items() if key[0] != '_'}
-        return {'family': 'UNet2D', **config}
+        return {'family': 'UNet2D', **config, **self.schedule.settings}
+
+    @property
+    def skips(self) -> List[str]:
+        """``conv_in``, the res blocks and the down-samplers, last first; [] for NCSN++.
+
+        NCSN++'s down path is joined by an image of its own, after each down-sampler.
+        """
+        whole, _ = self._anatomy
+        if any(path.endswith('.resnet_down') for path in whole.calls):
+            return []
+        maps = [name for name in whole.blocks if name.startswith('enc.')]
+        maps += [f'module:{path}' for path in whole.calls if _FEEDS_SKIPS.fullmatch(path)]
+        return sorted(maps, key=lambda name: -whole.calls[whole.site(name).path].end)
 
     def _skeleton(self) -> UNet2DModel:
         with torch.device('meta'):

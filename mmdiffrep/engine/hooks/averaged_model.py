@@ -37,5 +37,5 @@ def require_method(runner: Runner, name: str, hook: str) -> None:
     if not hasattr(model, name):
         raise TypeError(
             f'{hook} calls {name}() of the model, which {type(model).__name__} does not have: it '
-            'is for runs that train mmdiffrep.DDPM'
+            'is for runs that train a diffusion model, mmdiffrep.DDPM or mmdiffrep.EDM'
         )

@@ -29,8 +29,9 @@ class SampleGridHook(Hook):
         interval: Iterations between two grids; the last iteration always gives one.
             Defaults to 1000.
         num: Number of images in a grid. Defaults to 16.
-        num_inference_steps: Network evaluations of each image. Defaults to 50.
-        sampler: ``'ddim'`` or ``'ddpm'``. Defaults to ``'ddim'``.
+        num_inference_steps: Steps of the sampler. Defaults to 50.
+        sampler: ``'ddim'``, ``'heun'`` (two network evaluations a step) or, not for EDM,
+            ``'ddpm'``. Defaults to ``'ddim'``.
         seed: Seed of the sampled noise. Defaults to 0.
 
     Raises:
@@ -60,8 +61,9 @@ class SampleGridHook(Hook):
         self.seed = seed
 
     def before_train(self, runner: Runner) -> None:
-        """Check that the model can be sampled from."""
+        """Check that the model can be sampled from in this way."""
         require_method(runner, 'sample', type(self).__name__)
+        averaged_model(runner).build_sampler(self.sampler).check_steps(self.num_inference_steps)
 
     def after_train_iter(
         self,

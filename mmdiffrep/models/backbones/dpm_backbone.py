@@ -1,10 +1,10 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """A diffusion model as the backbone of any OpenMMLab model."""
 
-import json
 from typing import Callable, Optional, Sequence, Tuple, Union
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
 
@@ -16,6 +16,7 @@ from mmdiffrep.diffusion.noise import build_noise
 from mmdiffrep.diffusion.taps import tap_names
 from mmdiffrep.registry import MODELS
 
+from .denoiser_record import check_record, record_of
 from .unregistered import Unregistered
 
 
@@ -41,6 +42,10 @@ class DPMBackbone(BaseModule):
             instead of ``timesteps``: the same noise under every schedule.
         noise (str or dict): Noise source, see :func:`mmdiffrep.diffusion.noise.build_noise`.
             Defaults to ``'shared'``: one draw for all images (seed 0), as DDPM-Seg does.
+        test_noise (str or dict, optional): Noise source in evaluation mode, where ``'fresh'`` noise
+            would make a score depend on the draw. Defaults to None: ``noise``.
+        max_side (int, optional): Maps with more cells a side are averaged to so many before they
+            are brought to float32 and kept. Defaults to None: as they are.
         frozen (bool): Whether the denoiser is kept as it is. Defaults to True.
         input (dict, optional): How the host's images arrive, see
             :class:`mmdiffrep.diffusion.input_range.DenoiserInput`: ``mean`` and ``std`` of the
@@ -55,8 +60,8 @@ class DPMBackbone(BaseModule):
 
     Raises:
         ValueError: For an unknown tap, a timestep out of range, both or neither of ``timesteps``
-            and ``noise_levels``, or a denoiser that needs class labels, takes no RGB images, or
-            not of this size.
+            and ``noise_levels``, a ``max_side`` that does not divide the maps' sides, or a denoiser
+            that needs class labels, takes no RGB images, or not of this size.
     """
 
     def __init__(
@@ -66,6 +71,8 @@ class DPMBackbone(BaseModule):
         timesteps: Optional[Sequence[int]] = None,
         noise_levels: Optional[Sequence[float]] = None,
         noise: Union[str, dict] = 'shared',
+        test_noise: Union[None, str, dict] = None,
+        max_side: Optional[int] = None,
         frozen: bool = True,
         input: Optional[dict] = None,
         init_cfg: Optional[dict] = None,
@@ -77,12 +84,14 @@ class DPMBackbone(BaseModule):
         self.network = Unregistered(network.freeze()) if frozen else network
         self.timesteps = resolve_timesteps(network.schedule, timesteps, noise_levels)
         self.noise = build_noise(noise)
+        self.test_noise = self.noise if test_noise is None else build_noise(test_noise)
+        self.max_side = max_side
         check_arguments(input or {}, DenoiserInput, 'input')
         self.to_rgb = DenoiserInput(**{'size': network.image_size, **(input or {})})
         network.require_images_only(self.to_rgb.size)
         tapped = [network.taps[tap] for tap in self.taps] * len(self.timesteps)
         self.out_channels = tuple(tap.channels for tap in tapped)
-        self.out_strides = tuple(tap.stride for tap in tapped)
+        self.out_strides = tuple(self._stride_out(tap.stride) for tap in tapped)
 
     @property
     def denoiser(self) -> Denoiser:
@@ -106,13 +115,33 @@ class DPMBackbone(BaseModule):
 
     def _read(self, images: Tensor) -> Tuple[Tensor, ...]:
         rgb = self.to_rgb(images)
-        maps = read_features(self.denoiser, rgb, self.timesteps, self.taps, self.noise)
-        return tuple(maps[t, tap] for t in self.timesteps for tap in self.taps)
+        noise = self.noise if self.training else self.test_noise
+        maps = read_features(self.denoiser, rgb, self.timesteps, self.taps, noise)
+        return tuple(self._pooled(maps[t, tap]) for t in self.timesteps for tap in self.taps)
+
+    def _pooled(self, one: Tensor) -> Tensor:
+        if self.max_side is None or max(one.shape[2:]) <= self.max_side:
+            return one
+        return F.adaptive_avg_pool2d(one, self.max_side)
+
+    def _stride_out(self, stride: int) -> int:
+        """Stride of a tap's map after :meth:`_pooled`."""
+        if self.max_side is None:
+            return stride
+        size = self.to_rgb.size
+        if size is None or size[0] != size[1] or self.max_side < 1:
+            raise ValueError(
+                'max_side is a number of cells, at least 1, of square images of one size; got '
+                f'max_side={self.max_side} and images of size {size}'
+            )
+        side = size[0] // stride
+        if side > self.max_side and side % self.max_side:
+            raise ValueError(f'max_side={self.max_side} does not divide a map of {side}x{side}')
+        return size[0] // min(side, self.max_side)
 
     def get_extra_state(self) -> Tensor:
-        """Identifies the denoiser, as JSON in a uint8 tensor: hosts' tools expect tensors."""
-        record = dict(denoiser=self.denoiser.source, weights_hash=self.denoiser.weights_hash)
-        return torch.frombuffer(bytearray(json.dumps(record).encode()), dtype=torch.uint8)
+        """Identifies the denoiser in checkpoints."""
+        return record_of(self.denoiser)
 
     def set_extra_state(self, state: Tensor) -> None:
         """Checks that a checkpoint was made with the frozen denoiser that this backbone has.
@@ -120,14 +149,8 @@ class DPMBackbone(BaseModule):
         Raises:
             ValueError: If it was made with another one.
         """
-        record = json.loads(bytes(state.tolist()))
-        if self.frozen and record['weights_hash'] != self.denoiser.weights_hash:
-            raise ValueError(
-                f'the checkpoint was made with the frozen denoiser {record["denoiser"]} (weights '
-                f'{record["weights_hash"]}), but this config builds {self.denoiser.source} '
-                f'(weights {self.denoiser.weights_hash}); checkpoints do not hold frozen weights, '
-                'so set `denoiser` to the one that was used'
-            )
+        if self.frozen:
+            check_record(state, self.denoiser)
 
     def extra_repr(self) -> str:
         """What printing the model shows of it."""

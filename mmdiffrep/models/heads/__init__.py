@@ -3,6 +3,7 @@
 
 from .ensemble_vote import EnsemblePrediction, EnsembleVote, top_share_mean
 from .member_stop_rule import MemberStopRule
+from .multi_probe_head import MultiProbeHead
 from .pixel_mlp_ensemble_head import PixelMLPEnsembleHead
 from .stacked_mlp import StackedMLP
 
@@ -10,6 +11,7 @@ __all__ = [
     'EnsemblePrediction',
     'EnsembleVote',
     'MemberStopRule',
+    'MultiProbeHead',
     'PixelMLPEnsembleHead',
     'StackedMLP',
     'top_share_mean',

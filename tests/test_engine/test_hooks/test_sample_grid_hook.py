@@ -6,19 +6,25 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from diffusers import DDPMScheduler, EDMEulerScheduler
 from mmengine.hooks import EMAHook
 from mmengine.runner import get_priority
 from torch import nn
 
+from mmdiffrep.diffusion.sampling import build_sampler
 from mmdiffrep.engine.hooks.sample_grid_hook import SampleGridHook, image_grid
 
 
 class Sampler(nn.Linear):
     """A model whose samples are noise from the generator that it is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, config=None) -> None:
         super().__init__(1, 1)
+        self.config = config or DDPMScheduler().config
         self.calls = []
+
+    def build_sampler(self, name):
+        return build_sampler(name, self.config)
 
     def sample(self, num, generator, num_inference_steps, sampler):
         self.calls.append((num, num_inference_steps, sampler))
@@ -81,7 +87,7 @@ def test_global_random_state_is_untouched(tmp_path):
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (dict(sampler='dddim'), r"expected one of \['ddim', 'ddpm'\]; did you mean 'ddim'"),
+        (dict(sampler='dddim'), r"expected one of \['ddim', 'ddpm', 'heun'\]; did you mean 'ddim'"),
         (dict(num=0), 'num=0'),
         (dict(num_inference_steps=0), 'num_inference_steps=0'),
     ],
@@ -95,6 +101,18 @@ def test_a_model_that_cannot_be_sampled_from_fails_at_the_start(tmp_path):
     SampleGridHook().before_train(runner_at(1, tmp_path))
     with pytest.raises(TypeError, match=r'SampleGridHook calls sample\(\) .* Linear does not have'):
         SampleGridHook().before_train(runner_at(1, tmp_path, model=nn.Linear(1, 1)))
+
+
+@pytest.mark.parametrize(
+    ('hook', 'config', 'message'),
+    [
+        (dict(sampler='ddpm'), EDMEulerScheduler().config, "take 'heun' or 'ddim'"),
+        (dict(num_inference_steps=1001), DDPMScheduler().config, '1 to 1000, got 1001'),
+    ],
+)
+def test_a_sampler_that_is_not_for_the_model_fails_at_the_start(tmp_path, hook, config, message):
+    with pytest.raises(ValueError, match=message):
+        SampleGridHook(**hook).before_train(runner_at(1, tmp_path, model=Sampler(config)))
 
 
 def test_comes_after_the_ema_update():

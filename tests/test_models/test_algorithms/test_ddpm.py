@@ -8,7 +8,7 @@ import os
 
 import pytest
 import torch
-from diffusers import DDIMPipeline, DDPMPipeline
+from diffusers import DDIMPipeline, DDPMPipeline, HeunDiscreteScheduler
 from mmengine.optim import OptimWrapper
 from safetensors.torch import load_file
 
@@ -77,7 +77,7 @@ def test_zero_init_predicts_zero_and_trains():
     model = DDPM(unet=UNET)
     assert (model(batch()) == 0).all()
     torch.testing.assert_close(
-        model.loss(batch(), *model.draw(batch()))['loss_denoise'],
+        model.loss(batch(), model.draw(batch()))['loss_denoise'],
         (model.draw(batch())[1] ** 2).mean(),
     )
     train(model, torch.optim.Adam(model.parameters(), lr=1e-3), range(3))
@@ -103,8 +103,17 @@ def test_draw_depends_on_seed_and_iteration_alone(monkeypatch):
     assert not torch.equal(build(seed=1).draw(images)[1], first[1])
     model(images, mode='loss')
     assert not torch.equal(model.draw(images)[1], first[1])
-    monkeypatch.setattr('mmdiffrep.models.algorithms.ddpm.get_rank', lambda: 1)
+    monkeypatch.setattr('mmdiffrep.models.algorithms.diffusion_model.get_rank', lambda: 1)
     assert not torch.equal(build().draw(images)[1], first[1])
+
+
+def test_the_iteration_of_a_checkpoint_is_taken():
+    first, second = build(), build()
+    for model in (first, second):
+        model(batch(), mode='loss')
+    first(batch(), mode='loss')
+    second.load_state_dict(first.state_dict())
+    assert torch.equal(second.draw(batch())[1], first.draw(batch())[1])
 
 
 def test_draws_all_timesteps_uniformly():
@@ -150,7 +159,7 @@ def test_resumed_training_equals_an_undisturbed_one():
         assert torch.equal(value, second.state_dict()[name]), name
 
 
-@pytest.mark.parametrize('sampler', ['ddim', 'ddpm'])
+@pytest.mark.parametrize('sampler', ['ddim', 'ddpm', 'heun'])
 def test_sampling_is_a_function_of_the_generator(sampler):
     model = build().train()
     draw = [model.sample(2, torch.Generator().manual_seed(seed), 4, sampler) for seed in (0, 0, 1)]
@@ -175,6 +184,21 @@ def test_sampling_equals_the_pipeline_of_diffusers(sampler, pipeline):
     ).images
     theirs = torch.from_numpy(theirs).permute(0, 3, 1, 2) * 2 - 1
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize('prediction_type', ['epsilon', 'sample', 'v_prediction'])
+def test_heun_is_the_scheduler_of_diffusers(prediction_type):
+    model = build(scheduler=dict(prediction_type=prediction_type)).eval()
+    ours = model.sample(2, torch.Generator().manual_seed(3), 4, 'heun')
+    scheduler = HeunDiscreteScheduler.from_config(model.scheduler.config)
+    scheduler.set_timesteps(4)
+    noise = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(3))
+    images = noise * scheduler.init_noise_sigma
+    with torch.no_grad():
+        for t in scheduler.timesteps:
+            output = model.unet(scheduler.scale_model_input(images, t), t).sample
+            images = scheduler.step(output, t, images).prev_sample
+    torch.testing.assert_close(ours, images.clamp(-1, 1))
 
 
 def test_predict_gives_one_image_for_each_input():
@@ -233,7 +257,7 @@ def test_a_save_that_is_cut_off_keeps_the_older_folder(tmp_path, monkeypatch, re
 
     model.save_pretrained(str(tmp_path / 'denoiser'))
     with monkeypatch.context() as patched:
-        patched.setattr('mmdiffrep.models.algorithms.ddpm.os.replace', cut_off)
+        patched.setattr('mmdiffrep.models.algorithms.diffusion_model.os.replace', cut_off)
         with pytest.raises(KeyboardInterrupt):
             model.save_pretrained(str(tmp_path / 'denoiser'))
     assert load_denoiser(str(tmp_path / kept)).image_size == 16
@@ -259,7 +283,9 @@ def test_images_are_checked_on_the_first_batches_only():
     [
         (lambda: DDPM(unet=dict(block_out_channels=(16, 32))), 'sample_size'),
         (lambda: DDPM(unet=dict(UNET, sample_size=[16, 16])), r'sample_size is \[16, 16\]'),
+        (lambda: DDPM(unet=dict(UNET, num_class_embeds=3)), 'num_class_embeds is 3, but'),
         (lambda: build(scheduler=dict(prediction_type='v')), "is 'v', expected one of"),
+        (lambda: build().sample(1, num_inference_steps=0), 'must be 1 to 1000, got 0'),
         (lambda: build(timestep_logits=(0.0,)), r'expected \(mean, std\)'),
         (lambda: build(timestep_logits=(0.0, 0.0)), r'with std > 0'),
         (lambda: build()(batch() * 127.5 + 127.5, mode='loss'), r'in \[-1, 1\], got values in'),

@@ -201,3 +201,37 @@ def test_wrong_image_range(images):
 
 def test_printing_names_the_denoiser():
     assert "taps=('mid', 'dec.2')" in repr(build())
+
+
+def test_another_noise_in_evaluation_mode(images):
+    backbone = build(noise='fresh', test_noise='per_image')
+    first, second = backbone.train()(images), backbone(images)
+    assert not torch.allclose(first[0], second[0])
+    backbone.eval()
+    one = [maps[:1] for maps in backbone(images)]
+    for each, again in zip(one, backbone(images[:1])):
+        torch.testing.assert_close(each, again, atol=1e-5, rtol=1e-5)
+    assert build(noise='fresh').test_noise is not None
+
+
+def test_large_maps_are_averaged_before_they_are_kept(images):
+    whole, pooled = build()(images), build(max_side=8)
+    assert pooled.out_strides == (2, 2) * 3
+    for tap, (one, small) in enumerate(zip(whole, pooled(images))):
+        assert small.shape[2:] == (8, 8)
+        expected = one if tap % 2 == 0 else torch.nn.functional.avg_pool2d(one, 2)
+        torch.testing.assert_close(small, expected)
+
+
+@pytest.mark.parametrize(
+    ('overrides', 'message'),
+    [
+        (dict(max_side=6), r'max_side=6 does not divide a map of 8x8'),
+        (dict(max_side=0), r'at least 1, .* got max_side=0'),
+        (dict(max_side=8, input=dict(UNIT_RANGE, size=None)), r'images of size None'),
+        (dict(max_side=8, input=dict(UNIT_RANGE, size=(16, 32))), r'images of size \(16, 32\)'),
+    ],
+)
+def test_max_side_needs_images_of_one_size(overrides, message):
+    with pytest.raises(ValueError, match=message):
+        build(**overrides)

@@ -1,0 +1,14 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# The training images of CIFAR-10 without labels, for a diffusion model.
+train_dataloader = dict(
+    batch_size=128,  # official, on 4 processes
+    num_workers=4,
+    drop_last=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='mmpretrain.CIFAR10',
+        data_root='data/cifar10',
+        split='train',
+        pipeline=[dict(type='RandomFlip', prob=0.5), dict(type='mmdiffrep.PackImage')],
+    ),
+)

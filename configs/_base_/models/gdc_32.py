@@ -1,0 +1,22 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# A linear probe on a small diffusion model of 32 px images, such as configs/ddpm trains.
+num_classes = 10
+model = dict(
+    type='ImageClassifier',
+    backbone=dict(
+        type='mmdiffrep.DPMBackbone',
+        taps=['dec.1'],
+        timesteps=[50],
+        noise='fresh',  # official
+        test_noise='per_image',
+        input=dict(mean=[128.0, 128.0, 128.0], std=[128.0, 128.0, 128.0]),
+    ),
+    neck=dict(type='mmdiffrep.PoolFlatten', in_channels=[128], pool=1),
+    head=dict(
+        type='LinearClsHead',
+        num_classes=num_classes,
+        in_channels=128,
+        topk=(1, 5),
+        init_cfg=None,  # torch's initialisation, official
+    ),
+)

@@ -1,0 +1,14 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# Probes of all timesteps and taps of DDAE's small DDPM on CIFAR-100.
+_base_ = [
+    '../_base_/datasets/cifar100.py',
+    '../_base_/models/ddae_grid.py',
+    '../_base_/schedules/adam_15e.py',
+    '../_base_/runtime/mmpretrain.py',
+]
+model = dict(
+    backbone=dict(denoiser='work_dirs/ddpm_unet35m_cifar100_32/denoiser'),
+    head=dict(num_classes=100),
+)
+val_evaluator = [dict(type='Accuracy', topk=(1,)), dict(type='mmdiffrep.MultiProbeAccuracy')]
+test_evaluator = val_evaluator

@@ -1,0 +1,12 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# A linear probe of a small DDPM (configs/ddpm/ddpm_fashionmnist_32.py) on Fashion-MNIST.
+_base_ = [
+    '../_base_/datasets/fashionmnist.py',
+    '../_base_/models/ddae_32_probe.py',
+    '../_base_/schedules/adam_15e.py',
+    '../_base_/runtime/mmpretrain.py',
+]
+model = dict(backbone=dict(denoiser='work_dirs/ddpm_fashionmnist_32/denoiser'))
+train_dataloader = dict(
+    batch_size=128, sampler=dict(_delete_=True, type='DefaultSampler', shuffle=True)
+)

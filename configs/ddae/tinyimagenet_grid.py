@@ -1,0 +1,17 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# Probes of all timesteps and taps of DDAE's small DDPM on Tiny-ImageNet.
+_base_ = [
+    '../_base_/datasets/tinyimagenet.py',
+    '../_base_/models/ddae_grid.py',
+    '../_base_/schedules/adam_15e.py',
+    '../_base_/runtime/mmpretrain.py',
+]
+model = dict(
+    backbone=dict(
+        denoiser='work_dirs/ddpm_unet35m_tinyimagenet_64/denoiser',
+        input=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]),
+    ),
+    head=dict(num_classes=200),
+)
+val_evaluator = [dict(type='Accuracy', topk=(1,)), dict(type='mmdiffrep.MultiProbeAccuracy')]
+test_evaluator = val_evaluator

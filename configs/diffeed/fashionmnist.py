@@ -1,0 +1,12 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# DifFeed on a small diffusion model (configs/ddpm/ddpm_fashionmnist_32.py) and Fashion-MNIST.
+_base_ = [
+    '../_base_/models/diffeed_32.py',
+    '../_base_/datasets/fashionmnist.py',
+    '../_base_/schedules/adamw_cosine_300.py',
+    '../_base_/runtime/mmpretrain.py',
+]
+model = dict(backbone=dict(denoiser='work_dirs/ddpm_fashionmnist_32/denoiser'))
+val_cfg = dict()
+test_cfg = dict()
+custom_hooks = [dict(type='mmdiffrep.ExactResumeHook'), dict(type='mmdiffrep.LabelRangeHook')]

@@ -1,0 +1,14 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# GDC's attention head on the same, at a size for CPUs.
+_base_ = './cifar10_small_linear.py'
+model = dict(
+    neck=dict(
+        _delete_=True,
+        type='mmdiffrep.DifFormer',
+        in_channels=[128],
+        sides=[8],
+        num_timesteps=1,
+        embed_dims=128,
+        num_heads=4,
+    ),
+)

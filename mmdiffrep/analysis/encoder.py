@@ -1,0 +1,163 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Trained encoders of mmpretrain (DINOv2, MAE, ResNet, ...) beside a diffusion model."""
+
+import copy
+import inspect
+import json
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional, Sequence, Union
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from torch import Tensor
+
+from mmdiffrep.analysis.data import load_data_config
+from mmdiffrep.diffusion.checkpoints import hash_weights
+from mmdiffrep.utils.checkpoint_io import load_checkpoint_file
+from mmdiffrep.utils.versions import require_host
+
+DEFAULT_SIZE = 224  # px; what ImageNet's models were trained at
+
+
+class Encoder:
+    """A frozen backbone of a host config, given images as a host packs them.
+
+    The backbone is ``model.backbone`` of the config, normalised as its data preprocessor says: a
+    ``mmdiffrep.HostBackbone``, or any other one, which is put into it (a vision transformer with
+    ``out_type='featmap'``, so that it gives maps).
+
+    Args:
+        config: A config, its file, or a name as ``mmpretrain::resnet/resnet50_8xb32_in1k.py``.
+        checkpoint: Weights of the whole model or of its backbone; None: those of the config's
+            ``init_cfg``, or random ones.
+        size: Side in pixels that images are resized to; None: that of a ``HostBackbone`` in the
+            config, the backbone's ``img_size``, or 224.
+        channel_order: Of the images given, ``'bgr'`` or ``'rgb'``.
+        device: Where it runs; None: the CPU.
+
+    Attributes:
+        name: Of the config, for tables; says so if the weights are random.
+        layers: Names of what it gives.
+        shapes: ``{layer: (C, h, w)}``.
+        settings: What the features depend on besides the weights, as values that JSON has.
+        weights_hash: Hash of the backbone's weights.
+
+    Raises:
+        FileNotFoundError: No such config or checkpoint.
+        ValueError: A config without a backbone, weights that do not fit, or a backbone that gives
+            no maps.
+    """
+
+    def __init__(
+        self,
+        config: Union[str, Config],
+        checkpoint: Union[None, str, Path] = None,
+        size: Optional[int] = None,
+        channel_order: str = 'bgr',
+        device: Union[None, str, torch.device] = None,
+    ) -> None:
+        if channel_order not in ('rgb', 'bgr'):
+            raise ValueError(f"channel_order must be 'rgb' or 'bgr', got {channel_order!r}.")
+        cfg = config if isinstance(config, Config) else load_data_config(config)
+        scope = cfg.get('default_scope', 'mmengine')
+        require_host(scope)
+        init_default_scope(scope)
+        settings = _host_backbone(cfg, size)
+        self.host = MODELS.build(copy.deepcopy(settings))
+        self.name = Path(cfg.filename or 'encoder').stem
+        if checkpoint is not None:
+            _load(self.host.backbone, Path(checkpoint))
+        elif settings['backbone'].get('init_cfg'):
+            self.host.init_weights()
+        else:
+            self.name += ' (random weights)'
+        self.host.eval().requires_grad_(False).to(device or 'cpu')
+        self.size = self.host.size
+        normalisation = cfg.get('data_preprocessor') or {}
+        normalisation = cfg.get('model', {}).get('data_preprocessor') or normalisation
+        to_rgb = bool(normalisation.get('to_rgb') or normalisation.get('bgr_to_rgb'))
+        self._flip = (channel_order == 'rgb') != to_rgb
+        mean = list(normalisation.get('mean') or [0.0] * 3)
+        std = list(normalisation.get('std') or [1.0] * 3)
+        self._mean = torch.tensor(mean, device=device).view(1, 3, 1, 1)
+        self._std = torch.tensor(std, device=device).view(1, 3, 1, 1)
+        maps = self._maps(torch.zeros(1, 3, self.size, self.size, device=device))
+        self.layers = tuple(self.host.layers or [f'out.{i}' for i in range(len(maps))])
+        self.shapes = {layer: tuple(one.shape[1:]) for layer, one in zip(self.layers, maps)}
+        settings['backbone'].pop('init_cfg', None)
+        record = dict(backbone=settings, mean=mean, std=std, to_rgb=to_rgb)
+        self.settings: Dict[str, Any] = json.loads(json.dumps(record, default=str))
+        self.weights_hash = hash_weights(self.host.backbone)
+
+    def __call__(self, images: Sequence[Tensor]) -> Dict[str, Tensor]:
+        """Computes the maps of images.
+
+        Args:
+            images: (3, H, W) each, 0 to 255.
+
+        Returns:
+            ``{layer: (B, C, h, w)}`` on the encoder's device.
+        """
+        device = self._mean.device
+        sized = [self._resized(image[None].to(device).float()) for image in images]
+        return dict(zip(self.layers, self._maps(torch.cat(sized))))
+
+    def _resized(self, image: Tensor) -> Tensor:
+        if tuple(image.shape[2:]) == (self.size, self.size):
+            return image
+        return torch.nn.functional.interpolate(
+            image, size=(self.size, self.size), mode='bilinear', antialias=True
+        )
+
+    @torch.no_grad()
+    def _maps(self, images: Tensor) -> Sequence[Tensor]:
+        images = images.flip(1) if self._flip else images
+        return self.host((images - self._mean) / self._std)
+
+
+def parse_encoder(text: str) -> Dict[str, Optional[str]]:
+    """Splits ``CONFIG[=CHECKPOINT]`` into the arguments of :class:`Encoder`."""
+    config, _, checkpoint = text.partition('=')
+    return dict(config=config, checkpoint=checkpoint or None)
+
+
+def _host_backbone(cfg: Config, size: Optional[int]) -> Dict[str, Any]:
+    """Config of a ``HostBackbone`` with a size."""
+    backbone: Optional[Mapping[str, Any]] = cfg.get('model', {}).get('backbone')
+    if not backbone:
+        raise ValueError(
+            f'{cfg.filename or "The config"} has no model.backbone to read features from.'
+        )
+    settings = copy.deepcopy(dict(backbone))
+    if settings['type'] not in ('HostBackbone', 'mmdiffrep.HostBackbone'):
+        with MODELS.switch_scope_and_registry(cfg.get('default_scope')) as registry:
+            built_by = registry.get(settings['type'])
+        if built_by is None:
+            raise ValueError(f'{cfg.get("default_scope")} has no backbone {settings["type"]!r}.')
+        if 'out_type' in inspect.signature(built_by).parameters:
+            settings['out_type'] = 'featmap'
+        settings = dict(type='mmdiffrep.HostBackbone', backbone=settings)
+    own = settings.get('size') or settings['backbone'].get('img_size')
+    settings['size'] = size or (own if isinstance(own, int) else DEFAULT_SIZE)
+    return settings
+
+
+def _load(backbone: torch.nn.Module, checkpoint: Path) -> None:
+    weights = load_checkpoint_file(checkpoint)
+    weights = weights.get('state_dict', weights)
+    prefix = 'backbone.' if any(name.startswith('backbone.') for name in weights) else ''
+    own = {
+        name.removeprefix(prefix): value
+        for name, value in weights.items()
+        if name.startswith(prefix)
+    }
+    try:
+        missing = backbone.load_state_dict(own, strict=False).missing_keys
+    except RuntimeError as error:
+        raise ValueError(f'{checkpoint} does not fit the backbone: {error}') from error
+    if missing:
+        raise ValueError(
+            f'{checkpoint} lacks {len(missing)} weights of {type(backbone).__name__}, such as '
+            f'{missing[:3]}: it is of another model.'
+        )

@@ -1,0 +1,128 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""From the best cell of a sweep to a config that trains its head in mmpretrain."""
+
+import os
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional, Union
+
+from mmengine.config import Config
+
+from mmdiffrep.analysis.cells import Cell
+from mmdiffrep.feature_bank import FeatureRecipe
+from mmdiffrep.models.probes import ProbeTraining
+
+_GREY = [127.5, 127.5, 127.5]  # mean and std that bring 0 .. 255 to [-1, 1]
+
+
+def recommended_config(
+    cell: Cell,
+    recipe: FeatureRecipe,
+    num_classes: int,
+    data: Config,
+    data_name: str,
+    folder: Union[str, Path],
+    training: Optional[ProbeTraining] = None,
+    data_options: Optional[Mapping[str, Any]] = None,
+    num_images: Optional[int] = None,
+    comment: str = '',
+) -> str:
+    """Writes the config of a linear head on one cell, as text.
+
+    It inherits the data of the config that was swept, and trains as the sweep did, but on all
+    training images and in the pipeline of that config, augmentation and all. Standardised features
+    become a BatchNorm without scale and shift.
+
+    Args:
+        cell: Of a diffusion model.
+        recipe: Of its features.
+        num_classes: Number of classes.
+        data: The config whose data was swept.
+        data_name: How it was named: a file, a config of mmdiffrep, or ``host::name``.
+        folder: Where the text will be stored, relative to which a file is named.
+        training: How the heads were trained; None: the defaults.
+        data_options: Entries of ``data`` that were overridden.
+        num_images: Training images, which set the number of epochs; None: enough of them.
+        comment: A line at the top.
+
+    Returns:
+        The text of a config file.
+
+    Raises:
+        ValueError: A cell of an encoder.
+    """
+    if cell.timestep is None:
+        raise ValueError(f'{cell.model} is no diffusion model, expected a cell of one.')
+    training = training or ProbeTraining()
+    epochs = training.epochs if num_images is None else training.num_epochs(num_images)
+    channels = cell.width // cell.pool**2
+    neck = [dict(type='mmdiffrep.PoolFlatten', in_channels=[channels], pool=cell.pool)]
+    if training.standardise:
+        neck.append(dict(type='ClsBatchNormNeck', input_features=cell.width))
+    backbone = dict(
+        type='mmdiffrep.DPMBackbone',
+        denoiser=recipe.model,
+        taps=[cell.tap],
+        timesteps=[cell.timestep],
+        noise={key: value for key, value in recipe.noise.items() if value is not None},
+        input=dict(mean=_GREY, std=_GREY, size=recipe.size),
+    )
+    entries: Dict[str, Any] = dict(
+        model=dict(
+            type='ImageClassifier',
+            backbone=backbone,
+            neck=neck,
+            head=dict(
+                type='LinearClsHead', num_classes=num_classes, in_channels=cell.width, topk=(1,)
+            ),
+        ),
+        data_preprocessor=dict(
+            type='ClsDataPreprocessor',
+            num_classes=num_classes,
+            mean=_GREY,
+            std=_GREY,
+            to_rgb=recipe.channel_order == 'bgr',
+        ),
+        optim_wrapper=dict(
+            type='OptimWrapper',
+            optimizer=dict(
+                type=dict(adam='Adam', adamw='AdamW')[training.optimizer],
+                lr=training.lr,
+                weight_decay=training.weight_decay,
+            ),
+        ),
+        train_cfg=dict(by_epoch=True, max_epochs=epochs, val_interval=epochs),
+        default_hooks=dict(
+            logger=dict(type='LoggerHook', interval=50),
+            checkpoint=dict(type='mmdiffrep.AtomicCheckpointHook', interval=epochs),
+            finite_loss=dict(type='mmdiffrep.FiniteLossHook'),
+        ),
+    )
+    entries = {
+        key: dict(_delete_=True, **value) if key in data else value
+        for key, value in entries.items()
+    }
+    # merged with those of the data config, unlike the entries above
+    merged = dict(
+        train_dataloader=dict(
+            batch_size=training.batch_size,
+            sampler=dict(_delete_=True, type='DefaultSampler', shuffle=True),
+        ),
+        param_scheduler=[dict(type='CosineAnnealingLR', T_max=epochs, by_epoch=True)],
+        **{f'{split}_cfg': {} for split in ('val', 'test') if f'{split}_dataloader' in data},
+        log_processor=dict(by_epoch=True),
+        custom_hooks=[
+            dict(type='mmdiffrep.ExactResumeHook'),
+            dict(type='mmdiffrep.LabelRangeHook'),
+        ],
+    )
+    options = Config(merged)
+    options.merge_from_dict(dict(data_options or {}))
+    body = Config({**entries, **options.to_dict()}).pretty_text
+    head = f'# {comment}\n' if comment else ''
+    return f'{head}_base_ = {_base_of(data_name, folder)!r}\n{body}'
+
+
+def _base_of(data_name: str, folder: Union[str, Path]) -> str:
+    if os.path.isfile(data_name):
+        return os.path.relpath(os.path.abspath(data_name), os.path.abspath(folder))
+    return data_name if '::' in data_name else f'mmdiffrep::{data_name}'

@@ -1,0 +1,204 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""DiT and SiT, transformers over the latents of a VAE, as a denoiser."""
+
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+
+import torch
+from diffusers import DiTTransformer2DModel
+from torch import Tensor, nn
+
+from mmdiffrep.diffusion.checkpoints import as_dtype
+from mmdiffrep.diffusion.denoisers.base import Denoiser
+from mmdiffrep.diffusion.dit_checkpoints import load_dit, load_official_dit
+from mmdiffrep.diffusion.interpolant_schedule import InterpolantSchedule
+from mmdiffrep.diffusion.schedule import build_schedule
+from mmdiffrep.diffusion.schedule_base import Schedule
+from mmdiffrep.diffusion.taps import BlockPaths, TapTable
+from mmdiffrep.diffusion.truncate import CutPlan
+
+
+class DiTDenoiser(Denoiser):
+    """diffusers' ``DiTTransformer2DModel``.
+
+    What the contract calls images are latents: (B, 4, h, w), scaled as the network was trained
+    (:class:`~mmdiffrep.diffusion.latents.LatentEncoder` gives them), and square. ``image_size`` and
+    strides count cells of the latent.
+
+    Taps: ``block.<i>`` is the i-th transformer block, whose tokens are read as a map
+    (B, C, h / patch, w / patch). Any submodule that gives tokens can be read as a map, e.g.
+    ``module:transformer_blocks.13.attn1``.
+
+    The network was trained with class labels and with the null label in their place now and then;
+    ``cond=None`` gives it the null label.
+
+    Args:
+        network: The network.
+        schedule: Its noise schedule.
+        source: Where the weights come from.
+    """
+
+    def __init__(
+        self, network: DiTTransformer2DModel, schedule: Schedule, source: str = 'random weights'
+    ) -> None:
+        super().__init__(
+            network,
+            schedule,
+            image_size=network.config.sample_size,
+            in_channels=network.config.in_channels,
+            num_classes=network.config.num_embeds_ada_norm,
+            source=source,
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path_or_id: str,
+        taps: Optional[Sequence[str]] = None,
+        dtype: Union[None, str, torch.dtype] = None,
+    ) -> 'DiTDenoiser':
+        """Loads a diffusers model.
+
+        Args:
+            path_or_id: A pipeline's folder (``transformer/``, ``vae/``, ``scheduler/``), that of a
+                bare transformer, or a hub id such as ``facebook/DiT-XL-2-256``.
+            taps: Truncate after the last of these; None: keep whole.
+            dtype: Precision of the weights; None: fp32, whatever is stored.
+
+        Raises:
+            FileNotFoundError: No such model.
+            ValueError: Not a DiT, or damaged weights.
+            TapError: Unknown taps.
+        """
+        return cls.build(pretrained=path_or_id, dtype=dtype, taps=taps)
+
+    @classmethod
+    def build(
+        cls,
+        pretrained: Optional[str] = None,
+        checkpoint: Optional[str] = None,
+        transformer: Optional[Mapping[str, Any]] = None,
+        schedule: Union[None, str, Mapping[str, Any]] = None,
+        time_direction: Optional[str] = None,
+        dtype: Union[None, str, torch.dtype] = None,
+        taps: Optional[Sequence[str]] = None,
+    ) -> 'DiTDenoiser':
+        """Builds a denoiser from pre-trained or random weights.
+
+        Args:
+            pretrained: See :meth:`from_pretrained`. Give one of these three.
+            checkpoint: A ``.pt`` or ``.safetensors`` file of the official code of DiT or SiT.
+            transformer: Arguments of ``DiTTransformer2DModel``, for random weights.
+            schedule: See :func:`~mmdiffrep.diffusion.schedule.build_schedule`; None: that of the
+                pre-trained model, or DDPM's linear one, which is DiT's.
+            time_direction: For SiT, in place of a schedule: ``'noise_to_data'`` (official SiT:
+                time 0 is noise) or ``'data_to_noise'`` (REPA). Its timesteps are thousandths of
+                the way from the data to the noise.
+            dtype: Precision of the weights; None: fp32.
+            taps: Truncate after the last of these; None: keep whole.
+
+        Raises:
+            ValueError: Not exactly one source of weights, or a schedule and a time direction.
+        """
+        given = [one for one in (pretrained, checkpoint, transformer) if one is not None]
+        if len(given) != 1:
+            raise ValueError(
+                'DiTDenoiser takes one of pretrained=..., checkpoint=... and transformer=dict(...).'
+            )
+        if schedule is not None and time_direction is not None:
+            raise ValueError('Give a schedule (DiT) or a time_direction (SiT), not both.')
+        own, source = build_schedule(None), pretrained or checkpoint or 'DiT with random weights'
+        if pretrained is not None:
+            network, own = load_dit(pretrained)
+        elif checkpoint is not None:
+            network = load_official_dit(checkpoint)
+        else:
+            network = DiTTransformer2DModel(**transformer)
+        if time_direction is not None:
+            own = InterpolantSchedule(time_direction)
+        elif schedule is not None:
+            own = build_schedule(schedule)
+        denoiser = cls(network.to(as_dtype(dtype)).eval(), own, source=source)
+        return denoiser if taps is None else denoiser.truncate(taps)
+
+    @property
+    def settings(self) -> Dict[str, Any]:
+        """The config of the transformer, and how it is told the time."""
+        config = {key: value for key, value in self.network.config.items() if key[0] != '_'}
+        first = self.network.transformer_blocks[0]
+        shift = first.norm1.emb.time_proj.downscale_freq_shift
+        return {'family': 'DiT', **config, 'freq_shift': shift, **self.schedule.settings}
+
+    def forward(
+        self,
+        x_t: Tensor,
+        t: Union[Tensor, int],
+        cond: Optional[Tensor] = None,
+        taps: Optional[Sequence[str]] = None,
+    ) -> Dict[str, Tensor]:
+        """Reads feature maps of latents; see :meth:`Denoiser.forward`.
+
+        Args:
+            x_t: (B, 4, h, w) noised (or clean) latents, square.
+            t: (B,) timesteps, or one for all.
+            cond: (B,) class labels; None: the null label.
+            taps: Names of the taps to read; None: those that the network was truncated for.
+
+        Returns:
+            Tap name, as given -> (B, C, h / patch, w / patch).
+        """
+        found = super().forward(x_t, t, cond, taps)
+        cells = tuple(side // self.network.config.patch_size for side in x_t.shape[2:])
+        return {
+            name: one if one.ndim == 4 else one.transpose(1, 2).unflatten(2, cells)
+            for name, one in found.items()
+        }
+
+    @property
+    def _needs_label(self) -> bool:
+        return False  # the null label stands in for it
+
+    def _skeleton(self) -> DiTTransformer2DModel:
+        with torch.device('meta'):
+            return DiTTransformer2DModel.from_config(self.network.config).eval()
+
+    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Optional[Tensor]) -> Tensor:
+        if cond is None:
+            cond = torch.full((len(x_t),), self.num_classes, device=x_t.device)
+        return network(x_t, t, class_labels=cond, return_dict=False)[0]
+
+    def _trace(self) -> Tuple[TapTable, List[str]]:
+        """As in other families, with tokens (1, N, C) as maps (1, C, h, w)."""
+        table, units = super()._trace()
+        side = self.image_size // self.network.config.patch_size
+
+        def as_map(shape: Tuple[int, ...]) -> Tuple[int, ...]:
+            is_tokens = len(shape) == 3 and shape[1] == side**2
+            return (shape[0], shape[2], side, side) if is_tokens else shape
+
+        calls = {
+            path: call._replace(in_shape=as_map(call.in_shape), out_shape=as_map(call.out_shape))
+            for path, call in table.calls.items()
+        }
+        return TapTable(calls, table.blocks, table.image_size), units
+
+    def _blocks(self, skeleton: nn.Module) -> Dict[str, BlockPaths]:
+        return {
+            f'block.{index}': BlockPaths(path, path)
+            for index, path in enumerate(self._units(skeleton))
+        }
+
+    def _units(self, skeleton: nn.Module) -> List[str]:
+        return [f'transformer_blocks.{i}' for i, _ in enumerate(skeleton.transformer_blocks)]
+
+    def _cut(self, plan: CutPlan) -> bool:
+        # The layers behind the last block are small and stay; they ask the first block for the
+        # embedding of the timestep.
+        blocks = self.network.transformer_blocks
+        needed = [plan.needs(f'transformer_blocks.{index}') for index, _ in enumerate(blocks)]
+        self.network.transformer_blocks = blocks[: max(1, sum(needed))]
+        return True
+
+    def _check_sides(self, height: int, width: int) -> None:
+        super()._check_sides(height, width)
+        if height != width:
+            raise ValueError(f'DiT takes square latents, got {height}x{width}.')

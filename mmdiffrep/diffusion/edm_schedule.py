@@ -1,0 +1,146 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""EDM (Karras et al. 2022): noise added to unscaled images, and a preconditioned network."""
+
+from typing import Any, Dict, Mapping, NamedTuple, Tuple, Union
+
+import torch
+from torch import Tensor
+
+from mmdiffrep.diffusion.schedule_base import Schedule, check_noise
+
+_SCHEDULER_KEYS = ('sigma_min', 'sigma_max', 'sigma_data', 'rho', 'prediction_type')
+
+
+class Preconditioning(NamedTuple):
+    """How the denoiser D is made of the network F (EDM, equation 7 and table 1).
+
+    ``D(x; sigma) = skip * x + out * F(inward * x; noise)``.
+
+    Attributes:
+        skip: sigma_data^2 / (sigma^2 + sigma_data^2).
+        out: sigma * sigma_data / sqrt(sigma^2 + sigma_data^2).
+        inward: 1 / sqrt(sigma^2 + sigma_data^2), c_in of the paper.
+        noise: ln(sigma) / 4.
+    """
+
+    skip: Tensor
+    out: Tensor
+    inward: Tensor
+    noise: Tensor
+
+
+def precondition(sigma: Tensor, sigma_data: float) -> Preconditioning:
+    """Computes the four coefficients.
+
+    Args:
+        sigma: Standard deviations of the noise, > 0, of any shape.
+        sigma_data: Standard deviation of the pixels. Official: 0.5.
+    """
+    total = (sigma**2 + sigma_data**2).sqrt()
+    return Preconditioning(
+        skip=(sigma_data / total) ** 2,
+        out=sigma * sigma_data / total,
+        inward=1 / total,
+        noise=sigma.log() / 4,
+    )
+
+
+def sigma_steps(num_steps: int, sigma_min: float, sigma_max: float, rho: float) -> Tensor:
+    """Noise levels of EDM's sampler (equation 5), smallest first: (num_steps,) float64."""
+    place = torch.linspace(0, 1, num_steps, dtype=torch.float64, device='cpu')
+    low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
+    return (low + place * (high - low)) ** rho
+
+
+class EDMSchedule(Schedule):
+    """``x_t = x_0 + sigma_t * eps``, timesteps counted as DDAE does.
+
+    Timestep 0 is the clean image (of which the network is told ``sigma_min``), 1 .. ``num_steps``
+    are the steps of EDM's sampler from ``sigma_min`` to ``sigma_max``. With the default 18 steps
+    the timesteps 3, 4 and 5 are sigma 0.023, 0.060 and 0.140, those of DDAE.
+
+    Args:
+        num_steps: Noise levels besides the clean image, at least 2. Official for 32 px: 18.
+        sigma_min: The least noise. Official: 0.002.
+        sigma_max: The most noise. Official: 80.
+        rho: The greater, the more steps there are with little noise. Official: 7.
+        sigma_data: Standard deviation of the pixels. Official: 0.5.
+        prediction_type: ``'epsilon'``, as in the paper, or ``'v_prediction'``: diffusers' name for
+            a network with the opposite sign.
+
+    Raises:
+        ValueError: A number out of range, or an unknown prediction type.
+    """
+
+    def __init__(
+        self,
+        num_steps: int = 18,
+        sigma_min: float = 0.002,
+        sigma_max: float = 80.0,
+        rho: float = 7.0,
+        sigma_data: float = 0.5,
+        prediction_type: str = 'epsilon',
+    ) -> None:
+        if not (num_steps >= 2 and 0 < sigma_min < sigma_max and rho > 0 and sigma_data > 0):
+            raise ValueError(
+                'EDM needs num_steps >= 2, 0 < sigma_min < sigma_max, rho > 0 and sigma_data > 0, '
+                f'got num_steps={num_steps}, sigma_min={sigma_min}, sigma_max={sigma_max}, '
+                f'rho={rho}, sigma_data={sigma_data}.'
+            )
+        if prediction_type == 'sample':
+            raise ValueError(
+                "EDM's prediction_type must be 'epsilon' (the paper's) or 'v_prediction' (its "
+                "negative), got 'sample'."
+            )
+        steps = sigma_steps(num_steps, sigma_min, sigma_max, rho)
+        self.sigmas = torch.cat([steps.new_zeros(1), steps])
+        super().__init__(self.sigmas / (1 + self.sigmas**2).sqrt(), prediction_type)
+        self.sigma_min = sigma_min
+        self.sigma_max = sigma_max
+        self.rho = rho
+        self.sigma_data = sigma_data
+
+    @classmethod
+    def from_scheduler(cls, scheduler: Any) -> 'EDMSchedule':
+        """Takes the noise levels of one of diffusers' EDM schedulers.
+
+        Its ``num_train_timesteps`` is the number of steps; models that are trained here have 18.
+
+        Args:
+            scheduler: ``EDMEulerScheduler`` or ``EDMDPMSolverMultistepScheduler``, or its config.
+
+        Raises:
+            ValueError: Another sequence of noise levels than the paper's.
+        """
+        config = scheduler if isinstance(scheduler, Mapping) else scheduler.config
+        if config.get('sigma_schedule', 'karras') != 'karras':
+            raise ValueError(
+                f"EDM's sigma_schedule must be 'karras', got {config['sigma_schedule']!r}."
+            )
+        known = {key: config[key] for key in _SCHEDULER_KEYS if key in config}
+        return cls(num_steps=config.get('num_train_timesteps', 1000), **known)
+
+    @property
+    def scheduler_config(self) -> Dict[str, Any]:
+        """Arguments of diffusers' EDM schedulers."""
+        known = {key: getattr(self, key) for key in _SCHEDULER_KEYS}
+        return dict(known, num_train_timesteps=self.num_timesteps - 1)
+
+    @property
+    def settings(self) -> Dict[str, Any]:
+        """Says that the network is EDM's, and its ``sigma_data``."""
+        return {'schedule': 'EDM', 'sigma_data': self.sigma_data}
+
+    def add_noise(self, x0: Tensor, eps: Tensor, t: Union[Tensor, int]) -> Tensor:
+        """Gives ``x_0 + sigma_t * eps``; see :meth:`Schedule.add_noise`."""
+        check_noise(x0, eps)
+        t = self.check_timesteps(t, len(x0))
+        sigma = self._look_up('sigmas', t, x0.device).view(-1, 1, 1, 1)
+        return (x0.float() + sigma * eps.float()).to(x0.dtype)
+
+    def network_input(self, x_t: Tensor, t: Tensor) -> Tuple[Tensor, Tensor]:
+        """Scales x_t by c_in, and turns the timestep into ln(sigma) / 4."""
+        # ln(0) is no time: of a clean image the network is told the least noise that it knows
+        sigma = self._look_up('sigmas', t, x_t.device).clamp(min=self.sigma_min)
+        c = precondition(sigma, self.sigma_data)
+        return (x_t.float() * c.inward.view(-1, 1, 1, 1)).to(x_t.dtype), c.noise

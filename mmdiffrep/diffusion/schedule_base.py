@@ -1,0 +1,150 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""What all noise schedules have in common: numbered noise levels."""
+
+from abc import ABC, abstractmethod
+from typing import Any, Dict, Tuple, Union
+
+import torch
+from torch import Tensor
+
+PREDICTIONS = ('epsilon', 'sample', 'v_prediction')
+
+
+class Schedule(ABC):
+    """Discrete timesteps 0 .. T - 1 of rising noise, and how a network is told of them.
+
+    A noise level is ``sqrt(1 - alpha_bar)``, the share of the noise in a mixture of unit variance:
+    sigma / sqrt(1 + sigma^2) for images that noise of deviation sigma was added to. So the same
+    level means the same noise under every schedule.
+
+    Args:
+        levels: (T,) noise level of each timestep, in [0, 1], on the CPU.
+        prediction_type: What the network predicts, in the words of diffusers' schedulers.
+
+    Raises:
+        ValueError: An unknown prediction type.
+    """
+
+    def __init__(self, levels: Tensor, prediction_type: str) -> None:
+        if prediction_type not in PREDICTIONS:
+            raise ValueError(
+                f'prediction_type must be one of {PREDICTIONS}, got {prediction_type!r}.'
+            )
+        self.levels = levels
+        self.prediction_type = prediction_type
+        self._on_device: Dict[Tuple[str, torch.device], Tensor] = {}
+
+    @abstractmethod
+    def add_noise(self, x0: Tensor, eps: Tensor, t: Union[Tensor, int]) -> Tensor:
+        """Gives x_t, computed in fp32.
+
+        Args:
+            x0: (B, C, H, W) images in [-1, 1].
+            eps: (B, C, H, W) standard normal noise.
+            t: (B,) timesteps, or one for all.
+
+        Returns:
+            (B, C, H, W) in ``x0``'s dtype.
+
+        Raises:
+            ValueError: A timestep outside 0 .. T - 1, or shapes that differ.
+        """
+
+    @property
+    @abstractmethod
+    def scheduler_config(self) -> Dict[str, Any]:
+        """The schedule as arguments of diffusers' schedulers of its kind."""
+
+    def network_input(self, x_t: Tensor, t: Tensor) -> Tuple[Tensor, Tensor]:
+        """What the network is given for x_t and t.
+
+        Args:
+            x_t: (B, C, H, W), of :meth:`add_noise` or clean.
+            t: (B,) timesteps on the same device, checked.
+
+        Returns:
+            Its image and its time, here x_t and t themselves.
+        """
+        return x_t, t
+
+    @property
+    def settings(self) -> Dict[str, Any]:
+        """What tells this kind of schedule from DDPM's, besides its levels; JSON values."""
+        return {}
+
+    @property
+    def num_timesteps(self) -> int:
+        """T: timesteps run from 0 to T - 1."""
+        return len(self.levels)
+
+    def sigma(self, t: Union[Tensor, int]) -> Tensor:
+        """Noise levels in [0, 1] of timesteps of any shape.
+
+        Raises:
+            ValueError: Not integers, or outside 0 .. T - 1.
+        """
+        t = torch.as_tensor(t)
+        self._check_values(t)
+        return self._look_up('levels', t, t.device)
+
+    def timestep_of(self, sigma: float) -> int:
+        """The timestep whose noise level is nearest to ``sigma``.
+
+        Args:
+            sigma: Noise level in [0, 1].
+
+        Raises:
+            ValueError: A level outside [0, 1].
+        """
+        if not 0 <= sigma <= 1:
+            raise ValueError(f'A noise level is sqrt(1 - alpha-bar), in [0, 1]; got {sigma}.')
+        return int((self.levels - sigma).abs().argmin())
+
+    def check_timesteps(self, t: Union[Tensor, int], batch: int) -> Tensor:
+        """Returns timesteps as a (batch,) long tensor.
+
+        Args:
+            t: One timestep, or (batch,) of them.
+            batch: Number of images.
+
+        Raises:
+            ValueError: Not integers, a wrong number of them, or outside 0 .. T - 1. (Values on an
+                accelerator are not read back, so there only shape and type are checked.)
+        """
+        t = torch.as_tensor(t)
+        self._check_values(t)
+        if t.ndim > 1 or t.numel() not in (1, batch):
+            raise ValueError(
+                f'Expected one timestep or one for each of {batch} images, got shape '
+                f'{tuple(t.shape)}.'
+            )
+        return t.long().reshape(-1).expand(batch)
+
+    def _check_values(self, t: Tensor) -> None:
+        if t.dtype == torch.bool or t.is_floating_point():
+            raise ValueError(f'Timesteps are integers, got dtype {t.dtype}.')
+        if t.device.type == 'cpu' and not torch.compiler.is_compiling() and t.numel():
+            low, high = int(t.min()), int(t.max())
+            if low < 0 or high >= self.num_timesteps:
+                raise ValueError(
+                    f'Timesteps must lie in 0 .. {self.num_timesteps - 1}, got {low} .. {high}.'
+                )
+
+    def _look_up(self, table: str, t: Tensor, device: torch.device) -> Tensor:
+        """Entries of one of this schedule's tables, kept in fp32 where they are needed."""
+        key = (table, device)
+        if key not in self._on_device:
+            self._on_device[key] = getattr(self, table).to(device, torch.float32)
+        return self._on_device[key][t.to(device).long()]
+
+
+def check_noise(x0: Tensor, eps: Tensor) -> None:
+    """Checks that there is a noise value for each pixel.
+
+    Raises:
+        ValueError: The shapes differ.
+    """
+    if eps.shape != x0.shape:
+        raise ValueError(
+            f'The noise has shape {tuple(eps.shape)}, but the images {tuple(x0.shape)}.'
+        )

@@ -1,0 +1,215 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""How good a diffusion model's features become while it is trained."""
+
+import csv
+import io
+import os.path as osp
+import tempfile
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
+
+import torch
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.registry import DATASETS, DefaultScope
+from mmengine.runner import Runner
+from torch import Tensor
+
+from mmdiffrep.diffusion.arguments import check_arguments
+from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
+from mmdiffrep.diffusion.features import read_features, resolve_timesteps
+from mmdiffrep.diffusion.input_range import DenoiserInput
+from mmdiffrep.diffusion.noise import build_noise
+from mmdiffrep.engine.hooks.averaged_model import averaged_model, require_method
+from mmdiffrep.models.probes import ProbeTraining, fit_grid_probe
+from mmdiffrep.models.probes.grid_probe import check_labels
+from mmdiffrep.registry import HOOKS
+from mmdiffrep.utils.atomic_file import write_atomically
+from mmdiffrep.utils.fail_together import fail_together
+from mmdiffrep.utils.rng import keep_random_state
+
+FILE = 'probe.csv'
+COLUMNS = ('iteration', 'timestep', 'tap', 'accuracy')
+
+
+class LabelledImages(NamedTuple):
+    """RGB images (N, 3, H, W) in [-1, 1] and their classes (N,)."""
+
+    images: Tensor
+    labels: Tensor
+
+
+@HOOKS.register_module()
+class ProbeHook(Hook):
+    """Trains linear probes on the averaged weights at intervals, and logs their accuracies.
+
+    DDAE probes its checkpoints and finds that the best features come before the best images
+    (https://github.com/FutureXiang/ddae). Here it happens within the run, on a small labelled set
+    that is read once. The training is not touched: weights and random draws are bit for bit those
+    of a run without the hook.
+
+    Each probe is a scalar ``probe/t<timestep>/<tap>`` (in percent) of the visualizer, and a row of
+    ``work_dir/probe.csv``.
+
+    Args:
+        train_dataset (dict): Labelled images that the probes are trained on, with a pipeline
+            without augmentation.
+        test_dataset (dict): Images that they are tested on. To choose a checkpoint by the figures,
+            these are not the test split.
+        num_classes (int): Number of classes.
+        taps (sequence of str): What to read, see :mod:`mmdiffrep.diffusion.taps`.
+        timesteps (sequence of int): Where to read it.
+        interval (int): Iterations between two measurements; the last iteration always gives one.
+            Defaults to 1000.
+        num_train (int, optional): A fixed random choice of so many images. Defaults to None: all.
+        num_test (int, optional): Likewise.
+        noise (str or dict): Noise source whose draws can be repeated. Defaults to ``'per_image'``.
+        channel_order (str): In which the pipelines load images. Defaults to ``'bgr'``.
+        training (dict, optional): Arguments of :class:`~mmdiffrep.models.probes.ProbeTraining`.
+            Defaults to None: its defaults.
+        pass_size (int): Greatest number of images in a pass, counting one for each timestep.
+            Defaults to 256.
+        scope (str): Of the data sets' types. Defaults to ``'mmpretrain'``.
+
+    Raises:
+        ValueError: Numbers out of range, or an unknown argument of ``training``; at the start of
+            the run unknown taps, timesteps out of range, no labels or labels beyond the classes.
+    """
+
+    priority = 'LOW'  # after EMAHook, which is NORMAL
+
+    def __init__(
+        self,
+        train_dataset: dict,
+        test_dataset: dict,
+        num_classes: int,
+        taps: Sequence[str],
+        timesteps: Sequence[int],
+        interval: int = 1000,
+        num_train: Optional[int] = None,
+        num_test: Optional[int] = None,
+        noise: Union[str, dict] = 'per_image',
+        channel_order: str = 'bgr',
+        training: Optional[dict] = None,
+        pass_size: int = 256,
+        scope: str = 'mmpretrain',
+    ) -> None:
+        if interval < 1 or pass_size < 1:
+            raise ValueError(
+                f'interval and pass_size are at least 1, got {interval} and {pass_size}'
+            )
+        check_arguments(training or {}, ProbeTraining, 'training')
+        self.datasets = (train_dataset, test_dataset)
+        self.numbers = (num_train, num_test)
+        self.num_classes = num_classes
+        self.taps = tuple(taps)
+        self.timesteps = tuple(timesteps)
+        self.interval = interval
+        self.noise = build_noise(noise)
+        self.channel_order = channel_order
+        self.training = ProbeTraining(**(training or {}))
+        self.pass_size = pass_size
+        self.scope = scope
+        self.parts: List[LabelledImages] = []
+
+    def before_train(self, runner: Runner) -> None:
+        """Reads the images, and tries the taps and timesteps."""
+        require_method(runner, 'save_pretrained', type(self).__name__)
+        with fail_together():
+            self._prepare(runner)
+
+    @master_only
+    def _prepare(self, runner: Runner) -> None:
+        with keep_random_state():
+            denoiser = self._denoiser(runner)
+            resolve_timesteps(denoiser.schedule, self.timesteps)
+            if not self.parts:
+                self.parts = [
+                    self._read(dataset, number, denoiser.image_size)
+                    for dataset, number in zip(self.datasets, self.numbers)
+                ]
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Optional[dict] = None,
+        outputs: Optional[dict] = None,
+    ) -> None:
+        """Measures when the interval has passed."""
+        if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner):
+            self._measure(runner)
+
+    @master_only
+    def _measure(self, runner: Runner) -> None:
+        with keep_random_state():
+            denoiser = self._denoiser(runner)
+            (train, labels), (test, test_labels) = (
+                (self._features(denoiser, part.images), part.labels) for part in self.parts
+            )
+            with torch.enable_grad():
+                probe = fit_grid_probe(
+                    [rows[None] for rows in train.values()],
+                    labels,
+                    self.num_classes,
+                    self.training,
+                    next(denoiser.parameters()).device,
+                )
+            accuracies = probe.accuracy(list(test.values()), test_labels).mean(1) * 100
+        found = dict(zip(train, accuracies.tolist()))
+        step = runner.iter + 1
+        names = {f'probe/t{t}/{tap}': value for (t, tap), value in found.items()}
+        runner.visualizer.add_scalars(names, step=step)
+        best = max(names, key=names.get)
+        runner.logger.info(f'best of {len(names)} probes at {step}: {best} {names[best]:.1f} %')
+        _add_rows(
+            osp.join(runner.work_dir, FILE),
+            step,
+            [(step, t, tap, f'{value:.4f}') for (t, tap), value in found.items()],
+        )
+
+    def _denoiser(self, runner: Runner) -> Denoiser:
+        """The averaged weights as they would be exported, truncated after the last tap."""
+        model = averaged_model(runner)
+        device = next(model.parameters()).device
+        with tempfile.TemporaryDirectory() as folder:
+            path = osp.join(folder, 'denoiser')
+            model.save_pretrained(path, dtype=torch.float32)
+            return load_denoiser(path, taps=self.taps).freeze().to(device)
+
+    @torch.no_grad()
+    def _features(self, denoiser: Denoiser, images: Tensor) -> Dict[Any, Tensor]:
+        """Global averages (N, C) of all maps by (timestep, tap)."""
+        device = next(denoiser.parameters()).device
+        parts = []
+        for chosen in images.split(max(1, self.pass_size // len(self.timesteps))):
+            maps = read_features(denoiser, chosen.to(device), self.timesteps, self.taps, self.noise)
+            parts.append({key: one.float().mean((2, 3)).cpu() for key, one in maps.items()})
+        return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+
+    def _read(self, config: dict, number: Optional[int], size: int) -> LabelledImages:
+        with DefaultScope.overwrite_default_scope(self.scope):
+            dataset = DATASETS.build(config)
+        if hasattr(dataset, 'full_init'):
+            dataset.full_init()
+        order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))
+        samples = [dataset[index] for index in order[:number].tolist()]
+        labels = [getattr(sample['data_samples'], 'gt_label', None) for sample in samples]
+        if any(label is None or label.numel() != 1 for label in labels):
+            raise ValueError('ProbeHook needs data sets with one gt_label an image')
+        labels = torch.cat([label.reshape(1) for label in labels]).long()
+        check_labels(labels, self.num_classes)
+        to_rgb = DenoiserInput(channel_order=self.channel_order, size=size)
+        return LabelledImages(
+            torch.cat([to_rgb(sample['inputs'][None]) for sample in samples]), labels
+        )
+
+
+def _add_rows(path: str, step: int, rows: Sequence[Sequence[Any]]) -> None:
+    """Adds rows to a table, in which a resumed run replaces those that it comes to again."""
+    kept: List[Sequence[Any]] = []
+    if osp.isfile(path):
+        with open(path, newline='') as file:
+            kept = [row for row in list(csv.reader(file))[1:] if int(row[0]) < step]
+    text = io.StringIO()
+    csv.writer(text).writerows([COLUMNS, *kept, *rows])
+    write_atomically(text.getvalue().encode(), path)

@@ -1,0 +1,57 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Accuracy of every probe of a ``MultiProbeHead``."""
+
+from typing import Any, Dict, List, Sequence
+
+import torch
+from mmengine.evaluator import BaseMetric
+
+from mmdiffrep.registry import METRICS
+
+
+@METRICS.register_module()
+class MultiProbeAccuracy(BaseMetric):
+    """Top-1 accuracy in percent, one key a probe, and the best of them.
+
+    The keys are ``probe/t<timestep>/<tap>`` and ``probe/best``. The best one of many, chosen on the
+    images that it is reported on, is too good: choose on other images, as
+    ``tools/analysis/sweep.py`` does.
+
+    Args:
+        collect_device (str): See :class:`mmengine.evaluator.BaseMetric`. Defaults to ``'cpu'``.
+        prefix (str, optional): Of the keys. Defaults to None: ``'probe'``.
+
+    Raises:
+        ValueError: At the first batch, predictions of another head.
+    """
+
+    default_prefix = 'probe'
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keeps which probes were right on each image.
+
+        Args:
+            data_batch: Not read.
+            data_samples (sequence of dict): Predictions of a ``MultiProbeHead``.
+        """
+        for sample in data_samples:
+            if 'probe_labels' not in sample or 'gt_label' not in sample:
+                raise ValueError(
+                    'MultiProbeAccuracy needs probe_labels, which mmdiffrep.MultiProbeHead gives, '
+                    f'and gt_label; there are {sorted(sample)}'
+                )
+            right = sample['probe_labels'] == sample['gt_label']
+            self.results.append((tuple(sample['probe_names']), right.cpu()))
+
+    def compute_metrics(self, results: List) -> Dict[str, float]:
+        """Averages over the images.
+
+        Args:
+            results (list): Names of the probes and whether each was right, of every image.
+
+        Returns:
+            dict: Accuracies in percent.
+        """
+        right = torch.stack([row for _, row in results]).double().mean(0) * 100
+        accuracies = dict(zip(results[0][0], right.tolist()))
+        return {**accuracies, 'best': max(accuracies.values())}

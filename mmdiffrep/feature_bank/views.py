@@ -1,0 +1,66 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Augmented copies of a data set's images, each a fixed one."""
+
+from typing import Any, Dict, Sequence
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from mmdiffrep.feature_bank.images import ImageDataset, read_sample
+
+AUGMENTATIONS = ('crop', 'flip')
+
+
+class AugmentedView(Dataset):
+    """One view of every image, drawn from (view, index) alone, so that features can be stored.
+
+    The crop is that of DDAE and of most work on CIFAR-10: the image is padded with zeros by an
+    eighth of its side (official: 4 of 32 px) and cut back at random. The flip is horizontal, for
+    every other image on average.
+
+    Args:
+        dataset: Whose pipeline packs images.
+        view: 0: the images as they are.
+        augmentations: Some of ``'crop'`` and ``'flip'``.
+
+    Raises:
+        ValueError: Another augmentation.
+    """
+
+    def __init__(
+        self, dataset: ImageDataset, view: int, augmentations: Sequence[str] = AUGMENTATIONS
+    ) -> None:
+        unknown = sorted(set(augmentations) - set(AUGMENTATIONS))
+        if unknown:
+            raise ValueError(f'Unknown augmentations {unknown}; known are {AUGMENTATIONS}.')
+        self.dataset = dataset
+        self.view = view
+        self.augmentations = tuple(augmentations)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def get_data_info(self, index: int) -> Dict[str, Any]:
+        """What the data set knows of a sample before its pipeline."""
+        return self.dataset.get_data_info(index)
+
+    def __getitem__(self, index: int) -> Dict[str, Any]:
+        sample = read_sample(self.dataset, index)
+        if self.view == 0:
+            return sample
+        return {**sample, 'inputs': self._augmented(sample['inputs'], index)}
+
+    def _augmented(self, image: Tensor, index: int) -> Tensor:
+        chance = np.random.default_rng([self.view, index])
+        height, width = image.shape[1:]
+        down, right = height // 8, width // 8
+        top, left = (int(chance.integers(2 * pad + 1)) for pad in (down, right))
+        flipped = chance.random() < 0.5
+        if 'crop' in self.augmentations:
+            padded = F.pad(image, (right, right, down, down))
+            image = padded[:, top : top + height, left : left + width]
+        if 'flip' in self.augmentations and flipped:
+            image = image.flip(2)
+        return image.contiguous()

@@ -1,0 +1,268 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""What training a diffusion model has in common, whatever its objective.
+
+The network and the schedulers are diffusers' own. What comes out is a folder that any diffusers
+user can load.
+"""
+
+import copy
+import logging
+import os
+import shutil
+from abc import ABCMeta, abstractmethod
+from contextlib import nullcontext
+from typing import Any, ContextManager, Dict, List, Optional, Union
+
+import torch
+from diffusers import SchedulerMixin, UNet2DModel
+from mmengine.dist import get_rank, get_world_size
+from mmengine.logging import print_log
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from mmdiffrep.diffusion.sampling import Sampler, build_sampler, run_sampler
+
+from .image_chance import ImageChance
+
+_TOLERANCE = 0.05  # interpolation and augmentation may leave [-1, 1] a little
+
+
+class DiffusionModel(BaseModel, metaclass=ABCMeta):
+    """An unconditional diffusion model of square images, in training.
+
+    The random numbers of an image depend on the seed and on its place in the run alone, and the
+    iteration is a buffer of the checkpoint. So a resumed run draws what an undisturbed one would,
+    and N processes, or N accumulated batches, draw what one batch of N times the size would.
+
+    Args:
+        unet: Keyword arguments of ``diffusers.UNet2DModel``. ``sample_size`` is required.
+        scheduler: The diffusers scheduler that says how the model is read and sampled from.
+        data_preprocessor: It must give RGB images in [-1, 1], which is checked on the first
+            batches; ``ImgDataPreprocessor`` with mean and std 127.5 does.
+        seed: Seed of the training draw.
+        bf16: Train the U-Net under bfloat16 autocast, which needs no loss scaling and works on CPUs
+            too (``AmpOptimWrapper`` refuses them).
+        zero_init: Start each residual branch and the output at zero.
+        init_cfg: mmengine's initialisation config.
+
+    Raises:
+        ValueError: If ``unet`` has no ``sample_size`` in pixels, or is conditional.
+    """
+
+    def __init__(
+        self,
+        unet: dict,
+        scheduler: SchedulerMixin,
+        data_preprocessor: Optional[Union[dict, nn.Module]],
+        seed: int,
+        bf16: bool,
+        zero_init: bool,
+        init_cfg: Optional[dict],
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        if not isinstance(unet.get('sample_size'), int):
+            raise ValueError(
+                f'unet.sample_size is {unet.get("sample_size")!r}: give the side of the square '
+                'training images in pixels, for instance unet=dict(sample_size=64, ...)'
+            )
+        if unet.get('num_class_embeds') is not None:
+            raise ValueError(
+                f'unet.num_class_embeds is {unet["num_class_embeds"]}, but the models that are '
+                'trained here are unconditional: leave it out'
+            )
+        self.unet = UNet2DModel(**unet)
+        self.scheduler = scheduler
+        self.seed = seed
+        self.bf16 = bf16
+        self.batches_to_check = 2
+        self.register_buffer('iteration', torch.zeros((), dtype=torch.long))
+        self._iteration_on_host: Optional[int] = None
+        if zero_init:
+            _zero_residual_branches(self.unet)
+
+    @abstractmethod
+    def draw(self, images: Tensor) -> Any:
+        """What the current iteration draws for the images (B, C, H, W) of this rank."""
+
+    @abstractmethod
+    def output(self, images: Tensor, draw: Any) -> Tensor:
+        """The network's output (B, C, H, W) for images and a draw."""
+
+    @abstractmethod
+    def loss(self, images: Tensor, draw: Any) -> Dict[str, Tensor]:
+        """``{'loss_denoise': scalar}`` for images and a draw."""
+
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: Optional[list] = None,
+        mode: str = 'tensor',
+    ) -> Union[Dict[str, Tensor], Tensor, List[Tensor]]:
+        """Run the model in one of mmengine's three modes.
+
+        Args:
+            inputs: RGB images (B, C, H, W) in [-1, 1].
+            data_samples: Not read: the model is unconditional.
+            mode: ``'loss'``: the training loss of this iteration's draw, which also advances the
+                iteration in training mode. ``'tensor'``: the network's output (B, C, H, W) for the
+                same draw. ``'predict'``: one freshly sampled image (C, H, W) in [-1, 1] for each
+                input, seeded by ``seed``.
+
+        Returns:
+            A dict of losses, a tensor or a list of images, by mode.
+
+        Raises:
+            ValueError: If the mode is unknown, or the images of the first training batches have
+                another size or range.
+        """
+        if mode == 'loss':
+            self._check_images(inputs)
+            losses = self.loss(inputs, self.draw(inputs))
+            if self.training:
+                self._iteration_on_host = self._current_iteration() + 1
+                self.iteration += 1
+            return losses
+        if mode == 'tensor':
+            return self.output(inputs, self.draw(inputs))
+        if mode == 'predict':
+            generator = torch.Generator(inputs.device).manual_seed(self.seed)
+            return list(self.sample(len(inputs), generator=generator))
+        raise ValueError(f"mode is {mode!r}, expected 'loss', 'tensor' or 'predict'")
+
+    def chance(self, images: Tensor) -> ImageChance:
+        """The random numbers of this rank's images (B, C, H, W) in the current iteration."""
+        batches = self._current_iteration() * get_world_size() + get_rank()
+        return ImageChance(self.seed, batches * len(images), len(images))
+
+    def precision(self, device_type: str) -> ContextManager[None]:
+        """The context of the network's passes in training."""
+        if not self.bf16:
+            return nullcontext()  # an AmpOptimWrapper's autocast stays in force
+        return torch.autocast(device_type, dtype=torch.bfloat16)
+
+    def build_sampler(self, name: str) -> Sampler:
+        """The sampler of that name for this model.
+
+        Raises:
+            ValueError: An unknown name, or a sampler that this kind of model has no use for.
+        """
+        return build_sampler(name, self.scheduler.config)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        num: int,
+        generator: Optional[torch.Generator] = None,
+        num_inference_steps: int = 50,
+        sampler: str = 'ddim',
+    ) -> Tensor:
+        """Draw images from the model.
+
+        Args:
+            num: Number of images.
+            generator: Generator on the model's device; the result is a function of it. Defaults to
+                None, the global one.
+            num_inference_steps: Steps of the sampler. Defaults to 50.
+            sampler: ``'ddim'`` (deterministic given the first noise), ``'heun'`` (likewise, of
+                second order: two network evaluations a step) or, not for EDM, ``'ddpm'``
+                (ancestral; use about as many steps as the schedule has).
+
+        Returns:
+            RGB images (num, C, H, W) in [-1, 1].
+
+        Raises:
+            ValueError: If the sampler is unknown or not for this model, or steps are out of range.
+        """
+        config, device = self.unet.config, self.unet.device
+        shape = (num, config.in_channels, config.sample_size, config.sample_size)
+        noise = torch.randn(shape, generator=generator, device=device)
+        was_training = self.training
+        self.eval()
+        images = run_sampler(
+            self.build_sampler(sampler),
+            lambda image, time: self.network(image, time.to(device)),
+            noise,
+            num_inference_steps,
+            generator,
+        )
+        self.train(was_training)
+        return images
+
+    def network(self, image: Tensor, time: Tensor) -> Tensor:
+        """The unconditional network's output for its own image and time, as samplers give them."""
+        return self.unet(image, time).sample
+
+    def save_pretrained(self, folder: str, dtype: torch.dtype = torch.float16) -> None:
+        """Write a diffusers folder.
+
+        The folder appears, or replaces an older one, only when it is complete. The older one is
+        moved aside to ``<folder>.old`` for that instant.
+
+        Args:
+            folder: Where to write.
+            dtype: Type of the stored weights (safetensors). Defaults to half precision.
+        """
+        partial, old = f'{os.path.normpath(folder)}.partial', f'{os.path.normpath(folder)}.old'
+        shutil.rmtree(partial, ignore_errors=True)
+        self._write(partial, copy.deepcopy(self.unet).to(dtype))
+        if os.path.isdir(folder):
+            shutil.rmtree(old, ignore_errors=True)
+            os.replace(folder, old)
+        os.replace(partial, folder)
+        shutil.rmtree(old, ignore_errors=True)
+
+    @abstractmethod
+    def _write(self, folder: str, unet: UNet2DModel) -> None:
+        """Writes network and scheduler."""
+
+    def _current_iteration(self) -> int:
+        """The iteration; read back once, since an accelerator would be waited for each time."""
+        if self._iteration_on_host is None:
+            self._iteration_on_host = int(self.iteration)
+        return self._iteration_on_host
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        """Takes the iteration from a checkpoint, as all buffers."""
+        super()._load_from_state_dict(*args, **kwargs)
+        self._iteration_on_host = None
+
+    def _check_images(self, images: Tensor) -> None:
+        """Checks size and range; on the first batches only, as the range is read back."""
+        if self.batches_to_check == 0:
+            return
+        self.batches_to_check -= 1
+        channels, side = self.unet.config.in_channels, self.unet.config.sample_size
+        if images.shape[1:] != (channels, side, side):
+            raise ValueError(
+                f'Expected images (B, {channels}, {side}, {side}), got shape '
+                f'{tuple(images.shape)}: resize in the pipeline, or set unet.sample_size.'
+            )
+        low, high = float(images.min()), float(images.max())
+        advice = (
+            "give the model data_preprocessor=dict(type='ImgDataPreprocessor', mean=[127.5] * 3, "
+            'std=[127.5] * 3, bgr_to_rgb=True).'
+        )
+        if not -1 - _TOLERANCE <= low <= high <= 1 + _TOLERANCE:
+            raise ValueError(
+                f'Expected images in [-1, 1], got values in {low:.4g} .. {high:.4g}: {advice}'
+            )
+        if low >= 0:
+            print_log(
+                f'The images lie in {low:.3g} .. {high:.3g}, where [-1, 1] is expected; if they '
+                f'are in [0, 1], {advice}',
+                logger='current',
+                level=logging.WARNING,
+            )
+
+
+def _zero_residual_branches(unet: UNet2DModel) -> None:
+    """Zero the last layer of each residual branch, and the output layer."""
+    for module in unet.modules():
+        if module.__class__.__name__ == 'ResnetBlock2D':
+            nn.init.zeros_(module.conv2.weight)
+            nn.init.zeros_(module.conv2.bias)
+        elif module.__class__.__name__ == 'Attention':
+            nn.init.zeros_(module.to_out[0].weight)
+            nn.init.zeros_(module.to_out[0].bias)
+    nn.init.zeros_(unet.conv_out.weight)
+    nn.init.zeros_(unet.conv_out.bias)

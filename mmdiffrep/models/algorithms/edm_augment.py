@@ -1,0 +1,119 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""EDM's geometric augmentation, of which the network is told (Karras et al. 2022, appendix F.2)."""
+
+import math
+from typing import Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+NUM_LABELS = 9
+NUM_DRAWS = 14
+_SCALE_STD = 0.2  # official, in octaves; also of the stretch
+_SHIFT_STD = 0.125  # official, in image sides
+
+
+class GeometricAugment:
+    """Flips, scales, turns, stretches and shifts images, and says what it did in nine numbers.
+
+    Half of the images are flipped left to right. Each other transform is drawn with probability
+    ``prob``: a flip upside down (one half of those drawn), a scale ``2^(0.2 n)``, a turn by any
+    angle, a stretch ``2^(0.2 n)`` along a direction (half of the time the x axis), and a shift of
+    ``0.125 n`` image sides, n standard normal. Parameters and labels are EDM's and DDAE's.
+
+    The image is resampled once, bicubically and mirrored at its border; the official code does so
+    at twice the resolution with a wavelet filter. Images that are only flipped keep their pixels.
+
+    Args:
+        prob: Probability of each transform. Official: 0.12 for CIFAR-10 and DDAE.
+
+    Raises:
+        ValueError: Not a probability.
+    """
+
+    def __init__(self, prob: float) -> None:
+        if not 0 < prob <= 1:
+            raise ValueError(f'augment_prob must be above 0 and at most 1, got {prob}')
+        self.prob = prob
+
+    def __call__(self, images: Tensor, uniform: Tensor) -> Tuple[Tensor, Tensor]:
+        """Transforms a batch.
+
+        Args:
+            images: Square images (B, C, S, S) in [-1, 1].
+            uniform: (B, 14) uniform numbers in (0, 1), on the CPU.
+
+        Returns:
+            The images, and (B, 9) labels, zero where nothing was done: flip left to right, flip
+            upside down, octaves of scale / 0.2, cos(turn) - 1, sin(turn), octaves of stretch / 0.2
+            times cos and sin of its direction, shifts / 0.125.
+        """
+        columns = iter(uniform.T)
+
+        def drawn() -> Tensor:
+            return (next(columns) < self.prob).double()
+
+        def normal() -> Tensor:
+            return torch.special.ndtri(next(columns))
+
+        def angle() -> Tensor:
+            return (next(columns) * 2 - 1) * math.pi
+
+        mirror = (next(columns) < 0.5).double()
+        tumble = (next(columns) < 0.5).double() * drawn()
+        scale = normal() * drawn()
+        turn = angle() * drawn()
+        stretch = normal() * drawn()
+        direction = angle() * (next(columns) < 0.5)
+        shift = torch.stack([normal(), normal()], dim=1) * drawn()[:, None]
+
+        place = _rotation(turn) * (2 ** (-_SCALE_STD * scale))[:, None, None]
+        squeeze = torch.diag_embed(2 ** (_SCALE_STD * torch.stack([-stretch, stretch], dim=1)))
+        place = place @ _rotation(-direction) @ squeeze @ _rotation(direction)
+        offset = -place @ (2 * _SHIFT_STD * shift)[:, :, None]  # [-1, 1] is two halves of an image
+        moved = (scale != 0) | (turn != 0) | (stretch != 0) | (shift != 0).any(dim=1)
+
+        labels = torch.stack(
+            [
+                mirror,
+                tumble,
+                scale,
+                turn.cos() - 1,
+                turn.sin(),
+                stretch * direction.cos(),
+                stretch * direction.sin(),
+                *shift.T,
+            ],
+            dim=1,
+        )
+        images = _flip(images, mirror, 3)
+        images = _flip(images, tumble, 2)
+        images = _resample(images, torch.cat([place, offset], dim=2), moved)
+        return images, labels.to(images.device, torch.float32)
+
+
+def _rotation(angle: Tensor) -> Tensor:
+    """Matrices (B, 2, 2) that turn points (x, y)."""
+    cos, sin = angle.cos(), angle.sin()
+    return torch.stack([cos, -sin, sin, cos], dim=1).view(-1, 2, 2)
+
+
+def _flip(images: Tensor, chosen: Tensor, dim: int) -> Tensor:
+    mask = chosen.bool().to(images.device).view(-1, 1, 1, 1)
+    return torch.where(mask, images.flip(dim), images)
+
+
+def _resample(images: Tensor, matrices: Tensor, moved: Tensor) -> Tensor:
+    """Reads the moved images at the places (B, 2, 3) that their pixels come from."""
+    rows = moved.nonzero()[:, 0]
+    if not len(rows):
+        return images
+    theta = matrices[rows].to(images.device, images.dtype)
+    rows = rows.to(images.device)
+    chosen = images[rows]
+    grid = F.affine_grid(theta, list(chosen.shape), align_corners=False)
+    read = F.grid_sample(
+        chosen, grid, mode='bicubic', padding_mode='reflection', align_corners=False
+    )
+    return images.index_copy(0, rows, read.clamp(-1, 1))

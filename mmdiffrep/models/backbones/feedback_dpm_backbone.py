@@ -1,0 +1,188 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""DifFeed: a frozen denoiser that is run twice, with learned feedback in between."""
+
+from typing import Callable, Dict, Mapping, Optional, Sequence, Tuple, Union
+
+import torch
+from mmcv.cnn import ConvModule
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmdiffrep.diffusion.arguments import check_arguments
+from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
+from mmdiffrep.diffusion.features import resolve_timesteps
+from mmdiffrep.diffusion.feedback import (
+    MapAdder,
+    recompute_activations,
+    resolve_feedback,
+    share_weights,
+)
+from mmdiffrep.diffusion.input_range import DenoiserInput
+from mmdiffrep.diffusion.noise import build_noise
+from mmdiffrep.diffusion.taps import tap_names
+from mmdiffrep.registry import MODELS
+
+from .denoiser_record import check_record, record_of
+from .unregistered import Unregistered
+
+
+@MODELS.register_module()
+class FeedbackDPMBackbone(BaseModule):
+    """Reads the taps of a frozen denoiser in a second pass, which decoder maps of the first change.
+
+    DifFeed of "Do text-free diffusion models learn discriminative visual representations?"
+    (Mukhopadhyay et al., ECCV 2024; official repository diffssl). Pass 1 keeps the maps of some
+    decoder blocks. Each goes through a feedback net (1x1 convolution without bias, normalisation,
+    ReLU) and is added to what an encoder block gives in pass 2, from where it flows on and into the
+    skip connection. Both passes see the same noised image.
+
+    Only the feedback nets are trained, and only they are in ``state_dict``. No weight of the
+    denoiser has a gradient, pass 1 computes none at all, and each pass ends at its own last tap.
+    (The official code leaves the U-Net's weights before the read-out trainable, although no
+    optimizer has them, and keeps all maps of pass 1.) On an accelerator both passes run in
+    bfloat16.
+
+    Args:
+        denoiser (str or dict): Folder, hub id or config, see
+            :func:`mmdiffrep.diffusion.denoisers.load_denoiser`: a network with skip connections.
+        taps (sequence of str): What to read in pass 2. Official: ``['gdc:24']``.
+        feedback (sequence of str or dict, optional): Decoder taps that are fed back, each to the
+            encoder map that it is concatenated with; or a mapping from decoder to encoder taps.
+            None, the default, is one pair a resolution; for ADM-256 these are the official ones,
+            blocks 21, 24, 27, 30, 33, 36 to 17, 14, 11, 8, 5, 2.
+        timestep (int, optional): Timestep of both passes. Official: 150.
+        noise_level (float, optional): Standard deviation of the noise in (0, 1), instead of
+            ``timestep``.
+        noise (str or dict): Noise source, see :func:`mmdiffrep.diffusion.noise.build_noise`.
+            Defaults to ``'per_image'``: a draw of its own for every image (and for every crop and
+            flip of it), the same whenever it comes. Official: ``'fresh'``, in tests too.
+        norm_cfg (dict): Normalisation of the feedback nets. Defaults to ``dict(type='BN')``
+            (official). ``dict(type='SyncBN')`` or ``dict(type='GN', num_groups=32)`` do not
+            depend on small batches.
+        checkpoint (bool): Compute the activations of pass 2 anew in the backward pass instead of
+            keeping them: less memory, more time, the same gradients. Defaults to False.
+        input (dict, optional): How the host's images arrive, see
+            :class:`mmdiffrep.diffusion.input_range.DenoiserInput`. ``size`` defaults to the side
+            that the denoiser was trained at.
+        init_cfg (dict, optional): mmengine's initialization config.
+
+    Attributes:
+        out_channels (tuple of int): Channels of every output map.
+        out_strides (tuple of int): Strides relative to the image that the denoiser sees.
+        pairs (list of FeedbackPair): Which tap is fed back where.
+
+    Raises:
+        ValueError: For taps that do not exist, feedback from the encoder, to the decoder or behind
+            the last tap, a timestep out of range, both or neither of ``timestep`` and
+            ``noise_level``, or a denoiser that needs class labels, takes no RGB images, or not of
+            this size.
+    """
+
+    def __init__(
+        self,
+        denoiser: Union[str, dict],
+        taps: Sequence[str],
+        feedback: Union[None, Sequence[str], Mapping[str, str]] = None,
+        timestep: Optional[int] = None,
+        noise_level: Optional[float] = None,
+        noise: Union[str, dict] = 'per_image',
+        test_noise: Union[None, str, dict] = None,
+        norm_cfg: Optional[dict] = None,
+        checkpoint: bool = False,
+        input: Optional[dict] = None,
+        init_cfg: Optional[dict] = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.taps = tap_names(taps)
+        self.noise = build_noise(noise)
+        self.test_noise = self.noise if test_noise is None else build_noise(test_noise)
+        network = load_denoiser(denoiser).freeze()
+        check_arguments(input or {}, DenoiserInput, 'input')
+        self.to_rgb = DenoiserInput(**{'size': network.image_size, **(input or {})})
+        network.require_images_only(self.to_rgb.size)
+        self.timesteps = resolve_timesteps(
+            network.schedule,
+            None if timestep is None else [timestep],
+            None if noise_level is None else [noise_level],
+        )
+        self.pairs = resolve_feedback(network, self.taps, feedback)
+        table = network.taps
+        self.out_channels = tuple(table[tap].channels for tap in self.taps)
+        self.out_strides = tuple(table[tap].stride for tap in self.taps)
+        self.feedback_nets = nn.ModuleList(
+            ConvModule(
+                table[source].channels,
+                table[target].channels,
+                1,
+                bias=False,
+                norm_cfg=norm_cfg or dict(type='BN'),
+            )
+            for source, target in self.pairs
+        )
+        first = share_weights(network).truncate([source for source, _ in self.pairs])
+        second = network.truncate(self.taps)
+        self.adder = MapAdder(second, [target for _, target in self.pairs])
+        if checkpoint:
+            recompute_activations(second)
+        self.first_pass, self.second_pass = Unregistered(first), Unregistered(second)
+
+    @property
+    def denoiser(self) -> Denoiser:
+        """The network of pass 2; that of pass 1 shares its weights."""
+        return self.second_pass.module
+
+    def forward(self, images: Tensor) -> Tuple[Tensor, ...]:
+        """Computes the maps of all taps.
+
+        Args:
+            images (Tensor): The host's normalised images, ``(B, 3, H, W)``.
+
+        Returns:
+            tuple: Maps ``(B, C, h, w)``, float32.
+        """
+        x_t, t = self._noised(self.to_rgb(images))
+        device = x_t.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=device != 'cpu'):
+            feedback = self._feedback(x_t, t)
+            with self.adder.adding(feedback):
+                maps = self.denoiser(x_t, t)
+        return tuple(maps[tap].float() for tap in self.taps)
+
+    def _noised(self, rgb: Tensor) -> Tuple[Tensor, Tensor]:
+        t = torch.full((len(rgb),), self.timesteps[0], device=rgb.device)
+        eps = (self.noise if self.training else self.test_noise)(rgb)
+        return (rgb if eps is None else self.denoiser.schedule.add_noise(rgb, eps, t)), t
+
+    def _feedback(self, x_t: Tensor, t: Tensor) -> Dict[str, Tensor]:
+        with torch.no_grad():
+            maps = self.first_pass.module(x_t, t)
+        return {
+            target: net(maps[source])
+            for net, (source, target) in zip(self.feedback_nets, self.pairs)
+        }
+
+    def get_extra_state(self) -> Tensor:
+        """Identifies the denoiser in checkpoints."""
+        return record_of(self.denoiser)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Checks that a checkpoint was made with the denoiser that this backbone has.
+
+        Raises:
+            ValueError: If it was made with another one.
+        """
+        check_record(state, self.denoiser)
+
+    def extra_repr(self) -> str:
+        """What printing the model shows of it."""
+        fed = ', '.join(f'{source} -> {target}' for source, target in self.pairs)
+        return (
+            f'denoiser={self.denoiser.source!r}, taps={self.taps}, feedback=({fed}), '
+            f'timestep={self.timesteps[0]}, out_channels={self.out_channels}'
+        )
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'FeedbackDPMBackbone':
+        """Moves the denoiser along with the model."""
+        self.denoiser._apply(fn, recurse)
+        self.first_pass.module._apply(fn, recurse)  # what they share has moved; the rest follows
+        return super()._apply(fn, recurse)

@@ -1,0 +1,132 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Many linear probes of one frozen backbone in one training run."""
+
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmdiffrep.registry import MODELS
+
+
+@MODELS.register_module()
+class MultiProbeHead(BaseModule):
+    """One linear classifier for every timestep and tap of a ``DPMBackbone``, side by side.
+
+    As in the grid mode of DDAE (Xiang et al., ICCV 2023; https://github.com/FutureXiang/ddae): the
+    features of one pass train all probes, each by its own cross-entropy, and no probe sees another.
+    A prediction has the classes of all probes, which ``mmdiffrep.MultiProbeAccuracy`` compares; the
+    host's own metrics see those of one probe.
+
+    Args:
+        num_classes (int): Number of classes.
+        in_channels (sequence of int): Length of the vectors of each tap.
+        taps (sequence of str): Names of the taps, in the backbone's order.
+        timesteps (sequence of int): Timesteps of the backbone, in its order.
+        shown (str, optional): The probe whose classes are the prediction for the host, such as
+            ``'t10/dec.5'``. Defaults to None: the first one.
+        init_cfg (dict, optional): mmengine's initialization config. Defaults to None:
+            ``nn.Linear``'s own, as officially.
+
+    Attributes:
+        names (tuple of str): Of the probes, ``'t<timestep>/<tap>'``.
+
+    Raises:
+        ValueError: No timesteps, taps and channels that differ in number, an unknown ``shown``, or
+            fewer than two classes.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: Sequence[int],
+        taps: Sequence[str],
+        timesteps: Sequence[int],
+        shown: Optional[str] = None,
+        init_cfg: Optional[dict] = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if num_classes < 2:
+            raise ValueError(f'num_classes must be at least 2, got {num_classes}')
+        if len(in_channels) != len(taps) or not taps or not timesteps:
+            raise ValueError(
+                f'expected timesteps and one number of in_channels for each tap, got timesteps='
+                f'{list(timesteps)}, {len(taps)} taps and {len(in_channels)} in_channels'
+            )
+        self.num_classes = num_classes
+        self.in_channels = tuple(in_channels) * len(timesteps)
+        self.names = tuple(f't{t}/{tap}' for t in timesteps for tap in taps)
+        shown = self.names[0] if shown is None else shown
+        if shown not in self.names:
+            raise ValueError(f'shown={shown!r} is none of the probes {list(self.names)}')
+        self._shown = self.names.index(shown)
+        self.probes = nn.ModuleList([nn.Linear(width, num_classes) for width in self.in_channels])
+
+    def forward(self, features: Tuple[Tensor, ...]) -> Tensor:
+        """Computes the scores of all probes.
+
+        Args:
+            features (tuple of Tensor): ``(B, C)``, all taps of the first timestep first.
+
+        Returns:
+            Tensor: ``(P, B, num_classes)``.
+
+        Raises:
+            ValueError: Another number or length of vectors.
+        """
+        widths = tuple(one.shape[1] for one in features)
+        if widths != self.in_channels or any(one.ndim != 2 for one in features):
+            shapes = [tuple(one.shape) for one in features]
+            raise ValueError(
+                f'MultiProbeHead has probes for vectors of {list(self.in_channels)} numbers '
+                f'({", ".join(self.names)}), but was given {shapes}: let taps, timesteps and '
+                'in_channels be those of the backbone, and pool its maps by a neck'
+            )
+        return torch.stack([probe(one) for probe, one in zip(self.probes, features)])
+
+    def loss(self, features: Tuple[Tensor, ...], data_samples: List) -> Dict[str, Tensor]:
+        """Sums the cross-entropies of all probes, so that each has its own gradient.
+
+        Args:
+            features (tuple of Tensor): See :meth:`forward`.
+            data_samples (list): mmpretrain's data samples with ``gt_label``.
+
+        Returns:
+            dict: ``loss``, and ``accuracy_best``, that of the best probe on the batch in percent.
+
+        Raises:
+            ValueError: The images are mixed (``gt_score``), so that they have no one class.
+        """
+        if 'gt_score' in data_samples[0]:
+            raise ValueError('MultiProbeHead takes one class an image: no batch augmentation')
+        labels = torch.cat([sample.gt_label for sample in data_samples]).to(features[0].device)
+        scores = self(features)
+        loss = sum(F.cross_entropy(one, labels) for one in scores)
+        right = (scores.detach().argmax(2) == labels).float().mean(1)
+        return dict(loss=loss, accuracy_best=right.max() * 100)
+
+    def predict(self, features: Tuple[Tensor, ...], data_samples: Optional[List] = None) -> List:
+        """Classifies images.
+
+        Args:
+            features (tuple of Tensor): See :meth:`forward`.
+            data_samples (list, optional): Defaults to None: new ones.
+
+        Returns:
+            list: Data samples with ``probe_labels`` (P,), the classes of all probes, and
+            ``pred_label`` and ``pred_score`` of the one that is shown.
+        """
+        from mmpretrain.structures import DataSample
+
+        scores = self(features)
+        classes = scores.argmax(2).T
+        shown = scores[self._shown].softmax(1)
+        samples = data_samples or [None] * len(shown)
+        samples = [DataSample() if sample is None else sample for sample in samples]
+        for sample, score, labels in zip(samples, shown, classes):
+            sample.set_pred_score(score).set_pred_label(labels[self._shown])
+            sample.set_field(labels, 'probe_labels')
+            sample.set_field(self.names, 'probe_names', field_type='metainfo')
+        return samples

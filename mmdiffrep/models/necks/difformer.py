@@ -1,0 +1,200 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""DifFormer: attention over the tokens of several blocks, at several noise levels."""
+
+import math
+from typing import Optional, Sequence, Tuple
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmdiffrep.registry import MODELS
+
+from .map_check import check_maps, check_neck_arguments
+
+NORMS = ('layer', 'batch')
+FUSIONS = ('concat', 'softmax', 'attention')
+
+
+@MODELS.register_module()
+class DifFormer(BaseModule):
+    """Turns the maps of a diffusion model into one vector an image.
+
+    As published in "Do text-free diffusion models learn discriminative visual representations?"
+    (Mukhopadhyay, Gwilliam et al., ECCV 2024; ``ssl_diff/attention_fusion.py`` of the official
+    code). Each tap's maps are pooled, normalised and projected to tokens, by layers that all
+    timesteps share. At each timestep a class token attends to the tokens of all taps, without
+    positions, in a transformer that all timesteps share too. The class tokens of all timesteps,
+    side by side, are the vector; mmpretrain's ``LinearClsHead`` classifies it.
+
+    One tap at one timestep is the attention head of "Diffusion Models Beat GANs on Image
+    Classification" (GDC). The layers start with torch's initialisation, the class token with zeros,
+    as officially.
+
+    Args:
+        in_channels (sequence of int): Channels of each tap; officially 1024, 1024 and 512, which
+            are the taps ``mid``, ``dec.4`` and ``dec.10`` of ADM-256.
+        sides (sequence of int): Cells a side that each tap's maps are averaged to, at most those
+            that they have; officially 16, or the maps' own 8 of ``mid``.
+        num_timesteps (int): Timesteps that the taps are read at; officially 3: 90, 150 and 300.
+        embed_dims (int): Length of a token. Defaults to 1024, as officially.
+        num_layers (int): Transformer blocks. Defaults to 2, as officially.
+        num_heads (int): Attention heads. Defaults to 8, as officially.
+        mlp_ratio (int): Hidden length of the blocks' perceptrons, in tokens. Defaults to 4, as
+            officially.
+        norm (str): ``'layer'``, over channels and cells together with a weight for each, or
+            ``'batch'``. Defaults to ``'layer'``; the official code has both and runs ``'layer'``.
+        fuse (str): What becomes of the timesteps: ``'concat'``, as officially; ``'softmax'``, a
+            sum with learned weights; ``'attention'``, the same with weights that depend on the
+            image. Defaults to ``'concat'``.
+        init_cfg (dict, optional): mmengine's initialization config.
+
+    Attributes:
+        out_channels (int): Length of the vector: ``num_timesteps * embed_dims`` with ``'concat'``,
+            else ``embed_dims``.
+
+    Raises:
+        ImportError: mmpretrain, whose transformer block this uses, is not installed.
+        ValueError: Numbers that do not fit, an unknown ``norm`` or ``fuse``.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        sides: Sequence[int],
+        num_timesteps: int,
+        embed_dims: int = 1024,
+        num_layers: int = 2,
+        num_heads: int = 8,
+        mlp_ratio: int = 4,
+        norm: str = 'layer',
+        fuse: str = 'concat',
+        init_cfg: Optional[dict] = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        check_neck_arguments(
+            'DifFormer',
+            in_channels,
+            dict(
+                num_timesteps=num_timesteps,
+                embed_dims=embed_dims,
+                num_layers=num_layers,
+                num_heads=num_heads,
+                mlp_ratio=mlp_ratio,
+            ),
+        )
+        if isinstance(sides, int) or len(sides) != len(in_channels) or min(sides) < 1:
+            raise ValueError(
+                f'DifFormer: sides needs one integer for each of the {len(in_channels)} taps, at '
+                f'least 1; got {sides}'
+            )
+        if embed_dims % num_heads:
+            raise ValueError(
+                f'DifFormer: embed_dims={embed_dims} must be a multiple of num_heads={num_heads}'
+            )
+        if norm not in NORMS or fuse not in FUSIONS:
+            raise ValueError(
+                f'DifFormer: norm must be of {NORMS} and fuse of {FUSIONS}, got {norm!r} and '
+                f'{fuse!r}'
+            )
+        from mmpretrain.models.backbones.vision_transformer import TransformerEncoderLayer
+
+        self.in_channels = tuple(in_channels)
+        self.sides = tuple(sides)
+        self.num_timesteps = num_timesteps
+        self.fuse = fuse
+        self.out_channels = embed_dims * (num_timesteps if fuse == 'concat' else 1)
+        self.tokenizers = nn.ModuleList(
+            nn.Sequential(
+                nn.AdaptiveAvgPool2d(side),
+                nn.LayerNorm([channels, side, side])
+                if norm == 'layer'
+                else nn.BatchNorm2d(channels),
+                nn.Conv2d(channels, embed_dims, kernel_size=1),
+                nn.Flatten(start_dim=2),
+            )
+            for channels, side in zip(self.in_channels, self.sides)
+        )
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, embed_dims))
+        # In torch's Sequential the blocks keep torch's initialisation, not mmpretrain's for ViTs.
+        self.blocks = nn.Sequential(
+            *(
+                TransformerEncoderLayer(
+                    embed_dims, num_heads, mlp_ratio * embed_dims, qkv_bias=False
+                )
+                for _ in range(num_layers)
+            )
+        )
+        if fuse == 'softmax':
+            self.timestep_scores = nn.Parameter(torch.zeros(num_timesteps))
+        elif fuse == 'attention':
+            self.timestep_query = nn.Parameter(torch.zeros(embed_dims))
+
+    def forward(self, maps: Sequence[Tensor]) -> Tuple[Tensor]:
+        """Reads the maps of a batch.
+
+        Args:
+            maps (sequence of Tensor): ``(B, C, h, w)``, all taps of the first timestep first.
+
+        Returns:
+            tuple: The vectors ``(B, out_channels)`` alone.
+
+        Raises:
+            ValueError: Another number of maps, other channels, or maps with fewer cells than they
+                should be averaged to.
+        """
+        tokens = self.tokenize(maps)
+        return (self.fuse_timesteps(self.attend(tokens)),)
+
+    def tokenize(self, maps: Sequence[Tensor]) -> Tensor:
+        """Turns the maps into tokens.
+
+        Returns:
+            Tensor: ``(num_timesteps, B, N, embed_dims)``; N is the number of cells of all taps.
+        """
+        check_maps('DifFormer', maps, self.in_channels, self.num_timesteps)
+        taps = len(self.in_channels)
+        return torch.stack(
+            [
+                torch.cat(
+                    [self._tokens_of(tap, maps[timestep * taps + tap]) for tap in range(taps)],
+                    dim=1,
+                )
+                for timestep in range(self.num_timesteps)
+            ]
+        )
+
+    def attend(self, tokens: Tensor) -> Tensor:
+        """Reads the tokens of every timestep with the class token.
+
+        Args:
+            tokens (Tensor): ``(T, B, N, embed_dims)``.
+
+        Returns:
+            Tensor: Class tokens ``(T, B, embed_dims)``.
+        """
+        folded = tokens.flatten(0, 1)
+        cls = self.cls_token.to(folded).expand(len(folded), -1, -1)
+        read = self.blocks(torch.cat([cls, folded], dim=1))[:, 0]
+        return read.view(*tokens.shape[:2], -1)
+
+    def fuse_timesteps(self, read: Tensor) -> Tensor:
+        """Joins class tokens ``(T, B, embed_dims)`` to ``(B, out_channels)``."""
+        if self.fuse == 'concat':
+            return read.transpose(0, 1).flatten(1)
+        if self.fuse == 'softmax':
+            scores = self.timestep_scores[:, None, None]
+        else:
+            query = self.timestep_query / math.sqrt(len(self.timestep_query))
+            scores = (read * query).sum(dim=2, keepdim=True)
+        return (scores.softmax(dim=0) * read).sum(dim=0)
+
+    def _tokens_of(self, tap: int, one: Tensor) -> Tensor:
+        side = self.sides[tap]
+        if min(one.shape[2:]) < side:
+            raise ValueError(
+                f'DifFormer was built for {side}x{side} cells of tap {tap}, but its map has '
+                f'{one.shape[2]}x{one.shape[3]}: its weights belong to the cells, so train it with '
+                'other `sides`, or give images of the size that it was built for'
+            )
+        return self.tokenizers[tap](one).transpose(1, 2)

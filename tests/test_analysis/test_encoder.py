@@ -1,0 +1,92 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+
+from mmdiffrep.analysis import Encoder, ImageSource, StoredSplit, encoder_grid, parse_encoder, sweep
+from mmdiffrep.models.probes import ProbeTraining
+
+RESNET = dict(type='ResNet_CIFAR', depth=18, base_channels=8, out_indices=(0, 3))
+
+
+def config(backbone, **options):
+    cfg = dict(
+        default_scope='mmpretrain',
+        model=dict(type='ImageClassifier', backbone=backbone),
+        data_preprocessor=dict(mean=[100.0, 90, 80], std=[50.0, 40, 30], to_rgb=True),
+    )
+    return Config({**cfg, **options})
+
+
+@pytest.fixture
+def weights(tmp_path):
+    init_default_scope('mmpretrain')
+    torch.manual_seed(1)
+    network = MODELS.build(dict(RESNET))
+    network.eval()
+    state = {f'backbone.{name}': value for name, value in network.state_dict().items()}
+    torch.save(dict(state_dict={**state, 'head.fc.weight': torch.ones(1)}), tmp_path / 'net.pth')
+    return network, tmp_path / 'net.pth'
+
+
+def test_an_encoder_sees_what_its_host_would_give_it(weights):
+    network, path = weights
+    encoder = Encoder(config(RESNET), path, size=32)
+    assert encoder.layers == ('out.0', 'out.1') and encoder.shapes['out.0'] == (8, 32, 32)
+    image = torch.randint(0, 256, (2, 3, 32, 32)).byte()
+    mean, std = (torch.tensor(x).view(3, 1, 1) for x in ([100.0, 90, 80], [50.0, 40, 30]))
+    expected = network((image.flip(1).float() - mean) / std)
+    for layer, maps in zip(encoder.layers, expected):
+        torch.testing.assert_close(encoder(list(image))[layer], maps)
+    rgb = Encoder(config(RESNET), path, size=32, channel_order='rgb')
+    torch.testing.assert_close(rgb(list(image.flip(1)))['out.1'], expected[1])
+    assert rgb.weights_hash == encoder.weights_hash
+
+
+def test_a_vision_transformer_gives_maps_at_its_own_size():
+    vit = dict(
+        type='VisionTransformer',
+        arch=dict(embed_dims=8, num_layers=1, num_heads=1, feedforward_channels=8),
+        img_size=32,
+        patch_size=8,
+    )
+    encoder = Encoder(config(vit))
+    assert encoder.size == 32 and encoder.shapes == {'out.0': (8, 4, 4)}
+    assert encoder.name.endswith('(random weights)')
+    host = dict(type='mmdiffrep.HostBackbone', backbone=dict(vit, out_type='featmap'), size=64)
+    assert Encoder(config(host)).shapes == {'out.0': (8, 8, 8)}
+
+
+def test_bad_configs_and_weights(tmp_path, weights):
+    with pytest.raises(ValueError, match=r'no model\.backbone'):
+        Encoder(Config(dict(default_scope='mmpretrain', model=dict(type='X'))))
+    torch.save(dict(state_dict={'backbone.conv1.weight': torch.ones(1)}), tmp_path / 'bad.pth')
+    with pytest.raises(ValueError, match='does not fit'):
+        Encoder(config(RESNET), tmp_path / 'bad.pth', size=32)
+    torch.save(dict(state_dict={'backbone.x': torch.ones(1)}), tmp_path / 'other.pth')
+    with pytest.raises(ValueError, match='lacks .* of another model'):
+        Encoder(config(RESNET), tmp_path / 'other.pth', size=32)
+    with pytest.raises(FileNotFoundError):
+        Encoder(config(RESNET), tmp_path / 'nothing.pth', size=32)
+
+
+def test_parse_encoder():
+    assert parse_encoder('a.py') == dict(config='a.py', checkpoint=None)
+    assert parse_encoder('mmpretrain::a.py=b.pth') == dict(
+        config='mmpretrain::a.py', checkpoint='b.pth'
+    )
+
+
+def test_an_encoder_is_swept_like_a_diffusion_model(weights, face_config, tmp_path):
+    sources = [ImageSource(face_config(), split) for split in ('train', 'test')]
+    model = encoder_grid(Encoder(config(RESNET), weights[1], size=32), pools=(1, 2))
+    train, test = (StoredSplit(source, [model], tmp_path) for source in sources)
+    results = sweep([model], train, test, 2, ProbeTraining(epochs=1), 0.25)
+    assert [(result.cell.tap, result.cell.pool, result.cell.width) for result in results] == [
+        ('out.0', 1, 8),
+        ('out.1', 1, 64),
+        ('out.0', 2, 32),
+        ('out.1', 2, 256),
+    ]
+    assert all(result.cell.timestep is None and result.alignment is None for result in results)
