@@ -11,4 +11,5 @@ model = dict(
         embed_dims=128,
         num_heads=4,
     ),
+    head=dict(in_channels=128),
 )

@@ -3,6 +3,9 @@
 _base_ = './ddae_probe.py'
 model = dict(
     backbone=dict(taps=['dec.1'], timesteps=[50]),
-    neck=dict(_delete_=True, type='mmdiffrep.PoolFlatten', in_channels=[128], pool=2),
+    neck=[
+        dict(type='mmdiffrep.PoolFlatten', in_channels=[128], pool=2),
+        dict(type='ClsBatchNormNeck', input_features=512),  # official: features as they are
+    ],
     head=dict(in_channels=512),
 )

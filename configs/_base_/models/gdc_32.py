@@ -11,11 +11,15 @@ model = dict(
         test_noise='per_image',
         input=dict(mean=[128.0, 128.0, 128.0], std=[128.0, 128.0, 128.0]),
     ),
-    neck=dict(type='mmdiffrep.PoolFlatten', in_channels=[128], pool=1),
+    # Features of small networks differ in scale: without the normalisation a short run learns little.
+    neck=[
+        dict(type='mmdiffrep.PoolFlatten', in_channels=[128], pool=2),
+        dict(type='ClsBatchNormNeck', input_features=512),
+    ],
     head=dict(
         type='LinearClsHead',
         num_classes=num_classes,
-        in_channels=128,
+        in_channels=512,  # 2 x 2 cells of 128
         topk=(1, 5),
         init_cfg=None,  # torch's initialisation, official
     ),
