@@ -54,8 +54,8 @@ class Method(NamedTuple):
 METHODS = (
     Method('DDPM-Seg', 'fewshot'),
     Method('same head, random CNN', 'fewshot_random_cnn'),
-    Method('CNN, end to end', 'r18'),
-    Method('same head, that CNN', 'fewshot_trained_cnn', start='r18'),
+    Method('CNN, end to end', 'fewshot_r18'),
+    Method('same head, that CNN', 'fewshot_trained_cnn', start='fewshot_r18'),
 )
 
 

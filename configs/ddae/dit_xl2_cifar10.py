@@ -22,10 +22,8 @@ model = dict(
     ),
 )
 max_epochs = 30  # official
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='Adam', lr=1e-3),  # official, times the number of GPUs
-)
+auto_scale_lr = dict(base_batch_size=128)  # official: 1e-3 for each GPU of 128 images
+optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-3))
 param_scheduler = [dict(type='CosineAnnealingLR', T_max=max_epochs, by_epoch=True)]
 train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=5)
 val_cfg = dict()

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# A rival of celebamask_64_fewshot.py: the ResNet-18 that celebamask_64_r18.py has trained on the
+# A rival of celebamask_64_fewshot.py: the ResNet-18 of celebamask_64_fewshot_r18.py, trained on the
 # same labels, frozen under the same head.
 _base_ = './celebamask_64_fewshot_random_cnn.py'
 model = dict(
@@ -7,7 +7,7 @@ model = dict(
         backbone=dict(
             init_cfg=dict(
                 type='Pretrained',
-                checkpoint='work_dirs/celebamask_64_r18/iter_300.pth',
+                checkpoint='work_dirs/celebamask_64_fewshot_r18/iter_300.pth',
                 prefix='backbone.',
             )
         )

@@ -16,8 +16,6 @@ model = dict(
             'gdc:36': 'gdc:2',
         },
         timestep=150,  # official
-        noise='fresh',  # official
-        test_noise='per_image',  # official: fresh
         norm_cfg=dict(type='BN'),  # official; SyncBN or GN do not depend on so small batches
         input=dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5]),
     ),

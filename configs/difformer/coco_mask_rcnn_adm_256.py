@@ -17,6 +17,8 @@ optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-4, weight_decay=0.05),
 )
+# or a resumed run would not be the same bit for bit
+train_dataloader = dict(persistent_workers=False)
 log_processor = dict(by_epoch=True)
 default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """What features are like: their spectra, what can be read from them, and how alike they are."""
 
-from .cells import Cell, GridModel, StoredSplit, diffusion_grid, encoder_grid
+from .cells import Cell, GridModel, diffusion_grid, encoder_grid
 from .cka import StreamedCKA, linear_cka, unbiased_hsic
 from .data import ImageBatch, ImageSource, check_classes, labels_of, load_data_config
 from .encoder import Encoder, parse_encoder
@@ -27,6 +27,7 @@ from .spectrum import (
     stable_rank,
     summarise,
 )
+from .stored_split import StoredSplit
 from .sweep import CellResult, best_cell, sweep
 
 __all__ = [

@@ -1,37 +1,15 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Features of a labelled data set, cell by cell of a grid of timesteps, taps and pool sizes.
+"""The grid of a model: timesteps, taps and pool sizes, all read in one pass."""
 
-All timesteps and taps of a model are read in one pass, truncated after the last tap, and stored as
-small pooled maps in a feature bank: nothing is computed twice, and nothing stale is read.
-"""
-
-from pathlib import Path
-from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Dict, Mapping, NamedTuple, Optional, Sequence, Union
 
 import torch
-import torch.nn.functional as F
-from mmengine.dist import get_rank
-from rich.progress import track
-from torch import Tensor
-from torch.utils.data import Subset
 
-from mmdiffrep.analysis.data import ImageSource, labels_of
 from mmdiffrep.analysis.encoder import Encoder
+from mmdiffrep.analysis.encoder_reader import EncoderReader
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
-from mmdiffrep.feature_bank import (
-    AugmentedView,
-    FeatureBank,
-    FeatureReader,
-    FeatureRecipe,
-    MapKey,
-    build_feature_bank,
-    content_hash,
-    stored_bytes,
-)
-from mmdiffrep.feature_bank.images import read_sample
+from mmdiffrep.feature_bank import FeatureReader, MapKey
 from mmdiffrep.feature_bank.recipe import describe_noise
-
-ONE_VIEW = (0,)
 
 
 class Cell(NamedTuple):
@@ -52,58 +30,6 @@ class Cell(NamedTuple):
     noise_level: Optional[float]
     pool: int
     width: int
-
-
-class EncoderReader:
-    """Computes what a bank stores of an :class:`~mmdiffrep.analysis.encoder.Encoder`.
-
-    Args:
-        encoder: Of it.
-        channel_order: That the encoder was told.
-        pool: Maps are averaged over so many by so many cells.
-        dtype: What is stored.
-        batch_size: Images in a pass.
-    """
-
-    def __init__(
-        self, encoder: Encoder, channel_order: str, pool: int, dtype: str, batch_size: int
-    ) -> None:
-        self.encoder = encoder
-        self.batch_size = batch_size
-        self.dtype = getattr(torch, dtype)
-        self.shapes = {
-            (0, layer): (encoder.shapes[layer][0], pool, pool) for layer in encoder.layers
-        }
-        self.recipe = FeatureRecipe(
-            weights=encoder.weights_hash,
-            settings={'family': 'encoder', **encoder.settings},
-            taps=list(encoder.layers),
-            timesteps=[0],
-            noise_levels=[0.0],
-            noise={'type': 'none', 'seed': None},
-            size=encoder.size,
-            channel_order=channel_order,
-            precision='float32',
-            pool=pool,
-            dtype=dtype,
-            model=encoder.name,
-        )
-
-    @property
-    def bytes_per_image(self) -> int:
-        """What an image takes in the bank."""
-        return stored_bytes(self.shapes, self.dtype)
-
-    def __call__(self, images: Sequence[Tensor]) -> Dict[MapKey, Tensor]:
-        """Computes the features of images (3, H, W), see ``FeatureReader``."""
-        return {
-            (0, layer): F.adaptive_avg_pool2d(maps.float(), self.recipe.pool)
-            .permute(0, 2, 3, 1)
-            .to(self.dtype)
-            .contiguous()
-            .cpu()
-            for layer, maps in self.encoder(images).items()
-        }
 
 
 class GridModel:
@@ -224,101 +150,6 @@ def encoder_grid(
     reader = EncoderReader(encoder, channel_order, max(pools), dtype, pass_size)
     sides = {layer: min(encoder.shapes[layer][1:]) for layer in encoder.layers}
     return GridModel(encoder.name, [reader] * views, pools, sides, is_diffusion=False)
-
-
-class StoredSplit:
-    """The features of a split's images in banks, and their labels.
-
-    Args:
-        source: The images.
-        models: What is read of them. With several processes each computes its share.
-        root: Where banks are.
-        views: Which views are stored.
-        augmentations: Of the views but the first, see
-            :class:`~mmdiffrep.feature_bank.views.AugmentedView`.
-        max_bytes: Greatest size of a bank; None: what the disk holds.
-
-    Attributes:
-        labels: (N,) int64.
-
-    Raises:
-        ValueError: Models of one name, no labels, an image that cannot be read, or a bank that
-            would be too large.
-        OSError: The disk is full.
-    """
-
-    def __init__(
-        self,
-        source: ImageSource,
-        models: Sequence[GridModel],
-        root: Union[str, Path],
-        views: Sequence[int] = ONE_VIEW,
-        augmentations: Sequence[str] = (),
-        max_bytes: Optional[int] = None,
-    ) -> None:
-        names = [model.name for model in models]
-        if len(set(names)) < len(names):
-            raise ValueError(f'Models must have different names, got {names}.')
-        self.name = source.name
-        self.views = tuple(views)
-        self._images: Dict[int, List[str]] = {}
-        self._banks: Dict[Tuple[str, int], FeatureBank] = {}
-        for view in self.views:
-            augmented = AugmentedView(source.dataset, view, augmentations)
-            images = Subset(augmented, source.indices)
-            self._images[view], self.labels = _read_through(images, source.name)
-            for model in models:
-                reader = model.readers[view]
-                built = build_feature_bank(images, reader, root, max_bytes)
-                self._banks[model.name, view] = built.bank
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def read(
-        self,
-        model: GridModel,
-        cell: Cell,
-        chosen: Optional[Tensor] = None,
-        views: Sequence[int] = ONE_VIEW,
-    ) -> Tensor:
-        """Reads the features of a cell.
-
-        Args:
-            model: Whose cell it is.
-            cell: What to read.
-            chosen: (N,) bool, which images; None: all.
-            views: Of them.
-
-        Returns:
-            (V, n, width) in the dtype that is stored.
-        """
-        wanted = range(len(self)) if chosen is None else chosen.nonzero().flatten().tolist()
-        rows = []
-        for view in views:
-            images = [self._images[view][i] for i in wanted]
-            maps = self._banks[model.name, view].gather(images, model.cells[cell])
-            rows.append(_pooled(maps, cell.pool))
-        return torch.stack(rows)
-
-
-def _read_through(images: Subset, name: str) -> Tuple[List[str], Tensor]:
-    """Content hashes and labels."""
-    hashes, labels = [], []
-    hidden = get_rank() != 0
-    for index in track(range(len(images)), f'reading the {name}', transient=True, disable=hidden):
-        sample = read_sample(images, index)
-        hashes.append(content_hash(sample['inputs']))
-        labels.append(labels_of([sample['data_samples']]))
-    return hashes, torch.cat(labels)
-
-
-def _pooled(maps: Tensor, pool: int) -> Tensor:
-    """(N, h, w, C) to (N, C * pool^2), in the order of a flattened map (C, pool, pool)."""
-    maps = maps.permute(0, 3, 1, 2)
-    if maps.shape[2] != pool:
-        maps = F.adaptive_avg_pool2d(maps.float(), pool).to(maps.dtype)
-    return maps.flatten(1)
 
 
 def _check_pools(pools: Sequence[int], sides: Mapping[str, int]) -> None:

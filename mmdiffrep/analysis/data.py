@@ -14,6 +14,8 @@ from mmdiffrep.utils.config_path import get_config_path
 from mmdiffrep.utils.versions import require_host
 
 SPLITS = ('train', 'val', 'test')
+CIFAR = ('CIFAR10', 'CIFAR100')  # mmpretrain's data sets of RGB images, 32 px
+CIFAR_SIZE = 32
 
 
 class ImageBatch(NamedTuple):
@@ -146,26 +148,48 @@ def load_data_config(name: str, options: Optional[Dict[str, Any]] = None) -> Con
 def channel_order_of(cfg: Config) -> str:
     """The channel order in which a config's pipeline loads images.
 
-    Read from the data preprocessor: what it turns to RGB was BGR. Without one it is BGR, which is
-    what mmcv's loaders give.
+    Read from the data preprocessor: what it turns to RGB was BGR. Where it converts nothing, read
+    from the data set: mmpretrain's CIFAR images are RGB, files that mmcv reads are BGR. Without
+    preprocessor and data set it is BGR, too.
 
     Returns:
         ``'bgr'`` or ``'rgb'``.
 
     Raises:
-        ValueError: The preprocessor converts nothing. The images can be of either order then:
-            mmpretrain's CIFAR data sets hold RGB images.
+        ValueError: The preprocessor converts nothing, and the data set is another one. The images
+            can be of either order then.
     """
-    settings = cfg.get('model', {}).get('data_preprocessor') or cfg.get('data_preprocessor')
-    if not settings or settings.get('to_rgb') or settings.get('bgr_to_rgb'):
+    settings = _preprocessor_of(cfg)
+    if settings.get('to_rgb') or settings.get('bgr_to_rgb'):
         return 'bgr'
-    if settings.get('rgb_to_bgr'):
+    if settings.get('rgb_to_bgr') or reads_cifar(cfg):
         return 'rgb'
+    if not settings or _reads_files(cfg):
+        return 'bgr'
     raise ValueError(
         "The config's data_preprocessor converts no colours, so the order in which its images are "
-        "loaded is unknown: give it ('rgb' for mmpretrain's CIFAR data sets, 'bgr' for image files "
-        'read by mmcv).'
+        "loaded is unknown: give it ('bgr' for image files read by mmcv)."
     )
+
+
+def network_order_of(cfg: Config) -> str:
+    """The channel order in which a config's network is given images.
+
+    Returns:
+        ``'bgr'`` or ``'rgb'``: what the data preprocessor turns them to, or else their own.
+
+    Raises:
+        ValueError: It is unknown, see :func:`channel_order_of`.
+    """
+    settings = _preprocessor_of(cfg)
+    if settings.get('to_rgb') or settings.get('bgr_to_rgb'):
+        return 'rgb'
+    return 'bgr' if settings.get('rgb_to_bgr') else channel_order_of(cfg)
+
+
+def reads_cifar(cfg: Config) -> bool:
+    """Whether the first of a config's data loaders reads CIFAR-10 or CIFAR-100."""
+    return str(_first_dataset(cfg).get('type')).rpartition('.')[2] in CIFAR
 
 
 def labels_of(data_samples: Sequence[Any]) -> Tensor:
@@ -209,6 +233,22 @@ def check_classes(labels: Tensor, classes: Sequence[str], where: str) -> None:
             f'No image of class {", ".join(empty)} among the {len(labels)} images of the {where}: '
             'take more images, or another data set.'
         )
+
+
+def _preprocessor_of(cfg: Config) -> Dict[str, Any]:
+    return cfg.get('model', {}).get('data_preprocessor') or cfg.get('data_preprocessor') or {}
+
+
+def _first_dataset(cfg: Config) -> Dict[str, Any]:
+    loaders = [cfg.get(f'{split}_dataloader') for split in SPLITS]
+    return _innermost(next((loader.dataset.to_dict() for loader in loaders if loader), {}))
+
+
+def _reads_files(cfg: Config) -> bool:
+    """Whether mmcv reads a config's images, in its own order."""
+    pipeline = _first_dataset(cfg).get('pipeline') or [{}]
+    loader = str(pipeline[0].get('type')).rpartition('.')[2]
+    return loader == 'LoadImageFromFile' and 'color_type' not in pipeline[0]
 
 
 def _without_augmentation(cfg: Config, split: str) -> Dict[str, Any]:

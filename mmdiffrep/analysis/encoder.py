@@ -12,7 +12,12 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor
 
-from mmdiffrep.analysis.data import load_data_config
+from mmdiffrep.analysis.data import (
+    CIFAR_SIZE,
+    load_data_config,
+    network_order_of,
+    reads_cifar,
+)
 from mmdiffrep.diffusion.checkpoints import hash_weights
 from mmdiffrep.utils.checkpoint_io import load_checkpoint_file
 from mmdiffrep.utils.versions import require_host
@@ -32,8 +37,10 @@ class Encoder:
         checkpoint: Weights of the whole model or of its backbone; None: those of the config's
             ``init_cfg``, or random ones.
         size: Side in pixels that images are resized to; None: that of a ``HostBackbone`` in the
-            config, the backbone's ``img_size``, or 224.
+            config, the backbone's ``img_size``, 32 for a config of CIFAR, or 224.
         channel_order: Of the images given, ``'bgr'`` or ``'rgb'``.
+        native_order: That the backbone was trained on, in which its mean and standard deviation
+            are; None: as the config says, see :func:`~mmdiffrep.analysis.data.network_order_of`.
         device: Where it runs; None: the CPU.
 
     Attributes:
@@ -45,8 +52,8 @@ class Encoder:
 
     Raises:
         FileNotFoundError: No such config or checkpoint.
-        ValueError: A config without a backbone, weights that do not fit, or a backbone that gives
-            no maps.
+        ValueError: A config without a backbone or known channel order, an image size that is no
+            square, weights that do not fit, or a backbone that gives no maps.
     """
 
     def __init__(
@@ -56,14 +63,19 @@ class Encoder:
         size: Optional[int] = None,
         channel_order: str = 'bgr',
         device: Union[None, str, torch.device] = None,
+        native_order: Optional[str] = None,
     ) -> None:
-        if channel_order not in ('rgb', 'bgr'):
-            raise ValueError(f"channel_order must be 'rgb' or 'bgr', got {channel_order!r}.")
+        if channel_order not in ('rgb', 'bgr') or native_order not in (None, 'rgb', 'bgr'):
+            raise ValueError(
+                "channel_order and native_order must be 'rgb' or 'bgr', got "
+                f'{channel_order!r} and {native_order!r}.'
+            )
         cfg = config if isinstance(config, Config) else load_data_config(config)
         scope = cfg.get('default_scope', 'mmengine')
         require_host(scope)
         init_default_scope(scope)
         settings = _host_backbone(cfg, size)
+        native_order = native_order or network_order_of(cfg)
         self.host = MODELS.build(copy.deepcopy(settings))
         self.name = Path(cfg.filename or 'encoder').stem
         if checkpoint is not None:
@@ -76,8 +88,7 @@ class Encoder:
         self.size = self.host.size
         normalisation = cfg.get('data_preprocessor') or {}
         normalisation = cfg.get('model', {}).get('data_preprocessor') or normalisation
-        to_rgb = bool(normalisation.get('to_rgb') or normalisation.get('bgr_to_rgb'))
-        self._flip = (channel_order == 'rgb') != to_rgb
+        self._flip = channel_order != native_order
         mean = list(normalisation.get('mean') or [0.0] * 3)
         std = list(normalisation.get('std') or [1.0] * 3)
         self._mean = torch.tensor(mean, device=device).view(1, 3, 1, 1)
@@ -86,7 +97,7 @@ class Encoder:
         self.layers = tuple(self.host.layers or [f'out.{i}' for i in range(len(maps))])
         self.shapes = {layer: tuple(one.shape[1:]) for layer, one in zip(self.layers, maps)}
         settings['backbone'].pop('init_cfg', None)
-        record = dict(backbone=settings, mean=mean, std=std, to_rgb=to_rgb)
+        record = dict(backbone=settings, mean=mean, std=std, channel_order=native_order)
         self.settings: Dict[str, Any] = json.loads(json.dumps(record, default=str))
         self.weights_hash = hash_weights(self.host.backbone)
 
@@ -138,9 +149,17 @@ def _host_backbone(cfg: Config, size: Optional[int]) -> Dict[str, Any]:
         if 'out_type' in inspect.signature(built_by).parameters:
             settings['out_type'] = 'featmap'
         settings = dict(type='mmdiffrep.HostBackbone', backbone=settings)
-    own = settings.get('size') or settings['backbone'].get('img_size')
-    settings['size'] = size or (own if isinstance(own, int) else DEFAULT_SIZE)
+    settings['size'] = size or settings.get('size') or _trained_size(cfg, settings['backbone'])
     return settings
+
+
+def _trained_size(cfg: Config, backbone: Mapping[str, Any]) -> int:
+    """Side of the images that a backbone was trained on, as far as its config says."""
+    given = backbone.get('img_size') or (CIFAR_SIZE if reads_cifar(cfg) else DEFAULT_SIZE)
+    sides = {given} if isinstance(given, int) else set(given)
+    if len(sides) > 1:
+        raise ValueError(f'The backbone has img_size={given}, which is no square: give a size.')
+    return sides.pop()
 
 
 def _load(backbone: torch.nn.Module, checkpoint: Path) -> None:

@@ -105,6 +105,7 @@ def recommended_config(
     merged = dict(
         train_dataloader=dict(
             batch_size=training.batch_size,
+            persistent_workers=False,  # or ExactResumeHook could not resume bit for bit
             sampler=dict(_delete_=True, type='DefaultSampler', shuffle=True),
         ),
         param_scheduler=[dict(type='CosineAnnealingLR', T_max=epochs, by_epoch=True)],

@@ -7,15 +7,16 @@ import torch
 from rich.progress import Progress
 from torch import Tensor
 
-from mmdiffrep.analysis.cells import Cell, GridModel, StoredSplit
+from mmdiffrep.analysis.cells import Cell, GridModel
+from mmdiffrep.analysis.stored_split import StoredSplit
 from mmdiffrep.models.probes import (
     ProbeTraining,
     alignment,
+    check_labels,
     fit_grid_probe,
     hold_out,
     uniformity,
 )
-from mmdiffrep.models.probes.grid_probe import check_labels
 
 GROUP_BYTES = 2**30  # of training features in memory at a time; heads do not depend on it
 

@@ -64,7 +64,8 @@ def resolve_folder(path_or_id: str) -> Path:
     if not _HUB_ID.fullmatch(path_or_id):
         raise FileNotFoundError(
             f"'{path_or_id}' is neither an existing folder nor a hub id (<owner>/<name>). Give the "
-            'folder of a diffusers model: one with model_index.json, or a U-Net with config.json.'
+            'folder of a diffusers model: one with model_index.json, or a U-Net with config.json. '
+            'A folder work_dirs/NAME/denoiser is what training with configs/ddpm/NAME.py leaves.'
         )
     return _download(path_or_id)
 

@@ -37,6 +37,9 @@ _SHARED = {
     'y_embedder.embedding_table': 'class_embedder.embedding_table',
 }
 
+_BLOCK_PARTS = {'attn.qkv', *_PARTS}
+_TRAINING_ONLY = ('projectors.',)  # REPA's
+
 
 def load_dit(path_or_id: str) -> Tuple[DiTTransformer2DModel, Schedule]:
     """Loads a diffusers DiT and its noise schedule.
@@ -71,15 +74,16 @@ def load_dit(path_or_id: str) -> Tuple[DiTTransformer2DModel, Schedule]:
 def load_official_dit(path: str) -> DiTTransformer2DModel:
     """Loads a checkpoint of the official code of DiT or SiT, which have the same network.
 
-    The size is read off the weights. Timesteps are embedded as in that code, whose frequencies
-    differ a little from diffusers', and normalised with that code's epsilon.
+    The size is read off the weights; those that only REPA's training needs are left aside.
+    Timesteps are embedded as in that code, whose frequencies differ a little from diffusers', and
+    normalised with that code's epsilon.
 
     Args:
         path: ``.pt`` or ``.safetensors``, a plain state dict.
 
     Raises:
         FileNotFoundError: No such file.
-        ValueError: Damaged, or not such a checkpoint.
+        ValueError: Damaged, not such a checkpoint, or one of a network with further parts.
     """
     weights = load_weights(path)
     try:
@@ -90,6 +94,12 @@ def load_official_dit(path: str) -> DiTTransformer2DModel:
             f"'{path}' is no checkpoint of DiT or SiT: it has no weights {error}. A diffusers "
             'model is given as its folder.'
         ) from error
+    further = [name for name in weights if not _is_known(name)]
+    if further:
+        raise ValueError(
+            f"'{path}' has weights that DiT has no place for, {further[:3]} ({len(further)} in "
+            'all): its network is another one and would give other features.'
+        )
     with torch.device('meta'):
         network = DiTTransformer2DModel(**config)
     missing, unexpected = network.load_state_dict(converted, strict=False, assign=True)
@@ -129,6 +139,14 @@ def convert_official_dit(weights: Mapping[str, Tensor]) -> Dict[str, Tensor]:
             for name, part in zip('qkv', parts):
                 converted[f'{block}.attn1.to_{name}.{kind}'] = part
     return converted
+
+
+def _is_known(name: str) -> bool:
+    block = _OFFICIAL_BLOCK.fullmatch(name)
+    if block:
+        return block[2] in _BLOCK_PARTS
+    part = name.rpartition('.')[0]
+    return name == 'pos_embed' or part in {*_ENDS, *_SHARED} or name.startswith(_TRAINING_ONLY)
 
 
 def _depth(weights: Mapping[str, Tensor]) -> int:

@@ -10,6 +10,8 @@ from mmdiffrep.diffusion.denoisers import Denoiser
 from mmdiffrep.diffusion.noise import NoiseSource
 from mmdiffrep.diffusion.schedule_base import Schedule
 
+_TOLERANCE = 0.05  # relative, between a noise level and the nearest one that there is
+
 
 def resolve_timesteps(
     schedule: Schedule,
@@ -22,14 +24,14 @@ def resolve_timesteps(
         schedule: The denoiser's noise schedule.
         timesteps: Integers in ``[0, schedule.num_timesteps - 1]``, all different.
         noise_levels: Standard deviations of the noise, ``sqrt(1 - alpha_bar)``, in (0, 1). The
-            same levels mean the same noise under every schedule.
+            same levels mean the same noise under every schedule, within 5 %.
 
     Returns:
         The timesteps, in the order given.
 
     Raises:
         ValueError: If not exactly one of the two is given, or it is empty, repeats a timestep
-            or holds one out of range.
+            or holds one out of range, or the schedule has no timestep of such a noise level.
     """
     if (timesteps is None) == (noise_levels is None):
         raise ValueError(
@@ -40,7 +42,7 @@ def resolve_timesteps(
     if isinstance(given, (int, float)):
         raise ValueError(f'timesteps and noise_levels are lists, such as [50]; got {given}')
     if timesteps is None:
-        timesteps = [schedule.timestep_of(level) for level in noise_levels]
+        timesteps = [_timestep_of(schedule, level) for level in noise_levels]
     resolved = tuple(int(t) for t in timesteps)
     last = schedule.num_timesteps - 1
     if not resolved or any(t != raw for t, raw in zip(resolved, timesteps)):
@@ -52,6 +54,19 @@ def resolve_timesteps(
             f'timesteps must differ from one another; {list(given)} gives {list(resolved)}'
         )
     return resolved
+
+
+def _timestep_of(schedule: Schedule, level: float) -> int:
+    """The timestep of a noise level, which EDM's few timesteps may not have."""
+    timestep = schedule.timestep_of(level)
+    found = float(schedule.levels[timestep])
+    if abs(found - level) > _TOLERANCE * level:
+        raise ValueError(
+            f'None of the {schedule.num_timesteps} timesteps has the noise level {level}: the '
+            f'nearest, {timestep}, has {found:.4g}. Give timesteps, or a schedule with more steps '
+            "to the denoiser; for a model of EDM: schedule=dict(name='edm', num_steps=100)."
+        )
+    return timestep
 
 
 def read_features(

@@ -5,10 +5,20 @@ What a pass is fed and where it ends differ, so each pass has a network of its o
 their weights, and each is cut after its own last tap.
 """
 
-import copy
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Union
+from typing import (
+    ContextManager,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -68,31 +78,27 @@ def resolve_feedback(
     return pairs
 
 
-def share_weights(denoiser: Denoiser) -> Denoiser:
-    """Gives another denoiser over the same weights, to be cut and watched on its own.
-
-    Args:
-        denoiser: Frozen: the copy remembers the hash of the weights as they are.
-    """
-    shared = {id(parameter): parameter for parameter in denoiser.parameters()}
-    twin = copy.deepcopy(denoiser, shared)
-    if not any(parameter.is_meta for parameter in denoiser.parameters()):
-        denoiser._whole_hash = twin._whole_hash = denoiser.weights_hash  # reads all, so once
-    return twin
-
-
 def recompute_activations(denoiser: Denoiser) -> None:
     """Makes the backward pass compute the network's activations again instead of keeping them.
 
     Only what every part (res block, attention, sampler) is given is kept. Gradients are the same.
     """
     modules = dict(denoiser.network.named_modules())
+    recompute = partial(
+        checkpoint,
+        use_reentrant=False,
+        preserve_rng_state=False,
+        context_fn=partial(_forward_and_backward, denoiser),
+    )
     for path in denoiser.units:
         if path in modules:
             part = modules[path]
-            part.forward = partial(
-                checkpoint, part.forward, use_reentrant=False, preserve_rng_state=False
-            )
+            part.forward = partial(recompute, part.forward)
+
+
+def _forward_and_backward(denoiser: Denoiser) -> Tuple[ContextManager, ContextManager]:
+    """Contexts of the two passes: taps inside a part are read in the first one alone."""
+    return nullcontext(), denoiser.reading_paused()
 
 
 class MapAdder:

@@ -5,8 +5,8 @@
 arithmetic); :class:`TapRecorder` catches tensors during real passes.
 """
 
-from contextlib import ExitStack
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Tuple
+from contextlib import ExitStack, contextmanager
+from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -142,3 +142,13 @@ class TapRecorder:
         caught = {name: self.store[name] for name in self.sites}
         self.store.clear()
         return caught
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Forgets what is caught meanwhile, such as maps that a backward pass computes again."""
+        before = dict(self.store)
+        try:
+            yield
+        finally:
+            self.store.clear()
+            self.store.update(before)

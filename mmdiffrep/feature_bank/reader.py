@@ -128,20 +128,39 @@ class FeatureReader:
             ValueError: Pixels that are not in 0 to 255, or features that ``dtype`` cannot hold.
         """
         rgb = torch.cat([self.to_rgb(image[None]) for image in images])
-        return {key: self._stored(key, maps) for key, maps in self.extract(rgb).items()}
-
-    def _stored(self, key: MapKey, maps: Tensor) -> Tensor:
-        if self.recipe.pool is not None:
-            maps = F.adaptive_avg_pool2d(maps.float(), self.recipe.pool)
-        stored = maps.permute(0, 2, 3, 1).to(self.dtype).contiguous().cpu()
-        if not stored.isfinite().all():
-            timestep, tap = key
-            raise ValueError(
-                f'Features of {tap} at t = {timestep} reach {float(maps.abs().max()):.3g}, which '
-                f'is no finite {self.recipe.dtype}. If the model is sound, give '
-                "dtype='bfloat16' or 'float32'."
+        return {
+            (timestep, tap): stored_map(
+                maps, self.recipe.pool, self.dtype, f'{tap} at t = {timestep}'
             )
-        return stored
+            for (timestep, tap), maps in self.extract(rgb).items()
+        }
+
+
+def stored_map(maps: Tensor, pool: Optional[int], dtype: torch.dtype, name: str) -> Tensor:
+    """Brings maps to what a bank stores.
+
+    Args:
+        maps: (B, C, H, W).
+        pool: See :class:`FeatureReader`.
+        dtype: What to store.
+        name: What the maps are called in the message.
+
+    Returns:
+        (B, h, w, C) on the CPU.
+
+    Raises:
+        ValueError: Features that ``dtype`` cannot hold.
+    """
+    if pool is not None:
+        maps = F.adaptive_avg_pool2d(maps.float(), pool)
+    stored = maps.permute(0, 2, 3, 1).to(dtype).contiguous().cpu()
+    if not stored.isfinite().all():
+        raise ValueError(
+            f'Features of {name} reach {float(maps.abs().max()):.3g}, which is no finite '
+            f"{str(dtype).removeprefix('torch.')}. If the model is sound, give dtype='bfloat16' or "
+            "'float32'."
+        )
+    return stored
 
 
 def stored_bytes(shapes: Mapping[MapKey, Tuple[int, ...]], dtype: torch.dtype) -> int:

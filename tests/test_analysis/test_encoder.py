@@ -4,7 +4,15 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
-from mmdiffrep.analysis import Encoder, ImageSource, StoredSplit, encoder_grid, parse_encoder, sweep
+from mmdiffrep.analysis import (
+    Encoder,
+    ImageSource,
+    StoredSplit,
+    encoder_grid,
+    load_data_config,
+    parse_encoder,
+    sweep,
+)
 from mmdiffrep.models.probes import ProbeTraining
 
 RESNET = dict(type='ResNet_CIFAR', depth=18, base_channels=8, out_indices=(0, 3))
@@ -90,3 +98,37 @@ def test_an_encoder_is_swept_like_a_diffusion_model(weights, face_config, tmp_pa
         ('out.1', 2, 256),
     ]
     assert all(result.cell.timestep is None and result.alignment is None for result in results)
+
+
+def test_an_encoder_of_cifar_sees_rgb_images_of_32_pixels():
+    cfg = load_data_config('mmpretrain::resnet/resnet18_8xb16_cifar10.py')
+    cfg.model.backbone.base_channels = 8
+    torch.manual_seed(0)
+    encoder = Encoder(cfg, channel_order='rgb')
+    assert encoder.size == 32
+    image = torch.randint(0, 256, (3, 32, 32)).byte()
+    mean, std = (
+        torch.tensor(cfg.data_preprocessor[name]).view(3, 1, 1) for name in ('mean', 'std')
+    )
+    (expected,) = encoder.host(((image - mean) / std)[None])
+    torch.testing.assert_close(encoder([image])['out.0'], expected)
+    bgr = Encoder(cfg, channel_order='bgr')
+    bgr.host = encoder.host
+    torch.testing.assert_close(bgr([image.flip(0)])['out.0'], expected)
+
+
+def test_channel_order_and_size_are_not_guessed():
+    unknown = config(RESNET, data_preprocessor=dict(mean=[1.0] * 3, to_rgb=False))
+    with pytest.raises(ValueError, match='unknown: give it'):
+        Encoder(unknown)
+    assert Encoder(unknown, native_order='rgb').settings['channel_order'] == 'rgb'
+    with pytest.raises(ValueError, match='native_order must be'):
+        Encoder(unknown, native_order='gbr')
+    vit = dict(
+        type='VisionTransformer',
+        arch=dict(embed_dims=8, num_layers=1, num_heads=1, feedforward_channels=8),
+        patch_size=8,
+    )
+    assert Encoder(config(dict(vit, img_size=(32, 32)))).size == 32
+    with pytest.raises(ValueError, match=r'img_size=\[32, 16\], which is no square'):
+        Encoder(config(dict(vit, img_size=[32, 16])))

@@ -45,6 +45,7 @@ def test_it_trains_and_tests(model, tmp_path):
     assert cfg.train_dataloader.dataset.indices == 8
     assert cfg.train_dataloader.dataset.type == 'mmdiffrep.ToyFacesDataset'
     assert cfg.model.head.in_channels == 64
+    assert not cfg.train_dataloader.persistent_workers  # as ExactResumeHook needs
     for split in ('train', 'val', 'test'):
         loader = cfg[f'{split}_dataloader']
         loader.num_workers, loader.persistent_workers = 0, False

@@ -9,9 +9,9 @@ from mmdiffrep.analysis import (
     StoredSplit,
     TeacherReader,
     best_cell,
-    cells,
     collect_features,
     diffusion_grid,
+    stored_split,
     sweep,
 )
 from mmdiffrep.diffusion.denoisers import load_denoiser
@@ -94,7 +94,9 @@ def test_an_interrupted_sweep_goes_on_with_the_same_result(
     denoiser, sources, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(
-        cells, 'build_feature_bank', partial(cells.build_feature_bank, shard_images=3)
+        stored_split,
+        'build_feature_bank',
+        partial(stored_split.build_feature_bank, shard_images=3),
     )
     whole = run(denoiser, sources, tmp_path / 'whole', views=2)
     write, written = bank_build.write_shard, []
@@ -152,9 +154,3 @@ def test_labels_beyond_the_classes_and_too_few_images(denoiser, sources, tmp_pat
         sweep([model], train, test, 1)
     with pytest.raises(ValueError, match='Class 2 has 0 of 12 images, too few for a held-out'):
         sweep([model], train, test, 3)
-
-
-def test_models_need_different_names(denoiser, sources, tmp_path):
-    model = diffusion_grid(denoiser, ['mid'], [0])
-    with pytest.raises(ValueError, match='different names'):
-        StoredSplit(sources[0], [model, model], tmp_path)

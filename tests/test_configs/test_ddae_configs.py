@@ -73,8 +73,9 @@ def test_model_fits_its_network(name, build_without_memory):
     if name.endswith('grid'):
         assert model.head.in_channels == channels and len(model.head.names) == len(channels)
     else:
-        pool = cfg.model.neck.get('pool', 1)
-        assert model.head.in_channels == sum(channels) * pool**2
+        with torch.device('meta'):
+            maps = tuple(torch.empty(2, width, 4, 4) for width in channels)
+        assert sum(one.shape[1] for one in model.neck(maps)) == model.head.in_channels
     frozen = not any(key.startswith('backbone') for key, _ in model.named_parameters())
     assert frozen != name.endswith('finetune')
 
@@ -114,7 +115,8 @@ def test_trains_and_tests(kind, tmp_path):
         )
     else:
         cfg.model.backbone.update(taps=['mid'], timesteps=[15])
-        cfg.model.neck.in_channels = [16]
+        pooled, standardised = cfg.model.neck
+        pooled.in_channels, standardised.input_features = [16], 64
         cfg.model.head.in_channels = 64
     cfg.train_cfg.update(max_epochs=2, val_interval=1)
     cfg.work_dir = str(tmp_path)

@@ -134,6 +134,15 @@ def test_config_of_a_public_data_set_trains_on_images_of_its_size(name, tmp_path
     assert load_denoiser(str(tmp_path / 'run' / 'denoiser')).image_size == 32
 
 
+def test_images_are_mirrored_once():
+    """In the pipeline, or by the augmentation, which tells the network."""
+    for path in CONFIGS.glob('*.py'):
+        cfg = Config.fromfile(path)
+        if 'augment_prob' in cfg.model:
+            steps = [step.type for step in cfg.train_dataloader.dataset.pipeline]
+            assert steps == ['mmdiffrep.PackImage'], path.name
+
+
 @pytest.mark.parametrize('number', ['10', '100'])
 def test_images_of_cifar_keep_their_colours(tmp_path, monkeypatch, number):
     data_set = getattr(importlib.import_module('mmpretrain.datasets'), f'CIFAR{number}')

@@ -84,10 +84,10 @@ def run(cfg):
 
 
 def test_cnn_end_to_end_and_its_features_under_the_head(tmp_path):
-    metrics, cnn = run(shrunk('toyfaces_64_r18', tmp_path))
+    metrics, cnn = run(shrunk('toyfaces_64_fewshot_r18', tmp_path))
     assert metrics['mIoU'] >= 0
     cfg = shrunk('toyfaces_64_fewshot_trained_cnn', tmp_path)
-    checkpoint = (tmp_path / 'toyfaces_64_r18' / 'last_checkpoint').read_text()
+    checkpoint = (tmp_path / 'toyfaces_64_fewshot_r18' / 'last_checkpoint').read_text()
     cfg.model.backbone.backbone.init_cfg.checkpoint = checkpoint
     metrics, model = run(cfg)
     assert metrics['uncertainty'] > 0
@@ -121,7 +121,7 @@ def faces_on_disk(root, count=3):
         (root / f'{split}.txt').write_text('\n'.join(map(str, range(count))))
 
 
-@pytest.mark.parametrize('name', ['celebamask_64_fewshot', 'celebamask_64_r18'])
+@pytest.mark.parametrize('name', ['celebamask_64_fewshot', 'celebamask_64_fewshot_r18'])
 def test_photographs_are_scored_at_the_size_of_the_model(name, tmp_path):
     faces_on_disk(tmp_path)
     cfg = Config.fromfile(CONFIGS / f'{name}.py')

@@ -46,7 +46,8 @@ def test_official_values(build_without_memory):
     cfg = Config.fromfile(CONFIG)
     assert cfg.model.backbone.timesteps == [121] and cfg.train_dataloader.dataset.views == 10
     assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=1e-3)
-    assert cfg.train_cfg.max_epochs == 30 and cfg.train_dataloader.batch_size == 128
+    assert cfg.train_cfg.max_epochs == 30
+    assert cfg.train_dataloader.batch_size == cfg.auto_scale_lr.base_batch_size == 128
     published = dict(
         num_attention_heads=16, attention_head_dim=72, num_layers=28, sample_size=32, out_channels=8
     )

@@ -18,6 +18,6 @@ def test_resumes_bit_for_bit(path):
         assert any(hook.type == 'mmdiffrep.ExactResumeHook' for hook in cfg.custom_hooks)
     assert cfg.default_hooks.checkpoint.type == 'mmdiffrep.AtomicCheckpointHook'
     assert cfg.randomness.seed is not None
-    if cfg.train_cfg.get('by_epoch'):
+    if cfg.train_cfg.get('by_epoch') or cfg.train_cfg.get('type') == 'EpochBasedTrainLoop':
         # persistent workers would go on with random numbers that a resume cannot restore
         assert not cfg.train_dataloader.get('persistent_workers')

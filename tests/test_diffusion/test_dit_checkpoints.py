@@ -99,6 +99,15 @@ def test_what_only_training_needs_is_left_aside(tmp_path):
     assert denoiser(torch.zeros(1, 4, 8, 8), 0)['block.0'].isfinite().all()
 
 
+@pytest.mark.parametrize('name', ['blocks.0.attn.q_norm.weight', 'blocks.0.norm1.weight', 'head.w'])
+def test_parts_that_dit_has_not_are_named(tmp_path, name):
+    official = OfficialDiT(depth=1).state_dict()
+    official[name] = torch.ones(64)
+    torch.save(official, tmp_path / 'other.pt')
+    with pytest.raises(ValueError, match=rf"no place for, \['{name}'\] \(1 in all\)"):
+        load_denoiser(dict(type='DiTDenoiser', checkpoint=str(tmp_path / 'other.pt')))
+
+
 def test_a_part_that_is_missing_is_named(tmp_path):
     official = OfficialDiT(depth=2).state_dict()
     del official['blocks.1.mlp.fc2.bias']

@@ -4,7 +4,7 @@ import torch
 
 from mmdiffrep.diffusion.features import read_features, resolve_timesteps
 from mmdiffrep.diffusion.noise import NoiseSource, build_noise
-from mmdiffrep.diffusion.schedule import NoiseSchedule
+from mmdiffrep.diffusion.schedule import NoiseSchedule, build_schedule
 
 
 class EchoDenoiser(torch.nn.Module):
@@ -67,6 +67,15 @@ def test_noise_levels_find_the_nearest_timesteps():
     assert resolve_timesteps(schedule, noise_levels=levels) == (3, 40)
 
 
+def test_a_noise_level_between_two_timesteps_is_refused():
+    levels = [0.2, 0.4]
+    with pytest.raises(ValueError, match=r"level 0\.2: the nearest, 5, has 0\.138.*name='edm'"):
+        resolve_timesteps(build_schedule('edm'), noise_levels=levels)
+    fine = build_schedule(dict(name='edm', num_steps=100))
+    found = [float(fine.levels[t]) for t in resolve_timesteps(fine, noise_levels=levels)]
+    assert found == pytest.approx(levels, rel=0.05)
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
@@ -79,7 +88,7 @@ def test_noise_levels_find_the_nearest_timesteps():
         (dict(timesteps=[0, 50]), r'0\.\.49'),
         (dict(timesteps=[-1]), r'0\.\.49'),
         (dict(timesteps=[4, 4]), 'differ'),
-        (dict(noise_levels=[0.9, 0.9001]), 'differ'),
+        (dict(noise_levels=[0.6, 0.6001]), 'differ'),
         (dict(noise_levels=[1.5]), 'noise level'),
     ],
 )

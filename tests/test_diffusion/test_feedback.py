@@ -6,12 +6,7 @@ import torch
 
 from mmdiffrep.diffusion import TapError, load_denoiser
 from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS
-from mmdiffrep.diffusion.feedback import (
-    MapAdder,
-    recompute_activations,
-    resolve_feedback,
-    share_weights,
-)
+from mmdiffrep.diffusion.feedback import MapAdder, recompute_activations, resolve_feedback
 from mmdiffrep.testing import tiny_teacher
 
 OFFICIAL = {21: 17, 24: 14, 27: 11, 30: 8, 33: 5, 36: 2}
@@ -123,7 +118,7 @@ def test_networks_without_plain_skips():
 def test_shared_weights_are_held_once_and_cut_apart(denoiser):
     images = torch.randn(1, 3, 16, 16)
     expected = denoiser(images, 3, taps=['mid', 'dec.3'])
-    twin = share_weights(denoiser).truncate(['mid'])
+    twin = denoiser.share_weights().truncate(['mid'])
     denoiser.truncate(['dec.3'])
     assert torch.equal(twin(images, 3)['mid'], expected['mid'])
     assert torch.equal(denoiser(images, 3)['dec.3'], expected['dec.3'])
@@ -140,7 +135,7 @@ def test_maps_are_added_to_the_block_and_its_skip(denoiser):
     target = denoiser.skips[2]
     taps = [target, 'dec.2@in']
     plain = denoiser(images, 3, taps=taps)
-    twin = share_weights(denoiser)
+    twin = denoiser.share_weights()
     adder = MapAdder(twin, [target])
     extra = torch.randn_like(plain[target])
     with adder.adding({target: extra}):
@@ -172,3 +167,13 @@ def test_recomputed_activations_give_the_same_gradients(denoiser):
         gradients.append(leaf.grad)
     assert gradients[0].abs().sum() > 0
     assert torch.equal(*gradients)
+
+
+def test_recomputed_maps_are_not_kept(unet):
+    tap = 'module:up_blocks.0.resnets.0.conv1'  # inside a part
+    recompute_activations(unet)
+    leaf = torch.randn(2, 3, 16, 16).requires_grad_()
+    maps = unet(leaf, 3, taps=[tap, 'dec.1'])
+    maps['dec.1'].square().sum().backward()
+    assert leaf.grad.abs().sum() > 0
+    assert not unet._recorder.store

@@ -3,6 +3,7 @@
 
 import csv
 import importlib
+import socket
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ import pytest
 import torch
 from diffusers import DDPMScheduler, UNet2DModel
 from mmengine.config import Config
+from mmengine.dist import is_distributed
 from mmengine.registry import MODELS, init_default_scope
 
 from mmdiffrep.testing import tiny_teacher
@@ -149,6 +151,24 @@ def test_sweep(run, tmp_path, capsys, encoder):
     table = (tmp_path / 'sweep.csv').read_text().splitlines()[:9]  # of the stored model
     run('sweep', *options, '--encoders', encoder, '--encoder-size', '32')
     assert table == (tmp_path / 'sweep.csv').read_text().splitlines()[:9]
+
+
+def test_heads_are_trained_when_the_processes_have_parted(run, tmp_path, monkeypatch):
+    with socket.socket() as sock:
+        sock.bind(('127.0.0.1', 0))
+        places = dict(MASTER_PORT=sock.getsockname()[1], MASTER_ADDR='127.0.0.1')
+    for name, value in dict(places, RANK=0, WORLD_SIZE=1, LOCAL_RANK=0).items():
+        monkeypatch.setenv(name, str(value))
+    tool, connected = importlib.import_module('sweep'), []
+    train_heads = tool.sweep
+    monkeypatch.setattr(
+        tool,
+        'sweep',
+        lambda *args, **kw: connected.append(is_distributed()) or train_heads(*args, **kw),
+    )
+    options = ['--epochs', '1', '--min-steps', '0', '--held-out', '0.3', '--launcher', 'pytorch']
+    assert run('sweep', *options, '--banks', str(tmp_path / 'banks'))
+    assert connected == [False]
 
 
 @pytest.mark.parametrize(

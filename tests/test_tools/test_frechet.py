@@ -17,7 +17,7 @@ ENCODER = """
 default_scope = 'mmpretrain'
 model = dict(backbone=dict(type='ResNet', depth=18, stem_channels=4, base_channels=4))
 """
-DATA = ['test_dataloader.dataset.num_images=8', 'test_dataloader.dataset.attribute=mouth']
+DATA = ['train_dataloader.dataset.num_images=8', 'train_dataloader.dataset.attribute=mouth']
 
 
 @pytest.fixture

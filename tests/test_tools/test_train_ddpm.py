@@ -59,6 +59,18 @@ def test_the_bare_loop_trains_the_same_network(tool, cfg):
     assert any(not torch.equal(v, weights[k]) for k, v in bare.unet.state_dict().items())
 
 
+@pytest.mark.parametrize('prediction_type', ['epsilon', 'sample', 'v_prediction'])
+def test_the_bare_loop_has_the_same_target(tool, cfg, monkeypatch, prediction_type):
+    cfg.model.scheduler.prediction_type = prediction_type
+    model = MODELS.build(cfg.model)
+    bare = tool.BareLoop(cfg, model, 'cpu')
+    images = torch.rand(2, 3, 32, 32) * 2 - 1
+    draw = model.draw(images)
+    target = bare.target(images, draw.noise, draw.timesteps)
+    monkeypatch.setattr(model, 'output', lambda images, draw: target)
+    assert model.loss(images, draw)['loss_denoise'] == 0
+
+
 def test_summary_is_that_of_the_pairs(tool):
     result = tool.summary([(1.0, 2.0), (3.0, 3.0), (6.0, 4.0)])
     assert result['mmengine'] == 3 and result['bare'] == 3 and result['ratio'] == 1

@@ -84,9 +84,9 @@ def add_arguments(
     parser.add_argument('--out', type=Path, default=Path('work_dirs/analysis'), metavar='DIR')
 
 
-def add_split_argument(parser: argparse.ArgumentParser) -> None:
+def add_split_argument(parser: argparse.ArgumentParser, default: str = 'test') -> None:
     """Adds the split for a tool that reads one."""
-    parser.add_argument('--split', choices=SPLITS, default='test', help='split of the data config')
+    parser.add_argument('--split', choices=SPLITS, default=default, help='split of the data config')
 
 
 def add_encoder_arguments(parser: argparse.ArgumentParser) -> None:

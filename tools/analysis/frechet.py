@@ -5,7 +5,7 @@ FID with torch-fidelity's Inception network, or the same distance in the feature
 backbone. A folder is a diffusers folder, as a run of configs/ddpm leaves it.
 
     python tools/analysis/frechet.py work_dirs/edm_fashionmnist_32/denoiser \
-        --data ddpm/edm_fashionmnist_32.py --split train --sampler heun --steps 18
+        --data ddpm/edm_fashionmnist_32.py --sampler heun --steps 18
     python tools/analysis/frechet.py DENOISER --data CONFIG --num-images 5000 \
         --encoder mmpretrain::resnet/CONFIG.py --checkpoint FILE.pth
     torchrun --nproc_per_node 8 tools/analysis/frechet.py DENOISER --data CONFIG --launcher pytorch
@@ -42,7 +42,9 @@ def measure(args: argparse.Namespace) -> None:
     if args.encoder is None:
         embed = InceptionEmbedding(args.checkpoint, args.device)
     else:
-        embed = EncoderEmbedding(args.encoder, args.checkpoint, device=args.device)
+        embed = EncoderEmbedding(
+            args.encoder, args.checkpoint, size=args.encoder_size, device=args.device
+        )
     denoiser = load_denoiser(args.model).freeze().to(args.device)
     real = moments_of_dataset(source, embed, denoiser.image_size, args.batch_size)
     sampled = moments_of_samples(
@@ -77,13 +79,14 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     add('--data', metavar='CONFIG', required=True, help='config whose data loaders give the images')
     add('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
     add('--channel-order', choices=['bgr', 'rgb'], help='of the loaded images')
-    add_split_argument(parser)
+    add_split_argument(parser, default='train')  # as published FIDs
     add('--num-reference', type=int, metavar='N', help='images of the data set; default: all')
     add('--num-images', type=int, default=50000, metavar='N', help='images to sample')
     add('--sampler', choices=SAMPLERS, default='ddim')
     add('--steps', type=int, default=50, help='of the sampler')
     add('--seed', type=int, default=0, help='of the sampled images')
     add('--encoder', metavar='CONFIG', help='of an mmpretrain model; default: FID')
+    add('--encoder-size', type=int, metavar='PX', help="default: the encoder's own")
     add('--checkpoint', metavar='FILE', help="the encoder's weights, or those of FID's Inception")
     add('--batch-size', type=int, default=64, metavar='B')
     add('--device', default=get_device())

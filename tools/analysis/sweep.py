@@ -32,7 +32,7 @@ from analysis_options import (
 from matplotlib.figure import Figure
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
-from mmengine.dist import get_rank, init_dist, is_distributed
+from mmengine.dist import init_dist, is_distributed, is_main_process
 from rich.console import Console
 
 from mmdiffrep.analysis import (
@@ -53,7 +53,6 @@ from mmdiffrep.feature_bank.reader import DTYPES
 from mmdiffrep.models.probes import ProbeTraining
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.dist import PLACES, close_dist, setup_dist
-from mmdiffrep.utils.fail_together import fail_together
 from mmdiffrep.visualization import draw_heat_maps
 
 DEFAULT_TIMESTEPS = [0, 10, 50, 100, 200, 500]
@@ -148,24 +147,25 @@ def measure(args: argparse.Namespace) -> None:
         StoredSplit(source, models, args.banks, view, augmentation, max_bytes)
         for source, view, augmentation in zip(sources, views, augmentations)
     )
-    with fail_together():
-        if get_rank() == 0:
-            number = int(train.labels.max()) + 1
-            classes = sources[0].classes or [str(label) for label in range(number)]
-            check_classes(train.labels, classes, train.name)
-            results = sweep(
-                models,
-                train,
-                test,
-                len(classes),
-                training,
-                args.held_out,
-                measure_alignment=args.alignment,
-                device=args.device,
-            )
-            report(args, results, len(train), len(test), sources[0].name)
-            recommend(args, results, models[0], classes, training, len(sources[0].dataset))
-    close_dist()
+    is_main = is_main_process()
+    close_dist()  # heads need no other process, and none could wait for them so long
+    if not is_main:
+        return
+    number = int(train.labels.max()) + 1
+    classes = sources[0].classes or [str(label) for label in range(number)]
+    check_classes(train.labels, classes, train.name)
+    results = sweep(
+        models,
+        train,
+        test,
+        len(classes),
+        training,
+        args.held_out,
+        measure_alignment=args.alignment,
+        device=args.device,
+    )
+    report(args, results, len(train), len(test), sources[0].name)
+    recommend(args, results, models[0], classes, training, len(sources[0].dataset))
 
 
 def grid_models(args: argparse.Namespace, channel_order: str) -> List[GridModel]:

@@ -32,7 +32,7 @@ from torch import Tensor, nn
 
 from mmdiffrep.diffusion import Denoiser, load_denoiser
 from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS
-from mmdiffrep.diffusion.feedback import MapAdder, share_weights
+from mmdiffrep.diffusion.feedback import MapAdder
 from mmdiffrep.models.backbones import FeedbackDPMBackbone
 from mmdiffrep.models.backbones.unregistered import Unregistered
 from mmdiffrep.models.necks import DifFormer
@@ -140,7 +140,7 @@ def draw_weights(module: nn.Module) -> None:
 def _run_whole_passes(backbone: FeedbackDPMBackbone, whole: Denoiser) -> None:
     """Lets both passes run to their ends, the first keeping the map of every decoder block."""
     blocks = [name for name in whole.taps if name.startswith('dec.')]
-    first = share_weights(whole).truncate(blocks)
+    first = whole.share_weights().truncate(blocks)
     second = whole.truncate([*backbone.taps, blocks[-1]])
     backbone.adder = MapAdder(second, [target for _, target in backbone.pairs])
     backbone.first_pass, backbone.second_pass = Unregistered(first), Unregistered(second)

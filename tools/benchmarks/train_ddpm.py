@@ -116,6 +116,12 @@ class BareLoop:
         while True:
             yield from self.loader
 
+    def target(self, images: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+        """What the network learns to give, by the scheduler's ``prediction_type``."""
+        if self.prediction == 'v_prediction':
+            return self.scheduler.get_velocity(images, noise, t)
+        return images if self.prediction == 'sample' else noise
+
     def step(self) -> None:
         """One iteration."""
         images = next(self.batches).to(self.device).float() / 127.5 - 1
@@ -124,10 +130,7 @@ class BareLoop:
         t = torch.randint(last, (len(images),), device=self.device)
         with torch.autocast(**self.autocast):
             output = self.unet(self.scheduler.add_noise(images, noise, t), t).sample
-        target = noise
-        if self.prediction == 'v_prediction':
-            target = self.scheduler.get_velocity(images, noise, t)
-        loss = F.mse_loss(output.float(), target)
+        loss = F.mse_loss(output.float(), self.target(images, noise, t))
         self.optimizer.zero_grad()
         self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimizer)

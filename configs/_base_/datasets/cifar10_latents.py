@@ -12,7 +12,7 @@ data_preprocessor = dict(type='mmdiffrep.StoredFeaturesPreprocessor')
 train_dataloader = dict(
     batch_size=128,  # official, on each GPU
     num_workers=4,
-    persistent_workers=True,
+    persistent_workers=False,  # or a resumed run would not be the same bit for bit
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='mmdiffrep.LatentDataset',

@@ -21,7 +21,7 @@ train_set = dict(
 train_dataloader = dict(
     batch_size=64,
     num_workers=1,
-    persistent_workers=True,
+    persistent_workers=False,  # or an epoch-based run could not resume bit for bit
     sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=train_set,
 )

@@ -13,7 +13,7 @@ resize = dict(backend='pillow', interpolation='bicubic')
 train_dataloader = dict(
     batch_size=32,  # official, on each of 4 GPUs
     num_workers=8,
-    persistent_workers=True,
+    persistent_workers=False,  # or a resumed run would not be the same bit for bit
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='ImageNet',

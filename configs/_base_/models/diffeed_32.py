@@ -8,8 +8,6 @@ model = dict(
         taps=['dec.1'],
         feedback=['dec.0', 'dec.2', 'dec.4'],  # one a resolution: 8, 16 and 32 px
         timestep=50,
-        noise='fresh',  # official
-        test_noise='per_image',
         input=dict(mean=[128.0, 128.0, 128.0], std=[128.0, 128.0, 128.0]),
     ),
     neck=dict(

@@ -11,7 +11,7 @@ model = dict(
         test_noise='per_image',
         input=dict(mean=[128.0, 128.0, 128.0], std=[128.0, 128.0, 128.0]),
     ),
-    # Features of small networks differ in scale: without the normalisation a short run learns little.
+    # Features of small networks are small: a short run learns little without the normalisation.
     neck=[
         dict(type='mmdiffrep.PoolFlatten', in_channels=[128], pool=2),
         dict(type='ClsBatchNormNeck', input_features=512),

@@ -1,10 +1,11 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """The contract of all denoisers: an image and a timestep in, feature maps by tap name out."""
 
+import copy
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from functools import cached_property
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, ContextManager, Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
 from torch import Tensor, nn
@@ -151,6 +152,21 @@ class Denoiser(nn.Module, ABC):
     def weights_hash(self) -> str:
         """Hash of the whole network's weights; a truncated one keeps that of its original."""
         return hash_weights(self.network) if self._whole_hash is None else self._whole_hash
+
+    def share_weights(self) -> 'Denoiser':
+        """Gives another denoiser over the same weights, to be cut and watched on its own.
+
+        Freeze it before: the copy remembers the hash of the weights as they are.
+        """
+        shared = {id(parameter): parameter for parameter in self.parameters()}
+        twin = copy.deepcopy(self, shared)
+        if not any(parameter.is_meta for parameter in self.parameters()):
+            self._whole_hash = twin._whole_hash = self.weights_hash  # reads all, so once
+        return twin
+
+    def reading_paused(self) -> ContextManager[None]:
+        """A context in which parts of the network can be run without reading taps."""
+        return self._recorder.paused()
 
     def truncate(self, taps: Sequence[str]) -> 'Denoiser':
         """Cuts the network after the last of ``taps``, in place; what is behind is dropped.

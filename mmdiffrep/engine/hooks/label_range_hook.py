@@ -65,7 +65,7 @@ class LabelRangeHook(Hook):
             labels = sample.gt_label.tolist() if 'gt_label' in sample else []
             wrong = [label for label in labels if not 0 <= label < self.num_classes]
             if wrong:
-                image = sample.get('img_path') or 'an image'
+                image = sample.get('img_path') or f'image {sample.get("sample_idx", "?")}'
                 raise ValueError(
                     f'{split} data: {image} has label {wrong[0]}, but the head has '
                     f'{self.num_classes} classes, 0 to {self.num_classes - 1}: set '

@@ -20,8 +20,7 @@ from mmdiffrep.diffusion.features import read_features, resolve_timesteps
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.noise import build_noise
 from mmdiffrep.engine.hooks.averaged_model import averaged_model, require_method
-from mmdiffrep.models.probes import ProbeTraining, fit_grid_probe
-from mmdiffrep.models.probes.grid_probe import check_labels
+from mmdiffrep.models.probes import ProbeTraining, check_labels, fit_grid_probe
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.fail_together import fail_together
@@ -50,6 +49,9 @@ class ProbeHook(Hook):
     Each probe is a scalar ``probe/t<timestep>/<tap>`` (in percent) of the visualizer, and a row of
     ``work_dir/probe.csv``.
 
+    The first process measures, and the others wait, at most for the timeout of the process group:
+    where that is short, give ``env_cfg=dict(dist_cfg=dict(backend='nccl', timeout=7200))`` (s).
+
     Args:
         train_dataset (dict): Labelled images that the probes are trained on, with a pipeline
             without augmentation.
@@ -73,6 +75,7 @@ class ProbeHook(Hook):
     Raises:
         ValueError: Numbers out of range, or an unknown argument of ``training``; at the start of
             the run unknown taps, timesteps out of range, no labels or labels beyond the classes.
+        RuntimeError: The measurement failed in another process; says which and why.
     """
 
     priority = 'LOW'  # after EMAHook, which is NORMAL
@@ -137,7 +140,8 @@ class ProbeHook(Hook):
     ) -> None:
         """Measures when the interval has passed."""
         if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner):
-            self._measure(runner)
+            with fail_together():
+                self._measure(runner)
 
     @master_only
     def _measure(self, runner: Runner) -> None:

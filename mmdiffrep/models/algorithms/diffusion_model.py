@@ -31,8 +31,9 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
     """An unconditional diffusion model of square images, in training.
 
     The random numbers of an image depend on the seed and on its place in the run alone, and the
-    iteration is a buffer of the checkpoint. So a resumed run draws what an undisturbed one would,
-    and N processes, or N accumulated batches, draw what one batch of N times the size would.
+    number of images seen so far is a buffer of the checkpoint. So a resumed run draws what an
+    undisturbed one would, and N processes, or N accumulated batches, draw what one batch of N times
+    the size would.
 
     Args:
         unet: Keyword arguments of ``diffusers.UNet2DModel``. ``sample_size`` is required.
@@ -75,8 +76,8 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
         self.seed = seed
         self.bf16 = bf16
         self.batches_to_check = 2
-        self.register_buffer('iteration', torch.zeros((), dtype=torch.long))
-        self._iteration_on_host: Optional[int] = None
+        self.register_buffer('images_seen', torch.zeros((), dtype=torch.long))
+        self._seen_on_host: Optional[int] = None
         if zero_init:
             _zero_residual_branches(self.unet)
 
@@ -103,8 +104,8 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
         Args:
             inputs: RGB images (B, C, H, W) in [-1, 1].
             data_samples: Not read: the model is unconditional.
-            mode: ``'loss'``: the training loss of this iteration's draw, which also advances the
-                iteration in training mode. ``'tensor'``: the network's output (B, C, H, W) for the
+            mode: ``'loss'``: the training loss of this iteration's draw, which also counts the
+                images in training mode. ``'tensor'``: the network's output (B, C, H, W) for the
                 same draw. ``'predict'``: one freshly sampled image (C, H, W) in [-1, 1] for each
                 input, seeded by ``seed``.
 
@@ -119,8 +120,9 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
             self._check_images(inputs)
             losses = self.loss(inputs, self.draw(inputs))
             if self.training:
-                self._iteration_on_host = self._current_iteration() + 1
-                self.iteration += 1
+                batch = len(inputs) * get_world_size()
+                self._seen_on_host = self._seen() + batch
+                self.images_seen += batch
             return losses
         if mode == 'tensor':
             return self.output(inputs, self.draw(inputs))
@@ -131,8 +133,8 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
 
     def chance(self, images: Tensor) -> ImageChance:
         """The random numbers of this rank's images (B, C, H, W) in the current iteration."""
-        batches = self._current_iteration() * get_world_size() + get_rank()
-        return ImageChance(self.seed, batches * len(images), len(images))
+        first = self._seen() + get_rank() * len(images)
+        return ImageChance(self.seed, first, len(images))
 
     def precision(self, device_type: str) -> ContextManager[None]:
         """The context of the network's passes in training."""
@@ -215,16 +217,16 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
     def _write(self, folder: str, unet: UNet2DModel) -> None:
         """Writes network and scheduler."""
 
-    def _current_iteration(self) -> int:
-        """The iteration; read back once, since an accelerator would be waited for each time."""
-        if self._iteration_on_host is None:
-            self._iteration_on_host = int(self.iteration)
-        return self._iteration_on_host
+    def _seen(self) -> int:
+        """Images of all ranks so far; read back once, as an accelerator would be waited for."""
+        if self._seen_on_host is None:
+            self._seen_on_host = int(self.images_seen)
+        return self._seen_on_host
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        """Takes the iteration from a checkpoint, as all buffers."""
+        """Takes the images seen from a checkpoint, as all buffers."""
         super()._load_from_state_dict(*args, **kwargs)
-        self._iteration_on_host = None
+        self._seen_on_host = None
 
     def _check_images(self, images: Tensor) -> None:
         """Checks size and range; on the first batches only, as the range is read back."""

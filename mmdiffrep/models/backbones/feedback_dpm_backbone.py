@@ -4,19 +4,13 @@
 from typing import Callable, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
-from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmdiffrep.diffusion.arguments import check_arguments
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.features import resolve_timesteps
-from mmdiffrep.diffusion.feedback import (
-    MapAdder,
-    recompute_activations,
-    resolve_feedback,
-    share_weights,
-)
+from mmdiffrep.diffusion.feedback import MapAdder, recompute_activations, resolve_feedback
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.noise import build_noise
 from mmdiffrep.diffusion.taps import tap_names
@@ -54,8 +48,10 @@ class FeedbackDPMBackbone(BaseModule):
         noise_level (float, optional): Standard deviation of the noise in (0, 1), instead of
             ``timestep``.
         noise (str or dict): Noise source, see :func:`mmdiffrep.diffusion.noise.build_noise`.
-            Defaults to ``'per_image'``: a draw of its own for every image (and for every crop and
-            flip of it), the same whenever it comes. Official: ``'fresh'``, in tests too.
+            Defaults to ``'fresh'`` (official): a new draw each time.
+        test_noise (str or dict, optional): Noise source in evaluation mode; None: ``noise``.
+            Defaults to ``'per_image'``, a function of the image alone, so that a score can be
+            repeated; it reads the images back from the device. Official: ``'fresh'``.
         norm_cfg (dict): Normalisation of the feedback nets. Defaults to ``dict(type='BN')``
             (official). ``dict(type='SyncBN')`` or ``dict(type='GN', num_groups=32)`` do not
             depend on small batches.
@@ -85,8 +81,8 @@ class FeedbackDPMBackbone(BaseModule):
         feedback: Union[None, Sequence[str], Mapping[str, str]] = None,
         timestep: Optional[int] = None,
         noise_level: Optional[float] = None,
-        noise: Union[str, dict] = 'per_image',
-        test_noise: Union[None, str, dict] = None,
+        noise: Union[str, dict] = 'fresh',
+        test_noise: Union[None, str, dict] = 'per_image',
         norm_cfg: Optional[dict] = None,
         checkpoint: bool = False,
         input: Optional[dict] = None,
@@ -109,6 +105,8 @@ class FeedbackDPMBackbone(BaseModule):
         table = network.taps
         self.out_channels = tuple(table[tap].channels for tap in self.taps)
         self.out_strides = tuple(table[tap].stride for tap in self.taps)
+        from mmcv.cnn import ConvModule  # mmcv comes with the hosts alone
+
         self.feedback_nets = nn.ModuleList(
             ConvModule(
                 table[source].channels,
@@ -119,7 +117,7 @@ class FeedbackDPMBackbone(BaseModule):
             )
             for source, target in self.pairs
         )
-        first = share_weights(network).truncate([source for source, _ in self.pairs])
+        first = network.share_weights().truncate([source for source, _ in self.pairs])
         second = network.truncate(self.taps)
         self.adder = MapAdder(second, [target for _, target in self.pairs])
         if checkpoint:

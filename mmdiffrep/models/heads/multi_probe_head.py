@@ -27,6 +27,8 @@ class MultiProbeHead(BaseModule):
         timesteps (sequence of int): Timesteps of the backbone, in its order.
         shown (str, optional): The probe whose classes are the prediction for the host, such as
             ``'t10/dec.5'``. Defaults to None: the first one.
+        standardise (bool): Normalise the vectors by a BatchNorm without scale and shift, so that
+            one learning rate suits taps of any scale. Defaults to False, as officially.
         init_cfg (dict, optional): mmengine's initialization config. Defaults to None:
             ``nn.Linear``'s own, as officially.
 
@@ -45,6 +47,7 @@ class MultiProbeHead(BaseModule):
         taps: Sequence[str],
         timesteps: Sequence[int],
         shown: Optional[str] = None,
+        standardise: bool = False,
         init_cfg: Optional[dict] = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -63,6 +66,10 @@ class MultiProbeHead(BaseModule):
             raise ValueError(f'shown={shown!r} is none of the probes {list(self.names)}')
         self._shown = self.names.index(shown)
         self.probes = nn.ModuleList([nn.Linear(width, num_classes) for width in self.in_channels])
+        self.norms = nn.ModuleList(
+            nn.BatchNorm1d(width, affine=False) if standardise else nn.Identity()
+            for width in self.in_channels
+        )
 
     def forward(self, features: Tuple[Tensor, ...]) -> Tensor:
         """Computes the scores of all probes.
@@ -84,7 +91,9 @@ class MultiProbeHead(BaseModule):
                 f'({", ".join(self.names)}), but was given {shapes}: let taps, timesteps and '
                 'in_channels be those of the backbone, and pool its maps by a neck'
             )
-        return torch.stack([probe(one) for probe, one in zip(self.probes, features)])
+        return torch.stack(
+            [probe(norm(one)) for probe, norm, one in zip(self.probes, self.norms, features)]
+        )
 
     def loss(self, features: Tuple[Tensor, ...], data_samples: List) -> Dict[str, Tensor]:
         """Sums the cross-entropies of all probes, so that each has its own gradient.

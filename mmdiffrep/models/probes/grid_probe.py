@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .labels import check_labels
+
 _OPTIMIZERS = {'adam': torch.optim.Adam, 'adamw': torch.optim.AdamW}
 _EVALUATED = 512  # images whose features are widened to float32 at a time
 
@@ -131,7 +133,8 @@ def fit_grid_probe(
         labels: (N,) int64, 0 to ``num_classes - 1``.
         num_classes: Number of classes.
         training: None: the defaults.
-        device: Where the heads are trained; None: the CPU.
+        device: Where the heads are trained, to which the features are copied once; None: the CPU,
+            where nothing is copied.
         progress: Called with the epochs that are done and those to do.
 
     Raises:
@@ -144,13 +147,15 @@ def fit_grid_probe(
     for index, feature in enumerate(features):
         groups[feature.shape[2]].append(index)
     members = [tuple(group) for group in groups.values()]
-    # (V * N, K, D): what a step reads of an image lies in one place
-    rows = [torch.stack([features[i].flatten(0, 1) for i in group], dim=1) for group in members]
+    device = torch.device(device or 'cpu')
     heads = [
         _first_weights(training.seeds, len(group), num_classes, features[group[0]].shape[2], device)
         for group in members
     ]
-    scales = [_scales(part, training.standardise, device) for part in rows]
+    rows = [[features[i].flatten(0, 1) for i in group] for group in members]  # (V * N, D) each
+    scales = [_scales(group, training.standardise, device) for group in rows]
+    rows = [[part.to(device) for part in group] for group in rows]
+    labels = labels.to(device)
     optimizer = _OPTIMIZERS[training.optimizer](
         [tensor for pair in heads for tensor in pair],
         lr=training.lr,
@@ -163,13 +168,12 @@ def fit_grid_probe(
             group['lr'] = training.lr * 0.5 * (1 + math.cos(math.pi * epoch / epochs))
         order = torch.stack([torch.randperm(images, generator=g) for g in generators])
         view = torch.stack([torch.randint(views, (images,), generator=g) for g in generators])
-        for chosen, seen in zip(
-            order.split(training.batch_size, 1), view.split(training.batch_size, 1)
-        ):
-            targets = labels[chosen].to(device or 'cpu')
+        for chosen in (view * images + order).to(device).split(training.batch_size, 1):
+            targets = labels[chosen % images]
             loss = torch.zeros((), device=device)
-            for part, (weight, bias), (mean, scale) in zip(rows, heads, scales):
-                batch = part[seen * images + chosen].to(weight)
+            for group, (weight, bias), (mean, scale) in zip(rows, heads, scales):
+                parts = [part.index_select(0, chosen.flatten()) for part in group]
+                batch = torch.stack(parts, dim=1).to(weight).unflatten(0, chosen.shape)
                 loss = loss + _loss(_logits((batch - mean) * scale, weight, bias), targets)
             optimizer.zero_grad()
             loss.backward()
@@ -178,54 +182,6 @@ def fit_grid_probe(
             progress(epoch + 1, epochs)
     trained = [(weight.detach(), bias.detach()) for weight, bias in heads]
     return GridProbe(dict(zip(members, trained)), dict(zip(members, scales)))
-
-
-def hold_out(labels: Tensor, num_classes: int, share: float = 0.1, seed: int = 0) -> Tensor:
-    """Chooses images to select timestep and tap by, the same share of every class.
-
-    Args:
-        labels: (N,) int64.
-        num_classes: Number of classes.
-        share: Of each class, in (0, 1); at least one image.
-        seed: Of the choice.
-
-    Returns:
-        (N,) bool, True for the images that heads are not trained on.
-
-    Raises:
-        ValueError: A class with fewer than two images, a label beyond the classes, or a share out
-            of range.
-    """
-    if not 0 < share < 1:
-        raise ValueError(f'The held-out share must lie in (0, 1), got {share}.')
-    check_labels(labels, num_classes)
-    generator = torch.Generator().manual_seed(seed)
-    held_out = torch.zeros(len(labels), dtype=torch.bool)
-    for label in range(num_classes):
-        members = (labels == label).nonzero().flatten()
-        if len(members) < 2:
-            raise ValueError(
-                f'Class {label} has {len(members)} of {len(labels)} images, too few for a held-out '
-                'split: it needs one to train on and one to hold out. Take more images.'
-            )
-        number = min(max(1, round(share * len(members))), len(members) - 1)
-        held_out[members[torch.randperm(len(members), generator=generator)[:number]]] = True
-    return held_out
-
-
-def check_labels(labels: Tensor, num_classes: int) -> None:
-    """Checks that labels are classes.
-
-    Raises:
-        ValueError: Labels beyond 0 to ``num_classes - 1``, of another type, or none.
-    """
-    if labels.ndim != 1 or labels.dtype != torch.int64 or not len(labels):
-        raise ValueError(f'Expected labels (N,) int64, got {labels.dtype} {tuple(labels.shape)}.')
-    if int(labels.min()) < 0 or int(labels.max()) >= num_classes:
-        raise ValueError(
-            f'The labels run from {int(labels.min())} to {int(labels.max())}, expected 0 to '
-            f'{num_classes - 1}: give the right number of classes, or mend the labels.'
-        )
 
 
 def _check(features: Sequence[Tensor], labels: Tensor, num_classes: int) -> None:
@@ -238,7 +194,7 @@ def _check(features: Sequence[Tensor], labels: Tensor, num_classes: int) -> None
 
 
 def _first_weights(
-    seeds: Sequence[int], heads: int, classes: int, width: int, device: Optional[torch.device]
+    seeds: Sequence[int], heads: int, classes: int, width: int, device: torch.device
 ) -> Tuple[Tensor, Tensor]:
     """``nn.Linear``'s first weights; those of a head depend on its seed and width alone."""
     drawn = []
@@ -249,27 +205,33 @@ def _first_weights(
     stacked = torch.stack(drawn)[:, None].expand(-1, heads, -1, -1)
     weight, bias = stacked[..., :-1], stacked[..., -1]
     return tuple(
-        tensor.contiguous().clone().to(device or 'cpu').requires_grad_()
-        for tensor in (weight, bias)
+        tensor.contiguous().clone().to(device).requires_grad_() for tensor in (weight, bias)
     )
 
 
 def _scales(
-    rows: Tensor, standardise: bool, device: Optional[torch.device]
+    group: Sequence[Tensor], standardise: bool, device: torch.device
 ) -> Tuple[Tensor, Tensor]:
-    """Mean and 1 / standard deviation (K, D) over all rows (M, K, D); constants become 0."""
-    shape = rows.shape[1:]
+    """Mean and 1 / standard deviation (K, D) over all rows (M, D) of K features.
+
+    The factor of a constant is 0.
+    """
     if not standardise:
+        shape = (len(group), group[0].shape[1])
         return torch.zeros(shape, device=device), torch.ones(shape, device=device)
-    mean = torch.zeros(shape, dtype=torch.float64)
+    mean, scale = (torch.stack(parts).float().to(device) for parts in zip(*map(_scale, group)))
+    return mean, scale
+
+
+def _scale(rows: Tensor) -> Tuple[Tensor, Tensor]:
+    mean = torch.zeros(rows.shape[1], dtype=torch.float64, device=rows.device)
     for part in rows.split(_EVALUATED):
         mean += part.sum(0, dtype=torch.float64) / len(rows)
-    variance = torch.zeros(shape, dtype=torch.float64)
+    variance = torch.zeros_like(mean)
     for part in rows.split(_EVALUATED):
         variance += (part.double() - mean).square().sum(0) / len(rows)
     std = variance.sqrt()
-    scale = torch.where(std > 1e-6 * (1 + mean.abs()), 1 / std, torch.zeros_like(std))
-    return mean.float().to(device or 'cpu'), scale.float().to(device or 'cpu')
+    return mean, torch.where(std > 1e-6 * (1 + mean.abs()), 1 / std, torch.zeros_like(std))
 
 
 def _logits(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -94,7 +94,7 @@ def test_bf16_computes_in_bfloat16_and_keeps_float_weights():
     assert {p.grad.dtype for p in half.parameters()} == {torch.float32}
 
 
-def test_draw_depends_on_seed_and_iteration_alone(monkeypatch):
+def test_draw_depends_on_seed_and_images_seen_alone(monkeypatch):
     model, images = build(), batch()
     first = model.draw(images)
     torch.manual_seed(12345)
@@ -107,7 +107,17 @@ def test_draw_depends_on_seed_and_iteration_alone(monkeypatch):
     assert not torch.equal(build().draw(images)[1], first[1])
 
 
-def test_the_iteration_of_a_checkpoint_is_taken():
+def test_no_draw_repeats_after_a_smaller_batch():
+    """The last batch of an epoch may hold fewer images."""
+    model = build()
+    drawn = []
+    for num in (3, 1, 3):
+        drawn.extend(model.draw(batch(num))[1])
+        model(batch(num), mode='loss')
+    assert len({noise.flatten()[0].item() for noise in drawn}) == 7
+
+
+def test_the_images_seen_of_a_checkpoint_are_taken():
     first, second = build(), build()
     for model in (first, second):
         model(batch(), mode='loss')
@@ -132,12 +142,12 @@ def test_logit_normal_timesteps_have_their_median_and_spread():
     torch.testing.assert_close(quantiles, expected, atol=0.015, rtol=0)
 
 
-def test_only_training_advances_the_iteration():
+def test_only_training_counts_images():
     model = build().eval()
     model(batch(), mode='loss')
-    assert model.iteration == 0
+    assert model.images_seen == 0
     model.train()(batch(), mode='loss')
-    assert model.iteration == 1
+    assert model.images_seen == 3
 
 
 def test_resumed_training_equals_an_undisturbed_one():

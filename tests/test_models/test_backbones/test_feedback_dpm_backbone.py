@@ -13,6 +13,7 @@ from torch import distributed, multiprocessing
 
 from mmdiffrep.diffusion import TapError
 from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS
+from mmdiffrep.diffusion.noise import FreshNoise, PerImageNoise
 from mmdiffrep.registry import MODELS
 from mmdiffrep.testing import tiny_teacher
 
@@ -32,7 +33,10 @@ DENOISERS = dict(unet=tiny_teacher(), adm=ADM)
 
 def build(kind='mmdiffrep.FeedbackDPMBackbone', seed=0, **overrides):
     cfg = dict(type=kind, denoiser=DENOISERS['unet'], taps=['dec.1'], input=UNIT_RANGE)
-    cfg.update(timestep=5) if 'Feedback' in kind else cfg.update(timesteps=[5])
+    if 'Feedback' in kind:
+        cfg.update(timestep=5, noise='per_image')
+    else:
+        cfg.update(timesteps=[5])
     torch.manual_seed(seed)
     return MODELS.build(dict(cfg, **overrides))
 
@@ -68,6 +72,8 @@ def test_official_setting_without_weights():
                 timestep=150,
             )
         )
+    assert isinstance(backbone.noise, FreshNoise)
+    assert isinstance(backbone.test_noise, PerImageNoise), 'officially fresh too'
     assert backbone.out_channels == (1024,) and backbone.out_strides == (16,)
     assert [target for _, target in backbone.pairs] == [
         f'enc.{block - 1}' for block in (17, 14, 11, 8, 5, 2)
@@ -95,7 +101,7 @@ def test_zero_feedback_makes_the_second_pass_the_first(denoiser, images):
 
 
 def test_without_feedback_it_is_the_plain_backbone(images):
-    backbone = build(noise='shared').eval()
+    backbone = build(test_noise='shared').eval()
     torch.nn.init.zeros_(backbone.feedback_nets[0].bn.weight)
     torch.nn.init.zeros_(backbone.feedback_nets[1].bn.weight)
     plain = build('mmdiffrep.DPMBackbone', noise='shared')
@@ -114,6 +120,16 @@ def test_both_passes_see_the_same_noise(images):
     assert len(seen) == 4
     assert torch.equal(seen[0], seen[1]) and torch.equal(seen[2], seen[3])
     assert not torch.equal(seen[0], seen[2])
+
+
+def test_training_draws_anew_and_tests_repeat_themselves(images):
+    backbone = build(noise='fresh')
+    first, second = backbone._noised(images)[0], backbone._noised(images)[0]
+    assert not torch.equal(first, second)
+    backbone.eval()
+    assert torch.equal(backbone._noised(images)[0], backbone._noised(images)[0])
+    as_trained = build(noise='shared', test_noise=None)
+    assert torch.equal(as_trained._noised(images)[0], as_trained.eval()._noised(images)[0])
 
 
 def test_only_the_feedback_nets_learn(denoiser, images):
@@ -234,6 +250,7 @@ def classifier(norm='SyncBN'):
                     denoiser=DENOISERS['unet'],
                     taps=['dec.1'],
                     timestep=5,
+                    noise='per_image',
                     norm_cfg=dict(type=norm, num_groups=4) if norm == 'GN' else dict(type=norm),
                     input=UNIT_RANGE,
                 ),

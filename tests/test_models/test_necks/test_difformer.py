@@ -42,7 +42,7 @@ def classifier(**neck):
 
 def test_published_setting():
     neck, parameters = classifier(in_channels=[1024, 1024, 512], sides=[8, 16, 16], num_timesteps=3)
-    assert (neck.out_channels, parameters) == (3072, 31_802_344), '31.8 M in the paper'
+    assert (neck.out_channels, parameters) == (3072, 31_802_344), 'computed from the official code'
     shapes = [(1024, 8), (1024, 16), (512, 64)] * 3
     maps = [torch.empty(2, channels, side, side, device='meta') for channels, side in shapes]
     assert neck.tokenize(maps).shape == (3, 2, 576, 1024)

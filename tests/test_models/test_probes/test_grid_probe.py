@@ -3,11 +3,9 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import nn
 
-from mmdiffrep.models.probes import ProbeTraining, fit_grid_probe, hold_out
+from mmdiffrep.models.probes import ProbeTraining, fit_grid_probe
 
 
 def task(widths, images=40, views=1, classes=3, seed=0):
@@ -103,28 +101,17 @@ def test_each_view_is_used():
     assert not torch.allclose(weights[0], weights[2], atol=1e-3)
 
 
-@settings(max_examples=20, deadline=None)
-@given(st.integers(2, 30), st.integers(1, 4), st.floats(0.01, 0.99), st.integers(0, 5))
-def test_hold_out_takes_the_share_of_every_class(each, classes, share, seed):
-    labels = torch.arange(each * classes) % classes
-    chosen = hold_out(labels, classes, share, seed)
-    counts = labels[chosen].bincount(minlength=classes)
-    expected = min(max(1, round(share * each)), each - 1)
-    assert counts.tolist() == [expected] * classes
-    assert torch.equal(chosen, hold_out(labels, classes, share, seed))
+def test_features_are_not_copied_as_a_whole(monkeypatch):
+    features, labels = task([4, 4], images=40)
+    stack, sizes = torch.stack, []
 
+    def recorded(*args, **kwargs):
+        sizes.append(stack(*args, **kwargs).numel())
+        return stack(*args, **kwargs)
 
-@pytest.mark.parametrize(
-    ('labels', 'share', 'message'),
-    [
-        ([0, 0, 1], 0.5, 'Class 1 has 1 of 3 images, too few'),
-        ([0, 0, 2, 2], 0.5, 'run from 0 to 2, expected 0 to 1'),
-        ([0, 0, 1, 1], 1.0, 'share must lie in'),
-    ],
-)
-def test_hold_out_refuses(labels, share, message):
-    with pytest.raises(ValueError, match=message):
-        hold_out(torch.tensor(labels), 2, share)
+    monkeypatch.setattr(torch, 'stack', recorded)
+    fit_grid_probe(features, labels, 3, ProbeTraining(epochs=1, batch_size=8, min_steps=0))
+    assert max(sizes) <= 8 * 2 * 4  # a batch
 
 
 def test_bad_labels_and_shapes_are_named():
