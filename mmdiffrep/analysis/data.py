@@ -73,7 +73,7 @@ class ImageSource:
         require_host(scope)
         self.name = f'{split} split of {os.path.basename(cfg.filename or "the config")}'
         self.channel_order = channel_order or channel_order_of(cfg)
-        dataset_cfg = _without_augmentation(cfg, split)
+        dataset_cfg = without_augmentation(cfg, split)
         init_default_scope(scope)
         self.dataset = DATASETS.build(dataset_cfg)
         if hasattr(self.dataset, 'full_init'):
@@ -251,8 +251,12 @@ def _reads_files(cfg: Config) -> bool:
     return loader == 'LoadImageFromFile' and 'color_type' not in pipeline[0]
 
 
-def _without_augmentation(cfg: Config, split: str) -> Dict[str, Any]:
-    """The data set's config, with the pipeline of an evaluation split."""
+def without_augmentation(cfg: Config, split: str) -> Dict[str, Any]:
+    """The config of a split's data set, with the pipeline of an evaluation split.
+
+    Raises:
+        ValueError: There is no such split.
+    """
     loaders = {name: cfg.get(f'{name}_dataloader') for name in SPLITS}
     present = [name for name, loader in loaders.items() if loader]
     if split not in present:

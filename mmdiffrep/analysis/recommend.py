@@ -8,6 +8,7 @@ from typing import Any, Dict, Mapping, Optional, Union
 from mmengine.config import Config
 
 from mmdiffrep.analysis.cells import Cell
+from mmdiffrep.analysis.data import without_augmentation
 from mmdiffrep.feature_bank import FeatureRecipe
 from mmdiffrep.models.probes import ProbeTraining
 
@@ -24,13 +25,15 @@ def recommended_config(
     training: Optional[ProbeTraining] = None,
     data_options: Optional[Mapping[str, Any]] = None,
     num_images: Optional[int] = None,
+    test_split: str = 'test',
     comment: str = '',
 ) -> str:
     """Writes the config of a linear head on one cell, as text.
 
-    It inherits the data of the config that was swept, and trains as the sweep did, but on all
-    training images and in the pipeline of that config, augmentation and all. Standardised features
-    become a BatchNorm without scale and shift.
+    It inherits the config that was swept, and trains as the sweep did, on all images of the
+    training split, the held-out ones too, as they are: neither a choice of fewer images nor
+    augmented views are repeated. It is validated on the split that the sweep tested on.
+    Standardised features become a BatchNorm without scale and shift.
 
     Args:
         cell: Of a diffusion model.
@@ -42,6 +45,7 @@ def recommended_config(
         training: How the heads were trained; None: the defaults.
         data_options: Entries of ``data`` that were overridden.
         num_images: Training images, which set the number of epochs; None: enough of them.
+        test_split: Of ``data``, that the sweep tested on.
         comment: A line at the top.
 
     Returns:
@@ -107,6 +111,7 @@ def recommended_config(
             batch_size=training.batch_size,
             persistent_workers=False,  # or ExactResumeHook could not resume bit for bit
             sampler=dict(_delete_=True, type='DefaultSampler', shuffle=True),
+            dataset=dict(_delete_=True, **without_augmentation(data, 'train')),
         ),
         param_scheduler=[dict(type='CosineAnnealingLR', T_max=epochs, by_epoch=True)],
         **{f'{split}_cfg': {} for split in ('val', 'test') if f'{split}_dataloader' in data},
@@ -116,6 +121,9 @@ def recommended_config(
             dict(type='mmdiffrep.LabelRangeHook'),
         ],
     )
+    if 'val_dataloader' in data:
+        tested = without_augmentation(data, test_split)
+        merged['val_dataloader'] = dict(dataset=dict(_delete_=True, **tested))
     options = Config(merged)
     options.merge_from_dict(dict(data_options or {}))
     body = Config({**entries, **options.to_dict()}).pretty_text

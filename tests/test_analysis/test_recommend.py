@@ -40,8 +40,16 @@ def write(folder, model, data_name=DATA, options=None, **training):
 
 
 def test_it_trains_and_tests(model, tmp_path):
-    options = {'train_dataloader.dataset.indices': 8, 'test_dataloader.dataset.num_images': 4}
+    options = {
+        'train_dataloader.dataset.indices': 8,
+        'test_dataloader.dataset.num_images': 4,
+        'test_dataloader.dataset.attribute': 'pose',
+    }
     cfg = write(tmp_path, model, options=options, epochs=1, min_steps=0)
+    # what the sweep read: no augmentation, and the same test images to validate on
+    steps = [step.type for step in cfg.train_dataloader.dataset.pipeline]
+    assert steps == [step.type for step in cfg.test_dataloader.dataset.pipeline]
+    assert cfg.val_dataloader.dataset == cfg.test_dataloader.dataset
     assert cfg.train_dataloader.dataset.indices == 8
     assert cfg.train_dataloader.dataset.type == 'mmdiffrep.ToyFacesDataset'
     assert cfg.model.head.in_channels == 64
@@ -49,7 +57,6 @@ def test_it_trains_and_tests(model, tmp_path):
     for split in ('train', 'val', 'test'):
         loader = cfg[f'{split}_dataloader']
         loader.num_workers, loader.persistent_workers = 0, False
-    cfg.val_dataloader.dataset.num_images = 4
     cfg.work_dir = str(tmp_path / 'run')
     runner = Runner.from_cfg(cfg)
     runner.train()

@@ -35,10 +35,10 @@ def maps_of(backbone, side=256):
 @pytest.mark.parametrize(
     ('name', 'lr', 'taps', 'timesteps', 'parameters'),
     [
-        ('gdc/imagenet_adm_256_linear', 0.01, ['dec.4'], [150], 4096 * 1000 + 1000),
-        ('gdc/imagenet_adm_256_attention', 0.05, ['dec.4'], [150], 27_786_216),
+        ('gdc/gdc_imagenet_adm_256_linear', 0.01, ['dec.4'], [150], 4096 * 1000 + 1000),
+        ('gdc/gdc_imagenet_adm_256_attention', 0.05, ['dec.4'], [150], 27_786_216),
         (
-            'difformer/imagenet_adm_256',
+            'difformer/difformer_imagenet_adm_256',
             0.05,
             ['mid', 'dec.4', 'dec.10'],
             [90, 150, 300],
@@ -65,14 +65,17 @@ def test_official_values(name, lr, taps, timesteps, parameters, build_without_me
 
 @pytest.mark.parametrize('name', ['mlp', 'cnn'])
 def test_other_heads_fit_the_tap(name):
-    model = load(f'gdc/imagenet_adm_256_{name}').model
+    model = load(f'gdc/gdc_imagenet_adm_256_{name}').model
     with torch.device('meta'), DefaultScope.overwrite_default_scope('mmpretrain'):
         neck, head = MODELS.build(model.neck), MODELS.build(model.head)
         assert head(neck([torch.empty(2, 1024, 16, 16)])).shape == (2, 1000)
 
 
 def test_fine_tuning_differs_in_two_values():
-    frozen, tuned = load('difformer/imagenet_adm_256'), load('difformer/imagenet_adm_256_finetune')
+    frozen, tuned = (
+        load('difformer/difformer_imagenet_adm_256'),
+        load('difformer/difformer_imagenet_adm_256_finetune'),
+    )
     assert tuned.model.backbone.pop('frozen') is False
     assert (frozen.optim_wrapper.optimizer.lr, tuned.optim_wrapper.optimizer.lr) == (5e-2, 1e-3)
     frozen.optim_wrapper.optimizer.lr = 1e-3
@@ -81,7 +84,7 @@ def test_fine_tuning_differs_in_two_values():
 
 @pytest.mark.parametrize('size', [(300, 500), (900, 400), (120, 90)])
 def test_imagenet_pipelines_give_squares(size, tmp_path):
-    cfg = load('gdc/imagenet_adm_256_linear')
+    cfg = load('gdc/gdc_imagenet_adm_256_linear')
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     (tmp_path / 'a').mkdir()
     cv2.imwrite(str(tmp_path / 'a' / '0.png'), image)
@@ -95,7 +98,7 @@ def test_imagenet_pipelines_give_squares(size, tmp_path):
 
 
 def test_the_shorter_side_is_drawn_up_to_320():
-    cfg = load('gdc/imagenet_adm_256_linear')
+    cfg = load('gdc/gdc_imagenet_adm_256_linear')
     from mmcv.transforms import Compose
 
     resize = cfg.train_dataloader.dataset.pipeline[1]
@@ -156,12 +159,12 @@ def shrunk(name, data, folder):
 @pytest.mark.parametrize(
     'name',
     [
-        'gdc/fashionmnist_linear',
-        'gdc/fashionmnist_attention',
-        'gdc/cifar10_small_linear',
-        'gdc/cifar10_small_attention',
-        'difformer/fashionmnist',
-        'difformer/cifar10_small',
+        'gdc/gdc_fashionmnist_linear',
+        'gdc/gdc_fashionmnist_attention',
+        'gdc/gdc_cifar10_small_linear',
+        'gdc/gdc_cifar10_small_attention',
+        'difformer/difformer_fashionmnist',
+        'difformer/difformer_cifar10_small',
     ],
 )
 def test_trains(name, data, tmp_path):
@@ -175,10 +178,10 @@ def test_trains(name, data, tmp_path):
 
 @pytest.mark.parametrize('name', ['fashionmnist', 'cifar10_small'])
 def test_a_bank_holds_what_the_backbone_would_read(name, data, tmp_path):
-    live, banked = load(f'difformer/{name}'), load(f'difformer/{name}_bank')
+    live, banked = load(f'difformer/difformer_{name}'), load(f'difformer/difformer_{name}_bank')
     assert live.model.neck == banked.model.neck and live.model.head == banked.model.head
     assert live.optim_wrapper == banked.optim_wrapper
-    runner = Runner.from_cfg(shrunk(f'difformer/{name}_bank', data, tmp_path))
+    runner = Runner.from_cfg(shrunk(f'difformer/difformer_{name}_bank', data, tmp_path))
     runner.train()
     assert math.isfinite(runner.message_hub.log_scalars['train/loss'].current())
     sample = runner.train_dataloader.dataset[0]
@@ -191,14 +194,14 @@ def test_a_bank_holds_what_the_backbone_would_read(name, data, tmp_path):
 
 
 def test_labels_beyond_the_classes_stop_the_run(data, tmp_path):
-    cfg = shrunk('difformer/fashionmnist', data, tmp_path)
+    cfg = shrunk('difformer/difformer_fashionmnist', data, tmp_path)
     cfg.model.head.num_classes = 7
     with pytest.raises(ValueError, match=r'training data: .* has label \d, but the head has 7'):
         Runner.from_cfg(cfg).train()
 
 
 def test_drawn_faces_from_a_bank(tmp_path):
-    cfg = load('difformer/toyfaces_64_bank')
+    cfg = load('difformer/difformer_toyfaces_64_bank')
     for split in ('train', 'val', 'test'):
         loader = cfg[f'{split}_dataloader']
         loader.update(batch_size=2, num_workers=0, persistent_workers=False)

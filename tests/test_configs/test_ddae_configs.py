@@ -80,7 +80,9 @@ def test_model_fits_its_network(name, build_without_memory):
     assert frozen != name.endswith('finetune')
 
 
-@pytest.mark.parametrize('name', ['cifar10_probe', 'cifar100_probe', 'tinyimagenet_probe'])
+@pytest.mark.parametrize(
+    'name', ['ddae_cifar10_probe', 'ddae_cifar100_probe', 'ddae_tinyimagenet_probe']
+)
 def test_official_values(name):
     cfg = load(name)
     assert cfg.model.backbone.timesteps == [10] and cfg.model.backbone.taps == ['ddae:6']
@@ -91,15 +93,15 @@ def test_official_values(name):
 
 
 def test_official_grid_and_noise_levels_of_edm():
-    assert load('cifar10_grid').model.head.timesteps == [0, 10, 20]
-    cfg = load('cifar10_edm_grid')
+    assert load('ddae_cifar10_grid').model.head.timesteps == [0, 10, 20]
+    cfg = load('ddae_cifar10_edm_grid')
     assert cfg.model.backbone.timesteps == cfg.model.head.timesteps == [3, 4, 5]
-    assert load('cifar10_edm_probe').model.backbone.taps == ['ddae:7']
+    assert load('ddae_cifar10_edm_probe').model.backbone.taps == ['ddae:7']
 
 
 @pytest.mark.parametrize('kind', ['probe', 'grid', 'finetune'])
 def test_trains_and_tests(kind, tmp_path):
-    cfg = load(f'fashionmnist_{kind}')
+    cfg = load(f'ddae_fashionmnist_{kind}')
     faces = dict(type='mmdiffrep.ToyFacesDataset', task='cls', attribute='mouth', image_size=32)
     pipeline = [dict(type='mmdiffrep.LoadToyFace', cache=True), dict(type='PackInputs')]
     for split, count in (('train', 8), ('val', 4), ('test', 4)):

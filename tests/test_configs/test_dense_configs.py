@@ -22,7 +22,7 @@ DETECTORS = ['coco_retinanet_adm_256', 'coco_mask_rcnn_adm_256']
 
 
 def load(name):
-    return Config.fromfile(CONFIGS / f'{name}.py')
+    return Config.fromfile(CONFIGS / f'difformer_{name}.py')
 
 
 @pytest.mark.parametrize('name', ['ade20k_upernet_adm_256', *DETECTORS])

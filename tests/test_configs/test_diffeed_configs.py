@@ -17,7 +17,7 @@ CONFIGS = Path(__file__).parents[2] / 'configs'
 
 
 def load(name):
-    return Config.fromfile(CONFIGS / 'diffeed' / f'{name}.py')
+    return Config.fromfile(CONFIGS / 'diffeed' / f'diffeed_{name}.py')
 
 
 def idx(array):

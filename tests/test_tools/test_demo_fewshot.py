@@ -13,7 +13,7 @@ def demo(import_tool):
 
 @pytest.mark.parametrize('data', ['toyfaces_64', 'celebamask_64'])
 def test_methods_see_the_same_images_and_start_where_they_should(demo, data, tmp_path):
-    r18 = tmp_path / 'r18' / 'repeat_3'
+    r18 = tmp_path / 'fewshot_r18' / 'repeat_3'
     r18.mkdir(parents=True)
     (r18 / 'last_checkpoint').write_text(str(r18 / 'iter_300.pth'))
     torch.save({}, r18 / 'iter_300.pth')

@@ -148,6 +148,8 @@ def run_tool(
         tool(args)
     except (OSError, ValueError, ImportError) as error:
         parser.exit(2, f'{error}\n')
+    except KeyboardInterrupt:
+        parser.exit(130, 'Stopped. Features in a bank are kept; the same command goes on there.\n')
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

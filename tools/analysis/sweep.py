@@ -50,7 +50,7 @@ from mmdiffrep.analysis import (
 from mmdiffrep.feature_bank import AUGMENTATIONS
 from mmdiffrep.feature_bank.build import DEFAULT_ROOT
 from mmdiffrep.feature_bank.reader import DTYPES
-from mmdiffrep.models.probes import ProbeTraining
+from mmdiffrep.models.probes import ProbeTraining, hold_out
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.dist import PLACES, close_dist, setup_dist
 from mmdiffrep.visualization import draw_heat_maps
@@ -165,7 +165,8 @@ def measure(args: argparse.Namespace) -> None:
         device=args.device,
     )
     report(args, results, len(train), len(test), sources[0].name)
-    recommend(args, results, models[0], classes, training, len(sources[0].dataset))
+    num_held_out = int(hold_out(train.labels, len(classes), args.held_out).sum())
+    recommend(args, results, models[0], classes, training, len(sources[0].dataset), num_held_out)
 
 
 def grid_models(args: argparse.Namespace, channel_order: str) -> List[GridModel]:
@@ -221,12 +222,16 @@ def recommend(
     classes: Sequence[str],
     training: ProbeTraining,
     num_images: int,
+    num_held_out: int,
 ) -> None:
     """Says which cell is best, and writes its config."""
     best = best_cell(result for result in results if result.cell.timestep is not None)
     cell = best.cell
     said = f'{cell.tap}, t = {cell.timestep}, pool {cell.pool}'
     data = load_data_config(args.data, args.cfg_options)
+    accuracy = float(best.held_out.mean())
+    error = (accuracy * (1 - accuracy) / num_held_out) ** 0.5
+    images = f'{num_held_out} held-out images'
     text = recommended_config(
         cell,
         model.readers[0].recipe,
@@ -237,12 +242,14 @@ def recommend(
         training,
         args.cfg_options,
         num_images,
-        comment=f'Best of {len(results)} by held-out images: {float(best.held_out.mean()):.1%}.',
+        args.test_split,
+        comment=f'{said}: best of {len(results)}, {accuracy:.1%} of {images}.',
     )
     write_atomically(text.encode(), args.out / 'recommended.py')
     Console().print(
-        f'Best by the held-out images: {said}; held out {float(best.held_out.mean()):.1%}, test '
-        f'{float(best.test.mean()):.1%}. Its config: {args.out / "recommended.py"}'
+        f'Best by the held-out images: {said}; held out {accuracy:.1%}, test '
+        f'{float(best.test.mean()):.1%}. The standard error of {images} is {error:.1%}: '
+        f'cells that are closer are equally good. Its config: {args.out / "recommended.py"}'
     )
 
 

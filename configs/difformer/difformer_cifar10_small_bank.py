@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # The same from a feature bank: the diffusion model sees an image once, so that a second run, and
 # every epoch, costs the head alone. No crops or flips. The bank takes 31 KB an image.
-_base_ = './fashionmnist.py'
+_base_ = './difformer_cifar10_small.py'
 data_preprocessor = dict(_delete_=True, type='mmdiffrep.StoredFeaturesPreprocessor')
 stored = dict(
     _delete_=True,
@@ -16,7 +16,9 @@ stored = dict(
     keep_samples=True,
 )
 model = dict(backbone=dict(_delete_=True, type='mmdiffrep.StoredFeatures'))
-train_set = dict(_base_.train_dataloader.dataset.dataset, pipeline=[dict(type='PackInputs')])
+train_set = dict(
+    _base_.train_dataloader.dataset.dataset, pipeline=_base_.val_dataloader.dataset.pipeline
+)
 train_dataloader = dict(
     dataset=dict(**stored, dataset=dict(_base_.train_dataloader.dataset, dataset=train_set))
 )

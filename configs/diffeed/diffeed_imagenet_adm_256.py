@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # DifFeed on ImageNet, as officially: GDC's attention head behind two passes of ADM.
-_base_ = '../gdc/imagenet_adm_256_attention.py'
+_base_ = '../gdc/gdc_imagenet_adm_256_attention.py'
 model = dict(
     backbone=dict(
         _delete_=True,

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # The same with the diffusion model trained along (official mode "finetune").
-_base_ = './imagenet_adm_256.py'
+_base_ = './difformer_imagenet_adm_256.py'
 model = dict(backbone=dict(frozen=False))
 optim_wrapper = dict(optimizer=dict(lr=0.001))  # official suggestion

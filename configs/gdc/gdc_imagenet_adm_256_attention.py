@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # GDC's attention head, as officially: DifFormer with one block at one timestep.
-_base_ = './imagenet_adm_256_linear.py'
+_base_ = './gdc_imagenet_adm_256_linear.py'
 model = dict(
     neck=dict(
         _delete_=True,

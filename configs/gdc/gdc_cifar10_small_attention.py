@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # GDC's attention head on the same, at a size for CPUs.
-_base_ = './cifar10_small_linear.py'
+_base_ = './gdc_cifar10_small_linear.py'
 model = dict(
     neck=dict(
         _delete_=True,

@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # A linear probe of DDAE's small EDM on CIFAR-10.
-_base_ = './cifar10_probe.py'
+_base_ = './ddae_cifar10_probe.py'
 model = dict(
     backbone=dict(
         denoiser='work_dirs/edm_unet35m_cifar10_32/denoiser',
