@@ -70,7 +70,9 @@ class StoredSplit:
             self._images[view], self.labels = _read_through(images, source.name)
             for model in models:
                 reader = model.readers[view]
-                built = build_feature_bank(images, reader, root, max_bytes)
+                built = build_feature_bank(
+                    images, reader, root, max_bytes, hashes=self._images[view]
+                )
                 self._banks[model.name, view] = built.bank
 
     def __len__(self) -> int:

@@ -6,7 +6,7 @@ import logging
 import shutil
 import time
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Union
+from typing import Dict, List, NamedTuple, Optional, Sequence, Union
 
 import torch
 from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, get_world_size
@@ -52,6 +52,7 @@ def build_feature_bank(
     max_bytes: Optional[int] = None,
     verify: str = 'sizes',
     shard_images: int = SHARD_IMAGES,
+    hashes: Optional[Sequence[str]] = None,
 ) -> BankBuild:
     """Makes sure that all images of a data set are in the bank of a recipe.
 
@@ -69,6 +70,8 @@ def build_feature_bank(
         verify: See :class:`~mmdiffrep.feature_bank.bank.FeatureBank`.
         shard_images: Greatest number of images in a shard, which is also at most 64 MiB unless
             one image is larger.
+        hashes: Content hash of every sample, where the caller has read them all; None: they are
+            read here.
 
     Raises:
         ValueError: The bank would be larger than ``max_bytes``, an image cannot be read, or is
@@ -84,7 +87,9 @@ def build_feature_bank(
         )
     folder = Path(root) / reader.recipe.key
     folder.mkdir(parents=True, exist_ok=True)
-    images = _hash_images(dataset)
+    images: Dict[str, int] = {}
+    for index, image in enumerate(_hash_images(dataset) if hashes is None else hashes):
+        images.setdefault(image, index)
     with locked_folder(folder):
         missing: List[Dict[str, int]] = [{}]
         with fail_together():
@@ -101,8 +106,8 @@ def build_feature_bank(
         return BankBuild(FeatureBank(folder), len(images), len(missing[0]), seconds)
 
 
-def _hash_images(dataset: ImageDataset) -> Dict[str, int]:
-    """Content hash of every different image -> its first sample, in the order of the samples."""
+def _hash_images(dataset: ImageDataset) -> List[str]:
+    """Content hash of every sample, read by all processes together."""
     rank, world = get_rank(), get_world_size()
     mine = []
     with fail_together():
@@ -110,10 +115,7 @@ def _hash_images(dataset: ImageDataset) -> Dict[str, int]:
             range(rank, len(dataset), world), 'looking at images', disable=rank != 0
         ):
             mine.append((index, content_hash(read_sample(dataset, index)['inputs'])))
-    images: Dict[str, int] = {}
-    for index, image in sorted(pair for part in all_gather_object(mine) for pair in part):
-        images.setdefault(image, index)
-    return images
+    return [image for _, image in sorted(pair for part in all_gather_object(mine) for pair in part)]
 
 
 def _clean(folder: Path, reader: FeatureReader, verify: str) -> FeatureBank:

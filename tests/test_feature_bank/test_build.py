@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import multiprocessing
 
-from mmdiffrep.feature_bank import FeatureBank, build_feature_bank
+from mmdiffrep.feature_bank import FeatureBank, build_feature_bank, content_hash
+from mmdiffrep.feature_bank import build as bank_build
 from mmdiffrep.testing.file_faults import FileFault
 
 # Opening, writing, syncing, renaming and syncing the folder, of the recipe and of three shards.
@@ -54,6 +55,18 @@ def test_data_sets_share_a_bank_and_images(build):
     build(range(4))
     second = build([3, 4, 4, 2, 5])
     assert (second.num_images, second.num_computed, len(second.bank)) == (4, 2, 6)
+
+
+def test_images_whose_hashes_are_known_are_read_once(reader_of, pictures, tmp_path, monkeypatch):
+    dataset, read = pictures([0, 1, 1]), []
+    hashes = [content_hash(dataset[index]['inputs']) for index in range(3)]
+    monkeypatch.setattr(
+        bank_build, 'read_sample', lambda data, index: read.append(index) or data[index]
+    )
+    known = build_feature_bank(dataset, reader_of(), tmp_path / 'a', hashes=hashes)
+    assert read == [0, 1] and known.num_images == 2
+    unknown = build_feature_bank(dataset, reader_of(), tmp_path / 'b')
+    assert files_of(known.bank.folder) == files_of(unknown.bank.folder)
 
 
 def test_another_recipe_is_another_bank(build, reader_of):
