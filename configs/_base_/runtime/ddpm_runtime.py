@@ -1,18 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-default_scope = 'mmengine'
-randomness = dict(seed=0)
-env_cfg = dict(cudnn_benchmark=True)
-log_level = 'INFO'
-log_processor = dict(by_epoch=False, window_size=100)
-load_from = None
-resume = False
-default_hooks = dict(
-    logger=dict(type='LoggerHook', interval=50),
-    checkpoint=dict(
-        type='mmdiffrep.AtomicCheckpointHook', interval=500, by_epoch=False, max_keep_ckpts=2
-    ),
-    finite_loss=dict(type='mmdiffrep.FiniteLossHook'),
-)
+_base_ = './ddpm_epochs.py'
+log_processor = dict(by_epoch=False)
+default_hooks = dict(checkpoint=dict(interval=500, by_epoch=False))
 custom_hooks = [
     dict(type='mmdiffrep.ExactResumeHook'),
     # decay 0.999, and less in the beginning: steps / (steps + 10)
