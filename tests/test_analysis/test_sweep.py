@@ -125,28 +125,6 @@ def test_the_best_cell_is_chosen_by_the_held_out_images(denoiser, sources, tmp_p
         best_cell([])
 
 
-@pytest.mark.parametrize(
-    ('options', 'message'),
-    [
-        (dict(timesteps=[0, 20]), r'must lie in 0..19'),
-        (dict(taps=['dec.40']), "no tap 'dec.40'"),
-        (dict(pools=(2, 3)), 'divide the greatest'),
-        (dict(pools=(1, 16)), 'finer than the map of mid'),
-        (dict(views=0), 'at least one view'),
-        (dict(noise='fresh'), 'draws anew'),
-    ],
-)
-def test_bad_grids(denoiser, options, message):
-    with pytest.raises(ValueError, match=message):
-        diffusion_grid(denoiser, **{'taps': ['mid'], 'timesteps': [0], **options})
-
-
-def test_a_tap_behind_the_cut_is_named():
-    cut = load_denoiser(tiny_teacher(), taps=['mid'])
-    with pytest.raises(ValueError, match="'dec.1' lies behind the cut"):
-        diffusion_grid(cut, ['dec.1'], [0])
-
-
 def test_labels_beyond_the_classes_and_too_few_images(denoiser, sources, tmp_path):
     model = diffusion_grid(denoiser, ['mid'], [0])
     train, test = (StoredSplit(source, [model], tmp_path) for source in sources)

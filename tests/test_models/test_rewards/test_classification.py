@@ -1,0 +1,46 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import pytest
+import torch
+from mmengine.structures import BaseDataElement
+from torch.nn import functional as F
+
+from mmdiffrep.models.rewards import ClassificationReward
+
+FEATURE = torch.randn(2, 8, 4, 4, generator=torch.Generator().manual_seed(0))
+
+
+def test_classification_is_cross_entropy_on_the_pooled_feature():
+    reward = ClassificationReward(8, num_classes=3)
+    samples = [BaseDataElement(gt_label=torch.tensor([label])) for label in (0, 2)]
+    loss = reward(FEATURE, samples).loss
+    logits = reward.decoder(FEATURE.mean(dim=(2, 3)))
+    torch.testing.assert_close(
+        loss, F.cross_entropy(logits, torch.tensor([0, 2]), reduction='none')
+    )
+
+
+def test_classification_prefers_soft_labels():
+    reward = ClassificationReward(8, num_classes=3)
+    score = torch.tensor([0.7, 0.0, 0.3])
+    samples = [BaseDataElement(gt_label=torch.tensor([1]), gt_score=score) for _ in range(2)]
+    log_probs = reward.decoder(FEATURE.mean(dim=(2, 3))).log_softmax(1)
+    torch.testing.assert_close(reward(FEATURE, samples).loss, -(log_probs * score).sum(1))
+
+
+@pytest.mark.parametrize('label', [-1, 2])
+def test_class_out_of_range_is_listed(label):
+    samples = [BaseDataElement(gt_label=torch.tensor([label])) for _ in range(2)]
+    with pytest.raises(ValueError, match=rf'\[{label}\], expected 0 to 1:'):
+        ClassificationReward(8, num_classes=2)(FEATURE, samples)
+
+
+def test_multi_label_targets_are_refused():
+    reward = ClassificationReward(8, num_classes=3)
+    several = [BaseDataElement(gt_label=torch.tensor(labels)) for labels in ([0], [1, 2])]
+    with pytest.raises(ValueError, match=r'one label an image, but samples \[1\]'):
+        reward(FEATURE, several)
+    scores = [BaseDataElement(gt_score=torch.tensor([1.0, 1.0, 0.0])) for _ in range(2)]
+    with pytest.raises(ValueError, match='adds up to 1'):
+        reward(FEATURE, scores)
+    with pytest.raises(ValueError, match='num_classes=2, but `gt_score` holds 3'):
+        ClassificationReward(8, num_classes=2)(FEATURE, scores)
