@@ -1,0 +1,79 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""The comparison on real faces at 64 px: every stage 1 trains, on the same images."""
+
+import math
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmdiffrep.testing import tiny_teacher
+
+CONFIGS = Path(__file__).parents[2] / 'configs' / 'repfusion'
+STAGE_1 = {
+    'celebamask': ('celebamask_64_r18_scratch', 'distill_celebamask_64_r18'),
+    'face68': ('face68_r18_scratch', 'distill_face68_64_r18'),
+}
+VARIANTS = ['', '_uniform', '_reinforced', '_official']
+
+
+def short(name, root, work_dir):
+    """Two iterations of a config on a folder of few images."""
+    cfg = Config.fromfile(CONFIGS / f'{name}.py')
+    cfg.train_dataloader.update(batch_size=2, num_workers=0, persistent_workers=False)
+    cfg.train_dataloader.dataset.data_root = str(root)
+    cfg.train_cfg = dict(by_epoch=False, max_iters=2)
+    cfg.param_scheduler = None
+    cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
+    cfg.test_dataloader = cfg.test_cfg = cfg.test_evaluator = None
+    cfg.default_hooks.logger.interval = 1
+    cfg.default_hooks.checkpoint.interval = 2
+    cfg.work_dir, cfg.experiment_name = str(work_dir / name), name
+    return cfg
+
+
+def logged(runner):
+    """The last values of what a run logs of its training."""
+    scalars = runner.message_hub.log_scalars
+    return {name.removeprefix('train/'): value.current() for name, value in scalars.items()}
+
+
+@pytest.mark.parametrize('data', STAGE_1)
+@pytest.mark.parametrize('variant', VARIANTS)
+def test_a_diffusion_model_teaches(data, variant, request, tmp_path):
+    cfg = short(STAGE_1[data][1] + variant, request.getfixturevalue(data), tmp_path)
+    cfg.custom_hooks[1].teacher = tiny_teacher(1000)
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    values = logged(runner)
+    assert values['loss_distill'] > 0
+    assert ('policy_entropy' in values) == (variant == '_reinforced')
+    assert runner.train_dataloader.dataset[0]['inputs'].shape == (3, 64, 64)
+
+
+@pytest.mark.parametrize('data', STAGE_1)
+def test_the_baseline_teaches(data, request, tmp_path):
+    baseline, distil = STAGE_1[data]
+    root = request.getfixturevalue(data)
+    Runner.from_cfg(short(baseline, root, tmp_path)).train()
+    cfg = short(f'{distil}_cnn', root, tmp_path)
+    assert cfg.custom_hooks[1].teacher.config == f'repfusion/{baseline}.py'
+    cfg.custom_hooks[1].teacher.checkpoint = str(tmp_path / baseline / 'iter_2.pth')
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    assert math.isfinite(logged(runner)['loss_distill'])
+
+
+@pytest.mark.parametrize('data', STAGE_1)
+@pytest.mark.parametrize('variant', [*VARIANTS, '_cnn'])
+def test_variants_differ_in_the_teacher_alone(data, variant):
+    first, other = (Config.fromfile(CONFIGS / f'{STAGE_1[data][1]}{v}.py') for v in ('', variant))
+    for key in ('backbone', 'type'):
+        assert other.model[key] == first.model[key]
+    for key in ('train_cfg', 'optim_wrapper', 'param_scheduler'):
+        assert other[key] == first[key]
+    sets = first.train_dataloader, other.train_dataloader
+    assert sets[0].batch_size == sets[1].batch_size
+    assert sets[0].dataset.ann_file == sets[1].dataset.ann_file
+    assert sets[1].dataset.get('indices') is None, 'all training images'
