@@ -6,4 +6,5 @@ custom_hooks = [
     dict(type='mmdiffrep.ExactResumeHook'),
     dict(**_base_.repfusion, teacher='google/ddpm-cifar10-32'),
     dict(type='EMAHook', momentum=0.001),
+    _base_.policy_log,
 ]

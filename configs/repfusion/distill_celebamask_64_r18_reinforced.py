@@ -11,4 +11,5 @@ custom_hooks = [
         reward=dict(type='mmdiffrep.SegmentationReward', num_classes=19),
         teacher='work_dirs/ddpm_celebamask_64/denoiser',
     ),
+    _base_.policy_log,
 ]

@@ -18,4 +18,5 @@ custom_hooks = [
         reward=dict(type='mmdiffrep.ClassificationReward', num_classes=10),  # official
     ),
     dict(type='EMAHook', momentum=0.001),  # official
+    _base_.policy_log,
 ]

@@ -10,4 +10,5 @@ train_dataloader = dict(
 custom_hooks = [
     dict(type='mmdiffrep.ExactResumeHook'),
     dict(**_base_.repfusion, **_base_.reinforced, teacher='work_dirs/ddpm_cifar10_32/denoiser'),
+    _base_.policy_log,
 ]

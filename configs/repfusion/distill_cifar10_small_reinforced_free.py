@@ -6,4 +6,5 @@ custom_hooks = [
     dict(
         **_base_.repfusion, **_base_.reinforced_free, teacher='work_dirs/ddpm_cifar10_32/denoiser'
     ),
+    _base_.policy_log,
 ]

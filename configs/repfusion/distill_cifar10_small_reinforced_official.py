@@ -14,4 +14,5 @@ custom_hooks = [
         **_base_.reinforced_official,
         teacher='work_dirs/ddpm_cifar10_32/denoiser',
     ),
+    _base_.policy_log,
 ]

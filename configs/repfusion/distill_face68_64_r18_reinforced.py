@@ -13,4 +13,5 @@ custom_hooks = [
         reward=dict(type='mmdiffrep.HeatmapReward', num_keypoints=68),
         teacher='work_dirs/ddpm_celebamask_64/denoiser',
     ),
+    _base_.policy_log,
 ]

@@ -12,4 +12,5 @@ custom_hooks = [
     dict(
         **_base_.repfusion, **_base_.reinforced, teacher='work_dirs/ddpm_fashionmnist_32/denoiser'
     ),
+    _base_.policy_log,
 ]

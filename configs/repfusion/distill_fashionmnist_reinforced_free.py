@@ -8,4 +8,5 @@ custom_hooks = [
         **_base_.reinforced_free,
         teacher='work_dirs/ddpm_fashionmnist_32/denoiser',
     ),
+    _base_.policy_log,
 ]

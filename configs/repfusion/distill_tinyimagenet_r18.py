@@ -20,4 +20,5 @@ custom_hooks = [
         reward=dict(type='mmdiffrep.ClassificationReward', num_classes=200),
     ),
     dict(type='EMAHook', momentum=0.001),  # official
+    _base_.policy_log,
 ]

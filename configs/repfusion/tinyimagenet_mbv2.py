@@ -8,4 +8,5 @@ _base_ = [
 custom_hooks = [
     dict(type='mmdiffrep.ExactResumeHook'),
     dict(**_base_.repfusion, teacher=_base_.adm_64),
+    _base_.policy_log,
 ]

@@ -40,3 +40,4 @@ official = dict(
     teacher_input='student',
     optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4),
 )
+policy_log = dict(type='mmdiffrep.PolicyLogHook', interval=20)

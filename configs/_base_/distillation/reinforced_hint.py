@@ -23,3 +23,4 @@ repfusion = dict(
     noise='none',  # official: the clean image
     holdout=0.1,  # official: 0
 )
+policy_log = dict(type='mmdiffrep.PolicyLogHook')

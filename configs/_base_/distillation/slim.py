@@ -52,3 +52,4 @@ reinforced_official = dict(
     policy=dict(type='mmdiffrep.ReinforcedTimestep', baseline='none', entropy=0.1),
     reward=dict(type='mmdiffrep.ClassificationReward', num_classes=10),
 )
+policy_log = dict(type='mmdiffrep.PolicyLogHook', interval=20)
