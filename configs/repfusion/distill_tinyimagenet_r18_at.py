@@ -7,4 +7,5 @@ train_dataloader = dict(batch_size=32)  # official
 _base_.custom_hooks[1].pairs[0].loss = dict(
     type='mmdiffrep.AttentionTransferLoss', loss_weight=1000.0
 )
-custom_hooks = _base_.custom_hooks[:2]  # official: no EMA
+# Official: no EMA.
+custom_hooks = [hook for hook in _base_.custom_hooks if hook['type'] != 'EMAHook']

@@ -98,10 +98,17 @@ def channels_by_pair(
         ValueError: A pair has another number of channels than of layers, or channels are neither
             given nor found.
     """
-    if any(channels is None for channels in given):
-        found = iter(student_channels(model, [name for names in layers for name in names]))
-        return [tuple(next(found) for _ in names) for names in layers]
-    channels = [tuple(np.atleast_1d(numbers).tolist()) for numbers in given]
+    channels = [None if n is None else tuple(np.atleast_1d(n).tolist()) for n in given]
+    if None in channels:
+        probed = iter(student_channels(model, [name for names in layers for name in names]))
+        found = [tuple(next(probed) for _ in names) for names in layers]
+        for index, (numbers, right) in enumerate(zip(channels, found)):
+            if numbers not in (None, right):
+                raise ValueError(
+                    f'pairs[{index}] has student_channels={list(numbers)}, but its layers '
+                    f'{list(layers[index])} have {list(right)}: leave it out'
+                )
+        return found
     for index, (names, numbers) in enumerate(zip(layers, channels)):
         if len(names) != len(numbers):
             raise ValueError(

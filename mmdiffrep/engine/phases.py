@@ -25,7 +25,16 @@ class PhaseSchedule:
             raise ValueError(
                 f"phases must be ('distill' or 'joint', end) pairs with rising ends, got {phases}"
             )
+        if ends and ends[0] < 1:
+            raise ValueError(
+                f'the first of phases must end after an iteration or more, got {phases}'
+            )
         self.phases = phases
+
+    @property
+    def end(self) -> int:
+        """The iteration that ends the last phase with a teacher, 0 without phases."""
+        return self.phases[-1][1] if self.phases else 0
 
     def check_task_learns(self) -> None:
         """Raises a ValueError if the task rests in some phase."""

@@ -5,9 +5,13 @@ import math
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
+from mmengine.model import ImgDataPreprocessor
+from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
+from mmdiffrep.registry import DATASETS
 from mmdiffrep.testing import tiny_teacher
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'repfusion'
@@ -65,15 +69,37 @@ def test_the_baseline_teaches(data, request, tmp_path):
     assert math.isfinite(logged(runner)['loss_distill'])
 
 
+def images_of(cfg):
+    """The training images as the student gets them, without a flip."""
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        dataset = cfg.train_dataloader.dataset
+        dataset.pipeline = [
+            dict(step, prob=0.0) if step['type'].endswith('Flip') else step
+            for step in dataset.pipeline
+        ]
+        images = torch.stack([item['inputs'] for item in DATASETS.build(dataset)])
+    known = ('mean', 'std', 'bgr_to_rgb')
+    settings = {key: cfg.model.data_preprocessor[key] for key in known}
+    return ImgDataPreprocessor(**settings)(dict(inputs=list(images)))['inputs']
+
+
 @pytest.mark.parametrize('data', STAGE_1)
-@pytest.mark.parametrize('variant', [*VARIANTS, '_cnn'])
-def test_variants_differ_in_the_teacher_alone(data, variant):
-    first, other = (Config.fromfile(CONFIGS / f'{STAGE_1[data][1]}{v}.py') for v in ('', variant))
-    for key in ('backbone', 'type'):
-        assert other.model[key] == first.model[key]
-    for key in ('train_cfg', 'optim_wrapper', 'param_scheduler'):
+@pytest.mark.parametrize('variant', ['_uniform', '_reinforced', '_official', '_cnn'])
+def test_students_differ_in_what_they_are_taught_alone(data, variant, request, tmp_path):
+    root = request.getfixturevalue(data)
+    first, other = (short(STAGE_1[data][1] + v, root, tmp_path) for v in ('', variant))
+    assert other.model.backbone == first.model.backbone
+    for key in ('optim_wrapper', 'param_scheduler'):
         assert other[key] == first[key]
-    sets = first.train_dataloader, other.train_dataloader
-    assert sets[0].batch_size == sets[1].batch_size
-    assert sets[0].dataset.ann_file == sets[1].dataset.ann_file
-    assert sets[1].dataset.get('indices') is None, 'all training images'
+    assert other.train_dataloader.batch_size == first.train_dataloader.batch_size
+    torch.testing.assert_close(images_of(other), images_of(first), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('data', STAGE_1)
+def test_the_official_values_are_those_of_a_resnet_18(data):
+    ours = Config.fromfile(CONFIGS / f'{STAGE_1[data][1]}_official.py').custom_hooks[1]
+    theirs = Config.fromfile(CONFIGS / 'celebamask_r18_official.py').custom_hooks[1]
+    assert (ours.pop('teacher'), theirs.pop('teacher')) != (None, None)
+    assert ours.pairs[0].pop('student') == 'backbone'
+    theirs.pairs[0].pop('student')
+    assert ours.to_dict() == theirs.to_dict()

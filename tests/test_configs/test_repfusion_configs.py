@@ -44,6 +44,13 @@ def test_builds(name, build_without_memory):
             assert isinstance(build_distiller(hook, model), RepFusionDistiller)
 
 
+@pytest.mark.parametrize('path', sorted(CONFIGS.rglob('*.py')), ids=lambda path: path.stem)
+def test_what_a_policy_learns_is_drawn(path):
+    kinds = [hook['type'] for hook in Config.fromfile(path).custom_hooks]
+    learns = "'mmdiffrep.ReinforcedTimestep'" in str(Config.fromfile(path).custom_hooks)
+    assert not learns or 'mmdiffrep.PolicyLogHook' in kinds
+
+
 def pipeline_of(loader):
     """The transforms of a data loader, also of a data set inside a wrapper."""
     dataset = {} if loader is None else loader.dataset

@@ -10,6 +10,8 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
+from mmdiffrep.engine.hooks import RepFusionHook
+from mmdiffrep.engine.iteration_chance import IterationChance
 from mmdiffrep.registry import MODELS
 from mmdiffrep.testing import greatest_difference, parameters_of, tiny_teacher
 
@@ -46,6 +48,20 @@ def tiny_cnn(cfg, folder):
     return dict(cfg.custom_hooks[-1].teacher, config=config, checkpoint=str(path))
 
 
+def check_that_distillation_teaches(runner):
+    """The distillation terms alone have a gradient for the student's first layer."""
+    hook = next(hook for hook in runner.hooks if isinstance(hook, RepFusionHook))
+    hook.taps.attach()
+    data = runner.model.data_preprocessor(next(iter(runner.train_dataloader)), True)
+    task = runner.model(data['inputs'], data['data_samples'], mode='loss')
+    chance = IterationChance(seed=0, iteration=0)
+    terms = hook._pass(data['inputs'], data['data_samples'], task, chance, progress=0.0)
+    hook.taps.detach()
+    distilled = sum(value for key, value in terms.items() if 'loss_distill' in key)
+    (gradient,) = torch.autograd.grad(distilled, [runner.model.backbone.conv1.weight])
+    assert gradient.abs().max() > 0
+
+
 @pytest.mark.parametrize('name', NAMES)
 def test_trains_from_its_config(tmp_path, name):
     cfg = Config.fromfile(VARIANTS / f'{name}.py')
@@ -54,6 +70,7 @@ def test_trains_from_its_config(tmp_path, name):
     runner = Runner.from_cfg(cfg)
     before = parameters_of(runner.model)
     runner.train()
+    check_that_distillation_teaches(runner)
     history = runner.message_hub.log_scalars
     terms = {key: buffer.data[0] for key, buffer in history.items() if 'loss' in key}
     distilled = [key for key in terms if 'distill' in key]

@@ -42,7 +42,7 @@ reinforced = dict(
         entropy=0.1,
     ),
     reward=dict(type='mmdiffrep.ClassificationReward', num_classes=10),
-    holdout=0.1,
+    holdout=0.5,  # they alone reward the policy: a short run needs many
 )
 reinforced_free = dict(
     policy=reinforced['policy'],

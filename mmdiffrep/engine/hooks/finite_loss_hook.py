@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Stops a run whose loss is no number any more, before that is saved."""
 
-from typing import Dict, List, NoReturn, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import torch
 from mmengine.dist import all_gather_object, all_reduce
@@ -9,8 +9,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mmdiffrep.engine.not_finite import check_parameters, stop_run
 from mmdiffrep.registry import HOOKS
-from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint
 
 
 @HOOKS.register_module()
@@ -22,7 +22,8 @@ class FiniteLossHook(Hook):
     on that iteration, on all ranks together; the last checkpoint is from before.
 
     A finite loss can have a gradient that is not, which shows only in the loss of the next
-    iteration. So the model's parameters are looked at as well before they are saved.
+    iteration. So the model's parameters are looked at as well before they are saved;
+    :class:`RepFusionHook` looks at its own.
 
     Args:
         interval (int): Iterations between two checks. Defaults to 1. Where checks are rarer, there
@@ -72,17 +73,7 @@ class FiniteLossHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: Dict) -> None:
         """Checks what is left, and the parameters; only the main process comes here."""
         self._check(runner, together=False)
-        bad = [
-            name
-            for name, parameter in runner.model.named_parameters()
-            if not parameter.detach().isfinite().all()
-        ]
-        if bad:
-            _stop(
-                runner,
-                f'iteration {checkpoint["meta"]["iter"]}: the losses were finite, a gradient was '
-                f'not; parameters that are no numbers: {bad[0]} ({len(bad)} in all)',
-            )
+        check_parameters(runner, runner.model, checkpoint['meta']['iter'], 'model')
 
     def _check(self, runner: Runner, together: bool = True) -> None:
         unchecked, self._unchecked = self._unchecked, []
@@ -97,17 +88,7 @@ class FiniteLossHook(Hook):
         bad = [term for term, good in zip(unchecked, finite.tolist()) if not good]
         own = _describe(bad) if bad else ''
         found = set(all_gather_object(own) if together else [own]) - {''}
-        _stop(runner, '; '.join(sorted(found)))
-
-
-def _stop(runner: Runner, reason: str) -> NoReturn:
-    last = find_resume_checkpoint(runner.work_dir)
-    raise FloatingPointError(
-        f'{reason}. The run stops before this is saved; '
-        + (f'the last checkpoint is {last}. ' if last else 'there is no checkpoint yet. ')
-        + 'A lower learning rate or loss_weight, a warm-up, or clip_grad in optim_wrapper '
-        '(and in the distillation hook) may help.'
-    )
+        stop_run(runner, '; '.join(sorted(found)))
 
 
 def _describe(bad: List[Tuple[int, str, Tensor]]) -> str:

@@ -12,12 +12,19 @@ from mmengine.utils import apply_to
 from torch import Tensor, nn
 
 from mmdiffrep.engine.distillation_pass import DistillationPass
+from mmdiffrep.engine.distiller_state import restore
 from mmdiffrep.engine.host_model import channels_by_pair, check_host, fill_rewards
 from mmdiffrep.engine.iteration_chance import IterationChance
+from mmdiffrep.engine.not_finite import check_parameters
 from mmdiffrep.engine.optim import SideOptimizer
 from mmdiffrep.engine.phases import PhaseSchedule, RestingTask
 from mmdiffrep.models.distillers import RepFusionDistiller, StudentTaps
-from mmdiffrep.models.teachers import Teacher, build_teacher, normalisation_of
+from mmdiffrep.models.teachers import (
+    Teacher,
+    build_teacher,
+    check_normalisation,
+    normalisation_of,
+)
 from mmdiffrep.models.timestep_policies import TimestepSample
 from mmdiffrep.registry import HOOKS
 
@@ -106,6 +113,10 @@ class RepFusionHook(Hook):
                 )
         if teacher_input not in ('exact', 'student'):
             raise ValueError(f"teacher_input must be 'exact' or 'student', got {teacher_input!r}")
+        if seed < 0:
+            raise ValueError(f'seed must not be negative, got {seed}')
+        if normalisation is not None:
+            check_normalisation(normalisation)
         self.teacher_cfg = teacher
         self.pairs = [dict(pair) for pair in pairs]
         self.layers = [
@@ -144,6 +155,7 @@ class RepFusionHook(Hook):
         if self.distiller is not None or isinstance(runner.optim_wrapper, (dict, type(None))):
             return
         check_host(runner)
+        self._check_run(runner)
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self._rank, self._world = get_rank(), get_world_size()
         device = next(model.parameters()).device
@@ -157,6 +169,19 @@ class RepFusionHook(Hook):
             )
         self.optimizer.broadcast()
         self.optimizer.follow_schedule(runner, self.param_scheduler)
+
+    def _check_run(self, runner: Runner) -> None:
+        if sum(isinstance(hook, RepFusionHook) for hook in runner.hooks) > 1:
+            raise ValueError(
+                'custom_hooks has more than one RepFusionHook, whose losses and checkpoints would '
+                'have the same names: give one hook several pairs, of which each may have a tap of '
+                'its own'
+            )
+        if self.phases.end > runner.max_iters:
+            runner.logger.warning(
+                f'RepFusion: the last of phases={self.phases.phases} ends after the run, which has '
+                f'{runner.max_iters} iterations'
+            )
 
     def _build(self, model: nn.Module, runner: Runner) -> None:
         names = [name for layers in self.layers for name in layers]
@@ -263,6 +288,11 @@ class RepFusionHook(Hook):
         )
         if self._task.rests:
             task = self._task.silence(model, task, losses)
+        if same := sorted(task.keys() & losses.keys()):
+            raise ValueError(
+                f'the losses of {type(model).__name__} and of the distillation hook have the same '
+                f'names {same}: rename those of the model'
+            )
         return {**task, **losses}
 
     # -- checkpoints -------------------------------------------------------------------------
@@ -271,6 +301,7 @@ class RepFusionHook(Hook):
         """Adds the distiller's state, as plain tensors, and which teacher it learned from."""
         if self.distiller is None:
             return
+        check_parameters(runner, self.distiller, checkpoint['meta']['iter'], 'distiller')
         state = dict(
             state_dict=self.distiller.state_dict(),
             optimizer=self.optimizer.optimizer.state_dict(),
@@ -294,5 +325,4 @@ class RepFusionHook(Hook):
                 f'the run was started with the teacher {saved["teacher"]}, but now it has '
                 f'{self.teacher_record}: resume with the same weights, or start anew with load_from'
             )
-        self.distiller.load_state_dict(saved['state_dict'])
-        self.optimizer.optimizer.load_state_dict(saved['optimizer'])
+        restore(self.distiller, self.optimizer.optimizer, saved)

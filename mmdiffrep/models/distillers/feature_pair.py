@@ -48,6 +48,11 @@ class FeaturePair(nn.Module):
                 f'{name}: {type(self.loss).__name__} is no distillation loss: its class must '
                 'inherit from mmdiffrep.models.losses.DistillationLoss'
             )
+        if standardize and not self.loss.standardizes:
+            raise ValueError(
+                f'{name}: {type(self.loss).__name__} compares what the channels stand for, which '
+                'standardize=True would change: leave it out'
+            )
         if connector == 'none' or (connector == 'auto' and not self.loss.needs_connector):
             self._check_no_connector()
             self.connector = nn.Identity()

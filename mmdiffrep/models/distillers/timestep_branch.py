@@ -52,10 +52,16 @@ class TimestepBranch(nn.Module):
         holdout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.policy: TimestepPolicy = MODELS.build(policy)
+        self.policy: TimestepPolicy = _build(policy, TimestepPolicy, 'policy')
         self.holdout = holdout
         self.reward: Optional[Reward] = None
         if not self.policy.needs_reward:
+            if reward is not None:
+                raise ValueError(
+                    f'{type(self.policy).__name__} learns nothing, so nobody asks for the reward '
+                    f'{dict(reward)}: leave it out, or give policy=dict(type='
+                    "'mmdiffrep.ReinforcedTimestep')"
+                )
             return
         if reward is None:
             raise ValueError(
@@ -64,12 +70,15 @@ class TimestepBranch(nn.Module):
                 "'mmdiffrep.SegmentationReward' | 'mmdiffrep.HeatmapReward' | "
                 "'mmdiffrep.InstanceDiscriminationReward' | 'mmdiffrep.StudentGainReward', ...)"
             )
-        self.reward = MODELS.build({**reward, 'in_channels': in_channels})
+        self.reward = _build(reward, Reward, 'reward', in_channels=in_channels)
 
     @property
     def holds_out(self) -> bool:
         """Whether images are kept from the reward's decoder."""
-        return self.holdout > 0 and self.reward is not None and self.reward.learns
+        reward = self.reward
+        return (
+            self.holdout > 0 and reward is not None and reward.learns and not reward.compares_images
+        )
 
     def forward(
         self,
@@ -121,6 +130,17 @@ class TimestepBranch(nn.Module):
             losses['loss_decoder'] = _mean(loss, None if counted is None else ~counted)
         losses.update(self.policy.loss(sample, reward, progress=progress, counted=counted))
         return losses
+
+
+def _build(config: dict, kind: type, role: str, **inferred: int) -> nn.Module:
+    """Builds a policy or a reward, or says that the config is of something else."""
+    name = config.get('type')
+    found = MODELS.get(name) if isinstance(name, str) else name
+    if isinstance(found, type) and not issubclass(found, kind):
+        raise ValueError(
+            f'the {role} must be a {kind.__name__}, got {dict(config)}, which is a {found.__name__}'
+        )
+    return MODELS.build({**config, **inferred})
 
 
 def _compare(

@@ -16,7 +16,7 @@ class DistillationLoss(nn.Module, ABC):
     gradient are seen to here.
 
     Args:
-        loss_weight (float): Factor of the loss. Defaults to 1.
+        loss_weight (float): Factor of the loss, not negative. Defaults to 1.
 
     Attributes:
         needs_connector (bool): A trainable connector brings the student's feature to the
@@ -26,14 +26,22 @@ class DistillationLoss(nn.Module, ABC):
             compared.
         pools (bool): Only the average over the pixels of a map counts. The teacher's is then
             averaged before it is standardised, so that it is the average that varies by 1.
+        standardizes (bool): Whether the teacher's channels may be standardised. False where their
+            values have a meaning of their own, as those of logits do.
     """
 
     needs_connector: ClassVar[bool] = True
     same_channels: ClassVar[bool] = True
     pools: ClassVar[bool] = False
+    standardizes: ClassVar[bool] = True
 
     def __init__(self, loss_weight: float = 1.0) -> None:
         super().__init__()
+        if loss_weight < 0:
+            raise ValueError(
+                f'loss_weight must not be negative, which would drive the features apart, got '
+                f'{loss_weight}'
+            )
         self.loss_weight = loss_weight
 
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:

@@ -29,6 +29,8 @@ class SoftTargetLoss(DistillationLoss):
     """
 
     needs_connector: ClassVar[bool] = False
+    pools: ClassVar[bool] = True
+    standardizes: ClassVar[bool] = False
 
     def __init__(self, temperature: float = 4.0, loss_weight: float = 1.0) -> None:
         super().__init__(loss_weight=loss_weight)

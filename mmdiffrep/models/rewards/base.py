@@ -45,9 +45,12 @@ class Reward(nn.Module, ABC):
     Attributes:
         needs_task (bool): Whether the reward looks at the host's own loss, which then has to be
             one that learns.
+        compares_images (bool): Whether the loss of an image depends on the others of its batch, so
+            that none of them can be held out.
     """
 
     needs_task: bool = False
+    compares_images: bool = False
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()

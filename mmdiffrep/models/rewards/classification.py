@@ -60,8 +60,10 @@ class ClassificationReward(DecoderReward):
                 f'ClassificationReward has num_classes={self.num_classes}, but `gt_score` holds '
                 f'{scores.shape[1]} classes'
             )
-        if self.checks_labels() and ((scores.sum(dim=1) - 1).abs() > 1e-3).any():
+        if not self.checks_labels():
+            return
+        if (scores < 0).any() or ((scores.sum(dim=1) - 1).abs() > 1e-3).any():
             raise ValueError(
-                'ClassificationReward needs a `gt_score` that adds up to 1 over the classes, got '
-                f'{scores.sum(dim=1).tolist()}: it is no reward for multi-label heads'
+                'ClassificationReward needs a `gt_score` without negative entries that adds up to '
+                f'1 over the classes, got {scores.tolist()}: it is no reward for multi-label heads'
             )

@@ -30,8 +30,11 @@ class InstanceDiscriminationReward(Reward):
         temperature (float): Divides the similarities. Defaults to 0.1, the official value.
         projection (int, optional): Width of a linear projection that is trained with the same
             InfoNCE. Pooled features share a large mean, which makes all of them similar; a
-            projection learns to take it out. Defaults to None: none, as officially.
+            projection learns to take it out. All images train it, whatever ``holdout`` is: each is
+            a key of the others. Defaults to None: none, as officially.
     """
+
+    compares_images = True
 
     def __init__(
         self, in_channels: int, temperature: float = 0.1, projection: Optional[int] = None

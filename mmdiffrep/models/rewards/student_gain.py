@@ -59,6 +59,8 @@ class StudentGainReward(Reward):
                 "'mmdiffrep.InstanceDiscriminationReward')"
             )
         wanted = self._gradient(lesson.task_loss * TASK_SCALE, lesson)
+        if not all(gradient is None or gradient.isfinite().all() for gradient in wanted):
+            wanted = self._gradient(lesson.task_loss, lesson)  # float16 cannot hold it scaled
         given = self._gradient(lesson.distill_loss, lesson)
         if not any(gradient is not None for gradient in wanted):
             raise ValueError(

@@ -5,6 +5,13 @@ from .base import Teacher
 from .build import build_teacher
 from .dpm_teacher import DPMTeacher
 from .host_teacher import HostTeacher
-from .normalisation import normalisation_of
+from .normalisation import check_normalisation, normalisation_of
 
-__all__ = ['DPMTeacher', 'HostTeacher', 'Teacher', 'build_teacher', 'normalisation_of']
+__all__ = [
+    'DPMTeacher',
+    'HostTeacher',
+    'Teacher',
+    'build_teacher',
+    'check_normalisation',
+    'normalisation_of',
+]

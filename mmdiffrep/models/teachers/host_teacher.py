@@ -19,7 +19,7 @@ from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.config_path import get_config_path
 
 from .base import Teacher
-from .normalisation import normalisation_of
+from .normalisation import check_normalisation, normalisation_of
 
 PROBE_SIZE = 64  # px; big enough for a stride of 32, small enough for any CPU
 
@@ -71,11 +71,13 @@ class HostTeacher(Teacher):
         self.source = str(checkpoint)
         self.weights_hash = hash_weights(self.model)
         self.to_rgb = DenoiserInput(mean=mean, std=std, channel_order=channel_order, size=size)
+        if normalisation is not None:
+            check_normalisation(normalisation)
         own = normalisation or normalisation_of(self.model, cfg)
         self._reverse = own['channel_order'] == 'bgr'
         shape = (1, 3, 1, 1)
-        self.register_buffer('_mean', torch.tensor(own['mean'] or [0.0] * 3).view(shape))
-        self.register_buffer('_std', torch.tensor(own['std'] or [1.0] * 3).view(shape))
+        self.register_buffer('_mean', torch.tensor(own.get('mean') or [0.0] * 3).view(shape))
+        self.register_buffer('_std', torch.tensor(own.get('std') or [1.0] * 3).view(shape))
         self.taps = tuple(taps)
         self._layers = StudentTaps(self.model, self.taps, role='teacher')
         self._layers.attach()

@@ -1,13 +1,14 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Which normalisation a host's data preprocessor applies to its images."""
 
-from typing import Dict
+from typing import Dict, Set
 
 from mmengine.config import Config
 from torch import nn
 
 # Their images are RGB as they come. What is read from files is BGR, as mmcv does it.
-RGB_DATASETS = ('CIFAR10', 'CIFAR100')
+RGB_DATASETS = {'CIFAR10', 'CIFAR100'}
+KEYS = {'mean', 'std', 'channel_order'}
 
 
 def normalisation_of(model: nn.Module, cfg: Config) -> Dict[str, object]:
@@ -40,8 +41,21 @@ def normalisation_of(model: nn.Module, cfg: Config) -> Dict[str, object]:
             'the config has no data_preprocessor, so the channel order of the images is unknown: '
             "give normalisation=dict(mean=..., std=..., channel_order='rgb' or 'bgr')"
         )
-    swapped = bool(settings.get('to_rgb') or settings.get('bgr_to_rgb'))
-    loaded_as_rgb = _dataset_type(cfg) in RGB_DATASETS
+    kinds = _dataset_types((cfg.get('train_dataloader') or {}).get('dataset') or {})
+    loaded_as_rgb = bool(kinds & RGB_DATASETS)
+    if loaded_as_rgb and kinds - RGB_DATASETS:
+        raise ValueError(
+            f'the training data mixes {sorted(kinds & RGB_DATASETS)}, whose images are RGB, with '
+            f'{sorted(kinds - RGB_DATASETS)}, whose images are BGR, and the model has one data '
+            "preprocessor: give normalisation=dict(mean=..., std=..., channel_order='rgb' or 'bgr')"
+        )
+    if settings.get('rgb_to_bgr') and not loaded_as_rgb:
+        raise ValueError(
+            f'rgb_to_bgr=True says that the images come as RGB, but those of {sorted(kinds)} are '
+            'taken to be BGR, as mmcv reads files: say bgr_to_rgb=True, or give '
+            "normalisation=dict(mean=..., std=..., channel_order='rgb' or 'bgr')"
+        )
+    swapped = any(settings.get(flag) for flag in ('to_rgb', 'bgr_to_rgb', 'rgb_to_bgr'))
     mean, std = getattr(preprocessor, 'mean', None), getattr(preprocessor, 'std', None)
     return dict(
         mean=None if mean is None else mean.flatten().tolist(),
@@ -50,10 +64,28 @@ def normalisation_of(model: nn.Module, cfg: Config) -> Dict[str, object]:
     )
 
 
-def _dataset_type(cfg: Config) -> str:
-    """Class name of the training data set, inside its wrappers."""
-    dataset = (cfg.get('train_dataloader') or {}).get('dataset') or {}
-    while 'dataset' in dataset:
-        dataset = dataset['dataset']
+def check_normalisation(settings: dict) -> None:
+    """Checks what a user gives in place of :func:`normalisation_of`.
+
+    Args:
+        settings (dict): ``channel_order``, and ``mean`` and ``std`` unless there are none.
+
+    Raises:
+        ValueError: A key that is missing or unknown, or an unknown channel order.
+    """
+    if not {'channel_order'} <= set(settings) <= KEYS:
+        raise ValueError(
+            "normalisation needs 'channel_order' and may have 'mean' and 'std', got the keys "
+            f'{sorted(settings)}'
+        )
+    if settings['channel_order'] not in ('rgb', 'bgr'):
+        raise ValueError(f"channel_order must be 'rgb' or 'bgr', got {settings['channel_order']!r}")
+
+
+def _dataset_types(dataset: dict) -> Set[str]:
+    """Class names of a data set, or of those inside its wrappers."""
+    inside = dataset.get('datasets') or [dataset[key] for key in ('dataset',) if key in dataset]
+    if inside:
+        return set().union(*(_dataset_types(part) for part in inside))
     kind = dataset.get('type', '')
-    return kind.rpartition('.')[-1] if isinstance(kind, str) else kind.__name__
+    return {kind.rpartition('.')[-1] if isinstance(kind, str) else kind.__name__}

@@ -94,6 +94,8 @@ class ReinforcedTimestep(TimestepPolicy):
             raise ValueError(f'baseline_momentum must be in (0, 1], got {baseline_momentum}')
         if not 0 <= exploration < 1:
             raise ValueError(f'exploration must be in [0, 1), got {exploration}')
+        if entropy < 0:
+            raise ValueError(f'entropy must not be negative, got {entropy}')
         if not 0 < entropy_until <= 1:
             raise ValueError(f'entropy_until must be in (0, 1], got {entropy_until}')
         self.num_actions = num_actions
@@ -142,7 +144,8 @@ class ReinforcedTimestep(TimestepPolicy):
             raise ValueError(
                 f'num_samples={self.num_samples} draws an image, but the batch has '
                 f'{len(images)} images: another image tells the policy more than another draw; '
-                'lower num_samples or raise the batch size'
+                'lower num_samples, raise the batch size, or leave out a small last batch with '
+                'train_dataloader.drop_last=True'
             )
         log_probs = self.log_probs(images)
         probs = log_probs.detach().exp().double()

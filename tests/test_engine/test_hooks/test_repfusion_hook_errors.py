@@ -10,7 +10,7 @@ from mmengine.optim import ApexOptimWrapper, OptimWrapper
 
 from mmdiffrep.engine.hooks import RepFusionHook
 from mmdiffrep.testing import tiny_segmentor, tiny_teacher
-from mmdiffrep.testing.tiny_distillation import PAIR, hook_cfg, run
+from mmdiffrep.testing.tiny_distillation import PAIR, hook_cfg, prepared, run
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,35 @@ from mmdiffrep.testing.tiny_distillation import PAIR, hook_cfg, run
         (dict(pairs=[{**PAIR, 'losses': 1}]), 'losses'),
         (dict(teacher_input='rgb'), "'exact' or 'student'"),
         (dict(phases=[('warm', 3)]), 'phases must be'),
+        (dict(phases=[('distill', 0), ('joint', 2)]), 'an iteration or more'),
+        (dict(seed=-1), 'seed must not be negative'),
+        (dict(normalisation=dict(men=1)), "needs 'channel_order'"),
+        (
+            dict(policy=dict(type='mmdiffrep.ReinforcedTimestep', entropy=-0.5)),
+            'entropy must not be negative',
+        ),
+        (dict(policy=dict(type='mmdiffrep.PolicyNet')), 'must be a TimestepPolicy.*PolicyNet'),
+        (
+            dict(
+                policy=dict(type='mmdiffrep.ReinforcedTimestep'),
+                reward=dict(type='mmdiffrep.PooledFeatureLoss'),
+            ),
+            'must be a Reward.*PooledFeatureLoss',
+        ),
+        (
+            dict(
+                policy=dict(type='mmdiffrep.FixedTimestep', t=1),
+                reward=dict(type='mmdiffrep.SegmentationReward', num_classes=3),
+            ),
+            'FixedTimestep learns nothing',
+        ),
+        (
+            dict(
+                pairs=[{**PAIR, 'loss': dict(type='mmdiffrep.PooledFeatureLoss', loss_weight=-1.0)}]
+            ),
+            'loss_weight must not be negative',
+        ),
+        (dict(pairs=[{**PAIR, 'student_channels': 999}, PAIR]), r'pairs\[0\].*999.*leave it out'),
         (dict(policy=dict(type='mmdiffrep.FixedTimestep', t=20)), 'has 20 timesteps'),
         (dict(policy=dict(type='mmdiffrep.FixedTimestap')), 'FixedTimestap is not in'),
         (dict(teacher='no/such_model'), 'local folder'),
@@ -67,3 +96,34 @@ def test_labels_out_of_range_are_named(tmp_path):
     reward = dict(type='mmdiffrep.SegmentationReward', num_classes=3)
     with pytest.raises(ValueError, match=r'labels \[3\], expected 0 to 2 or 255'):
         run(tmp_path, 1, hook_cfg(reward=reward), model=segmentor)
+
+
+def test_two_hooks_in_one_run_are_refused(tmp_path):
+    with pytest.raises(ValueError, match='more than one RepFusionHook.*several pairs'):
+        prepared(tmp_path, [hook_cfg(), hook_cfg()])
+
+
+def test_a_distiller_that_a_gradient_ruined_is_not_saved(tmp_path):
+    """Its loss is finite in the iteration that is to be saved; its connector no longer is."""
+    runner = run(tmp_path, 1)
+    hook = next(hook for hook in runner.hooks if isinstance(hook, RepFusionHook))
+    next(hook.distiller.parameters()).data.flatten()[0] = float('inf')
+    with pytest.raises(FloatingPointError, match='parameters of the distiller.*pairs.0') as error:
+        hook.before_save_checkpoint(runner, dict(meta=dict(iter=4)))
+    assert str(error.value).startswith('iteration 4: ')
+
+
+def test_resume_with_another_distiller_is_explained(tmp_path):
+    runner = run(tmp_path, 1)
+    hook = next(hook for hook in runner.hooks if isinstance(hook, RepFusionHook))
+    checkpoint = dict(meta=dict(iter=1))
+    hook.before_save_checkpoint(runner, checkpoint)
+    runner._resume = True
+    hook.after_load_checkpoint(runner, checkpoint)
+    saved = checkpoint['distiller']
+    saved['state_dict'].popitem()
+    with pytest.raises(ValueError, match='same pairs, policy, reward and optimizer'):
+        hook.after_load_checkpoint(runner, checkpoint)
+    saved['optimizer']['param_groups'][0].pop('momentum')
+    with pytest.raises(ValueError, match='its optimizer has the options'):
+        hook.after_load_checkpoint(runner, checkpoint)

@@ -118,3 +118,8 @@ def test_what_cannot_match_is_refused_at_the_first_batch(loss, student, match):
 def test_every_connector_and_loss_is_registered():
     for name in ('MLPConnector', 'ConvConnector', 'HypercolumnConnector', 'ContrastiveLoss'):
         assert f'mmdiffrep.{name}' in MODELS
+
+
+def test_logits_are_not_standardised():
+    with pytest.raises(ValueError, match=r'pairs\[3\]: SoftTargetLoss.*standardize=True'):
+        pair([6], 6, SOFT, standardize=True)

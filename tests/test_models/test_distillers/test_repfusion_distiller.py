@@ -80,14 +80,6 @@ def test_reinforced_policy_and_decoder_are_trained_apart_from_the_student():
     assert students == (None, None)
 
 
-def test_decoder_is_not_built_for_a_policy_that_learns_nothing():
-    distiller = build(
-        policy=dict(type='mmdiffrep.UniformTimestep'),
-        reward=dict(type='mmdiffrep.ClassificationReward', num_classes=3),
-    )
-    assert distiller.branches[0].reward is None
-
-
 def test_reinforced_policy_needs_a_reward():
     with pytest.raises(ValueError, match='needs a reward'):
         build(policy=dict(type='mmdiffrep.ReinforcedTimestep'))
@@ -141,6 +133,15 @@ def test_named_policies_share_the_connectors_and_log_under_their_names():
         (dict(policy=dict(task=REINFORCED)), 'needs a reward'),
         (dict(policy=REINFORCED, reward=LABELLED, holdout=1.0), r'holdout must be in \[0, 1\)'),
         (dict(policy=REINFORCED, reward=LABEL_FREE, holdout=0.5), 'set holdout=0'),
+        # Its images are keys of one another: none can be kept from it.
+        (
+            dict(policy=REINFORCED, reward=dict(LABEL_FREE, projection=4), holdout=0.5),
+            'set holdout=0',
+        ),
+        (
+            dict(policy=dict(type='mmdiffrep.UniformTimestep'), reward=LABELLED),
+            'UniformTimestep learns nothing',
+        ),
         (dict(policy=dict(type='mmdiffrep.StagedTimestep', highs=[9])), 'for 1 pairs, but.* 2'),
     ],
 )

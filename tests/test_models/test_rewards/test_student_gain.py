@@ -58,3 +58,11 @@ def test_layer_that_the_head_does_not_read_is_named():
     other = torch.ones(1, requires_grad=True)
     with pytest.raises(ValueError, match='does not depend on the student layers'):
         StudentGainReward(2)(TEACHER, None, Lesson((STUDENT,), STUDENT.sum(), other.sum()))
+
+
+def test_a_gradient_that_float16_cannot_hold_scaled_still_counts():
+    student = torch.tensor([[1.0, 0.0], [0.0, 1.0]], requires_grad=True)
+    half = student.half()
+    given = Lesson((half,), (half.float() * 3).sum(), (half.float() * 1.5).sum())
+    reward = StudentGainReward(2)(TEACHER[:2], None, given).reward
+    torch.testing.assert_close(reward, torch.ones(2), atol=1e-3, rtol=0)

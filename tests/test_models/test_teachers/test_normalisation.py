@@ -4,7 +4,7 @@ from mmengine.config import Config
 from mmengine.model import BaseModel, ImgDataPreprocessor
 from torch import nn
 
-from mmdiffrep.models.teachers import normalisation_of
+from mmdiffrep.models.teachers import check_normalisation, normalisation_of
 from mmdiffrep.registry import MODELS
 
 
@@ -13,13 +13,44 @@ class Empty(BaseModel):
         pass
 
 
-@pytest.mark.parametrize(('key', 'order'), [('bgr_to_rgb', 'rgb'), ('rgb_to_bgr', 'bgr')])
-def test_normalisation_is_read_from_the_preprocessor(key, order):
-    settings = dict(type='ImgDataPreprocessor', mean=[1, 2, 3], std=[4, 5, 6], **{key: True})
+def read(dataset=None, **flags):
+    settings = dict(type='ImgDataPreprocessor', mean=[1, 2, 3], std=[4, 5, 6], **flags)
     model = Empty(data_preprocessor=settings)
     assert isinstance(model.data_preprocessor, ImgDataPreprocessor)
-    found = normalisation_of(model, Config(dict(model=dict(data_preprocessor=settings))))
-    assert found == dict(mean=[1, 2, 3], std=[4, 5, 6], channel_order=order)
+    loader = dict(train_dataloader=dict(dataset=dataset)) if dataset else {}
+    return normalisation_of(model, Config(dict(model=dict(data_preprocessor=settings), **loader)))
+
+
+def test_normalisation_is_read_from_the_preprocessor():
+    assert read(bgr_to_rgb=True) == dict(mean=[1, 2, 3], std=[4, 5, 6], channel_order='rgb')
+    assert read() == dict(mean=[1, 2, 3], std=[4, 5, 6], channel_order='bgr')
+
+
+def test_rgb_to_bgr_is_believed_of_images_that_are_rgb():
+    assert read(dict(type='CIFAR10'), rgb_to_bgr=True)['channel_order'] == 'bgr'
+    with pytest.raises(ValueError, match=r"come as RGB, but those of \['CustomDataset'\]"):
+        read(dict(type='CustomDataset'), rgb_to_bgr=True)
+
+
+def test_data_sets_in_a_row_have_to_agree():
+    both = [dict(type='CIFAR10'), dict(type='CIFAR100')]
+    assert read(dict(type='ConcatDataset', datasets=both))['channel_order'] == 'rgb'
+    mixed = [dict(type='CIFAR10'), dict(type='CustomDataset')]
+    with pytest.raises(ValueError, match=r"mixes \['CIFAR10'\].*with \['CustomDataset'\]"):
+        read(dict(type='ConcatDataset', datasets=mixed))
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (dict(mean=[0] * 3), r"needs 'channel_order'.*\['mean'\]"),
+        (dict(men=[0] * 3, channel_order='rgb'), 'men'),
+        (dict(channel_order='BGR'), "'rgb' or 'bgr', got 'BGR'"),
+    ],
+)
+def test_what_is_given_instead_is_checked(settings, message):
+    with pytest.raises(ValueError, match=message):
+        check_normalisation(settings)
 
 
 def test_mmpretrain_keeps_its_preprocessor_at_the_top_and_says_to_rgb():

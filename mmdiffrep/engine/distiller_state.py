@@ -1,0 +1,40 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Puts the distiller of a checkpoint back into a run."""
+
+from typing import Any, Dict
+
+from torch import nn
+from torch.optim import Optimizer
+
+
+def restore(distiller: nn.Module, optimizer: Optimizer, saved: Dict[str, Any]) -> None:
+    """Loads a distiller and its optimizer.
+
+    Args:
+        distiller (nn.Module): As this run's config has built it.
+        optimizer (Optimizer): The same.
+        saved (dict): ``state_dict`` and ``optimizer`` of the checkpoint.
+
+    Raises:
+        ValueError: They are of another pair, policy, reward or optimizer than the checkpoint's.
+    """
+    groups = optimizer.state_dict()['param_groups']
+    before, now = (
+        sorted(group.keys() - {'params'})
+        for group in (saved['optimizer']['param_groups'][0], groups[0])
+    )
+    if before != now:
+        raise _other(f'its optimizer has the options {before}, this one {now}')
+    try:
+        distiller.load_state_dict(saved['state_dict'])
+        optimizer.load_state_dict(saved['optimizer'])
+    except (RuntimeError, ValueError) as error:
+        raise _other(str(error)) from error
+
+
+def _other(reason: str) -> ValueError:
+    return ValueError(
+        "the checkpoint's distiller was built by another config than this run's: resume with the "
+        'same pairs, policy, reward and optimizer of the RepFusionHook, or start anew with '
+        f'load_from ({reason})'
+    )
