@@ -164,3 +164,13 @@ def test_results_of_other_options_are_not_mixed(tool, tmp_path):
     tool.keep_options(tmp_path, ['a=1'])
     with pytest.raises(ValueError, match=r"\['a=1'\], not \['a=2'\]: give another --work-dir"):
         tool.keep_options(tmp_path, ['a=2'])
+
+
+def test_results_of_a_changed_config_are_not_mixed(tool, tmp_path):
+    config = tmp_path / 'student.py'
+    config.write_text('depth = 18')
+    tool.keep_config(tmp_path / 'results', config)
+    tool.keep_config(tmp_path / 'results', config)
+    config.write_text('depth = 34')
+    with pytest.raises(ValueError, match=r'student\.py or what it inherits has changed'):
+        tool.keep_config(tmp_path / 'results', config)

@@ -105,6 +105,7 @@ class Trainer:
             FileNotFoundError: A diffusion model is missing.
             subprocess.CalledProcessError: A training failed; its log is named on the console.
         """
+        keep_config(self.work_dir, config)
         cfg = Config.fromfile(config)
         options = {'randomness.seed': str(row.seed)}
         if cfg.get('val_dataloader'):
@@ -263,14 +264,34 @@ def keep_options(work_dir: Path, options: List[str]) -> None:
     Raises:
         ValueError: They are others.
     """
-    path, text = work_dir / 'cfg_options.txt', '\n'.join(options)
-    if not path.is_file():
-        write_atomically(text.encode(), path)
-    elif path.read_text() != text:
+    if not kept(work_dir / 'cfg_options.txt', '\n'.join(options)):
+        before = (work_dir / 'cfg_options.txt').read_text().split()
         raise ValueError(
-            f'the results in {work_dir} have the --cfg-options {path.read_text().split()}, not '
+            f'the results in {work_dir} have the --cfg-options {before}, not '
             f'{options}: give another --work-dir'
         )
+
+
+def keep_config(work_dir: Path, config: Path) -> None:
+    """Write a config, with all that it inherits, into a folder, or compare it with what is there.
+
+    Raises:
+        ValueError: It has changed since.
+    """
+    path = work_dir / 'configs' / f'{config.stem}.txt'
+    if not kept(path, str(Config.fromfile(config).to_dict())):
+        raise ValueError(
+            f'{config} or what it inherits has changed since the results in {work_dir}: give '
+            f'another --work-dir, or delete {path}, what was trained with it and its rows'
+        )
+
+
+def kept(path: Path, text: str) -> bool:
+    """Whether a file holds this text; it is written if there is none."""
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(text.encode(), path)
+    return path.read_text() == text
 
 
 def check_fractions(configs: Iterable[Path], fractions: List[float]) -> None:
@@ -300,7 +321,11 @@ def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
         help=f'shares of the labels, for data sets of type {SUBSET} (default: all)',
     )
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/compare_students'))
-    parser.add_argument('--metric', help='of the table (default: the first one of the test)')
+    parser.add_argument(
+        '--metric',
+        help='of the table, such as mIoU (default: the first one of the test, which is aAcc for '
+        'segmentation)',
+    )
     parser.add_argument(
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='for every training'
     )
@@ -320,6 +345,8 @@ def main(argv: Optional[List[str]] = None) -> None:
         raise ValueError('a student is CONFIG or DISTILLATION+CONFIG: at most one +')
     check_fractions({paths[-1] for paths in students.values()}, args.fractions)
     keep_options(args.work_dir, args.cfg_options)
+    for config in {path for paths in students.values() for path in paths}:
+        keep_config(args.work_dir, config)
     trainer = Trainer(args.work_dir, args.cfg_options, console)
     results = Results(args.work_dir / 'results.csv')
     # Seeds outermost: a table of all students is there after the first one.

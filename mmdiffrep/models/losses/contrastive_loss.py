@@ -52,7 +52,8 @@ class ContrastiveLoss(DistillationLoss):
         if len(keys) < 2:
             raise ValueError(
                 'ContrastiveLoss needs at least 2 images in a batch, to have negatives; got '
-                f'{len(keys)}: raise the batch size'
+                f'{len(keys)}: raise the batch size, or leave out a '
+                'small last batch with train_dataloader.drop_last=True'
             )
         own = torch.arange(len(queries), device=queries.device) + get_rank() * len(queries)
         return F.cross_entropy(queries @ keys.T / self.temperature, own)

@@ -59,7 +59,8 @@ class RelationalLoss(DistillationLoss):
         if len(student) < 2:
             raise ValueError(
                 'RelationalLoss compares relations between images and needs at least 2 in a batch, '
-                f'got {len(student)}: raise the batch size'
+                f'got {len(student)}: raise the batch size, or leave out a '
+                'small last batch with train_dataloader.drop_last=True'
             )
         distance = F.smooth_l1_loss(_distances(student)[own], _distances(teacher)[own])
         angle = F.smooth_l1_loss(_cosines(student, own), _cosines(teacher, own))
