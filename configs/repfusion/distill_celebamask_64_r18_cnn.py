@@ -11,13 +11,6 @@ custom_hooks = [
             config='repfusion/celebamask_64_r18_scratch.py',
             checkpoint='work_dirs/celebamask_64_r18_scratch/iter_300.pth',
         ),
-        pairs=[
-            dict(
-                student=_base_.stages,
-                teacher='decode_head.convs',
-                loss=_base_.loss,
-                standardize=True,
-            )
-        ],
+        pairs=[dict(**_base_.pair, teacher='decode_head.convs')],
     ),
 ]

@@ -11,13 +11,6 @@ custom_hooks = [
             config='repfusion/face68_r18_scratch.py',
             checkpoint='work_dirs/face68_r18_scratch/iter_300.pth',
         ),
-        pairs=[
-            dict(
-                student=_base_.stages,
-                teacher='head.deconv_layers',
-                loss=_base_.loss,
-                standardize=True,
-            )
-        ],
+        pairs=[dict(**_base_.pair, teacher='head.deconv_layers')],
     ),
 ]

@@ -5,25 +5,17 @@ _base_ = [
     '../models/student_r18_64.py',
     '../schedules/distill_300.py',
     '../runtime/mmseg.py',
+    './short_policies.py',
 ]
-stages = ['backbone[0]', 'backbone[1]', 'backbone[2]', 'backbone[3]']
-loss = dict(type='mmdiffrep.DenseFeatureLoss', distance='smooth_l1')
+pair = dict(
+    student=['backbone[0]', 'backbone[1]', 'backbone[2]', 'backbone[3]'],
+    loss=dict(type='mmdiffrep.DenseFeatureLoss', distance='smooth_l1'),
+    standardize=True,
+)
 repfusion = dict(
     type='mmdiffrep.RepFusionHook',
-    pairs=[dict(student=stages, teacher='module:up_blocks.1', loss=loss, standardize=True)],
+    pairs=[dict(**pair, teacher='module:up_blocks.1')],
     noise='fresh',
-)
-fixed = dict(policy=dict(type='mmdiffrep.FixedTimestep', t=50))
-uniform = dict(policy=dict(type='mmdiffrep.UniformTimestep', high=1000))
-reinforced = dict(
-    policy=dict(
-        type='mmdiffrep.ReinforcedTimestep',
-        num_buckets=50,
-        standardize_reward=True,
-        exploration=0.1,
-        entropy=0.1,
-    ),
-    holdout=0.5,  # they alone reward the policy: a short run needs many
 )
 # What the official code does for faces and a ResNet-18: celebamask_r18_official.py.
 official = dict(
@@ -40,4 +32,3 @@ official = dict(
     teacher_input='student',
     optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4),
 )
-policy_log = dict(type='mmdiffrep.PolicyLogHook', interval=20)

@@ -5,6 +5,7 @@ _base_ = [
     '../models/classifier_r18_slim.py',
     '../schedules/adamw_cosine_300.py',
     '../runtime/mmpretrain.py',
+    './short_policies.py',
 ]
 model = dict(_delete_=True, type='mmdiffrep.DistillationStudent', backbone=_base_.model.backbone)
 hint = dict(type='mmdiffrep.PooledFeatureLoss', distance='l2', loss_weight=1.0)
@@ -31,25 +32,13 @@ official = dict(
     teacher_input='student',
     optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4),
 )
-fixed = dict(policy=dict(type='mmdiffrep.FixedTimestep', t=50))
-uniform = dict(policy=dict(type='mmdiffrep.UniformTimestep', high=1000))
-reinforced = dict(
-    policy=dict(
-        type='mmdiffrep.ReinforcedTimestep',
-        num_buckets=50,
-        standardize_reward=True,
-        exploration=0.1,
-        entropy=0.1,
-    ),
-    reward=dict(type='mmdiffrep.ClassificationReward', num_classes=10),
-    holdout=0.5,  # they alone reward the policy: a short run needs many
-)
+labels = dict(type='mmdiffrep.ClassificationReward', num_classes=10)
+reinforced = dict(reward=labels)
 reinforced_free = dict(
-    policy=reinforced['policy'],
+    policy=_base_.reinforced.policy,
     reward=dict(type='mmdiffrep.InstanceDiscriminationReward'),
 )
 reinforced_official = dict(
     policy=dict(type='mmdiffrep.ReinforcedTimestep', baseline='none', entropy=0.1),
-    reward=dict(type='mmdiffrep.ClassificationReward', num_classes=10),
+    reward=labels,
 )
-policy_log = dict(type='mmdiffrep.PolicyLogHook', interval=20)

@@ -1,0 +1,15 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# Ways to choose the timestep in a run of a few hundred iterations.
+fixed = dict(policy=dict(type='mmdiffrep.FixedTimestep', t=50))
+uniform = dict(policy=dict(type='mmdiffrep.UniformTimestep', high=1000))
+reinforced = dict(
+    policy=dict(
+        type='mmdiffrep.ReinforcedTimestep',
+        num_buckets=50,
+        standardize_reward=True,
+        exploration=0.1,
+        entropy=0.1,
+    ),
+    holdout=0.5,  # they alone reward the policy: a short run needs many
+)
+policy_log = dict(type='mmdiffrep.PolicyLogHook', interval=20)
