@@ -10,12 +10,12 @@ from mmengine.hub import get_config
 from mmengine.registry import DATASETS, init_default_scope
 from torch import Tensor
 
+from mmdiffrep.models.teachers.normalisation import RGB_DATASETS, SWAPS
 from mmdiffrep.utils.config_path import get_config_path
 from mmdiffrep.utils.versions import require_host
 
 SPLITS = ('train', 'val', 'test')
-CIFAR = ('CIFAR10', 'CIFAR100')  # mmpretrain's data sets of RGB images, 32 px
-CIFAR_SIZE = 32
+CIFAR_SIZE = 32  # px
 
 
 class ImageBatch(NamedTuple):
@@ -148,9 +148,9 @@ def load_data_config(name: str, options: Optional[Dict[str, Any]] = None) -> Con
 def channel_order_of(cfg: Config) -> str:
     """The channel order in which a config's pipeline loads images.
 
-    Read from the data preprocessor: what it turns to RGB was BGR. Where it converts nothing, read
-    from the data set: mmpretrain's CIFAR images are RGB, files that mmcv reads are BGR. Without
-    preprocessor and data set it is BGR, too.
+    Read from the data set, if it is mmpretrain's CIFAR, whose images are RGB; else from the data
+    preprocessor: what it turns to RGB was BGR. Where it converts nothing, files that mmcv reads are
+    BGR. Without preprocessor and data set it is BGR, too.
 
     Returns:
         ``'bgr'`` or ``'rgb'``.
@@ -160,9 +160,11 @@ def channel_order_of(cfg: Config) -> str:
             can be of either order then.
     """
     settings = _preprocessor_of(cfg)
+    if reads_cifar(cfg):
+        return 'rgb'
     if settings.get('to_rgb') or settings.get('bgr_to_rgb'):
         return 'bgr'
-    if settings.get('rgb_to_bgr') or reads_cifar(cfg):
+    if settings.get('rgb_to_bgr'):
         return 'rgb'
     if not settings or _reads_files(cfg):
         return 'bgr'
@@ -176,20 +178,19 @@ def network_order_of(cfg: Config) -> str:
     """The channel order in which a config's network is given images.
 
     Returns:
-        ``'bgr'`` or ``'rgb'``: what the data preprocessor turns them to, or else their own.
+        ``'bgr'`` or ``'rgb'``: that of the images, swapped if the data preprocessor swaps it.
 
     Raises:
         ValueError: It is unknown, see :func:`channel_order_of`.
     """
-    settings = _preprocessor_of(cfg)
-    if settings.get('to_rgb') or settings.get('bgr_to_rgb'):
-        return 'rgb'
-    return 'bgr' if settings.get('rgb_to_bgr') else channel_order_of(cfg)
+    loaded, settings = channel_order_of(cfg), _preprocessor_of(cfg)
+    swapped = any(settings.get(flag) for flag in SWAPS)
+    return {'rgb': 'bgr', 'bgr': 'rgb'}[loaded] if swapped else loaded
 
 
 def reads_cifar(cfg: Config) -> bool:
     """Whether the first of a config's data loaders reads CIFAR-10 or CIFAR-100."""
-    return str(_first_dataset(cfg).get('type')).rpartition('.')[2] in CIFAR
+    return str(_first_dataset(cfg).get('type')).rpartition('.')[2] in RGB_DATASETS
 
 
 def labels_of(data_samples: Sequence[Any]) -> Tensor:

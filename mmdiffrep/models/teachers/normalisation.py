@@ -8,6 +8,8 @@ from torch import nn
 
 # Their images are RGB as they come. What is read from files is BGR, as mmcv does it.
 RGB_DATASETS = {'CIFAR10', 'CIFAR100'}
+# Flags of the hosts' data preprocessors, which swap the channels for either.
+SWAPS = ('to_rgb', 'bgr_to_rgb', 'rgb_to_bgr')
 KEYS = {'mean', 'std', 'channel_order'}
 
 
@@ -55,7 +57,7 @@ def normalisation_of(model: nn.Module, cfg: Config) -> Dict[str, object]:
             'taken to be BGR, as mmcv reads files: say bgr_to_rgb=True, or give '
             "normalisation=dict(mean=..., std=..., channel_order='rgb' or 'bgr')"
         )
-    swapped = any(settings.get(flag) for flag in ('to_rgb', 'bgr_to_rgb', 'rgb_to_bgr'))
+    swapped = any(settings.get(flag) for flag in SWAPS)
     mean, std = getattr(preprocessor, 'mean', None), getattr(preprocessor, 'std', None)
     return dict(
         mean=None if mean is None else mean.flatten().tolist(),
