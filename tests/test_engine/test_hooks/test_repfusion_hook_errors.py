@@ -111,19 +111,3 @@ def test_a_distiller_that_a_gradient_ruined_is_not_saved(tmp_path):
     with pytest.raises(FloatingPointError, match='parameters of the distiller.*pairs.0') as error:
         hook.before_save_checkpoint(runner, dict(meta=dict(iter=4)))
     assert str(error.value).startswith('iteration 4: ')
-
-
-def test_resume_with_another_distiller_is_explained(tmp_path):
-    runner = run(tmp_path, 1)
-    hook = next(hook for hook in runner.hooks if isinstance(hook, RepFusionHook))
-    checkpoint = dict(meta=dict(iter=1))
-    hook.before_save_checkpoint(runner, checkpoint)
-    runner._resume = True
-    hook.after_load_checkpoint(runner, checkpoint)
-    saved = checkpoint['distiller']
-    saved['state_dict'].popitem()
-    with pytest.raises(ValueError, match='same pairs, policy, reward and optimizer'):
-        hook.after_load_checkpoint(runner, checkpoint)
-    saved['optimizer']['param_groups'][0].pop('momentum')
-    with pytest.raises(ValueError, match='its optimizer has the options'):
-        hook.after_load_checkpoint(runner, checkpoint)
