@@ -8,4 +8,4 @@ pair = dict(
     loss=dict(type='mmdiffrep.DenseFeatureLoss', distance='l2'),
 )
 _base_.custom_hooks[1].update(teacher=_base_.cnn, pairs=[pair], policy=None, holdout=0.0)
-custom_hooks = _base_.custom_hooks
+custom_hooks = [hook for hook in _base_.custom_hooks if hook['type'] != 'mmdiffrep.PolicyLogHook']

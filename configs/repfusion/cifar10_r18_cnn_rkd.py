@@ -4,4 +4,4 @@
 _base_ = ['./cifar10_r18.py', '../_base_/teachers/cifar10_cnn.py']
 pair = dict(student='backbone', teacher='backbone', loss=dict(type='mmdiffrep.RelationalLoss'))
 _base_.custom_hooks[1].update(teacher=_base_.cnn, pairs=[pair], policy=None, holdout=0.0)
-custom_hooks = _base_.custom_hooks
+custom_hooks = [hook for hook in _base_.custom_hooks if hook['type'] != 'mmdiffrep.PolicyLogHook']

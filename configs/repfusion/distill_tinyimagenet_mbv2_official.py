@@ -5,4 +5,4 @@ _base_ = './distill_tinyimagenet_r18_official.py'
 model = dict(backbone=dict(_delete_=True, type='mmdiffrep.MobileNetV2CIFAR', widen_factor=1.0))
 _base_.custom_hooks[1].policy = dict(type='mmdiffrep.UniformTimestep', high=50)
 _base_.custom_hooks[1].reward = None
-custom_hooks = _base_.custom_hooks
+custom_hooks = [hook for hook in _base_.custom_hooks if hook['type'] != 'mmdiffrep.PolicyLogHook']

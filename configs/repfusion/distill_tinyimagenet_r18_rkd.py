@@ -8,4 +8,4 @@ _base_.custom_hooks[1].reward = None
 _base_.custom_hooks[1].pairs[0].loss = dict(
     type='mmdiffrep.RelationalLoss', distance_weight=25.0, angle_weight=50.0, loss_weight=1.0
 )
-custom_hooks = _base_.custom_hooks
+custom_hooks = [hook for hook in _base_.custom_hooks if hook['type'] != 'mmdiffrep.PolicyLogHook']

@@ -10,12 +10,11 @@ from mmengine.hub import get_config
 from mmengine.registry import DATASETS, init_default_scope
 from torch import Tensor
 
-from mmdiffrep.models.teachers.normalisation import RGB_DATASETS, SWAPS
+from mmdiffrep.utils.channel_order import channel_order_of
 from mmdiffrep.utils.config_path import get_config_path
 from mmdiffrep.utils.versions import require_host
 
 SPLITS = ('train', 'val', 'test')
-CIFAR_SIZE = 32  # px
 
 
 class ImageBatch(NamedTuple):
@@ -42,7 +41,7 @@ class ImageSource:
         num_images: Number of images, drawn at random without repetition; None: all.
         seed: Of the draw.
         channel_order: ``'bgr'`` or ``'rgb'``, the order in which the pipeline loads images; None:
-            see :func:`channel_order_of`.
+            see :func:`~mmdiffrep.utils.channel_order.channel_order_of`.
 
     Raises:
         ValueError: The config has no such split or no ``default_scope``, its channel order is
@@ -72,7 +71,9 @@ class ImageSource:
             )
         require_host(scope)
         self.name = f'{split} split of {os.path.basename(cfg.filename or "the config")}'
-        self.channel_order = channel_order or channel_order_of(cfg)
+        self.channel_order = channel_order or channel_order_of(
+            cfg, "give channel_order='bgr' or 'rgb'"
+        )
         dataset_cfg = without_augmentation(cfg, split)
         init_default_scope(scope)
         self.dataset = DATASETS.build(dataset_cfg)
@@ -145,54 +146,6 @@ def load_data_config(name: str, options: Optional[Dict[str, Any]] = None) -> Con
     return cfg
 
 
-def channel_order_of(cfg: Config) -> str:
-    """The channel order in which a config's pipeline loads images.
-
-    Read from the data set, if it is mmpretrain's CIFAR, whose images are RGB; else from the data
-    preprocessor: what it turns to RGB was BGR. Where it converts nothing, files that mmcv reads are
-    BGR. Without preprocessor and data set it is BGR, too.
-
-    Returns:
-        ``'bgr'`` or ``'rgb'``.
-
-    Raises:
-        ValueError: The preprocessor converts nothing, and the data set is another one. The images
-            can be of either order then.
-    """
-    settings = _preprocessor_of(cfg)
-    if reads_cifar(cfg):
-        return 'rgb'
-    if settings.get('to_rgb') or settings.get('bgr_to_rgb'):
-        return 'bgr'
-    if settings.get('rgb_to_bgr'):
-        return 'rgb'
-    if not settings or _reads_files(cfg):
-        return 'bgr'
-    raise ValueError(
-        "The config's data_preprocessor converts no colours, so the order in which its images are "
-        "loaded is unknown: give it ('bgr' for image files read by mmcv)."
-    )
-
-
-def network_order_of(cfg: Config) -> str:
-    """The channel order in which a config's network is given images.
-
-    Returns:
-        ``'bgr'`` or ``'rgb'``: that of the images, swapped if the data preprocessor swaps it.
-
-    Raises:
-        ValueError: It is unknown, see :func:`channel_order_of`.
-    """
-    loaded, settings = channel_order_of(cfg), _preprocessor_of(cfg)
-    swapped = any(settings.get(flag) for flag in SWAPS)
-    return {'rgb': 'bgr', 'bgr': 'rgb'}[loaded] if swapped else loaded
-
-
-def reads_cifar(cfg: Config) -> bool:
-    """Whether the first of a config's data loaders reads CIFAR-10 or CIFAR-100."""
-    return str(_first_dataset(cfg).get('type')).rpartition('.')[2] in RGB_DATASETS
-
-
 def labels_of(data_samples: Sequence[Any]) -> Tensor:
     """The class of every image.
 
@@ -234,22 +187,6 @@ def check_classes(labels: Tensor, classes: Sequence[str], where: str) -> None:
             f'No image of class {", ".join(empty)} among the {len(labels)} images of the {where}: '
             'take more images, or another data set.'
         )
-
-
-def _preprocessor_of(cfg: Config) -> Dict[str, Any]:
-    return cfg.get('model', {}).get('data_preprocessor') or cfg.get('data_preprocessor') or {}
-
-
-def _first_dataset(cfg: Config) -> Dict[str, Any]:
-    loaders = [cfg.get(f'{split}_dataloader') for split in SPLITS]
-    return _innermost(next((loader.dataset.to_dict() for loader in loaders if loader), {}))
-
-
-def _reads_files(cfg: Config) -> bool:
-    """Whether mmcv reads a config's images, in its own order."""
-    pipeline = _first_dataset(cfg).get('pipeline') or [{}]
-    loader = str(pipeline[0].get('type')).rpartition('.')[2]
-    return loader == 'LoadImageFromFile' and 'color_type' not in pipeline[0]
 
 
 def without_augmentation(cfg: Config, split: str) -> Dict[str, Any]:

@@ -12,17 +12,14 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor
 
-from mmdiffrep.analysis.data import (
-    CIFAR_SIZE,
-    load_data_config,
-    network_order_of,
-    reads_cifar,
-)
+from mmdiffrep.analysis.data import load_data_config
 from mmdiffrep.diffusion.checkpoints import hash_weights
+from mmdiffrep.utils.channel_order import network_order_of, preprocessor_of, reads_cifar
 from mmdiffrep.utils.checkpoint_io import load_checkpoint_file
 from mmdiffrep.utils.versions import require_host
 
 DEFAULT_SIZE = 224  # px; what ImageNet's models were trained at
+CIFAR_SIZE = 32  # px
 
 
 class Encoder:
@@ -40,7 +37,8 @@ class Encoder:
             config, the backbone's ``img_size``, 32 for a config of CIFAR, or 224.
         channel_order: Of the images given, ``'bgr'`` or ``'rgb'``.
         native_order: That the backbone was trained on, in which its mean and standard deviation
-            are; None: as the config says, see :func:`~mmdiffrep.analysis.data.network_order_of`.
+            are; None: as the config says, see
+            :func:`~mmdiffrep.utils.channel_order.network_order_of`.
         device: Where it runs; None: the CPU.
 
     Attributes:
@@ -75,7 +73,7 @@ class Encoder:
         require_host(scope)
         init_default_scope(scope)
         settings = _host_backbone(cfg, size)
-        native_order = native_order or network_order_of(cfg)
+        native_order = native_order or network_order_of(cfg, "give native_order='bgr' or 'rgb'")
         self.host = MODELS.build(copy.deepcopy(settings))
         self.name = Path(cfg.filename or 'encoder').stem
         if checkpoint is not None:
@@ -86,8 +84,7 @@ class Encoder:
             self.name += ' (random weights)'
         self.host.eval().requires_grad_(False).to(device or 'cpu')
         self.size = self.host.size
-        normalisation = cfg.get('data_preprocessor') or {}
-        normalisation = cfg.get('model', {}).get('data_preprocessor') or normalisation
+        normalisation = preprocessor_of(cfg)
         self._flip = channel_order != native_order
         mean = list(normalisation.get('mean') or [0.0] * 3)
         std = list(normalisation.get('std') or [1.0] * 3)

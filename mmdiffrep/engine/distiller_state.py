@@ -18,18 +18,15 @@ def restore(distiller: nn.Module, optimizer: Optimizer, saved: Dict[str, Any]) -
     Raises:
         ValueError: They are of another pair, policy, reward or optimizer than the checkpoint's.
     """
-    groups = optimizer.state_dict()['param_groups']
-    before, now = (
-        sorted(group.keys() - {'params'})
-        for group in (saved['optimizer']['param_groups'][0], groups[0])
-    )
-    if before != now:
-        raise _other(f'its optimizer has the options {before}, this one {now}')
     try:
         distiller.load_state_dict(saved['state_dict'])
         optimizer.load_state_dict(saved['optimizer'])
     except (RuntimeError, ValueError) as error:
         raise _other(str(error)) from error
+    # torch takes the state of any optimizer; one of another kind lacks what a step needs.
+    missing = optimizer.defaults.keys() - optimizer.param_groups[0].keys()
+    if missing:
+        raise _other(f'its optimizer has no {", ".join(sorted(missing))}')
 
 
 def _other(reason: str) -> ValueError:

@@ -28,8 +28,9 @@ def check_parameters(runner: Runner, module: nn.Module, iteration: int, owner: s
     if bad:
         stop_run(
             runner,
-            f'iteration {iteration}: the losses were finite, a gradient was not; parameters of '
-            f'the {owner} that are no numbers: {bad[0]} ({len(bad)} in all)',
+            f'iteration {iteration}: parameters of the {owner} are no numbers: {bad[0]} '
+            f'({len(bad)} in all). A gradient was not finite, or a loss that no FiniteLossHook '
+            'looked at',
         )
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.model import ImgDataPreprocessor
+from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
-from mmdiffrep.registry import DATASETS
+from mmdiffrep.registry import DATASETS, MODELS
 from mmdiffrep.testing import tiny_teacher
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'repfusion'
@@ -69,37 +69,41 @@ def test_the_baseline_teaches(data, request, tmp_path):
     assert math.isfinite(logged(runner)['loss_distill'])
 
 
+def flips_of(cfg):
+    return [step for step in cfg.train_dataloader.dataset.pipeline if step['type'].endswith('Flip')]
+
+
 def images_of(cfg):
     """The training images as the student gets them, without a flip."""
+    for flip in flips_of(cfg):
+        flip.prob = 0.0
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
-        dataset = cfg.train_dataloader.dataset
-        dataset.pipeline = [
-            dict(step, prob=0.0) if step['type'].endswith('Flip') else step
-            for step in dataset.pipeline
-        ]
-        images = torch.stack([item['inputs'] for item in DATASETS.build(dataset)])
-    known = ('mean', 'std', 'bgr_to_rgb')
-    settings = {key: cfg.model.data_preprocessor[key] for key in known}
-    return ImgDataPreprocessor(**settings)(dict(inputs=list(images)))['inputs']
+        dataset = DATASETS.build(cfg.train_dataloader.dataset)
+        preprocessor = MODELS.build(cfg.model.data_preprocessor)
+    return preprocessor(pseudo_collate([*dataset]), training=True)['inputs']
 
 
 @pytest.mark.parametrize('data', STAGE_1)
 @pytest.mark.parametrize('variant', ['_uniform', '_reinforced', '_official', '_cnn'])
 def test_students_differ_in_what_they_are_taught_alone(data, variant, request, tmp_path):
-    root = request.getfixturevalue(data)
-    first, other = (short(STAGE_1[data][1] + v, root, tmp_path) for v in ('', variant))
+    names = [STAGE_1[data][1] + v for v in ('', variant)]
+    first, other = (Config.fromfile(CONFIGS / f'{name}.py') for name in names)
     assert other.model.backbone == first.model.backbone
-    for key in ('optim_wrapper', 'param_scheduler'):
+    for key in ('optim_wrapper', 'param_scheduler', 'train_cfg'):
         assert other[key] == first[key]
     assert other.train_dataloader.batch_size == first.train_dataloader.batch_size
-    torch.testing.assert_close(images_of(other), images_of(first), rtol=0, atol=0)
+    assert [flip.get('prob', 0.5) for cfg in (first, other) for flip in flips_of(cfg)] == [0.5] * 2
+    root = request.getfixturevalue(data)
+    images = [images_of(short(name, root, tmp_path)) for name in names]
+    torch.testing.assert_close(*images, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize('data', STAGE_1)
 def test_the_official_values_are_those_of_a_resnet_18(data):
     ours = Config.fromfile(CONFIGS / f'{STAGE_1[data][1]}_official.py').custom_hooks[1]
     theirs = Config.fromfile(CONFIGS / 'celebamask_r18_official.py').custom_hooks[1]
-    assert (ours.pop('teacher'), theirs.pop('teacher')) != (None, None)
+    assert ours.pop('teacher') == 'work_dirs/ddpm_celebamask_64/denoiser'
+    assert theirs.pop('teacher') == 'google/ddpm-ema-celebahq-256'
     assert ours.pairs[0].pop('student') == 'backbone'
     theirs.pairs[0].pop('student')
     assert ours.to_dict() == theirs.to_dict()

@@ -18,7 +18,9 @@ def test_the_first_bad_parameter_and_its_owner_are_named(tmp_path, value):
     with torch.no_grad():
         module[1].weight[0, 1] = value
         module[1].bias[0] = value
-    message = r'iteration 4: .*the distiller that are no numbers: 1\.weight \(2 in all\).*no check'
+    message = (
+        r'iteration 4: parameters of the distiller are no numbers: 1\.weight \(2 in all\).*no check'
+    )
     with pytest.raises(FloatingPointError, match=message):
         check_parameters(SimpleNamespace(work_dir=str(tmp_path)), module, 4, 'distiller')
 

@@ -5,6 +5,7 @@ The trainings are real, from the shipped configs, but of two steps and in this p
 """
 
 import csv
+import shutil
 import subprocess
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -174,3 +175,16 @@ def test_results_of_a_changed_config_are_not_mixed(tool, tmp_path):
     config.write_text('depth = 34')
     with pytest.raises(ValueError, match=r'student\.py or what it inherits has changed'):
         tool.keep_config(tmp_path / 'results', config)
+
+
+def test_results_of_a_config_that_was_not_kept_are_not_mixed(tool, few_images, trained, tmp_path):
+    arguments = [SCRATCH, '--work-dir', str(tmp_path), '--cfg-options', *SHORT, '--seeds']
+    tool.main([*arguments, '0'])
+    kept = tmp_path / 'configs' / f'{Path(SCRATCH).stem}.txt'
+    kept.unlink()
+    with pytest.raises(ValueError, match='has results of fashionmnist_scratch, but .* is missing'):
+        tool.main([*arguments, '1'])
+    shutil.rmtree(tmp_path / 'runs')
+    with pytest.raises(ValueError, match='has results of fashionmnist_scratch, but .* is missing'):
+        tool.main([*arguments, '1'])
+    assert len(trained) == 1

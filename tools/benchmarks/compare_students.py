@@ -276,9 +276,17 @@ def keep_config(work_dir: Path, config: Path) -> None:
     """Write a config, with all that it inherits, into a folder, or compare it with what is there.
 
     Raises:
-        ValueError: It has changed since.
+        ValueError: It has changed since, or there are results of it, but not itself.
     """
     path = work_dir / 'configs' / f'{config.stem}.txt'
+    before = {run.name.split('-')[0] for run in work_dir.glob('runs/*')}
+    for row in Results(work_dir / 'results.csv').rows:
+        before.update(row['student'].split('+'))
+    if config.stem in before and not path.is_file():
+        raise ValueError(
+            f'{work_dir} has results of {config.stem}, but {path} is missing, so they may be of '
+            f'another config than {config}: give another --work-dir, or delete them'
+        )
     if not kept(path, str(Config.fromfile(config).to_dict())):
         raise ValueError(
             f'{config} or what it inherits has changed since the results in {work_dir}: give '

@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # Stage 1 of the small experiments at 32 px: a slim ResNet-18 without a head. A config adds images,
-# a teacher and one of the policies below. `official` is what the official code has.
+# a teacher and a policy: of short_policies.py, or as below. `official` is as in the official code.
 _base_ = [
     '../models/classifier_r18_slim.py',
     '../schedules/adamw_cosine_300.py',

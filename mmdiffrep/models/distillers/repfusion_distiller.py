@@ -31,11 +31,12 @@ class RepFusionDistiller(nn.Module):
             the name of the policy; it reads the last pair's teacher feature, as the official code
             does. Only for policies that learn.
         holdout (float): Share of the images that reward decoders never learn from; they alone
-            reward the policies. In [0, 1). Defaults to 0, as officially.
+            reward the policies. Rewards without a decoder, and those that compare images, use all.
+            In [0, 1). Defaults to 0, as officially.
 
     Raises:
-        ValueError: Policies and rewards that do not go together, or a policy for another number of
-            pairs.
+        ValueError: Policies and rewards that do not go together, a policy for another number of
+            pairs, or a holdout that no reward here can use.
     """
 
     def __init__(

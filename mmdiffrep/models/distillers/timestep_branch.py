@@ -37,11 +37,12 @@ class TimestepBranch(nn.Module):
             learns gets one: a decoder that nobody is rewarded by would be an unused parameter.
         in_channels (int): Channels of the teacher's feature that the reward reads.
         holdout (float): Share of the images that the reward's decoder never learns from; they
-            alone reward the policy. Defaults to 0: all images do both, as officially.
+            alone reward the policy. It plays no part for a reward without a decoder, nor for one
+            that compares images. Defaults to 0: all images do both, as officially.
 
     Raises:
-        ValueError: A policy that learns without a reward; a holdout for a reward that learns
-            nothing.
+        ValueError: A policy that learns without a reward, a reward for a policy that learns
+            nothing, or a config of something else than a policy and a reward.
     """
 
     def __init__(
@@ -124,7 +125,7 @@ class TimestepBranch(nn.Module):
         if self.holds_out:
             counted = held_out(data_samples, self.holdout).to(reward.device, non_blocking=True)
             counted = counted.repeat(self.policy.num_samples)
-        losses = {'reward': _mean(reward, counted)}
+        losses = {'reward': _mean(reward, counted, or_all=True)}
         if self.reward.learns:
             loss = torch.cat([result.loss for result in results])
             losses['loss_decoder'] = _mean(loss, None if counted is None else ~counted)
@@ -158,10 +159,14 @@ def _compare(
     return {only: pairs[only](student[only], teacher[only]) + unused}
 
 
-def _mean(values: Tensor, counted: Optional[Tensor]) -> Tensor:
-    """Mean of the values that count, over all ranks: averaged over the ranks it is exact."""
+def _mean(values: Tensor, counted: Optional[Tensor], or_all: bool = False) -> Tensor:
+    """Mean of the values that count, over all ranks: averaged over the ranks it is exact.
+
+    Where none counts it is 0, or the mean of all values.
+    """
     if counted is None:
         return values.mean()
     count = counted.sum().float()
     all_reduce(count)
-    return (values * counted).sum() * get_world_size() / count.clamp(min=1)
+    mean = (values * counted).sum() * get_world_size() / count.clamp(min=1)
+    return torch.where(count > 0, mean, values.mean()) if or_all else mean

@@ -62,8 +62,12 @@ class ClassificationReward(DecoderReward):
             )
         if not self.checks_labels():
             return
-        if (scores < 0).any() or ((scores.sum(dim=1) - 1).abs() > 1e-3).any():
+        lowest, total = scores.amin(dim=1), scores.sum(dim=1)
+        bad = ((lowest < 0) | ((total - 1).abs() > 1e-3)).nonzero().flatten().tolist()
+        if bad:
             raise ValueError(
                 'ClassificationReward needs a `gt_score` without negative entries that adds up to '
-                f'1 over the classes, got {scores.tolist()}: it is no reward for multi-label heads'
+                f'1 over the classes; that of sample {bad[0]} of this batch has the minimum '
+                f'{lowest[bad[0]]:g} and the sum {total[bad[0]]:g} ({len(bad)} such samples): it '
+                'is no reward for multi-label heads'
             )

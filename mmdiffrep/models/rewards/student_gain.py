@@ -11,8 +11,8 @@ from mmdiffrep.registry import MODELS
 
 from .base import Lesson, Reward, Rewarded
 
-# GradScaler's initial scale: small gradients of the task survive a head in float16.
-TASK_SCALE = 2.0**16
+# GradScaler's initial scale: small gradients survive layers in float16.
+SCALE = 2.0**16
 
 
 @MODELS.register_module()
@@ -58,9 +58,7 @@ class StudentGainReward(Reward):
                 '(a distil-only student?): use reward=dict(type='
                 "'mmdiffrep.InstanceDiscriminationReward')"
             )
-        wanted = self._gradient(lesson.task_loss * TASK_SCALE, lesson)
-        if not all(gradient is None or gradient.isfinite().all() for gradient in wanted):
-            wanted = self._gradient(lesson.task_loss, lesson)  # float16 cannot hold it scaled
+        wanted = self._gradient(lesson.task_loss, lesson)
         given = self._gradient(lesson.distill_loss, lesson)
         if not any(gradient is not None for gradient in wanted):
             raise ValueError(
@@ -77,4 +75,11 @@ class StudentGainReward(Reward):
 
     @staticmethod
     def _gradient(loss: Tensor, lesson: Lesson) -> Tuple[Optional[Tensor], ...]:
-        return torch.autograd.grad(loss, lesson.student, retain_graph=True, allow_unused=True)
+        """The gradient up to a factor, which the cosine ignores."""
+        for scale in (SCALE, 1.0):  # 1: float16 cannot hold it scaled
+            gradients = torch.autograd.grad(
+                loss * scale, lesson.student, retain_graph=True, allow_unused=True
+            )
+            if all(gradient is None or gradient.isfinite().all() for gradient in gradients):
+                break
+        return gradients

@@ -5,8 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.logging import MMLogger
 from mmengine.model import MMFullyShardedDataParallel
 from mmengine.optim import ApexOptimWrapper, OptimWrapper
+from mmseg.models import EncoderDecoder
 
 from mmdiffrep.engine.hooks import RepFusionHook
 from mmdiffrep.testing import tiny_segmentor, tiny_teacher
@@ -101,6 +103,26 @@ def test_labels_out_of_range_are_named(tmp_path):
 def test_two_hooks_in_one_run_are_refused(tmp_path):
     with pytest.raises(ValueError, match='more than one RepFusionHook.*several pairs'):
         prepared(tmp_path, [hook_cfg(), hook_cfg()])
+
+
+def test_phases_that_outlast_the_run_are_named(tmp_path, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(MMLogger, 'warning', lambda _, message: warnings.append(message))
+    prepared(tmp_path / 'fits', [hook_cfg(phases=[('joint', 1)])])
+    assert not any('ends after the run' in text for text in warnings)
+    prepared(tmp_path / 'long', [hook_cfg(phases=[('distill', 1), ('joint', 2)])])
+    assert any('ends after the run, which has 1 iterations' in text for text in warnings)
+
+
+def test_losses_of_the_same_name_are_refused(tmp_path, monkeypatch):
+    plain = EncoderDecoder.loss
+
+    def loss(self, inputs, data_samples):
+        return dict(plain(self, inputs, data_samples), loss_distill=inputs.sum() * 0)
+
+    monkeypatch.setattr(EncoderDecoder, 'loss', loss)
+    with pytest.raises(ValueError, match=r"same names \['loss_distill'\]: rename"):
+        run(tmp_path, 1)
 
 
 def test_a_distiller_that_a_gradient_ruined_is_not_saved(tmp_path):

@@ -65,6 +65,19 @@ def test_held_out_images_reward_and_the_others_train_the_decoder():
     torch.testing.assert_close(losses['loss_policy'], policy)
 
 
+def test_without_a_held_out_image_the_logged_reward_is_that_of_all():
+    data_samples = samples()
+    branch = branch_of(holdout=1e-9, baseline='none', entropy=0.0)
+    assert branch.holds_out and not held_out(data_samples, 1e-9).any()
+    features = torch.randn(4, 5, 2, 2)
+    reading = Reading(branch.policy(IMAGES), (features,))
+    losses = branch(pairs_of(), student_of(), reading, data_samples, 0.0)
+    torch.testing.assert_close(
+        losses['reward'], branch.reward(features, data_samples).reward.mean()
+    )
+    assert losses['loss_policy'] == 0
+
+
 def test_one_pair_is_compared_and_the_others_stay_in_use():
     policy = dict(type='mmdiffrep.StagedTimestep', highs=[10, 5])
     branch = TimestepBranch(policy, None, in_channels=5)

@@ -66,3 +66,13 @@ def test_a_gradient_that_float16_cannot_hold_scaled_still_counts():
     given = Lesson((half,), (half.float() * 3).sum(), (half.float() * 1.5).sum())
     reward = StudentGainReward(2)(TEACHER[:2], None, given).reward
     torch.testing.assert_close(reward, torch.ones(2), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize('small', ['task', 'distill'])
+def test_a_gradient_that_float16_cannot_hold_as_it_is_still_counts(small):
+    half = torch.tensor([[1.0, 0.0], [0.0, 1.0]], requires_grad=True).half()
+    losses = dict(task=half.float().sum(), distill=half.float().sum())
+    losses[small] = losses[small] * 1e-9
+    given = Lesson((half,), losses['distill'], losses['task'])
+    reward = StudentGainReward(2)(TEACHER[:2], None, given).reward
+    torch.testing.assert_close(reward, torch.ones(2), atol=1e-3, rtol=0)

@@ -20,6 +20,9 @@ CLASSIFIER = dict(
         head=dict(type='LinearClsHead', num_classes=5, in_channels=32),
     ),
     data_preprocessor=dict(num_classes=5, mean=[1.0, 2.0, 3.0], std=[4.0, 5.0, 6.0], to_rgb=False),
+    train_dataloader=dict(
+        dataset=dict(type='CustomDataset', pipeline=[dict(type='LoadImageFromFile')])
+    ),
 )
 TAPS = ['backbone.layer1', 'backbone', 'head.fc']
 
@@ -122,6 +125,18 @@ def test_unknown_layers_and_needless_options_are_named(teacher_cfg):
         build(teacher_cfg, raw_input=True)
     with pytest.raises(TypeError, match='checkpoints'):
         build({**teacher_cfg, 'checkpoints': 1})
+
+
+@pytest.mark.parametrize(
+    ('normalisation', 'message'),
+    [
+        (dict(mean=MEAN, std=STD), "needs 'channel_order'"),
+        (dict(mean=MEAN, channel_order='rgb'), 'both or neither'),
+    ],
+)
+def test_a_normalisation_that_is_given_is_checked(teacher_cfg, normalisation, message):
+    with pytest.raises(ValueError, match=message):
+        build(dict(teacher_cfg, normalisation=normalisation))
 
 
 def test_anything_else_is_a_diffusion_model():

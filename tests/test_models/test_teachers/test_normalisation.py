@@ -23,21 +23,8 @@ def read(dataset=None, **flags):
 
 def test_normalisation_is_read_from_the_preprocessor():
     assert read(bgr_to_rgb=True) == dict(mean=[1, 2, 3], std=[4, 5, 6], channel_order='rgb')
-    assert read() == dict(mean=[1, 2, 3], std=[4, 5, 6], channel_order='bgr')
-
-
-def test_rgb_to_bgr_is_believed_of_images_that_are_rgb():
-    assert read(dict(type='CIFAR10'), rgb_to_bgr=True)['channel_order'] == 'bgr'
-    with pytest.raises(ValueError, match=r"come as RGB, but those of \['CustomDataset'\]"):
-        read(dict(type='CustomDataset'), rgb_to_bgr=True)
-
-
-def test_data_sets_in_a_row_have_to_agree():
-    both = [dict(type='CIFAR10'), dict(type='CIFAR100')]
-    assert read(dict(type='ConcatDataset', datasets=both))['channel_order'] == 'rgb'
-    mixed = [dict(type='CIFAR10'), dict(type='CustomDataset')]
-    with pytest.raises(ValueError, match=r"mixes \['CIFAR10'\].*with \['CustomDataset'\]"):
-        read(dict(type='ConcatDataset', datasets=mixed))
+    files = dict(type='CustomDataset', pipeline=[dict(type='LoadImageFromFile')])
+    assert read(files) == dict(mean=[1, 2, 3], std=[4, 5, 6], channel_order='bgr')
 
 
 @pytest.mark.parametrize(
@@ -46,6 +33,9 @@ def test_data_sets_in_a_row_have_to_agree():
         (dict(mean=[0] * 3), r"needs 'channel_order'.*\['mean'\]"),
         (dict(men=[0] * 3, channel_order='rgb'), 'men'),
         (dict(channel_order='BGR'), "'rgb' or 'bgr', got 'BGR'"),
+        (dict(mean=[128.0], std=[128.0], channel_order='rgb'), '3 numbers each'),
+        (dict(mean=[128.0] * 3, channel_order='rgb'), 'both or neither'),
+        (dict(mean=[128.0] * 3, std=[0.0] * 3, channel_order='rgb'), 'std > 0'),
     ],
 )
 def test_what_is_given_instead_is_checked(settings, message):
@@ -71,29 +61,14 @@ def test_model_without_preprocessor_is_named():
         normalisation_of(nn.Linear(1, 1), Config(dict()))
 
 
+def test_cifar_is_rgb_as_it_comes():
+    assert read(dict(type='CIFAR10'))['channel_order'] == 'rgb'
+    assert read(dict(type='CIFAR10'), bgr_to_rgb=True)['channel_order'] == 'bgr'
+
+
 def test_channel_order_is_not_guessed():
+    with pytest.raises(ValueError, match=r'channel order.*is unknown.*normalisation='):
+        read(dict(type='SomeDataset', pipeline=[]))
     settings = dict(type='ImgDataPreprocessor', mean=[1, 2, 3], std=[4, 5, 6], bgr_to_rgb=True)
     with pytest.raises(ValueError, match=r'channel order.*is unknown.*normalisation='):
         normalisation_of(Empty(data_preprocessor=settings), Config(dict()))
-
-
-@pytest.mark.parametrize(
-    ('dataset', 'to_rgb', 'order'),
-    [
-        (dict(type='CIFAR10'), False, 'rgb'),
-        (dict(type='mmpretrain.CIFAR100'), True, 'bgr'),
-        (dict(type='mmdiffrep.BalancedSubset', dataset=dict(type='CIFAR10')), False, 'rgb'),
-        (dict(type='CustomDataset'), False, 'bgr'),
-        (dict(type='CustomDataset'), True, 'rgb'),
-    ],
-)
-def test_some_data_sets_are_rgb_as_they_come(dataset, to_rgb, order):
-    settings = dict(type='ImgDataPreprocessor', mean=[1, 2, 3], std=[4, 5, 6])
-    cfg = Config(
-        dict(
-            data_preprocessor=dict(mean=[1, 2, 3], std=[4, 5, 6], to_rgb=to_rgb),
-            train_dataloader=dict(dataset=dataset),
-        )
-    )
-    model = Empty(data_preprocessor=settings)
-    assert normalisation_of(model, cfg)['channel_order'] == order
