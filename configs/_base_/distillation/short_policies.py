@@ -6,8 +6,10 @@ reinforced = dict(
     policy=dict(
         type='mmdiffrep.ReinforcedTimestep',
         num_buckets=50,
+        baseline='batch_mean',  # the reward rises quickly: a moving mean would lag behind
         standardize_reward=True,
         exploration=0.1,
+        warmup=0.4,  # until the reward's decoder tells timesteps apart
         entropy=0.1,
     ),
     holdout=0.5,  # they alone reward the policy: a short run needs many

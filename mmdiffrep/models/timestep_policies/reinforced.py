@@ -11,7 +11,7 @@ from mmdiffrep.registry import MODELS
 from .base import TimestepPolicy, TimestepSample
 from .reward_statistics import RewardReference, RewardStatistics
 
-BASELINES = ('none', 'moving_average', 'per_timestep', 'leave_one_out')
+BASELINES = ('none', 'moving_average', 'batch_mean', 'per_timestep', 'leave_one_out')
 
 
 @MODELS.register_module()
@@ -26,6 +26,9 @@ class ReinforcedTimestep(TimestepPolicy):
 
     - ``'none'``: the reward itself;
     - ``'moving_average'``: the moving mean of all rewards;
+    - ``'batch_mean'``: the mean reward of the batch's other draws. It keeps up with rewards that
+      rise while their decoder learns. A moving mean lags behind: whatever is drawn then looks
+      better than before, and becomes more likely, whether it is good or not;
     - ``'per_timestep'``: the moving mean b(t) of the rewards of that action, the mean of all for
       one that was never drawn. Alone it would take away what makes one timestep better than
       another, so its expectation goes back in: the gradient is that of
@@ -43,7 +46,7 @@ class ReinforcedTimestep(TimestepPolicy):
         net (dict, optional): Config of the network from images to logits; ``num_actions`` is
             filled in. Defaults to None: ``dict(type='mmdiffrep.PolicyNet')``.
         baseline (str): ``'none'`` (official), ``'moving_average'`` (the default),
-            ``'per_timestep'`` or ``'leave_one_out'``.
+            ``'batch_mean'``, ``'per_timestep'`` or ``'leave_one_out'``.
         baseline_momentum (float): Weight of the new batch in the moving means. Defaults to 0.1.
         num_samples (int): Timesteps drawn an image; the teacher reads all of them in one pass.
             Officially and by default 1; ``'leave_one_out'`` needs at least 2.
@@ -52,6 +55,9 @@ class ReinforcedTimestep(TimestepPolicy):
             same for every reward. Defaults to False, as officially.
         exploration (float): The share eps of uniform draws, in [0, 1). Defaults to 0, as
             officially.
+        warmup (float): The share of the training, in [0, 1), in which the policy rests and draws as
+            it was initialised, nearly uniformly, while the reward's decoder learns. What an
+            untrained decoder finds easy is not what tells most. Defaults to 0, as officially.
         entropy (float): Coefficient of the entropy bonus at the start. Defaults to 0.1, the
             official value.
         entropy_until (float): The coefficient falls linearly to 0 by this share of the training.
@@ -70,6 +76,7 @@ class ReinforcedTimestep(TimestepPolicy):
         num_samples: int = 1,
         standardize_reward: bool = False,
         exploration: float = 0.0,
+        warmup: float = 0.0,
         entropy: float = 0.1,
         entropy_until: float = 0.5,
     ) -> None:
@@ -94,6 +101,8 @@ class ReinforcedTimestep(TimestepPolicy):
             raise ValueError(f'baseline_momentum must be in (0, 1], got {baseline_momentum}')
         if not 0 <= exploration < 1:
             raise ValueError(f'exploration must be in [0, 1), got {exploration}')
+        if not 0 <= warmup < 1:
+            raise ValueError(f'warmup must be in [0, 1), got {warmup}')
         if entropy < 0:
             raise ValueError(f'entropy must not be negative, got {entropy}')
         if not 0 < entropy_until <= 1:
@@ -104,6 +113,7 @@ class ReinforcedTimestep(TimestepPolicy):
         self.baseline = baseline
         self.standardize_reward = standardize_reward
         self.exploration = exploration
+        self.warmup = warmup
         self.entropy = entropy
         self.entropy_until = entropy_until
         self.net = MODELS.build(
@@ -207,8 +217,9 @@ class ReinforcedTimestep(TimestepPolicy):
             gain = gain / known.std
         coefficient = self.entropy * max(0.0, 1.0 - progress / self.entropy_until)
         entropy = sample.entropy.mean()
+        learns = float(progress >= self.warmup)
         return {
-            'loss_policy': -gain - coefficient * entropy,
+            'loss_policy': -learns * (gain + coefficient * entropy),
             'policy_entropy': entropy.detach(),
         }
 
@@ -216,6 +227,8 @@ class ReinforcedTimestep(TimestepPolicy):
         """Returns what a reward of each draw is compared with, a scalar or ``(D,)``."""
         if self.baseline == 'none':
             return torch.zeros_like(known.mean)
+        if self.baseline == 'batch_mean':
+            return known.others
         if self.baseline == 'per_timestep':
             return known.mean + known.offset[sample.action]
         if self.baseline == 'leave_one_out':

@@ -18,12 +18,15 @@ class RewardReference(NamedTuple):
         offset (Tensor, optional): By action, how far its rewards lay from the mean before the
             batch, float32 ``(actions,)``; 0 for an action that was never drawn.
         count (Tensor): Rewards of this batch that count, averaged over the ranks, float32.
+        others (Tensor): For every reward the mean of the batch's others that count, those of all
+            ranks, float32 ``(D,)``; ``mean`` where there is no other.
     """
 
     mean: Tensor
     std: Tensor
     offset: Optional[Tensor]
     count: Tensor
+    others: Tensor
 
 
 class RewardStatistics(nn.Module):
@@ -84,6 +87,10 @@ class RewardStatistics(nn.Module):
             buffer.copy_(torch.where(fresh, moment, buffer))
         mean = self.mean.float().clone()
         offset = None if self.num_actions is None else self.offset.float().clone()
+        rest = total - weight
+        others = torch.where(
+            rest > 1e-9, (first - weight * reward) / rest.clamp(min=1e-9), self.mean
+        ).float()
         momentum = self.momentum * (total > 0).double()
         if self.num_actions is not None:
             self._update_offset(*flat[4:].view(2, -1))
@@ -95,6 +102,7 @@ class RewardStatistics(nn.Module):
             std=(self.square - self.mean.square()).clamp(min=1e-12).sqrt().float(),
             offset=offset,
             count=(count / get_world_size()).float(),
+            others=others,
         )
 
     def _update_offset(self, count: Tensor, total: Tensor) -> None:

@@ -86,6 +86,41 @@ def test_moving_average_baseline():
     assert policy.statistics.mean.item() == -3.0
 
 
+def test_batch_mean_baseline_keeps_up_with_rewards_that_rise():
+    """Where a moving mean takes every draw for a good one."""
+    sample = TimestepSample(torch.zeros(3), torch.tensor([-1.0, -1.0, -1.0]), torch.zeros(3))
+    losses = {}
+    for baseline in ('batch_mean', 'moving_average'):
+        policy = ReinforcedTimestep(num_timesteps=2, entropy=0.0, baseline=baseline)
+        for reward in (-9.0, -6.0, -3.0):
+            loss = policy.loss(sample, torch.full((3,), reward), progress=0)['loss_policy']
+        losses[baseline] = loss.item()
+    assert losses['batch_mean'] == 0 and losses['moving_average'] > 5
+
+
+def test_batch_mean_is_that_of_the_others_that_count():
+    policy = ReinforcedTimestep(num_timesteps=2, entropy=0.0, baseline='batch_mean')
+    log_prob = torch.tensor([-1.0, 0.0, 0.0, 0.0])
+    weight = torch.tensor([1.0, 3.0, 1.0, 1.0])
+    sample = TimestepSample(torch.zeros(4), log_prob, torch.zeros(4), weight=weight)
+    reward, counted = torch.tensor([5.0, 1.0, 3.0, 1e6]), torch.tensor([True] * 3 + [False])
+    loss = policy.loss(sample, reward, progress=0, counted=counted)['loss_policy']
+    assert loss.item() == pytest.approx((5.0 - (3 * 1.0 + 3.0) / 4) / 3)
+
+
+def test_policy_rests_while_it_warms_up():
+    policy = ReinforcedTimestep(num_timesteps=2, baseline='none', warmup=0.4)
+    weight = policy.net.classifier[-1].weight
+    for progress, learns in ((0.0, False), (0.39, False), (0.4, True)):
+        policy.zero_grad()
+        sample = policy(IMAGES, uniform=torch.tensor([0.1, 0.1, 0.9, 0.9]))
+        losses = policy.loss(sample, torch.tensor([-1.0, -2.0, -3.0, -4.0]), progress=progress)
+        losses['loss_policy'].backward()
+        assert (weight.grad.abs().sum() > 0) == learns
+        assert losses['policy_entropy'] > 0
+    assert policy.statistics.num_batches == 3  # the reward is measured all along
+
+
 def test_baseline_is_part_of_the_state():
     policy = ReinforcedTimestep(num_timesteps=2)
     assert {'statistics.mean', 'statistics.num_batches'} <= set(policy.state_dict())
@@ -96,7 +131,10 @@ REWARDS = torch.tensor([-1.0, -2.5, -0.3])
 
 
 def expected_gradient(policy, num_images=2):
-    """Mean gradient of the logits over all draws, each with its probability under mu."""
+    """Mean gradient of the logits over all draws, each with its probability under mu.
+
+    The images draw the same; under `batch_mean`, which compares them, each draws for itself.
+    """
     policy = with_logits(policy, LOGITS)
     policy.statistics.num_batches.fill_(1)
     policy.statistics.mean.fill_(-1.7)
@@ -107,11 +145,12 @@ def expected_gradient(policy, num_images=2):
     behaviour = (1 - policy.exploration) * probs + policy.exploration / 3
     middles = behaviour.cumsum(0) - behaviour / 2
     total = torch.zeros(3)
-    for actions in itertools.product(range(3), repeat=policy.num_samples):
+    copies = 1 if policy.baseline == 'batch_mean' else num_images
+    for actions in itertools.product(range(3), repeat=policy.num_samples * num_images // copies):
         one = copy.deepcopy(policy)
-        uniform = middles[list(actions)].repeat_interleave(num_images)
+        uniform = middles[list(actions)].repeat_interleave(copies)
         sample = one(IMAGES[:num_images], uniform=uniform)
-        assert sample.action.view(-1, num_images)[:, 0].tolist() == list(actions)
+        assert sample.action[::copies].tolist() == list(actions)
         one.loss(sample, REWARDS[sample.action], progress=0.0)['loss_policy'].backward()
         weight = behaviour[list(actions)].prod().float()
         total += weight * one.net.classifier[-1].bias.grad
@@ -124,6 +163,8 @@ def expected_gradient(policy, num_images=2):
     [
         dict(baseline='none'),
         dict(baseline='moving_average'),
+        dict(baseline='batch_mean'),
+        dict(baseline='batch_mean', num_samples=2),
         dict(baseline='per_timestep'),
         dict(baseline='leave_one_out', num_samples=2),
         dict(baseline='per_timestep', num_samples=2),
@@ -183,7 +224,9 @@ def test_rewards_that_do_not_count_change_nothing():
     assert none['loss_policy'] == 0.0 and policy.statistics.num_batches == 1
 
 
-@pytest.mark.parametrize('baseline', ['moving_average', 'per_timestep', 'leave_one_out'])
+@pytest.mark.parametrize(
+    'baseline', ['moving_average', 'batch_mean', 'per_timestep', 'leave_one_out']
+)
 def test_images_that_do_not_count_have_no_gradient(baseline):
     policy = ReinforcedTimestep(5, baseline=baseline, num_samples=2, entropy=0.0)
     counted = torch.tensor([True, False, False, True]).repeat(2)
@@ -222,6 +265,7 @@ def test_more_draws_than_images_are_refused():
     [
         (dict(num_buckets=2000), 'num_buckets'),
         (dict(baseline='critic'), 'moving_average'),
+        (dict(warmup=1.0), r'warmup must be in \[0, 1\)'),
         (dict(baseline_momentum=0.0), 'baseline_momentum'),
         (dict(entropy_until=2.0), 'entropy_until'),
         (dict(baseline='leave_one_out'), 'num_samples of at least 2'),

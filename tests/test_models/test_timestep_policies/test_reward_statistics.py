@@ -42,6 +42,15 @@ def test_offset_of_an_action_is_measured_from_the_mean():
     assert third.offset.tolist() == [-0.5, 0.0, 0.5]
 
 
+def test_every_reward_has_the_mean_of_the_others():
+    statistics = RewardStatistics(momentum=0.1)
+    counted = torch.tensor([True, True, True, False])
+    known = statistics.update(torch.tensor([1.0, 2.0, 6.0, 9.0]), counted)
+    assert known.others.tolist() == [4.0, 3.5, 1.5, 3.0]
+    alone = statistics.update(torch.tensor([5.0, 9.0]), torch.tensor([True, False]))
+    assert alone.others.tolist() == [3.0, 5.0]  # the mean before; that of the batch
+
+
 def test_nothing_that_counts_changes_nothing():
     statistics = RewardStatistics(momentum=0.1, num_actions=2)
     none = torch.zeros(2, dtype=torch.bool)
