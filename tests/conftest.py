@@ -17,6 +17,7 @@ import pytest
 import torch
 from hypothesis import settings
 from mmengine.utils import ManagerMixin
+from PIL import Image
 
 torch.set_num_threads(1)
 cv2.setNumThreads(1)
@@ -82,3 +83,39 @@ def trained_ensemble(tmp_path):
     checkpoint = dict(state_dict=built.state_dict(), meta=dict(dataset_meta=meta))
     torch.save(checkpoint, folder / 'trained.pth')
     return folder / 'config.py', folder / 'trained.pth'
+
+
+@pytest.fixture(scope='session')
+def face68(tmp_path_factory):
+    """Five faces of random points for training and three for test."""
+    root = tmp_path_factory.mktemp('face68')
+    (root / 'images').mkdir()
+    rng = np.random.default_rng(0)
+    header = ['file', *(f'{axis}{i}' for i in range(68) for axis in 'xy')]
+    for split, count in (('train', 5), ('test', 3)):
+        rows = [header]
+        for index in range(count):
+            name = f'{split}{index}.jpg'
+            image = rng.integers(0, 256, (128, 128, 3), np.uint8)
+            Image.fromarray(image).save(root / 'images' / name)
+            rows.append([name, *(f'{v:.3f}' for v in rng.uniform(21, 107, 136))])
+        (root / f'{split}.csv').write_text('\n'.join(map(','.join, rows)) + '\n')
+    return root
+
+
+@pytest.fixture(scope='session')
+def celebamask(tmp_path_factory):
+    """Three faces of random pixels and masks in each split."""
+    root = tmp_path_factory.mktemp('celebamask')
+    (root / 'images').mkdir()
+    (root / 'masks').mkdir()
+    rng = np.random.default_rng(0)
+    for split in ('train', 'val', 'test'):
+        names = [f'{split}{index}' for index in range(3)]
+        for name in names:
+            image = rng.integers(0, 256, (96, 96, 3), np.uint8)
+            Image.fromarray(image).save(root / 'images' / f'{name}.jpg')
+            mask = rng.integers(0, 19, (96, 96), np.uint8)
+            Image.fromarray(mask).save(root / 'masks' / f'{name}.png')
+        (root / f'{split}.txt').write_text('\n'.join(names) + '\n')
+    return root

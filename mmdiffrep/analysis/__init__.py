@@ -16,6 +16,7 @@ from .features import (
 )
 from .probe import LabelledFeatures, ProbeResult, knn_probe, linear_probe
 from .recommend import recommended_config
+from .reward_curve import reward_curves
 from .spectrum import (
     SpectrumSummary,
     StreamedSpectrum,
@@ -64,6 +65,7 @@ __all__ = [
     'pool_map',
     'rank_tolerance',
     'recommended_config',
+    'reward_curves',
     'singular_values',
     'stable_rank',
     'stream_features',

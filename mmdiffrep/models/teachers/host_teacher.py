@@ -65,7 +65,7 @@ class HostTeacher(Teacher):
     ) -> None:
         super().__init__()
         cfg = _read_config(config)
-        self.model = _build_model(cfg)
+        self.model = build_host_model(cfg)
         _load_weights(self.model, checkpoint)
         self.model.requires_grad_(False).eval()
         self.source = str(checkpoint)
@@ -123,8 +123,8 @@ def _read_config(config: Union[str, dict]) -> Config:
     return Config.fromfile(config if osp.isfile(config) else get_config_path(config))
 
 
-def _build_model(cfg: Config) -> nn.Module:
-    """Builds the model as a runner would, in the scope of its own host."""
+def build_host_model(cfg: Config) -> nn.Module:
+    """Builds the model of a config as a runner would, in the scope of its own host."""
     model, scope = dict(cfg.model), cfg.get('default_scope')
     if 'data_preprocessor' in cfg:
         model.setdefault('data_preprocessor', cfg.data_preprocessor)

@@ -1,0 +1,83 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""What a reward's decoder makes of each timestep: what a timestep policy is up against."""
+
+from typing import Any, Callable, Dict, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from mmdiffrep.models.rewards import Reward
+
+Curve = Dict[int, float]
+
+
+def reward_curves(
+    build: Callable[[], Reward],
+    features: Mapping[int, Tensor],
+    samples: Sequence[Any],
+    num_held_out: int,
+    iterations: Sequence[int],
+    batch_size: int = 16,
+    seed: int = 0,
+) -> Dict[int, Curve]:
+    """Trains one decoder on features of all timesteps, and measures its reward at each.
+
+    As in a run whose policy draws uniformly: every image of a batch is read at a timestep of its
+    own. With the features of one timestep alone it is the probe of that timestep.
+
+    Args:
+        build: Makes the reward, whose decoder learns by the hook's optimizer (AdamW, lr 1e-3).
+        features: By timestep the features of all images, ``(N, C, h, w)``.
+        samples: N data samples with labels.
+        num_held_out: The last so many images are measured; the decoder learns from the others.
+        iterations: Measured after so many updates, in rising order.
+        batch_size: Images in an update.
+        seed: Of the decoder's weights and of what is drawn.
+
+    Returns:
+        By number of updates the mean reward on the held-out images by timestep.
+
+    Raises:
+        ValueError: No image is left to learn from or to measure, the iterations do not rise, or
+            the reward has no decoder.
+    """
+    num_train = len(samples) - num_held_out
+    if num_held_out < 1 or num_train < 1:
+        raise ValueError(
+            f'{num_held_out} of {len(samples)} images are to be held out: give at least one to '
+            'measure and one to learn from'
+        )
+    if not iterations or list(iterations) != sorted(set(iterations)) or iterations[0] < 1:
+        raise ValueError(f'iterations must be positive and rise, got {list(iterations)}')
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        reward = build()
+    if not reward.learns:
+        raise ValueError(f'{type(reward).__name__} has no decoder, so there is nothing to train')
+    timesteps = list(features)
+    optimizer = torch.optim.AdamW(reward.parameters(), lr=1e-3, weight_decay=1e-4)
+    curves = {}
+    for iteration in range(1, iterations[-1] + 1):
+        images = torch.randint(num_train, (batch_size,), generator=generator).tolist()
+        drawn = torch.randint(len(timesteps), (batch_size,), generator=generator).tolist()
+        batch = torch.stack([features[timesteps[t]][i] for t, i in zip(drawn, images)])
+        loss = reward(batch.float(), [samples[i] for i in images]).loss.mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if iteration in iterations:
+            curves[iteration] = {
+                t: _mean_reward(reward, features[t][num_train:], samples[num_train:], batch_size)
+                for t in timesteps
+            }
+    return curves
+
+
+@torch.no_grad()
+def _mean_reward(reward: Reward, feature: Tensor, samples: Sequence[Any], batch_size: int) -> float:
+    total = 0.0
+    for start in range(0, len(samples), batch_size):
+        part = slice(start, start + batch_size)
+        total += reward(feature[part].float(), list(samples[part])).reward.sum().item()
+    return total / len(samples)

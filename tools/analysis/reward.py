@@ -1,0 +1,153 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""What does the reward of a distillation config make of each timestep?
+
+The decoder of the config's reward learns from the teacher's features as in a run whose policy draws
+uniformly, and is measured on images held out: at which timestep is the reward highest, early in the
+training and later? A decoder of its own for each timestep is the probe of that timestep.
+
+    python tools/analysis/reward.py configs/repfusion/distill_celebamask_64_r18_reinforced.py \
+        --iterations 40 150 400
+"""
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import torch
+from analysis_options import print_rows, run_tool, save_figure, write_csv
+from matplotlib.figure import Figure
+from mmengine.config import Config, DictAction
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from mmengine.runner import set_random_seed
+from torch import Tensor, nn
+
+from mmdiffrep.analysis.reward_curve import Curve, reward_curves
+from mmdiffrep.models.teachers import Teacher, build_host_model, build_teacher, normalisation_of
+from mmdiffrep.registry import DATASETS, MODELS
+from mmdiffrep.utils.config_path import get_config_path
+
+TIMESTEPS = (0, 50, 100, 200, 300, 400, 500, 600, 700, 800, 900)
+
+
+def hook_of(cfg: Config) -> Dict[str, Any]:
+    """The distillation hook of a config, with a reward.
+
+    Raises:
+        ValueError: There is none.
+    """
+    for hook in cfg.get('custom_hooks') or ():
+        if hook['type'] == 'mmdiffrep.RepFusionHook' and hook.get('reward'):
+            return hook
+    raise ValueError(
+        f'{cfg.filename} has no RepFusionHook with a reward=... of its own: take a config whose '
+        'policy learns, such as repfusion/distill_celebamask_64_r18_reinforced.py'
+    )
+
+
+def teacher_of(cfg: Config, hook: Dict[str, Any], model: nn.Module) -> Teacher:
+    """The teacher of a hook, at the tap that the reward reads."""
+    return build_teacher(
+        hook['teacher'],
+        taps=[hook['pairs'][-1]['teacher']],
+        size=hook.get('teacher_size'),
+        raw_input=hook.get('teacher_input') == 'student',
+        noise=hook.get('noise', 'none'),
+        **(hook.get('normalisation') or normalisation_of(model, cfg)),
+    )
+
+
+@torch.no_grad()
+def read(
+    cfg: Config, model: nn.Module, teacher: Teacher, args: argparse.Namespace
+) -> Tuple[Dict[int, Tensor], List[Any]]:
+    """Features by timestep (float16, on the CPU) and data samples of the training images."""
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    count = min(args.num_images or len(dataset), len(dataset))
+    chosen = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(args.seed))
+    features: Dict[int, List[Tensor]] = {t: [] for t in args.timesteps}
+    samples: List[Any] = []
+    generator = torch.Generator().manual_seed(args.seed)
+    for part in chosen[:count].split(args.batch_size):
+        batch = pseudo_collate([dataset[i] for i in part.tolist()])
+        packed = model.data_preprocessor(batch, training=True)
+        samples += packed['data_samples']
+        for t in args.timesteps:
+            steps = torch.full((len(part),), t)
+            (feature,) = teacher(packed['inputs'], steps, generator=generator)
+            features[t].append(feature.half())
+    return {t: torch.cat(parts) for t, parts in features.items()}, samples
+
+
+def measure(args: argparse.Namespace) -> None:
+    """Reads the features, trains the decoders, prints, writes and draws."""
+    path = args.config if Path(args.config).is_file() else get_config_path(args.config)
+    cfg = Config.fromfile(path)
+    cfg.merge_from_dict(args.cfg_options or {})
+    hook = hook_of(cfg)
+    init_default_scope(cfg.default_scope)
+    set_random_seed(args.seed)
+    model = build_host_model(cfg)
+    teacher = teacher_of(cfg, hook, model)
+    features, samples = read(cfg, model, teacher, args)
+    build = partial(MODELS.build, {**hook['reward'], 'in_channels': teacher.channels[0]})
+    train = partial(
+        reward_curves,
+        build,
+        samples=samples,
+        num_held_out=int(args.held_out * len(samples)),
+        batch_size=args.batch_size,
+        seed=args.seed,
+    )
+    curves: Dict[str, Curve] = {
+        f'one decoder, {iteration} updates': curve
+        for iteration, curve in train(features, iterations=args.iterations).items()
+    }
+    last = args.iterations[-1]
+    curves[f'a decoder each, {last} updates'] = {
+        t: train({t: features[t]}, iterations=[last])[last][t] for t in args.timesteps
+    }
+    rows = [
+        dict(decoder=name, t=t, reward=value)
+        for name, curve in curves.items()
+        for t, value in curve.items()
+    ]
+    write_csv(args.out / 'reward.csv', rows)
+    table = [{'t': t, **{name: curve[t] for name, curve in curves.items()}} for t in args.timesteps]
+    print_rows(table, 'mean reward held out', {'t': 'd', **dict.fromkeys(curves, '.3f')})
+    save_figure(draw(curves), args.out / 'reward.png')
+
+
+def draw(curves: Dict[str, Curve]) -> Figure:
+    """A line for each decoder; the last, the probe, is dashed."""
+    figure = Figure(figsize=(7, 4), layout='constrained')
+    axes = figure.subplots()
+    for name, curve in curves.items():
+        style = '--' if name.startswith('a decoder each') else '-'
+        axes.plot(list(curve), list(curve.values()), style, marker='.', label=name)
+    axes.set(xlabel='timestep', ylabel='mean reward on images held out')
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    return figure
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', metavar='CONFIG', help='a distillation config with a reward')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    parser.add_argument('--timesteps', nargs='+', type=int, default=list(TIMESTEPS), metavar='T')
+    parser.add_argument('--iterations', nargs='+', type=int, default=[40, 150, 400], metavar='N')
+    parser.add_argument('--held-out', type=float, default=0.25, help='share of the images')
+    parser.add_argument('--num-images', type=int, help='default: all', metavar='N')
+    parser.add_argument('--batch-size', type=int, default=16, metavar='B')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--out', type=Path, default=Path('work_dirs/analysis'), metavar='DIR')
+    run_tool(parser, measure, argv)
+
+
+if __name__ == '__main__':
+    main()
