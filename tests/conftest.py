@@ -3,6 +3,7 @@
 
 import os
 import random
+import signal
 
 # Before torch, numpy and the hub's client are imported: they read these once.
 os.environ['OMP_NUM_THREADS'] = '1'
@@ -36,8 +37,13 @@ def same_seed():
 
 @pytest.fixture(autouse=True)
 def no_leftovers_of_other_runs():
-    """mmengine keeps loggers and visualizers by name and second: the next test gets its own."""
+    """mmengine keeps loggers and visualizers by name and second: the next test gets its own.
+
+    A run that fails by intent does not give back SIGTERM, which ours remembers.
+    """
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     yield
+    signal.signal(signal.SIGTERM, on_sigterm)
     classes = [ManagerMixin]
     while classes:
         cls = classes.pop()
