@@ -16,7 +16,7 @@ from .features import (
 )
 from .probe import LabelledFeatures, ProbeResult, knn_probe, linear_probe
 from .recommend import recommended_config
-from .reward_curve import reward_curves
+from .reward_curve import check_request, reward_curves
 from .spectrum import (
     SpectrumSummary,
     StreamedSpectrum,
@@ -50,6 +50,7 @@ __all__ = [
     'TeacherReader',
     'best_cell',
     'check_classes',
+    'check_request',
     'collect_features',
     'diffusion_grid',
     'effective_rank',

@@ -19,6 +19,7 @@ def reward_curves(
     iterations: Sequence[int],
     batch_size: int = 16,
     seed: int = 0,
+    device: str = 'cpu',
 ) -> Dict[int, Curve]:
     """Trains one decoder on features of all timesteps, and measures its reward at each.
 
@@ -33,28 +34,20 @@ def reward_curves(
         iterations: Measured after so many updates, in rising order.
         batch_size: Images in an update.
         seed: Of the decoder's weights and of what is drawn.
+        device: Where the decoder learns; features and samples stay where they are.
 
     Returns:
         By number of updates the mean reward on the held-out images by timestep.
 
     Raises:
-        ValueError: No image is left to learn from or to measure, the iterations do not rise, or
-            the reward has no decoder.
+        ValueError: See :func:`check_request`.
     """
-    num_train = len(samples) - num_held_out
-    if num_held_out < 1 or num_train < 1:
-        raise ValueError(
-            f'{num_held_out} of {len(samples)} images are to be held out: give at least one to '
-            'measure and one to learn from'
-        )
-    if not iterations or list(iterations) != sorted(set(iterations)) or iterations[0] < 1:
-        raise ValueError(f'iterations must be positive and rise, got {list(iterations)}')
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        reward = build()
-    if not reward.learns:
-        raise ValueError(f'{type(reward).__name__} has no decoder, so there is nothing to train')
+        reward = build().to(device)
+    check_request(reward, len(samples), num_held_out, iterations)
+    num_train = len(samples) - num_held_out
     timesteps = list(features)
     optimizer = torch.optim.AdamW(reward.parameters(), lr=1e-3, weight_decay=1e-4)
     curves = {}
@@ -62,7 +55,7 @@ def reward_curves(
         images = torch.randint(num_train, (batch_size,), generator=generator).tolist()
         drawn = torch.randint(len(timesteps), (batch_size,), generator=generator).tolist()
         batch = torch.stack([features[timesteps[t]][i] for t, i in zip(drawn, images)])
-        loss = reward(batch.float(), [samples[i] for i in images]).loss.mean()
+        loss = reward(batch.to(device).float(), [samples[i] for i in images]).loss.mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -74,10 +67,40 @@ def reward_curves(
     return curves
 
 
+def check_request(
+    reward: Reward, num_images: int, num_held_out: int, iterations: Sequence[int]
+) -> None:
+    """Checks what :func:`reward_curves` is asked for, before features are read.
+
+    Args:
+        reward: The reward.
+        num_images: Number of images.
+        num_held_out: So many of them are held out.
+        iterations: Updates after which the decoder is measured.
+
+    Raises:
+        ValueError: No image is left to learn from or to measure, the iterations do not rise, or
+            the reward has no decoder or depends on the other images of a batch.
+    """
+    if not 0 < num_held_out < num_images:
+        raise ValueError(
+            f'{num_held_out} of {num_images} images are to be held out: give at least one to '
+            'measure and one to learn from'
+        )
+    if not iterations or list(iterations) != sorted(set(iterations)) or iterations[0] < 1:
+        raise ValueError(f'iterations must be positive and rise, got {list(iterations)}')
+    if not reward.learns or reward.compares_images:
+        raise ValueError(
+            f'{type(reward).__name__} has no decoder that reads the task from one image: expected '
+            "such as dict(type='mmdiffrep.ClassificationReward', num_classes=...)"
+        )
+
+
 @torch.no_grad()
 def _mean_reward(reward: Reward, feature: Tensor, samples: Sequence[Any], batch_size: int) -> float:
-    total = 0.0
+    device, total = next(reward.parameters()).device, 0.0
     for start in range(0, len(samples), batch_size):
         part = slice(start, start + batch_size)
-        total += reward(feature[part].float(), list(samples[part])).reward.sum().item()
+        batch = feature[part].to(device).float()
+        total += reward(batch, list(samples[part])).reward.sum().item()
     return total / len(samples)

@@ -16,7 +16,8 @@ def restore(distiller: nn.Module, optimizer: Optimizer, saved: Dict[str, Any]) -
         saved (dict): ``state_dict`` and ``optimizer`` of the checkpoint.
 
     Raises:
-        ValueError: They are of another pair, policy, reward or optimizer than the checkpoint's.
+        ValueError: They are of another pair, policy or reward than the checkpoint's, or the
+            optimizer has other options.
     """
     try:
         distiller.load_state_dict(saved['state_dict'])

@@ -112,7 +112,7 @@ def _transforms(dataset: Dict[str, Any]) -> Iterator[str]:
     """Class names of the transforms of a data set, its wrappers and those inside."""
     for step in dataset.get('pipeline') or ():
         # Another colour type, such as 'unchanged', comes as it is in the file.
-        if 'color_type' not in step:
+        if step.get('color_type', 'color') == 'color':
             yield _name(step['type'])
     for part in _inside(dataset):
         yield from _transforms(part)

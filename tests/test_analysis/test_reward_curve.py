@@ -1,9 +1,15 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+from functools import partial
+
 import pytest
 import torch
 
 from mmdiffrep.analysis import reward_curves
-from mmdiffrep.models.rewards import ClassificationReward, StudentGainReward
+from mmdiffrep.models.rewards import (
+    ClassificationReward,
+    InstanceDiscriminationReward,
+    StudentGainReward,
+)
 from mmdiffrep.testing.known_timestep import KnownTimestepTask
 
 TASK = KnownTimestepTask(best=60, num_timesteps=200, width=20.0)
@@ -63,5 +69,8 @@ def test_bad_input(known):
     for iterations in ([], [0], [5, 3]):
         with pytest.raises(ValueError, match='positive and rise'):
             reward_curves(build, features, samples, 100, iterations)
-    with pytest.raises(ValueError, match='StudentGainReward has no decoder'):
+    with pytest.raises(ValueError, match='StudentGainReward has no decoder that'):
         reward_curves(lambda: StudentGainReward(10), features, samples, 100, [3])
+    with pytest.raises(ValueError, match='InstanceDiscriminationReward has no decoder that'):
+        compares = partial(InstanceDiscriminationReward, 10, projection=4)
+        reward_curves(compares, features, samples, 100, [3])

@@ -28,7 +28,7 @@ def test_rewards_of_a_config(tool, name, request, tmp_path, monkeypatch, capsys)
         [
             f'repfusion/{distil}_reinforced.py',
             *('--timesteps', '0', '500', '--iterations', '1', '2', '--held-out', '0.5'),
-            *('--batch-size', '2', '--out', str(tmp_path)),
+            *('--batch-size', '2', '--device', 'cpu', '--out', str(tmp_path)),
             *('--cfg-options', f'train_dataloader.dataset.data_root={root}'),
         ]
     )
@@ -46,11 +46,31 @@ def test_rewards_of_a_config(tool, name, request, tmp_path, monkeypatch, capsys)
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (['repfusion/distill_celebamask_64_r18.py'], 'no RepFusionHook with a reward'),
+        (['repfusion/celebamask_64_r18.py'], 'no RepFusionHook'),
         (['repfusion/distil_celebamask_64.py'], 'distil_celebamask_64'),
     ],
 )
 def test_bad_input(tool, arguments, message, tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         tool.main([*arguments, '--out', str(tmp_path)])
+    assert stop.value.code == 2 and message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('config', 'options', 'message'),
+    [
+        ('distill_celebamask_64_r18', '', 'expected one policy that learns'),
+        ('distill_celebamask_64_r18_reinforced', '--held-out 0', '0 of 3 images'),
+        ('distill_celebamask_64_r18_reinforced', '--held-out 0.5 --iterations 5 3', 'and rise'),
+    ],
+)
+def test_bad_requests_are_named_before_features_are_read(
+    tool, config, options, message, celebamask, tmp_path, monkeypatch, capsys
+):
+    build = tool.build_teacher
+    monkeypatch.setattr(tool, 'build_teacher', lambda _, **kw: build(tiny_teacher(1000), **kw))
+    monkeypatch.setattr(tool, 'read', lambda *_: pytest.fail('features were read'))
+    root = ['--cfg-options', f'train_dataloader.dataset.data_root={celebamask}']
+    with pytest.raises(SystemExit) as stop:
+        tool.main([f'repfusion/{config}.py', *options.split(), '--out', str(tmp_path), *root])
     assert stop.value.code == 2 and message in capsys.readouterr().err

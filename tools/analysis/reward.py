@@ -19,11 +19,14 @@ from analysis_options import print_rows, run_tool, save_figure, write_csv
 from matplotlib.figure import Figure
 from mmengine.config import Config, DictAction
 from mmengine.dataset import pseudo_collate
+from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
-from mmdiffrep.analysis.reward_curve import Curve, reward_curves
+from mmdiffrep.analysis.reward_curve import Curve, check_request, reward_curves
+from mmdiffrep.engine.host_model import fill_rewards
 from mmdiffrep.models.teachers import Teacher, build_host_model, build_teacher, normalisation_of
 from mmdiffrep.registry import DATASETS, MODELS
 from mmdiffrep.utils.config_path import get_config_path
@@ -32,18 +35,32 @@ TIMESTEPS = (0, 50, 100, 200, 300, 400, 500, 600, 700, 800, 900)
 
 
 def hook_of(cfg: Config) -> Dict[str, Any]:
-    """The distillation hook of a config, with a reward.
+    """The distillation hook of a config.
 
     Raises:
         ValueError: There is none.
     """
     for hook in cfg.get('custom_hooks') or ():
-        if hook['type'] == 'mmdiffrep.RepFusionHook' and hook.get('reward'):
+        if hook['type'] == 'mmdiffrep.RepFusionHook':
             return hook
-    raise ValueError(
-        f'{cfg.filename} has no RepFusionHook with a reward=... of its own: take a config whose '
-        'policy learns, such as repfusion/distill_celebamask_64_r18_reinforced.py'
-    )
+    raise ValueError(f'{cfg.filename} has no RepFusionHook in its custom_hooks')
+
+
+def reward_of(hook: Dict[str, Any], model: nn.Module) -> Dict[str, Any]:
+    """Config of the hook's reward, or of the one that fits the model's head.
+
+    Raises:
+        ValueError: Its policy learns nothing, or there are several.
+    """
+    policy = hook.get('policy') or dict(type='mmdiffrep.FixedTimestep', t=0)
+    reward = fill_rewards(model, policy, hook.get('reward'))
+    if not reward or 'type' not in reward:
+        raise ValueError(
+            f'expected one policy that learns, with one reward, got policy={policy} and '
+            f'reward={reward}: take a config such as '
+            'repfusion/distill_celebamask_64_r18_reinforced.py'
+        )
+    return reward
 
 
 def teacher_of(cfg: Config, hook: Dict[str, Any], model: nn.Module) -> Teacher:
@@ -60,23 +77,21 @@ def teacher_of(cfg: Config, hook: Dict[str, Any], model: nn.Module) -> Teacher:
 
 @torch.no_grad()
 def read(
-    cfg: Config, model: nn.Module, teacher: Teacher, args: argparse.Namespace
+    dataset: Dataset, count: int, model: nn.Module, teacher: Teacher, args: argparse.Namespace
 ) -> Tuple[Dict[int, Tensor], List[Any]]:
-    """Features by timestep (float16, on the CPU) and data samples of the training images."""
-    dataset = DATASETS.build(cfg.train_dataloader.dataset)
-    count = min(args.num_images or len(dataset), len(dataset))
+    """Features by timestep (float16, on the CPU) and data samples of some images."""
     chosen = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(args.seed))
     features: Dict[int, List[Tensor]] = {t: [] for t in args.timesteps}
     samples: List[Any] = []
-    generator = torch.Generator().manual_seed(args.seed)
+    generator = torch.Generator(args.device).manual_seed(args.seed)
     for part in chosen[:count].split(args.batch_size):
         batch = pseudo_collate([dataset[i] for i in part.tolist()])
         packed = model.data_preprocessor(batch, training=True)
         samples += packed['data_samples']
         for t in args.timesteps:
-            steps = torch.full((len(part),), t)
+            steps = torch.full((len(part),), t, device=args.device)
             (feature,) = teacher(packed['inputs'], steps, generator=generator)
-            features[t].append(feature.half())
+            features[t].append(feature.half().cpu())
     return {t: torch.cat(parts) for t, parts in features.items()}, samples
 
 
@@ -88,17 +103,22 @@ def measure(args: argparse.Namespace) -> None:
     hook = hook_of(cfg)
     init_default_scope(cfg.default_scope)
     set_random_seed(args.seed)
-    model = build_host_model(cfg)
-    teacher = teacher_of(cfg, hook, model)
-    features, samples = read(cfg, model, teacher, args)
-    build = partial(MODELS.build, {**hook['reward'], 'in_channels': teacher.channels[0]})
+    model = build_host_model(cfg).to(args.device)
+    teacher = teacher_of(cfg, hook, model).to(args.device)
+    build = partial(MODELS.build, {**reward_of(hook, model), 'in_channels': teacher.channels[0]})
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    count = min(args.num_images or len(dataset), len(dataset))
+    num_held_out = int(args.held_out * count)
+    check_request(build(), count, num_held_out, args.iterations)
+    features, samples = read(dataset, count, model, teacher, args)
     train = partial(
         reward_curves,
         build,
         samples=samples,
-        num_held_out=int(args.held_out * len(samples)),
+        num_held_out=num_held_out,
         batch_size=args.batch_size,
         seed=args.seed,
+        device=args.device,
     )
     curves: Dict[str, Curve] = {
         f'one decoder, {iteration} updates': curve
@@ -145,6 +165,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     parser.add_argument('--num-images', type=int, help='default: all', metavar='N')
     parser.add_argument('--batch-size', type=int, default=16, metavar='B')
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--device', default=get_device())
     parser.add_argument('--out', type=Path, default=Path('work_dirs/analysis'), metavar='DIR')
     run_tool(parser, measure, argv)
 

@@ -279,9 +279,10 @@ def keep_config(work_dir: Path, config: Path) -> None:
         ValueError: It has changed since, or there are results of it, but not itself.
     """
     path = work_dir / 'configs' / f'{config.stem}.txt'
-    before = {run.name.split('-')[0] for run in work_dir.glob('runs/*')}
-    for row in Results(work_dir / 'results.csv').rows:
-        before.update(row['student'].split('+'))
+    students = [row['student'] for row in Results(work_dir / 'results.csv').rows]
+    before = {name for student in students for name in student.split('+')}
+    for suffix in ('', '-labels_*', '-from_*'):  # see Trainer.train
+        before.update(config.stem for _ in work_dir.glob(f'runs/{config.stem}{suffix}'))
     if config.stem in before and not path.is_file():
         raise ValueError(
             f'{work_dir} has results of {config.stem}, but {path} is missing, so they may be of '

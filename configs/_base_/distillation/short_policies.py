@@ -11,6 +11,7 @@ reinforced = dict(
         exploration=0.1,
         warmup=0.4,  # until the reward's decoder tells timesteps apart
         entropy=0.1,
+        entropy_until=0.8,
     ),
     holdout=0.5,  # they alone reward the policy: a short run needs many
 )

@@ -35,7 +35,7 @@ official = dict(
 labels = dict(type='mmdiffrep.ClassificationReward', num_classes=10)
 reinforced = dict(reward=labels)
 reinforced_free = dict(
-    policy=_base_.reinforced.policy,
+    policy=dict(_base_.reinforced.policy, warmup=0.0),  # there is no decoder to wait for
     reward=dict(type='mmdiffrep.InstanceDiscriminationReward'),
 )
 reinforced_official = dict(

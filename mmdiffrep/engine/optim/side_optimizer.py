@@ -113,16 +113,20 @@ class SideOptimizer:
         runner.param_schedulers = [*(runner.param_schedulers or []), *own]
 
     def _synchronise(self) -> None:
-        """Averages the gradients over all ranks; a missing gradient counts as zero."""
-        for param in self.params:
+        """Averages the gradients over all ranks; a missing gradient counts as zero.
+
+        What rests (without `requires_grad`, on all ranks alike) stays without one.
+        """
+        params = [param for param in self.params if param.requires_grad]
+        for param in params:
             if param.grad is None:
                 param.grad = torch.zeros_like(param)
-        if get_world_size() == 1:
+        if get_world_size() == 1 or not params:
             return
-        flat: Tensor = torch.cat([param.grad.flatten() for param in self.params])
+        flat: Tensor = torch.cat([param.grad.flatten() for param in params])
         all_reduce(flat, op='mean')
         offset = 0
-        for param in self.params:
+        for param in params:
             param.grad.copy_(flat[offset : offset + param.numel()].view_as(param))
             offset += param.numel()
 

@@ -60,8 +60,8 @@ class ReinforcedTimestep(TimestepPolicy):
             untrained decoder finds easy is not what tells most. Defaults to 0, as officially.
         entropy (float): Coefficient of the entropy bonus at the start. Defaults to 0.1, the
             official value.
-        entropy_until (float): The coefficient falls linearly to 0 by this share of the training.
-            Defaults to 0.5, officially 100 of 200 epochs.
+        entropy_until (float): The coefficient falls linearly to 0 by this share of the training,
+            from the end of the warm-up on. Defaults to 0.5, officially 100 of 200 epochs.
     """
 
     needs_reward = True
@@ -105,8 +105,11 @@ class ReinforcedTimestep(TimestepPolicy):
             raise ValueError(f'warmup must be in [0, 1), got {warmup}')
         if entropy < 0:
             raise ValueError(f'entropy must not be negative, got {entropy}')
-        if not 0 < entropy_until <= 1:
-            raise ValueError(f'entropy_until must be in (0, 1], got {entropy_until}')
+        if not warmup < entropy_until <= 1:
+            raise ValueError(
+                f'entropy_until must lie above warmup={warmup} and be 1 at most, got '
+                f'{entropy_until}'
+            )
         self.num_actions = num_actions
         self.max_timestep = num_timesteps - 1
         self.num_samples = num_samples
@@ -157,6 +160,9 @@ class ReinforcedTimestep(TimestepPolicy):
                 'lower num_samples, raise the batch size, or leave out a small last batch with '
                 'train_dataloader.drop_last=True'
             )
+        if self.warmup:
+            # Without a gradient the optimizer lets it rest: no moments, no weight decay either.
+            self.net.requires_grad_(progress >= self.warmup)
         log_probs = self.log_probs(images)
         probs = log_probs.detach().exp().double()
         behaviour = (1 - self.exploration) * probs + self.exploration / self.num_actions
@@ -215,11 +221,11 @@ class ReinforcedTimestep(TimestepPolicy):
         gain = (gain * counted).sum() / known.count.clamp(min=1e-6)
         if self.standardize_reward:
             gain = gain / known.std
-        coefficient = self.entropy * max(0.0, 1.0 - progress / self.entropy_until)
+        learned = max(0.0, progress - self.warmup) / (self.entropy_until - self.warmup)
+        coefficient = self.entropy * max(0.0, 1.0 - learned)
         entropy = sample.entropy.mean()
-        learns = float(progress >= self.warmup)
         return {
-            'loss_policy': -learns * (gain + coefficient * entropy),
+            'loss_policy': -gain - coefficient * entropy,
             'policy_entropy': entropy.detach(),
         }
 

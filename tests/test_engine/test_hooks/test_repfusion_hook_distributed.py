@@ -44,7 +44,7 @@ SETTINGS = dict(
                 **REINFORCED, baseline='leave_one_out', num_samples=2, standardize_reward=True
             ),
             common=dict(**REINFORCED, baseline='per_timestep', exploration=0.3),
-            student=REINFORCED,
+            student=dict(**REINFORCED, baseline='batch_mean', warmup=0.25),
         ),
         reward=dict(
             task=dict(type='mmdiffrep.SegmentationReward', num_classes=4),

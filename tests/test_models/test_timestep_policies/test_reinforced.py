@@ -7,7 +7,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
+from mmdiffrep.engine.optim import SideOptimizer
 from mmdiffrep.models.timestep_policies import ReinforcedTimestep, TimestepSample
 
 IMAGES = torch.linspace(-1, 1, 4 * 3 * 16 * 16).view(4, 3, 16, 16)
@@ -109,16 +111,32 @@ def test_batch_mean_is_that_of_the_others_that_count():
 
 
 def test_policy_rests_while_it_warms_up():
-    policy = ReinforcedTimestep(num_timesteps=2, baseline='none', warmup=0.4)
+    policy = ReinforcedTimestep(num_timesteps=2, baseline='none', warmup=0.4, entropy_until=0.8)
     weight = policy.net.classifier[-1].weight
+    connector = nn.Linear(1, 1)  # something else that learns all along
+    module = nn.ModuleList([policy, connector])
+    optimizer = SideOptimizer(module, dict(type='AdamW', lr=1e-3, weight_decay=0.1))
     for progress, learns in ((0.0, False), (0.39, False), (0.4, True)):
-        policy.zero_grad()
-        sample = policy(IMAGES, uniform=torch.tensor([0.1, 0.1, 0.9, 0.9]))
+        before = weight.detach().clone()
+        sample = policy(IMAGES, uniform=torch.tensor([0.1, 0.1, 0.9, 0.9]), progress=progress)
         losses = policy.loss(sample, torch.tensor([-1.0, -2.0, -3.0, -4.0]), progress=progress)
-        losses['loss_policy'].backward()
-        assert (weight.grad.abs().sum() > 0) == learns
+        (losses['loss_policy'] + connector.weight.sum()).backward()
+        optimizer._synchronise()
+        optimizer.optimizer.step()
+        optimizer.zero_grad()
         assert losses['policy_entropy'] > 0
+        # The first step is one of Adam's first: at most the learning rate, and weight decay.
+        moved = (weight - before).abs().max()
+        assert 5e-4 < moved < 1.2e-3 if learns else moved == 0
     assert policy.statistics.num_batches == 3  # the reward is measured all along
+
+
+def test_entropy_bonus_begins_after_the_warm_up():
+    policy = ReinforcedTimestep(num_timesteps=2, entropy=0.1, warmup=0.4, entropy_until=0.8)
+    sample = TimestepSample(torch.zeros(2), torch.zeros(2), torch.tensor([2.0, 4.0]))
+    for progress, coefficient in ((0.4, 0.1), (0.6, 0.05), (0.8, 0.0), (1.0, 0.0)):
+        loss = policy.loss(sample, torch.zeros(2), progress=progress)['loss_policy']
+        assert loss.item() == pytest.approx(-coefficient * 3.0)
 
 
 def test_baseline_is_part_of_the_state():
@@ -266,6 +284,7 @@ def test_more_draws_than_images_are_refused():
         (dict(num_buckets=2000), 'num_buckets'),
         (dict(baseline='critic'), 'moving_average'),
         (dict(warmup=1.0), r'warmup must be in \[0, 1\)'),
+        (dict(warmup=0.5), 'entropy_until must lie above warmup=0.5'),
         (dict(baseline_momentum=0.0), 'baseline_momentum'),
         (dict(entropy_until=2.0), 'entropy_until'),
         (dict(baseline='leave_one_out'), 'num_samples of at least 2'),
