@@ -111,7 +111,7 @@ def face68(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def celebamask(tmp_path_factory):
-    """Three faces of random pixels and masks in each split."""
+    """Three faces in each split: random pixels, masks of blocks, at the size of the real ones."""
     root = tmp_path_factory.mktemp('celebamask')
     (root / 'images').mkdir()
     (root / 'masks').mkdir()
@@ -119,9 +119,9 @@ def celebamask(tmp_path_factory):
     for split in ('train', 'val', 'test'):
         names = [f'{split}{index}' for index in range(3)]
         for name in names:
-            image = rng.integers(0, 256, (96, 96, 3), np.uint8)
+            image = rng.integers(0, 256, (512, 512, 3), np.uint8)
             Image.fromarray(image).save(root / 'images' / f'{name}.jpg')
-            mask = rng.integers(0, 19, (96, 96), np.uint8)
-            Image.fromarray(mask).save(root / 'masks' / f'{name}.png')
+            blocks = rng.integers(0, 19, (8, 8), np.uint8)
+            Image.fromarray(blocks.repeat(64, 0).repeat(64, 1)).save(root / 'masks' / f'{name}.png')
         (root / f'{split}.txt').write_text('\n'.join(names) + '\n')
     return root

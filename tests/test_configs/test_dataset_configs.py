@@ -3,33 +3,13 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
-from PIL import Image
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets'
 SPLITS = ('train', 'val', 'test')
-
-
-@pytest.fixture(scope='module')
-def celebamask(tmp_path_factory):
-    """A prepared CelebAMask-HQ of two faces in each split."""
-    root = tmp_path_factory.mktemp('CelebAMask-HQ')
-    (root / 'images').mkdir()
-    (root / 'masks').mkdir()
-    rng = np.random.default_rng(0)
-    for split in SPLITS:
-        names = [f'{split}{i}' for i in range(2)]
-        (root / f'{split}.txt').write_text('\n'.join(names))
-        for name in names:
-            image = rng.integers(0, 256, (512, 512, 3), dtype=np.uint8)
-            Image.fromarray(image).save(root / 'images' / f'{name}.jpg')
-            blocks = rng.integers(0, 19, (8, 8), dtype=np.uint8)
-            Image.fromarray(blocks.repeat(64, 0).repeat(64, 1)).save(root / 'masks' / f'{name}.png')
-    return root
 
 
 def load(name, scope, **options):
