@@ -279,11 +279,11 @@ def keep_config(work_dir: Path, config: Path) -> None:
         ValueError: It has changed since, or there are results of it, but not itself.
     """
     path = work_dir / 'configs' / f'{config.stem}.txt'
-    students = [row['student'] for row in Results(work_dir / 'results.csv').rows]
-    before = {name for student in students for name in student.split('+')}
-    for suffix in ('', '-labels_*', '-from_*'):  # see Trainer.train
-        before.update(config.stem for _ in work_dir.glob(f'runs/{config.stem}{suffix}'))
-    if config.stem in before and not path.is_file():
+    rows = Results(work_dir / 'results.csv').rows
+    tested = any(config.stem in row['student'].split('+') for row in rows)
+    names = (config.stem, f'{config.stem}-labels_*', f'{config.stem}-from_*')  # see Trainer.train
+    trained = any(any(work_dir.glob(f'runs/{name}')) for name in names)
+    if (tested or trained) and not path.is_file():
         raise ValueError(
             f'{work_dir} has results of {config.stem}, but {path} is missing, so they may be of '
             f'another config than {config}: give another --work-dir, or delete them'
