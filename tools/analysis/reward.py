@@ -25,11 +25,11 @@ from mmengine.runner import set_random_seed
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from mmdiffrep.analysis import load_data_config
 from mmdiffrep.analysis.reward_curve import Curve, check_request, reward_curves
 from mmdiffrep.engine.host_model import fill_rewards
 from mmdiffrep.models.teachers import Teacher, build_host_model, build_teacher, normalisation_of
 from mmdiffrep.registry import DATASETS, MODELS
-from mmdiffrep.utils.config_path import get_config_path
 
 TIMESTEPS = (0, 50, 100, 200, 300, 400, 500, 600, 700, 800, 900)
 
@@ -97,9 +97,7 @@ def read(
 
 def measure(args: argparse.Namespace) -> None:
     """Reads the features, trains the decoders, prints, writes and draws."""
-    path = args.config if Path(args.config).is_file() else get_config_path(args.config)
-    cfg = Config.fromfile(path)
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = load_data_config(args.config, args.cfg_options)
     hook = hook_of(cfg)
     init_default_scope(cfg.default_scope)
     set_random_seed(args.seed)
