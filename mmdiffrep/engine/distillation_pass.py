@@ -73,7 +73,7 @@ class DistillationPass:
             data_samples (list, optional): The host's data samples.
             task (dict): The host's own losses.
             chance (IterationChance): The random numbers of this iteration.
-            progress (float): Share of the training that is done, in [0, 1].
+            progress (float): Share of the training with a teacher that is done, in [0, 1].
 
         Raises:
             RuntimeError: A student feature without gradient.

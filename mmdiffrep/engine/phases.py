@@ -36,6 +36,18 @@ class PhaseSchedule:
         """The iteration that ends the last phase with a teacher, 0 without phases."""
         return self.phases[-1][1] if self.phases else 0
 
+    def progress(self, iteration: int, max_iters: int) -> float:
+        """Returns which share of the training with a teacher is done, in [0, 1].
+
+        Policies that change with time (warm-up, entropy, annealed timesteps) go by it, so that
+        they get to their end before the teacher is freed.
+
+        Args:
+            iteration (int): Iterations that are done.
+            max_iters (int): Iterations of the whole run.
+        """
+        return min(iteration / min(self.end or max_iters, max_iters), 1.0)
+
     def check_task_learns(self) -> None:
         """Raises a ValueError if the task rests in some phase."""
         if any(name == 'distill' for name, _ in self.phases):

@@ -19,6 +19,19 @@ def test_phase_is_a_function_of_the_iteration():
 
 
 @pytest.mark.parametrize(
+    ('phases', 'shares'),
+    [
+        (None, [0, 0.1, 0.5, 0.9]),
+        ([('distill', 2), ('joint', 5)], [0, 0.2, 1, 1]),
+        ([('joint', 50)], [0, 0.1, 0.5, 0.9]),  # ends after the run
+    ],
+)
+def test_progress_ends_with_the_teacher(phases, shares):
+    schedule = PhaseSchedule(phases)
+    assert [schedule.progress(i, max_iters=10) for i in (0, 1, 5, 9)] == shares
+
+
+@pytest.mark.parametrize(
     'phases', [[('warm', 3)], [('finetune', 3)], [('distill', 3), ('joint', 3)]]
 )
 def test_bad_phases_are_named(phases):

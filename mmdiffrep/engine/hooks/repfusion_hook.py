@@ -284,7 +284,7 @@ class RepFusionHook(Hook):
             arguments.get('data_samples'),
             task,
             IterationChance(self.seed, runner.iter, self._rank, self._world),
-            progress=runner.iter / runner.max_iters,
+            progress=self.phases.progress(runner.iter, runner.max_iters),
         )
         if self._task.rests:
             task = self._task.silence(model, task, losses)

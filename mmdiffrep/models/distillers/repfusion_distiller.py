@@ -94,7 +94,7 @@ class RepFusionDistiller(nn.Module):
             readings (sequence of Reading): One a branch: what its policy drew, and one teacher
                 feature a pair that was read there.
             data_samples (list, optional): The host's data samples; some rewards read labels there.
-            progress (float): Share of the training that is done, in [0, 1].
+            progress (float): Share of the training with a teacher that is done, in [0, 1].
             task_loss (Tensor, optional): The host's own loss, a scalar, for rewards that ask for
                 it.
 

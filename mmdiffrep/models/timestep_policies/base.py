@@ -70,7 +70,8 @@ class TimestepPolicy(nn.Module, ABC):
                 chance that the draw uses up. Defaults to None: drawn from the global generator.
             common (float, optional): One number in [0, 1) for all images, the same on all ranks.
                 Defaults to None: drawn from the global generator.
-            progress (float): Share of the training that is done, in [0, 1]. Defaults to 0.
+            progress (float): Share of the training with a teacher that is done, in [0, 1].
+                Defaults to 0.
         """
 
     def loss(
@@ -86,7 +87,7 @@ class TimestepPolicy(nn.Module, ABC):
         Args:
             sample (TimestepSample): What :meth:`forward` drew.
             reward (Tensor): Reward of every draw, ``(D,)``; no gradient flows into it.
-            progress (float): Share of the training that is done, in [0, 1].
+            progress (float): Share of the training with a teacher that is done, in [0, 1].
             counted (Tensor, optional): Which rewards count, bool ``(D,)``. Defaults to None: all.
         """
         return {}

@@ -125,6 +125,22 @@ def test_resumed_run_equals_the_undisturbed_one(tmp_path, by):
         assert torch.equal(history._rows, other._rows)
 
 
+def test_policy_warms_up_by_the_end_of_the_phases(tmp_path):
+    """It learns in the last two of 4 iterations with a teacher, not from 40 % of all 10 on."""
+    hook = hook_cfg(policy=dict(REINFORCED, warmup=0.4), phases=[('joint', 4)])
+    rested, learned = (
+        {
+            name: param
+            for name, param in parameters_of(
+                find(run(tmp_path / str(max_iters), max_iters, hook), RepFusionHook).distiller
+            ).items()
+            if 'policy' in name
+        }
+        for max_iters in (1, 10)
+    )
+    assert greatest_difference(rested, learned) > 0
+
+
 def test_policy_may_have_a_learning_rate_of_its_own(tmp_path):
     paramwise_cfg = dict(custom_keys=dict(policy=dict(lr_mult=0.1)))
     runner = run(tmp_path, 1, hook_cfg(paramwise_cfg=paramwise_cfg))
