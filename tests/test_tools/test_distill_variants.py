@@ -2,12 +2,15 @@
 """The benchmark of the variants, on a tiny student and teacher."""
 
 import io
+import re
+import weakref
 from pathlib import Path
 
 import pytest
 import torch
 from rich.console import Console
 
+from mmdiffrep.diffusion import load_denoiser
 from mmdiffrep.testing import tiny_teacher
 
 FOLDER = Path(__file__).parents[2] / 'tools' / 'benchmarks'
@@ -40,7 +43,7 @@ def shrunk(tool, name, options):
 
 
 def test_both_teachers_give_the_same_features(tool, options, tmp_path):
-    step = tool.Step(shrunk(tool, 'hint', options), str(tmp_path), whole=True)
+    step = tool.Step(shrunk(tool, 'hint', options), str(tmp_path), ['cut', 'whole'])
     step.cut()
     step.whole()
     assert step.losses['loss_distill'] > 0
@@ -64,7 +67,17 @@ def test_a_row_of_the_table(tool, options, monkeypatch, name, has_whole):
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(tool.to_table([row], options, 'title'))
     line = next(text for text in console.export_text().splitlines() if name in text)
-    assert line.count(' 3 ') == 1 + has_whole and (' x ' in line) is has_whole
+    assert line.count(' 3 ') == 1 + has_whole
+    assert len(re.findall(r'\d+\.\d \(\d+-\d+\)', line)) == 1 + has_whole
+    assert len(re.findall(r'\d\.\d\d \(\d\.\d\d-\d\.\d\d\)', line)) == has_whole
+
+
+def test_medians_and_quartiles_are_those_of_the_rounds(tool):
+    """The ratio is taken inside a round: here it is 2 in all but one, whatever the times are."""
+    cut = [0.1, 0.2, 0.3, 0.4, 0.5]
+    row = tool.Row('a', cut, [0.2, 0.4, 0.6, 0.8, 2.0], None, None)
+    assert tool.milliseconds(cut) == '300.0 (200-400)'
+    assert tool.speedup(row) == '2.00 (2.00-2.00)'
 
 
 def test_peak_is_that_of_two_steps(tool, options, monkeypatch):
@@ -74,8 +87,29 @@ def test_peak_is_that_of_two_steps(tool, options, monkeypatch):
     monkeypatch.setattr(tool, 'load_config', lambda *_: cfg)
     monkeypatch.setattr(tool.Step, 'cut', lambda self: steps.append(self))
     monkeypatch.setattr(tool, 'peak_bytes', lambda call, device: call() or 7)
-    assert tool.peak_of('hint', options, whole=False) == 7
+    assert tool.peak_of('hint', options, 'cut') == 7
     assert len(steps) == 2
+
+
+def test_peak_of_the_whole_network_leaves_out_the_cut_one(tool, options, monkeypatch, tmp_path):
+    alive = []
+
+    def load(cfg):
+        alive.append([each() is not None for each in networks])
+        return load_denoiser(cfg)
+
+    networks = []
+    before_train = tool.RepFusionHook.before_train
+
+    def remember(hook, runner):
+        networks.append(weakref.ref(hook.teacher.denoiser))
+        before_train(hook, runner)
+
+    monkeypatch.setattr(tool.RepFusionHook, 'before_train', remember)
+    monkeypatch.setattr(tool, 'load_denoiser', load)
+    step = tool.Step(shrunk(tool, 'hint', options), str(tmp_path), ['whole'])
+    step.whole()
+    assert alive == [[False]] and step.losses['loss_distill'] > 0
 
 
 def test_options_reach_the_config(tool):
@@ -92,3 +126,10 @@ def test_unknown_variant_lists_the_known(tool, monkeypatch, capsys):
         tool.main()
     error = capsys.readouterr().err
     assert 'hints' in error and 'relational' in error
+
+
+def test_quartiles_need_two_rounds(tool, monkeypatch, capsys):
+    monkeypatch.setattr('sys.argv', ['distill_variants.py', 'hint', '--iters', '1'])
+    with pytest.raises(SystemExit):
+        tool.main()
+    assert 'at least 2' in capsys.readouterr().err

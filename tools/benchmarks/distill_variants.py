@@ -3,13 +3,15 @@
 
 Takes the configs of configs/repfusion/variants. Times a whole training step of each (student, task
 loss, teacher, timestep policy, distillation losses, backward pass, both optimizers) with the
-teacher cut after its last tap and with the whole network, in turns. Peak memory is measured in
-processes of their own. A CNN as the teacher is never cut. The first line of the table is the same
-student without distillation.
+teacher cut after its last tap and with the whole network, in turns. "Faster" is the ratio of the
+two, taken inside each round: what slows the machine for a while slows both. Times and ratios are
+medians, with quartiles in brackets. Peak memory is measured in processes of their own, with one of
+the two networks at a time. A CNN as the teacher is never cut. The first line of the table is the
+same student without distillation.
 
     python tools/benchmarks/distill_variants.py
     python tools/benchmarks/distill_variants.py hint relational --teacher celebahq-256 --batch 8
-    python tools/benchmarks/distill_variants.py --amp --iters 20 --no-memory
+    python tools/benchmarks/distill_variants.py --amp --iters 30 --no-memory
 
 Runs on the device that a training would take. With --teacher the diffusion model has the shape of
 a public one and random weights: speed does not depend on them.
@@ -20,7 +22,7 @@ import multiprocessing
 import statistics
 import tempfile
 from pathlib import Path
-from typing import List, NamedTuple, Optional
+from typing import List, NamedTuple, Optional, Sequence
 
 import torch
 from distill_step import SHAPES
@@ -88,13 +90,14 @@ class Step:
     Args:
         cfg (Config): The run.
         folder (str): Where files go.
-        whole (bool): Have the whole teacher at hand as well. Defaults to False.
+        teachers (sequence of str): Which to have at hand, of ``'cut'`` and ``'whole'``; a CNN is
+            never cut. Defaults to ``'cut'`` alone.
 
     Attributes:
         has_whole (bool): There is a whole teacher.
     """
 
-    def __init__(self, cfg: Config, folder: str, whole: bool = False) -> None:
+    def __init__(self, cfg: Config, folder: str, teachers: Sequence[str] = ('cut',)) -> None:
         cfg.work_dir = folder
         cfg.experiment_name = f'{Path(folder).name}_{id(self)}'
         for hook in cfg.custom_hooks:
@@ -108,20 +111,27 @@ class Step:
         for hook in self.hooks:
             hook.before_run(self.runner)
             hook.before_train(self.runner)
-        self.has_whole = whole and any(hasattr(h.teacher, 'denoiser') for h in self.hooks)
+        self._cut = None
+        self.has_whole = 'whole' in teachers and any(
+            hasattr(hook.teacher, 'denoiser') for hook in self.hooks
+        )
         if self.has_whole:
-            self._load_whole()
+            self._load_whole(keep_cut='cut' in teachers)
 
-    def _load_whole(self) -> None:
+    def _load_whole(self, keep_cut: bool) -> None:
         teacher = self.hooks[0].teacher
-        self._cut = teacher.denoiser
+        if keep_cut:
+            self._cut = teacher.denoiser
+        # Frees the cut one, unless it is kept, before the whole one takes memory.
+        teacher.denoiser = None
         self._whole = load_denoiser(self.hooks[0].teacher_cfg).freeze().to(get_device())
-        weights = self._whole.state_dict()
-        self._cut.load_state_dict({key: weights[key] for key in self._cut.state_dict()})
+        if keep_cut:
+            weights = self._whole.state_dict()
+            self._cut.load_state_dict({key: weights[key] for key in self._cut.state_dict()})
 
     def cut(self) -> None:
         """Runs a step with the teacher that was cut, or the only one."""
-        if self.has_whole:
+        if self._cut is not None:
             self.hooks[0].teacher.denoiser = self._cut
         self._run()
 
@@ -150,13 +160,13 @@ def _save_random_weights(teacher: dict, folder: str) -> None:
     torch.save(weights, teacher['checkpoint'])
 
 
-def peak_of(name: str, options: Options, whole: bool) -> int:
-    """Returns the bytes that a run takes at its peak, in this process."""
+def peak_of(name: str, options: Options, teacher: str) -> int:
+    """Returns the bytes that a run with one teacher takes at its peak, in this process."""
 
     def two_steps() -> None:  # the optimizers make their state in the first
         with tempfile.TemporaryDirectory() as folder:
-            step = Step(load_config(name, options), folder, whole=whole)
-            run = step.whole if whole else step.cut
+            step = Step(load_config(name, options), folder, [teacher])
+            run = step.whole if step.has_whole else step.cut
             run()
             run()
 
@@ -174,33 +184,44 @@ def _peak_in_new_process(*args: object) -> int:
 def measure(name: str, options: Options, iters: int, memory: bool = True) -> Row:
     """Times one variant with both teachers in turns."""
     with tempfile.TemporaryDirectory() as folder:
-        step = Step(load_config(name, options), folder, whole=True)
+        step = Step(load_config(name, options), folder, ['cut', 'whole'])
         calls = {'cut': step.cut, **({'whole': step.whole} if step.has_whole else {})}
         seconds = time_in_turns(calls, iters, get_device())
-    cut = _peak_in_new_process(name, options, False) if memory else None
-    whole = _peak_in_new_process(name, options, True) if memory and step.has_whole else None
+    cut = _peak_in_new_process(name, options, 'cut') if memory else None
+    whole = _peak_in_new_process(name, options, 'whole') if memory and step.has_whole else None
     return Row(name, seconds['cut'], seconds.get('whole'), cut, whole)
 
 
+def milliseconds(seconds: Sequence[float]) -> str:
+    """Formats median and quartiles, as in ``240.4 (231-252)``."""
+    low, middle, high = statistics.quantiles(
+        [1000 * second for second in seconds], n=4, method='inclusive'
+    )
+    return f'{middle:.1f} ({low:.0f}-{high:.0f})'
+
+
+def speedup(row: Row) -> str:
+    """Formats the ratios whole / cut of the rounds likewise, as in ``2.64 (2.51-2.72)``."""
+    ratios = [whole / cut for whole, cut in zip(row.whole, row.cut)]
+    low, middle, high = statistics.quantiles(ratios, n=4, method='inclusive')
+    return f'{middle:.2f} ({low:.2f}-{high:.2f})'
+
+
 def to_table(rows: List[Row], options: Options, title: str) -> Table:
-    """Lays the rows out: median times, the median of the ratios round by round, peak memory."""
+    """Lays the rows out: times, what the cut saves, peak memory."""
     table = Table(title=title)
     table.add_column('variant', no_wrap=True)
     for column in ('whole\nms', 'cut\nms', 'faster', 'images/s', 'whole\nMiB', 'cut\nMiB'):
         table.add_column(column, justify='right')
     for row in rows:
-        cut = statistics.median(row.cut)
-        whole = ratio = ''
-        if row.whole is not None:
-            whole = f'{1000 * statistics.median(row.whole):.1f}'
-            ratio = f'{statistics.median(a / b for a, b in zip(row.whole, row.cut)):.2f} x'
+        timed = ['' if row.whole is None else milliseconds(row.whole), milliseconds(row.cut)]
+        faster = '' if row.whole is None else speedup(row)
+        images = f'{options.batch / statistics.median(row.cut):.1f}'
         memory = [
             '' if size is None else f'{size / 2**20:.0f}'
             for size in (row.whole_bytes, row.cut_bytes)
         ]
-        table.add_row(
-            row.name, whole, f'{1000 * cut:.1f}', ratio, f'{options.batch / cut:.1f}', *memory
-        )
+        table.add_row(row.name, *timed, faster, images, *memory)
     return table
 
 
@@ -211,7 +232,7 @@ def main() -> None:
     )
     parser.add_argument('variants', nargs='*', help='default: all', metavar='VARIANT')
     parser.add_argument('--batch', type=int, default=16)
-    parser.add_argument('--iters', type=int, default=5, help='rounds that are counted')
+    parser.add_argument('--iters', type=int, default=15, help='rounds that are counted')
     parser.add_argument('--teacher', choices=[*SHAPES], help="default: the configs' own")
     parser.add_argument('--amp', action='store_true', help='autocast to bfloat16')
     parser.add_argument('--no-memory', action='store_true', help='time only, much sooner done')
@@ -219,16 +240,18 @@ def main() -> None:
     unknown = sorted(set(args.variants) - set(NAMES))
     if unknown:
         parser.error(f'unknown variants {unknown}; there are {NAMES}')
+    if args.iters < 2:
+        parser.error(f'--iters must be at least 2 to have quartiles, got {args.iters}')
     options = Options(args.batch, args.teacher, args.amp)
     rows = []
     for name in [SCRATCH, *(args.variants or NAMES)]:
         rows.append(measure(name, options, args.iters, memory=not args.no_memory))
-        print(f'{name}: {1000 * statistics.median(rows[-1].cut):.1f} ms', flush=True)
+        print(f'{name}: {milliseconds(rows[-1].cut)} ms', flush=True)
     title = (
         f'a step of {args.batch} images, {get_device()}, {torch.get_num_threads()} threads, '
-        f'teacher {args.teacher or "of the configs"}, medians of {args.iters} rounds'
+        f'teacher {args.teacher or "of the configs"}, medians of {args.iters} rounds (quartiles)'
     )
-    Console().print(to_table(rows, options, title))
+    Console(width=120).print(to_table(rows, options, title))
 
 
 if __name__ == '__main__':
