@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # The official variant with attention transfer in place of the hint. The student has the stem that
-# stage 2 uses, as officially for this variant.
+# stage 2 uses, as officially for this variant. The official config cannot run (an argument that its
+# class has not, a policy for 32 px and a decoder for CIFAR-10): policy and decoder are the hint's.
 _base_ = './distill_tinyimagenet_r18_official.py'
 model = dict(backbone=dict(type='ResNet_CIFAR'))
 train_dataloader = dict(batch_size=32)  # official

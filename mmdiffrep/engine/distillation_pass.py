@@ -99,13 +99,13 @@ class DistillationPass:
 
     def _read(self, images: Tensor, chance: IterationChance, progress: float) -> List[Reading]:
         """Draws timesteps and reads the teacher there, once for every branch."""
-        rgb = self.teacher.to_rgb(images)
+        inputs = self.teacher.to_input(images)
         readings = []
         for index, branch in enumerate(self.distiller.branches):
             draws = branch.policy.num_samples
             shape = (len(images), draws, index)
             sample = branch.policy(
-                rgb,
+                inputs,
                 uniform=chance.uniform(*shape),
                 common=chance.common(index),
                 progress=progress,
@@ -114,7 +114,7 @@ class DistillationPass:
                 _repeated(images, draws),
                 sample.t,
                 generator=chance.generators(*shape, device=images.device),
-                rgb=_repeated(rgb, draws),
+                inputs=_repeated(inputs, draws),
             )
             readings.append(Reading(sample, features))
         self.drawn = {

@@ -3,12 +3,16 @@
 in test_hooks/test_repfusion_hook.py."""
 
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import torch
 
 from mmdiffrep.engine.distillation_pass import DistillationPass, grouped
+from mmdiffrep.engine.iteration_chance import IterationChance
+from mmdiffrep.models.teachers import DPMTeacher
 from mmdiffrep.models.timestep_policies import FixedTimestep, ReinforcedTimestep
+from mmdiffrep.testing import tiny_teacher
 
 
 def make(policy, num_timesteps, taps=None):
@@ -35,6 +39,24 @@ def test_a_teacher_without_timesteps_leaves_a_policy_nothing_to_choose(policy):
     make(FixedTimestep(t=0), None)
     with pytest.raises(ValueError, match=f'{type(policy).__name__} has nothing to choose'):
         make(policy, None)
+
+
+@pytest.mark.parametrize('raw_input', [False, True])
+def test_policy_sees_what_the_teacher_gets(raw_input):
+    """The exact image, or as officially the student's tensor."""
+    mean, std = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
+    pixels = torch.randint(0, 256, (2, 3, 16, 16))
+    images = (pixels - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
+    teacher = DPMTeacher(tiny_teacher(), taps=['mid'], mean=mean, std=std, raw_input=raw_input)
+    policy, seen = FixedTimestep(t=3), []
+    policy.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    teacher.denoiser.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    distiller = Mock(branches=[SimpleNamespace(policy=policy)], branch_names=[''])
+    taps = Mock(taps=[], take=lambda batch_size: [])
+    distil = DistillationPass(taps, teacher, distiller, group_sizes=[])
+    distil(images, None, {}, IterationChance(seed=0, iteration=0), progress=0.0)
+    expected = images if raw_input else pixels / 127.5 - 1
+    torch.testing.assert_close(seen, [expected, expected])
 
 
 def test_a_feature_without_gradient_is_named():

@@ -71,7 +71,8 @@ class RepFusionHook(Hook):
         teacher_size (int, optional): Side of the teacher's input. Defaults to None: the size that
             it was trained at.
         teacher_input (str): ``'exact'`` undoes the host's normalisation (the default);
-            ``'student'`` feeds the student's tensor, as the official code does.
+            ``'student'`` feeds the student's tensor, as the official code does. The policy sees
+            the same.
         normalisation (dict, optional): ``mean``, ``std`` and ``channel_order`` of the student's
             tensors. Defaults to None: read from the model's data preprocessor.
         seed (int): Seed of timesteps and noise, which are functions of (seed, iteration, image in

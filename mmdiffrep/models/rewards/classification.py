@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Reward of a classification run: cross-entropy of an MLP on the pooled teacher feature."""
 
-from typing import List
+from typing import List, Optional
 
 import torch
 from mmengine.structures import BaseDataElement
@@ -15,7 +15,7 @@ from .decoder import DecoderReward
 
 @MODELS.register_module()
 class ClassificationReward(DecoderReward):
-    """Cross-entropy of a three-layer MLP d-d-d-classes, the official decoder (d = 256 on CIFAR-10).
+    """Cross-entropy of a three-layer MLP on the pooled feature, the official decoder.
 
     It reads ``gt_score`` (soft labels, as Mixup and CutMix write them) where a sample has one, and
     ``gt_label`` otherwise. An image has one label: several at once are refused.
@@ -23,17 +23,27 @@ class ClassificationReward(DecoderReward):
     Args:
         in_channels (int): Channels d of the teacher's feature.
         num_classes (int): Number of classes, at least 2.
+        hidden_channels (int, optional): Width of both hidden layers. Defaults to None: d. Official:
+            d for 32 px (d = 256 on CIFAR-10), d / 2 for 64 px (d = 768 on Tiny-ImageNet).
+
+    Raises:
+        ValueError: Fewer than 2 classes, or hidden layers without a channel.
     """
 
-    def __init__(self, in_channels: int, num_classes: int) -> None:
+    def __init__(
+        self, in_channels: int, num_classes: int, hidden_channels: Optional[int] = None
+    ) -> None:
         super().__init__(in_channels)
         self.num_classes = self.check_num_classes(num_classes)
+        hidden = in_channels if hidden_channels is None else hidden_channels
+        if hidden < 1:
+            raise ValueError(f'hidden_channels must be at least 1, got {hidden_channels}')
         self.decoder = nn.Sequential(
-            nn.Linear(in_channels, in_channels),
+            nn.Linear(in_channels, hidden),
             nn.ReLU(inplace=True),
-            nn.Linear(in_channels, in_channels),
+            nn.Linear(hidden, hidden),
             nn.ReLU(inplace=True),
-            nn.Linear(in_channels, num_classes),
+            nn.Linear(hidden, num_classes),
         )
 
     def task_loss(self, feature: Tensor, data_samples: List[BaseDataElement]) -> Tensor:

@@ -42,13 +42,24 @@ class Teacher(nn.Module, ABC):
         """What a checkpoint says of the teacher, so that a resumed run finds the same one."""
         return dict(source=self.source, weights_hash=self.weights_hash)
 
+    def to_input(self, images: Tensor) -> Tensor:
+        """Returns what is made of the host's images first; timestep policies see the same.
+
+        Args:
+            images (Tensor): The host's normalised images, ``(B, 3, H, W)``.
+
+        Returns:
+            Tensor: float32 ``(B, 3, h, w)``, by default RGB in [-1, 1].
+        """
+        return self.to_rgb(images)
+
     @abstractmethod
     def forward(
         self,
         images: Tensor,
         t: Tensor,
         generator: Optional[torch.Generator] = None,
-        rgb: Optional[Tensor] = None,
+        inputs: Optional[Tensor] = None,
     ) -> Tuple[Tensor, ...]:
         """Returns the features of the taps.
 
@@ -59,7 +70,7 @@ class Teacher(nn.Module, ABC):
             images (Tensor): The host's normalised images, ``(B, 3, H, W)``.
             t (Tensor): Timestep of every image, int64 ``(B,)``.
             generator (torch.Generator, optional): For a noise source that draws anew.
-            rgb (Tensor, optional): ``to_rgb(images)`` if it was computed before.
+            inputs (Tensor, optional): ``to_input(images)`` if it was computed before.
 
         Returns:
             tuple: One detached float32 feature a tap, ``(B, C, h, w)`` or ``(B, C)``.

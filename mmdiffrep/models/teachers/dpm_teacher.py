@@ -69,19 +69,22 @@ class DPMTeacher(Teacher):
         """Timesteps of the noise schedule."""
         return self.denoiser.schedule.num_timesteps
 
+    def to_input(self, images: Tensor) -> Tensor:
+        """See :class:`Teacher`; with ``raw_input`` the host's tensor, resized if need be."""
+        if self.raw_input:
+            return F.interpolate(images.float(), size=(self.size, self.size), mode='bilinear')
+        return self.to_rgb(images)
+
     @torch.no_grad()
     def forward(
         self,
         images: Tensor,
         t: Tensor,
         generator: Optional[torch.Generator] = None,
-        rgb: Optional[Tensor] = None,
+        inputs: Optional[Tensor] = None,
     ) -> Tuple[Tensor, ...]:
         """See :class:`Teacher`; the features are maps ``(B, C, h, w)``."""
-        if self.raw_input:
-            x = F.interpolate(images.float(), size=(self.size, self.size), mode='bilinear')
-        else:
-            x = self.to_rgb(images) if rgb is None else rgb
+        x = self.to_input(images) if inputs is None else inputs
         eps = self.noise(x, generator=generator)
         if eps is not None:
             x = self.denoiser.schedule.add_noise(x, eps, t)

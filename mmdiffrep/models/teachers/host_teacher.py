@@ -101,10 +101,10 @@ class HostTeacher(Teacher):
         images: Tensor,
         t: Tensor,
         generator: Optional[torch.Generator] = None,
-        rgb: Optional[Tensor] = None,
+        inputs: Optional[Tensor] = None,
     ) -> Tuple[Tensor, ...]:
         """See :class:`Teacher`; ``t`` and ``generator`` play no part."""
-        return self._read(self.to_rgb(images) if rgb is None else rgb)
+        return self._read(self.to_input(images) if inputs is None else inputs)
 
     @torch.no_grad()
     def _read(self, rgb: Tensor) -> Tuple[Tensor, ...]:

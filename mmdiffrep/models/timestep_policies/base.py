@@ -65,7 +65,8 @@ class TimestepPolicy(nn.Module, ABC):
         """Draws ``num_samples`` timesteps an image.
 
         Args:
-            images (Tensor): RGB images in [-1, 1], ``(B, 3, H, W)``.
+            images (Tensor): What the teacher sees before noise, ``(B, 3, H, W)``: RGB in [-1, 1],
+                or with ``teacher_input='student'`` the student's tensor, as officially.
             uniform (Tensor, optional): One number in [0, 1) a draw, ``(num_samples * B,)``: the
                 chance that the draw uses up. Defaults to None: drawn from the global generator.
             common (float, optional): One number in [0, 1) for all images, the same on all ranks.

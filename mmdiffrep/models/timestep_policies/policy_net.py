@@ -5,6 +5,9 @@ from torch import Tensor, nn
 
 from mmdiffrep.registry import MODELS
 
+# By the number of convolutions: the smallest image and the side of the last map, in px.
+SIDES = {2: (16, 5), 3: (34, 4)}
+
 
 @MODELS.register_module()
 class PolicyNet(nn.Module):
@@ -12,31 +15,47 @@ class PolicyNet(nn.Module):
 
     The official ``PolicyNet_Cov`` (two 5x5 convolutions with 6 and 16 channels, each with ReLU and
     2x2 max pooling, then fully connected 120, 84, actions) flattens a fixed 5x5 map and so takes
-    32 px images only. Here adaptive average pooling gives the 5x5 map at any size; at 32 px the
-    two are the same network.
+    32 px images only; ``PolicyNet_Cov64`` has a third convolution with 16 channels, a 4x4 map, and
+    takes 64 px only. Here adaptive average pooling gives that map at any size; at 32 and at 64 px
+    they are the same networks.
 
     Args:
         num_actions (int): Number of logits.
         in_channels (int): Image channels. Defaults to 3.
         max_size (int): Larger images are average-pooled to this side first: the policy needs the
             gist of an image, not its pixels. Defaults to 64.
+        convolutions (int): 2 or 3. Defaults to 2, officially for 32 px; officially 3 for 64 px.
+
+    Raises:
+        ValueError: Another number of convolutions, or a ``max_size`` that is too small for them.
     """
 
-    def __init__(self, num_actions: int, in_channels: int = 3, max_size: int = 64) -> None:
+    def __init__(
+        self, num_actions: int, in_channels: int = 3, max_size: int = 64, convolutions: int = 2
+    ) -> None:
         super().__init__()
+        if convolutions not in SIDES:
+            raise ValueError(f'convolutions must be 2 or 3, got {convolutions}')
+        self.min_size, side = SIDES[convolutions]
+        if max_size < self.min_size:
+            raise ValueError(
+                f'max_size must be at least {self.min_size} with convolutions={convolutions}, got '
+                f'{max_size}'
+            )
         self.max_size = max_size
-        self.features = nn.Sequential(
+        layers = [
             nn.Conv2d(in_channels, 6, 5),
             nn.ReLU(inplace=True),
             nn.MaxPool2d(2),
             nn.Conv2d(6, 16, 5),
             nn.ReLU(inplace=True),
             nn.MaxPool2d(2, ceil_mode=True),
-            nn.AdaptiveAvgPool2d(5),
-            nn.Flatten(),
-        )
+        ]
+        if convolutions == 3:
+            layers += [nn.Conv2d(16, 16, 5), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
+        self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(side), nn.Flatten())
         self.classifier = nn.Sequential(
-            nn.Linear(16 * 25, 120),
+            nn.Linear(16 * side**2, 120),
             nn.ReLU(inplace=True),
             nn.Linear(120, 84),
             nn.ReLU(inplace=True),
@@ -44,11 +63,23 @@ class PolicyNet(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Maps images ``(B, 3, H, W)``, at least 16 px, to logits ``(B, num_actions)``."""
+        """Maps images to logits.
+
+        Args:
+            images (Tensor): ``(B, in_channels, H, W)``, at least 16 px, 34 px with three
+                convolutions.
+
+        Returns:
+            Tensor: ``(B, num_actions)``.
+
+        Raises:
+            ValueError: Smaller images.
+        """
         height, width = images.shape[-2:]
-        if min(height, width) < 16:
+        if min(height, width) < self.min_size:
             raise ValueError(
-                f'the policy network needs images of at least 16 px, got {height}x{width}'
+                f'the policy network needs images of at least {self.min_size} px, got '
+                f'{height}x{width}'
             )
         if max(height, width) > self.max_size:
             size = (min(height, self.max_size), min(width, self.max_size))

@@ -44,7 +44,8 @@ class ReinforcedTimestep(TimestepPolicy):
             the same, so an action may stand for a bucket of them, drawn uniformly inside.
             Defaults to None: one action a timestep, as officially.
         net (dict, optional): Config of the network from images to logits; ``num_actions`` is
-            filled in. Defaults to None: ``dict(type='mmdiffrep.PolicyNet')``.
+            filled in. Defaults to None: ``dict(type='mmdiffrep.PolicyNet')``; officially with
+            ``convolutions=3`` for 64 px.
         baseline (str): ``'none'`` (official), ``'moving_average'`` (the default),
             ``'batch_mean'``, ``'per_timestep'`` or ``'leave_one_out'``.
         baseline_momentum (float): Weight of the new batch in the moving means. Defaults to 0.1.
@@ -130,7 +131,7 @@ class ReinforcedTimestep(TimestepPolicy):
         )
 
     def log_probs(self, images: Tensor) -> Tensor:
-        """Returns log pi(a | x), float32 ``(B, num_actions)``, for RGB images in [-1, 1]."""
+        """Returns log pi(a | x), float32 ``(B, num_actions)``, for images ``(B, 3, H, W)``."""
         with torch.autocast(images.device.type, enabled=False):
             return self.net(images.float()).log_softmax(dim=1)
 

@@ -19,6 +19,29 @@ def test_classification_is_cross_entropy_on_the_pooled_feature():
     )
 
 
+@pytest.mark.parametrize(
+    ('in_channels', 'options', 'number'),
+    [
+        # d-d-d-10 at 32 px, d = 256.
+        (256, dict(num_classes=10), 2 * (256 * 256 + 256) + 256 * 10 + 10),
+        # d - d/2 - d/2 - 200 at 64 px, d = 768.
+        (
+            768,
+            dict(num_classes=200, hidden_channels=384),
+            (768 * 384 + 384) + (384 * 384 + 384) + (384 * 200 + 200),
+        ),
+    ],
+)
+def test_decoders_have_the_official_widths(in_channels, options, number):
+    reward = ClassificationReward(in_channels, **options)
+    assert sum(p.numel() for p in reward.parameters()) == number
+
+
+def test_hidden_layers_need_a_channel():
+    with pytest.raises(ValueError, match='hidden_channels must be at least 1, got 0'):
+        ClassificationReward(8, num_classes=3, hidden_channels=0)
+
+
 def test_classification_prefers_soft_labels():
     reward = ClassificationReward(8, num_classes=3)
     score = torch.tensor([0.7, 0.0, 0.3])

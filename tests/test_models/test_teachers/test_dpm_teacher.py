@@ -39,6 +39,7 @@ def test_raw_input_is_the_official_behaviour():
     teacher = build(raw_input=True)
     expected = teacher.denoiser(IMAGES, T, taps=['mid'])['mid']
     assert torch.equal(teacher(IMAGES, T)[0], expected)
+    assert torch.equal(teacher.to_input(IMAGES), IMAGES)
 
 
 def test_images_are_resized_to_the_network():
