@@ -7,5 +7,6 @@ pair = dict(
     teacher='backbone.layer2',
     loss=dict(type='mmdiffrep.DenseFeatureLoss', distance='l2'),
 )
-_base_.custom_hooks[1].update(teacher=_base_.cnn, pairs=[pair], policy=None, holdout=0.0)
+_base_.custom_hooks[1].update(_base_.no_timesteps, pairs=[pair])
+_base_.custom_hooks[1].teacher = _base_.cnn
 custom_hooks = [hook for hook in _base_.custom_hooks if hook['type'] != 'mmdiffrep.PolicyLogHook']

@@ -101,8 +101,12 @@ def load_unet2d(path_or_id: str) -> Tuple[UNet2DModel, Schedule]:
     return load_network(UNet2DModel, folder), read_schedule(root)
 
 
-def load_weights(path: Union[str, Path]) -> Dict[str, Tensor]:
+def load_weights(path: Union[str, Path], origin: str = '') -> Dict[str, Tensor]:
     """Reads a state dict from a ``.safetensors`` file or a ``torch.save`` file, on the CPU.
+
+    Args:
+        path: The file.
+        origin: A sentence that says where to get it, for the error if it is missing.
 
     Raises:
         FileNotFoundError: No such file.
@@ -110,7 +114,10 @@ def load_weights(path: Union[str, Path]) -> Dict[str, Tensor]:
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(f"There is no checkpoint file '{path}'.")
+        raise FileNotFoundError(
+            f"There is no checkpoint file '{path}'. Put it there, or give the path where it is "
+            f'(`checkpoint` in a config). {origin}'.rstrip()
+        )
     try:
         if path.suffix == '.safetensors':
             return safetensors.torch.load_file(str(path))

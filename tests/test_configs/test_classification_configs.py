@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """The configs of CIFAR-10, Tiny-ImageNet, ImageNet and Fashion-MNIST: official values and runs."""
 
+import inspect
 import math
 import pickle
 import struct
@@ -25,6 +26,23 @@ from mmdiffrep.testing import tiny_teacher
 ROOT = Path(__file__).parents[2] / 'configs'
 CONFIGS = ROOT / 'repfusion'
 OFFICIAL_SGD = dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4)
+# A config with a CNN as the teacher, and the same one with a diffusion model.
+WITH_CNN = {
+    **{f'cifar10_r18_cnn_{loss}': 'cifar10_r18' for loss in ('soft_target', 'hint', 'at', 'rkd')},
+    'cifar10_mbv2_cnn_soft_target': 'cifar10_mbv2',
+    'tinyimagenet_r18_cnn_soft_target': 'tinyimagenet_r18',
+    'tinyimagenet_mbv2_cnn_soft_target': 'tinyimagenet_mbv2',
+    **{
+        f'distill_{data}_{cnn}': f'distill_{data}_{dpm}'
+        for data in ('cifar10', 'tinyimagenet')
+        for cnn, dpm in {
+            'r18_cnn_hint': 'r18',
+            'r18_cnn_at': 'r18_at',
+            'r18_cnn_rkd': 'r18_rkd',
+            'mbv2_cnn_hint': 'mbv2',
+        }.items()
+    },
+}
 
 
 def load(name):
@@ -128,7 +146,10 @@ def tiny_cnn(cfg, name, folder):
         'cifar10_r18_cnn_rkd',
         'cifar10_r18_cnn_soft_target',
         'cifar10_small_scratch',
+        'distill_cifar10_mbv2_cnn_hint',
         'distill_cifar10_mbv2_rkd',
+        'distill_cifar10_r18_cnn_at',
+        'distill_cifar10_r18_cnn_rkd',
         'distill_cifar10_r18_official',
         'distill_cifar10_small_uniform',
         'distill_cifar10_wrn28_2',
@@ -138,6 +159,8 @@ def tiny_cnn(cfg, name, folder):
         'distill_fashionmnist_reinforced_free',
         'distill_fashionmnist_reinforced_official',
         'distill_tinyimagenet_r18_at',
+        'distill_tinyimagenet_r18_cnn_hint',
+        'tinyimagenet_mbv2_cnn_soft_target',
         'tinyimagenet_r18',
     ],
 )
@@ -150,6 +173,7 @@ def test_trains(name, data, tmp_path):
             hook.teacher = tiny_cnn(cfg, scratch, tmp_path)
         else:
             hook.teacher = tiny_teacher(1000)
+            hook.teacher_size = 64 if 'tinyimagenet' in name else 32
             hook.pairs[0].teacher = 'mid'
     runner = Runner.from_cfg(cfg)
     runner.train()
@@ -237,6 +261,7 @@ def test_official_values_of_tinyimagenet():
     assert hook.pairs[0].teacher == 'module:middle_block.2.out_layers.3'
     assert hook.teacher_input == 'student' and not hook.teacher.use_new_attention_order
     assert (hook.policy.baseline, hook.policy.entropy) == ('none', 0.0)
+    assert hook.policy.net == dict(convolutions=3) and hook.reward.hidden_channels == 768 / 2
     assert cfg.model.backbone == dict(type='ResNet', depth=18)
     assert cfg.train_dataloader.batch_size == 64 and cfg.optim_wrapper.optimizer.nesterov
     for name in ('mbv2_official', 'mbv2_rkd', 'r18_rkd'):
@@ -274,18 +299,31 @@ def test_fixed_presets_differ_from_the_official_ones():
     assert student.model.backbone.type == task.model.backbone.type == 'ResNet_CIFAR'
 
 
-@pytest.mark.parametrize('loss', ['soft_target', 'hint', 'at', 'rkd'])
-def test_a_cnn_teacher_is_one_switch(loss):
-    cnn, dpm = load(f'cifar10_r18_cnn_{loss}'), load('cifar10_r18')
-    hook = hook_of(cnn)
-    assert hook.teacher.type == 'mmdiffrep.HostTeacher'
-    assert hook.teacher.config == 'repfusion/cifar10_r18_scratch.py'
-    changed = {key for key in hook if hook[key] != hook_of(dpm).get(key)}
-    assert changed == {'teacher', 'pairs', 'policy', 'holdout'}
+@pytest.mark.parametrize('name', WITH_CNN)
+def test_a_cnn_teacher_changes_the_teacher_side_alone(name):
+    cnn, dpm = load(name), load(WITH_CNN[name])
+    hook, other = hook_of(cnn), hook_of(dpm)
+    scratch = f'{"cifar10" if "cifar10" in name else "tinyimagenet"}_r18_scratch'
+    assert hook.teacher == dict(
+        type='mmdiffrep.HostTeacher',
+        config=f'repfusion/{scratch}.py',
+        checkpoint=f'work_dirs/{scratch}/epoch_200.pth',
+    )
+    defaults = {
+        key: each.default for key, each in inspect.signature(RepFusionHook).parameters.items()
+    }
+    timesteps = {'policy', 'reward', 'holdout', 'noise', 'teacher_input'}
+    assert all(hook.get(key, defaults[key]) == defaults[key] for key in timesteps)
+    changed = {key for key in hook if hook[key] != other.get(key, defaults.get(key))}
+    assert changed <= {'teacher', 'pairs', *timesteps}
+    if name.startswith('distill'):  # whose whole backbone has to learn
+        (pair,), (same,) = hook.pairs, other.pairs
+        assert pair == dict(same, teacher='backbone') and pair.student == 'backbone'
     for cfg in (cnn, dpm):
-        cfg.pop('custom_hooks')
-        cfg.pop('cnn', None)
-        cfg.pop('pair', None)
+        for key in ('cnn', 'no_timesteps', 'soft_target', 'pair'):
+            cfg.pop(key, None)
+        ours = ('mmdiffrep.RepFusionHook', 'mmdiffrep.PolicyLogHook')
+        cfg.custom_hooks = [each for each in cfg.custom_hooks if each.type not in ours]
     assert cnn.to_dict() == dpm.to_dict()
 
 

@@ -76,9 +76,12 @@ def test_official_values_of_wflw(student, batch_size):
     assert (loss.distance, loss.loss_weight) == ('l1', 10)
 
 
-def test_hrnet_is_distilled_behind_its_fused_scales(build_without_memory):
-    cfg = config('repfusion/distill_celebahq_hrnet_w18')
+@pytest.mark.parametrize('preset', ['', '_official'])
+def test_hrnet_is_distilled_behind_its_fused_scales(preset, build_without_memory):
+    cfg = config(f'repfusion/distill_celebahq_hrnet_w18{preset}')
     assert cfg.custom_hooks[1].pairs[0].student == 'neck' and cfg.train_dataloader.batch_size == 32
+    loss = cfg.custom_hooks[1].pairs[0].loss
+    assert (loss.distance, loss.loss_weight) == ('l1', 10)
     assert build_without_memory(cfg).neck.out_channels == 2048
 
 

@@ -4,15 +4,17 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.registry import VISUALIZERS, DefaultScope
 from mmengine.runner import Runner
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mmdiffrep.engine.hooks import RepFusionHook
 from mmdiffrep.engine.host_model import channels_by_pair, fill_rewards
 from mmdiffrep.models.distillers import RepFusionDistiller
-from mmdiffrep.registry import HOOKS, METRICS, TRANSFORMS
+from mmdiffrep.registry import DATASETS, HOOKS, METRICS, TRANSFORMS
 from mmdiffrep.testing import tiny_teacher
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'repfusion'
@@ -50,6 +52,20 @@ def test_what_a_policy_learns_is_drawn(path):
     hooks = Config.fromfile(path).custom_hooks
     learns = "'mmdiffrep.ReinforcedTimestep'" in str(hooks)
     assert ('mmdiffrep.PolicyLogHook' in [hook['type'] for hook in hooks]) == learns
+
+
+def test_tensorboard_by_an_option_of_the_command_line(tmp_path):
+    """The one that docs/howto_repfusion.md gives."""
+    cfg = Config.fromfile(CONFIGS / 'cifar10_r18.py')
+    cfg.merge_from_dict({'visualizer.vis_backends.0.type': 'TensorboardVisBackend'})
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        visualizer = VISUALIZERS.build(dict(cfg.visualizer, save_dir=str(tmp_path), name='board'))
+    visualizer.add_scalar('loss', 1.0)
+    visualizer.add_image('timesteps', np.zeros((8, 8, 3), np.uint8))
+    visualizer.close()
+    (events,) = tmp_path.glob('**/events.out.tfevents.*')
+    tags = EventAccumulator(str(events)).Reload().Tags()
+    assert (tags['scalars'], tags['images']) == (['loss'], ['timesteps'])
 
 
 def pipeline_of(loader):
@@ -91,7 +107,12 @@ def test_official_values_of_the_paper():
 
 @pytest.mark.parametrize(
     ('name', 'depth', 'batch_size', 'distance', 'loss_weight'),
-    [('distill_celebahq_r18', 18, 16, 'l2', 1), ('distill_celebahq_r50', 50, 8, 'l1', 10)],
+    [
+        ('distill_celebahq_r18', 18, 16, 'l2', 1),
+        ('distill_celebahq_r50', 50, 8, 'l1', 10),
+        ('distill_celebahq_r18_official', 18, 16, 'l2', 1),
+        ('distill_celebahq_r50_official', 50, 8, 'l1', 10),
+    ],
 )
 def test_official_values_of_the_first_stage(name, depth, batch_size, distance, loss_weight):
     cfg = Config.fromfile(CONFIGS / f'{name}.py')
@@ -100,6 +121,44 @@ def test_official_values_of_the_first_stage(name, depth, batch_size, distance, l
     assert (cfg.model.backbone.depth, cfg.train_dataloader.batch_size) == (depth, batch_size)
     assert cfg.optim_wrapper.optimizer == cfg.custom_hooks[1].optimizer
     assert cfg.train_cfg.max_epochs == 200 and cfg.param_scheduler[0].milestones == [100, 150]
+
+
+@pytest.mark.parametrize('student', ['r18', 'r50', 'hrnet_w18'])
+def test_official_first_stage_has_another_teacher_side_and_all_images(student, celebamask):
+    ours, theirs = (
+        Config.fromfile(CONFIGS / f'distill_celebahq_{student}{suffix}.py')
+        for suffix in ('', '_official')
+    )
+    images = []
+    for cfg in (ours, theirs):
+        with DefaultScope.overwrite_default_scope(cfg.default_scope):
+            dataset = DATASETS.build(dict(cfg.train_dataloader.dataset, data_root=str(celebamask)))
+        images.append({Path(dataset[i]['data_samples'].img_path).stem for i in range(len(dataset))})
+    assert images[0] == {f'train{i}' for i in range(3)}
+    assert images[1] == {f'{split}{i}' for split in ('train', 'val', 'test') for i in range(3)}
+
+    assert theirs.train_dataloader.dataset.pop('ann_file') == ''
+    assert ours.train_dataloader.dataset.pop('ann_file') == 'train.txt'
+    hook = theirs.custom_hooks[1]
+    assert hook.pop('teacher_input') == 'student'
+    assert hook.pairs[0].teacher == 'module:mid_block.resnets.1.conv2'
+    hook.pairs[0].teacher = 'mid'
+    assert theirs.to_dict() == ours.to_dict()
+
+
+def test_official_first_stage_trains(celebamask, tmp_path):
+    cfg = Config.fromfile(CONFIGS / 'distill_celebahq_r18_official.py')
+    cfg.train_dataloader.update(batch_size=2, num_workers=0)
+    cfg.train_dataloader.dataset.update(data_root=str(celebamask), indices=2)
+    cfg.train_dataloader.dataset.pipeline[1].scale = 64
+    cfg.model.backbone.norm_cfg.type = 'BN'
+    cfg.custom_hooks[1].teacher = tiny_teacher()
+    cfg.train_cfg.max_epochs = 1
+    cfg.default_hooks.update(logger=dict(type='LoggerHook', interval=1), checkpoint=None)
+    cfg.work_dir, cfg.experiment_name = str(tmp_path), 'official'
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    assert math.isfinite(runner.message_hub.get_scalar('train/loss_distill').current())
 
 
 @pytest.mark.parametrize(

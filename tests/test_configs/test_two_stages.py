@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Stage 2 of every pair of configs starts from what stage 1 writes, and from nothing else."""
 
+import re
 from copy import deepcopy
 from pathlib import Path
 
@@ -15,6 +16,8 @@ CONFIGS = Path(__file__).parents[2] / 'configs' / 'repfusion'
 PATHS = sorted(path for path in CONFIGS.glob('*.py') if 'distilled = ' in path.read_text())
 # Officially stage 1 has another first convolution than stage 2.
 OTHER_STEM = 'tinyimagenet_r18_finetune_official'
+# Stage 1 without a stage 2 of its own.
+OTHERS = re.compile(r'distill_(\w+?)_(at|rkd|cnn_hint|cnn_at|cnn_rkd)')
 
 
 def starts(node):
@@ -73,13 +76,39 @@ def test_stage_2_is_the_baseline_from_the_weights_of_stage_1(path, build_without
     scratch = Config.fromfile(CONFIGS / f'{name}_scratch.py')
     part.pop('init_cfg')
     finetune.pop('distilled')
+    if re.fullmatch(r'celebamask_r\d+_finetune_official', path.stem):
+        for pipeline in (finetune.train_pipeline, finetune.train_dataloader.dataset.pipeline):
+            assert pipeline[4] == dict(type='RandomFlip', prob=0.5)
+            pipeline[4].type = 'mmdiffrep.LeftRightFlip'
     assert finetune.to_dict() == scratch.to_dict()
+
+
+@pytest.mark.parametrize(
+    'path',
+    [path for path in sorted(CONFIGS.glob('*.py')) if OTHERS.fullmatch(path.stem)],
+    ids=lambda path: path.stem,
+)
+def test_stage_2_can_start_from_another_stage_1(path, build_without_memory):
+    """As their headers and the README say, by an option of the command line."""
+    student = OTHERS.fullmatch(path.stem)[1]
+    checkpoint = f'work_dirs/{path.stem}/epoch_200.pth'
+    if '_cnn_' in path.stem:
+        assert f'configs/repfusion/{student}_finetune.py --cfg-options' in path.read_text()
+        assert f'model.backbone.init_cfg.checkpoint={checkpoint}\n' in path.read_text()
+    finetune = Config.fromfile(CONFIGS / f'{student}_finetune.py')
+    finetune.merge_from_dict({'model.backbone.init_cfg.checkpoint': checkpoint})
+    ((_, init_cfg),) = starts(finetune.model)
+    assert init_cfg == dict(type='Pretrained', checkpoint=checkpoint, prefix='backbone.')
+    distil = Config.fromfile(path)
+    assert distil.train_cfg.max_epochs == 200
+    assert shapes(build_without_memory(distil)) == shapes(build_without_memory(finetune))
 
 
 @pytest.mark.parametrize(
     'name',
     [
         'celebamask_r18_finetune',
+        'celebamask_r18_finetune_official',
         'cifar10_mbv2_finetune',
         'cifar10_wrn28_2_finetune',
         'face68_r18',

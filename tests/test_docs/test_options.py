@@ -25,8 +25,9 @@ from mmdiffrep.models.backbones import (
 from mmdiffrep.models.heads import MultiProbeHead, PixelMLPEnsembleHead
 from mmdiffrep.models.necks import ConvPool, DifFormer, LazyHypercolumn, PoolFlatten, TapPyramid
 from mmdiffrep.models.probes import ProbeTraining
+from mmdiffrep.models.rewards import ClassificationReward, InstanceDiscriminationReward
 from mmdiffrep.models.segmentors import PixelEnsembleSegmentor
-from mmdiffrep.models.timestep_policies import ReinforcedTimestep, StagedTimestep
+from mmdiffrep.models.timestep_policies import PolicyNet, ReinforcedTimestep, StagedTimestep
 from mmdiffrep.registry import DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS
 from mmdiffrep.utils.versions import LIBRARIES
 
@@ -48,6 +49,9 @@ def table_names(page: Path) -> set:
         ('howto_repfusion.md', RepFusionHook),
         ('howto_repfusion.md', ReinforcedTimestep),
         ('howto_repfusion.md', StagedTimestep),
+        ('howto_repfusion.md', PolicyNet),
+        ('howto_repfusion.md', ClassificationReward),
+        ('howto_repfusion.md', InstanceDiscriminationReward),
         ('howto_repfusion.md', PolicyLogHook),
         ('howto_classify.md', DifFormer),
         ('howto_classify.md', PoolFlatten),

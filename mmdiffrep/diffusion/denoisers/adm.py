@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mmdiffrep.diffusion.checkpoints import as_dtype, load_weights
-from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS, preset_of_file
+from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS, origin_of_file, preset_of_file
 from mmdiffrep.diffusion.denoisers.adm_unet import ADMUNet
 from mmdiffrep.diffusion.denoisers.base import Denoiser
 from mmdiffrep.diffusion.schedule import NoiseSchedule
@@ -177,7 +177,7 @@ class ADMDenoiser(Denoiser):
         if checkpoint is None:
             denoiser = cls(unet, schedule, image_size, **rest)
         else:
-            weights = load_weights(checkpoint)
+            weights = load_weights(checkpoint, origin_of_file(checkpoint))
             with torch.device('meta'):  # the weights that are loaded take the place of these
                 denoiser = cls(unet, schedule, image_size, source=str(checkpoint), **rest)
             _check_weights(weights, denoiser.network, unet, checkpoint)

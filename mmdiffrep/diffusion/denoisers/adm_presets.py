@@ -55,6 +55,13 @@ _FILES = {
 }
 
 
+def origin_of_file(path: str) -> str:
+    """Says where a published checkpoint comes from, by its file name; of others nothing."""
+    if Path(path).name not in _FILES:
+        return ''
+    return 'It is linked in the README of https://github.com/openai/guided-diffusion.'
+
+
 def preset_of_file(path: str) -> str:
     """Finds the preset of a published checkpoint by its file name.
 

@@ -35,6 +35,18 @@ def test_published_files_are_known(path, preset):
     assert preset_of_file(path) == preset
 
 
+@pytest.mark.parametrize('file', ['64x64_diffusion.pt', '256x256_diffusion_uncond.pt'])
+def test_a_published_file_that_is_missing_is_named_with_its_origin(file, tmp_path):
+    with pytest.raises(FileNotFoundError, match=f'{file}.* Put it there.*/openai/guided-diffusion'):
+        ADMDenoiser.from_pretrained(str(tmp_path / file))
+
+
+def test_another_file_that_is_missing_has_no_known_origin(tmp_path):
+    with pytest.raises(FileNotFoundError, match='Put it there') as error:
+        ADMDenoiser.build(str(tmp_path / 'ffhq.pt'))
+    assert 'guided-diffusion' not in str(error.value)
+
+
 def test_other_files_need_a_preset():
     with pytest.raises(ValueError, match='name a preset'):
         ADMDenoiser.from_pretrained('ffhq.pt')
