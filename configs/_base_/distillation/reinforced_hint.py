@@ -14,9 +14,10 @@ repfusion = dict(
     policy=dict(
         type='mmdiffrep.ReinforcedTimestep',
         num_buckets=100,  # official: None, 1000 actions
-        baseline='moving_average',  # official: 'none'
+        baseline='batch_mean',  # official: 'none'
         standardize_reward=True,  # official: False
         exploration=0.1,  # official: 0
+        warmup=0.1,  # official: 0
         entropy=0.1,  # official
         entropy_until=0.5,  # official
     ),

@@ -46,8 +46,8 @@ class ReinforcedTimestep(TimestepPolicy):
         net (dict, optional): Config of the network from images to logits; ``num_actions`` is
             filled in. Defaults to None: ``dict(type='mmdiffrep.PolicyNet')``; officially with
             ``convolutions=3`` for 64 px.
-        baseline (str): ``'none'`` (official), ``'moving_average'`` (the default),
-            ``'batch_mean'``, ``'per_timestep'`` or ``'leave_one_out'``.
+        baseline (str): ``'none'`` (official), ``'moving_average'``, ``'batch_mean'`` (the
+            default), ``'per_timestep'`` or ``'leave_one_out'``.
         baseline_momentum (float): Weight of the new batch in the moving means. Defaults to 0.1.
         num_samples (int): Timesteps drawn an image; the teacher reads all of them in one pass.
             Officially and by default 1; ``'leave_one_out'`` needs at least 2.
@@ -72,7 +72,7 @@ class ReinforcedTimestep(TimestepPolicy):
         num_timesteps: int = 1000,
         num_buckets: Optional[int] = None,
         net: Optional[dict] = None,
-        baseline: str = 'moving_average',
+        baseline: str = 'batch_mean',
         baseline_momentum: float = 0.1,
         num_samples: int = 1,
         standardize_reward: bool = False,

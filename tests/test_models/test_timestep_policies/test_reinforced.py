@@ -80,7 +80,9 @@ def test_gradient_raises_the_probability_of_what_was_rewarded():
 
 
 def test_moving_average_baseline():
-    policy = ReinforcedTimestep(num_timesteps=2, entropy=0.0, baseline_momentum=0.5)
+    policy = ReinforcedTimestep(
+        num_timesteps=2, entropy=0.0, baseline='moving_average', baseline_momentum=0.5
+    )
     sample = TimestepSample(torch.zeros(2), torch.tensor([-1.0, -1.0]), torch.zeros(2))
     # The first batch is its own baseline, the second is compared with the first.
     assert policy.loss(sample, torch.tensor([-4.0, -4.0]), progress=0)['loss_policy'] == 0
