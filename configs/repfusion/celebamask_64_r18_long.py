@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# Stage 2 with twice the iterations: does the head start last?
+# Stage 2 with as many iterations as celebamask_64_r18_scratch_long.py.
 _base_ = './celebamask_64_r18.py'
 max_iters = 600
 _base_.param_scheduler[1].update(end=max_iters)

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# distill_cifar10_r18.py with a CNN as the teacher; nothing else differs.
+# distill_cifar10_r18.py with a CNN as the teacher; student, loss and schedule stay.
 # The hint is at the end of the backbone, not in the middle as in FitNets: in stage 1 nothing else
 # would teach the layers behind it.
 # First: python tools/train.py configs/repfusion/cifar10_r18_scratch.py

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# distill_cifar10_r18_rkd.py with a CNN as the teacher; nothing else differs.
+# distill_cifar10_r18_rkd.py with a CNN as the teacher; student, loss and schedule stay.
 # First: python tools/train.py configs/repfusion/cifar10_r18_scratch.py
 # Stage 2: python tools/train.py configs/repfusion/cifar10_r18_finetune.py --cfg-options
 #   model.backbone.init_cfg.checkpoint=work_dirs/distill_cifar10_r18_cnn_rkd/epoch_200.pth

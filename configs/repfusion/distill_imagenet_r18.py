@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # ResNet-18 learns the features of ADM without classes, a diffusion model of ImageNet at 256 px.
-# Officially in fp16: --amp.
+# Officially in fp16:
+#   --amp --cfg-options optim_wrapper.loss_scale=512.0
 _base_ = [
     '../_base_/models/student_r18_64.py',
     '../_base_/datasets/imagenet_image_256.py',

@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # Stage 1 of the paper's two: ResNet-18 learns the features of ADM, a diffusion model of ImageNet at
-# 64 px. The student has the stem that stage 2 uses. Officially in fp16: --amp.
+# 64 px. The student has the stem that stage 2 uses. Officially in fp16:
+#   --amp --cfg-options optim_wrapper.loss_scale=512.0
 _base_ = [
     '../_base_/models/classifier_r18_cifar.py',
     '../_base_/datasets/tinyimagenet_train.py',

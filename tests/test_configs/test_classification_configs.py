@@ -294,6 +294,7 @@ def test_fixed_presets_differ_from_the_official_ones():
         assert hook.pairs[0].teacher == 'mid' and hook.pairs[0].standardize
         assert hook.get('teacher_input', 'exact') == 'exact'
         assert hook.policy.baseline == 'batch_mean' and hook.holdout > 0
+        assert hook.policy.warmup == 0.1
     assert hook.teacher.use_new_attention_order and hook.teacher.null_label == 'mean'
     student, task = load('distill_tinyimagenet_r18'), load('tinyimagenet_r18_finetune')
     assert student.model.backbone.type == task.model.backbone.type == 'ResNet_CIFAR'

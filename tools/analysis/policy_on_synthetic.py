@@ -29,6 +29,7 @@ SETTINGS: Dict[str, Dict[str, Any]] = {
     'no baseline': dict(policy=dict(baseline='none')),
     'moving average': dict(policy=dict(baseline='moving_average')),
     'moving average, 50 buckets': dict(policy=dict(baseline='moving_average', num_buckets=50)),
+    'batch mean': dict(policy=dict(baseline='batch_mean')),
     'batch mean, 50 buckets': dict(policy=dict(baseline='batch_mean', num_buckets=50)),
     'per timestep': dict(policy=dict(baseline='per_timestep')),
     'leave one out, 4 draws': dict(policy=dict(baseline='leave_one_out', num_samples=4)),

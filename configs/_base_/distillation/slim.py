@@ -35,7 +35,8 @@ official = dict(
 labels = dict(type='mmdiffrep.ClassificationReward', num_classes=10)
 reinforced = dict(reward=labels)
 reinforced_free = dict(
-    policy=dict(_base_.reinforced.policy, warmup=0.0),  # there is no decoder to wait for
+    # There is no decoder to wait for; and the reward compares images: their mean is no baseline.
+    policy=dict(_base_.reinforced.policy, warmup=0.0, baseline='moving_average'),
     reward=dict(type='mmdiffrep.InstanceDiscriminationReward'),
 )
 reinforced_official = dict(

@@ -3,7 +3,11 @@
 _base_ = '../../_base_/distillation/toyfaces_r18_cls.py'
 policy = dict(
     task=dict(type='mmdiffrep.ReinforcedTimestep', num_buckets=50),
-    common=dict(type='mmdiffrep.ReinforcedTimestep', num_buckets=50),
+    common=dict(
+        type='mmdiffrep.ReinforcedTimestep',
+        num_buckets=50,
+        baseline='moving_average',  # its reward compares images: their mean is no baseline
+    ),
 )
 reward = dict(
     task=dict(type='mmdiffrep.ClassificationReward', num_classes=3),

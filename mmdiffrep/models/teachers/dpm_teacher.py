@@ -71,9 +71,10 @@ class DPMTeacher(Teacher):
 
     def to_input(self, images: Tensor) -> Tensor:
         """See :class:`Teacher`; with ``raw_input`` the host's tensor, resized if need be."""
-        if self.raw_input:
-            return F.interpolate(images.float(), size=(self.size, self.size), mode='bilinear')
-        return self.to_rgb(images)
+        rgb = self.to_rgb(images)  # which checks the images
+        if not self.raw_input:
+            return rgb
+        return F.interpolate(images.float(), size=(self.size, self.size), mode='bilinear')
 
     @torch.no_grad()
     def forward(

@@ -133,7 +133,13 @@ def build_host_model(cfg: Config) -> nn.Module:
 
 
 def _load_weights(model: nn.Module, checkpoint: str) -> None:
-    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
+    try:
+        loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"There is no checkpoint file '{checkpoint}' of the teacher: train it first with its "
+            'config, or give the path where it is.'
+        ) from error
     state: Dict[str, Tensor] = {
         name.removeprefix('module.'): value
         for name, value in loaded.get('state_dict', loaded).items()

@@ -22,13 +22,17 @@ class ReinforcedTimestep(TimestepPolicy):
     advantage = reward - baseline, as in RepFusion (ICCV 2023, section 4.2). The official code has
     no baseline and a thousand actions; ``baseline='none', num_buckets=None`` reproduces it.
 
-    The baselines leave the expected gradient as it is and lower its variance:
+    The baselines leave the expected gradient as it is (``'batch_mean'`` with one exception) and
+    lower its variance:
 
     - ``'none'``: the reward itself;
     - ``'moving_average'``: the moving mean of all rewards;
     - ``'batch_mean'``: the mean reward of the batch's other draws. It keeps up with rewards that
       rise while their decoder learns. A moving mean lags behind: whatever is drawn then looks
-      better than before, and becomes more likely, whether it is good or not;
+      better than before, and becomes more likely, whether it is good or not. With no other draw
+      that counts it is the moving mean. Not for a reward that compares the images of a batch
+      (:class:`InstanceDiscriminationReward`): there a draw changes the rewards of the others, and
+      their mean takes away a part of what it is worth;
     - ``'per_timestep'``: the moving mean b(t) of the rewards of that action, the mean of all for
       one that was never drawn. Alone it would take away what makes one timestep better than
       another, so its expectation goes back in: the gradient is that of
@@ -56,13 +60,15 @@ class ReinforcedTimestep(TimestepPolicy):
             same for every reward. Defaults to False, as officially.
         exploration (float): The share eps of uniform draws, in [0, 1). Defaults to 0, as
             officially.
-        warmup (float): The share of the training, in [0, 1), in which the policy rests and draws as
-            it was initialised, nearly uniformly, while the reward's decoder learns. What an
-            untrained decoder finds easy is not what tells most. Defaults to 0, as officially.
+        warmup (float): The share of the training with a teacher, in [0, 1), in which the policy
+            rests and draws as it was initialised, nearly uniformly, while the reward's decoder
+            learns. What an untrained decoder finds easy is not what tells most. Defaults to 0, as
+            officially.
         entropy (float): Coefficient of the entropy bonus at the start. Defaults to 0.1, the
             official value.
-        entropy_until (float): The coefficient falls linearly to 0 by this share of the training,
-            from the end of the warm-up on. Defaults to 0.5, officially 100 of 200 epochs.
+        entropy_until (float): The coefficient falls linearly to 0 by this share of the training
+            with a teacher, from the end of the warm-up on. Defaults to 0.5, officially 100 of 200
+            epochs.
     """
 
     needs_reward = True

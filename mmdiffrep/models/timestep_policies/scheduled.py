@@ -79,7 +79,8 @@ class AnnealedTimestep(TimestepPolicy):
     Args:
         start (int): Exclusive maximum at the beginning. Defaults to 1000.
         end (int): Exclusive maximum once annealed. Defaults to 50.
-        until (float): Share of the training after which ``end`` is reached. Defaults to 0.5.
+        until (float): Share of the training with a teacher after which ``end`` is reached.
+            Defaults to 0.5.
     """
 
     def __init__(self, start: int = 1000, end: int = 50, until: float = 0.5) -> None:

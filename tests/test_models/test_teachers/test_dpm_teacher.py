@@ -42,6 +42,15 @@ def test_raw_input_is_the_official_behaviour():
     assert torch.equal(teacher.to_input(IMAGES), IMAGES)
 
 
+@pytest.mark.parametrize('raw_input', [False, True])
+def test_images_that_cannot_be_read_are_named(raw_input):
+    teacher = build(raw_input=raw_input)
+    with pytest.raises(ValueError, match='a list of 2 images of sides'):
+        teacher([IMAGES[0], IMAGES[1, :, 1:]], T)
+    with pytest.raises(ValueError, match='undoing mean='):
+        teacher(PIXELS, T)
+
+
 def test_images_are_resized_to_the_network():
     teacher = build()
     large = F.interpolate(IMAGES, size=(48, 48), mode='nearest')

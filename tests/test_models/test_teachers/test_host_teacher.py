@@ -101,7 +101,7 @@ def test_config_may_be_a_file_a_name_or_one_of_a_host(teacher_cfg, tmp_path):
 
 
 def test_a_checkpoint_that_is_missing_or_does_not_fit_is_an_error(teacher_cfg, tmp_path):
-    with pytest.raises(FileNotFoundError, match='none.pth'):
+    with pytest.raises(FileNotFoundError, match=r"none.pth' of the teacher: train it first"):
         build({**teacher_cfg, 'checkpoint': str(tmp_path / 'none.pth')})
     state = torch.load(teacher_cfg['checkpoint'], weights_only=True)['state_dict']
     path = str(tmp_path / 'other.pth')

@@ -102,6 +102,13 @@ def test_batch_mean_baseline_keeps_up_with_rewards_that_rise():
     assert losses['batch_mean'] == 0 and losses['moving_average'] > 5
 
 
+def test_all_but_the_baseline_is_official_by_default():
+    policy = ReinforcedTimestep()
+    assert policy.baseline == 'batch_mean'
+    assert (policy.num_actions, policy.num_samples, policy.entropy) == (1000, 1, 0.1)
+    assert policy.warmup == policy.exploration == 0 and not policy.standardize_reward
+
+
 def test_batch_mean_is_that_of_the_others_that_count():
     policy = ReinforcedTimestep(num_timesteps=2, entropy=0.0, baseline='batch_mean')
     log_prob = torch.tensor([-1.0, 0.0, 0.0, 0.0])
