@@ -1,12 +1,16 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 from copy import deepcopy
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from mmdiffrep.registry import MODELS
+
+DDPM_CONFIGS = Path(__file__).parents[2] / 'configs' / 'ddpm'
 
 
 @pytest.fixture
@@ -23,3 +27,16 @@ def build_without_memory(monkeypatch):
             return MODELS.build(model)
 
     return build
+
+
+@pytest.fixture(scope='session')
+def untrained():
+    """Gives the network that configs/ddpm/NAME.py leaves in work_dirs/NAME, before its training."""
+
+    def config_of(source):
+        name = Path(source).parent.name
+        unet = Config.fromfile(DDPM_CONFIGS / f'{name}.py').model.unet.to_dict()
+        edm = dict(schedule='edm') if name.startswith('edm') else {}
+        return dict(type='UNet2DDenoiser', unet=unet, **edm)
+
+    return config_of

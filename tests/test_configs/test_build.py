@@ -18,10 +18,12 @@ PATHS = sorted(
 
 
 @pytest.mark.parametrize('path', PATHS, ids=lambda path: path.stem)
-def test_builds(path, build_without_memory):
+def test_builds(path, build_without_memory, untrained):
     cfg = Config.fromfile(path)
     denoiser = cfg.model.get('backbone', {}).get('denoiser')
     if isinstance(denoiser, dict):
         denoiser.pop('checkpoint', None)
+    elif denoiser is not None and denoiser.startswith('work_dirs'):
+        cfg.model.backbone.denoiser = untrained(denoiser)
     model = build_without_memory(cfg)
     assert any(param.requires_grad for param in model.parameters()), 'there is something to train'
