@@ -8,13 +8,13 @@ RUN = PYTHONPATH=$(CURDIR) PATH=$(abspath $(VENV))/bin:$$PATH $(VENV)/bin/python
 .PHONY: setup demo demo-fewshot test lint format clean distclean
 
 setup:
-	@$(PYTHON) tools/setup_env.py --venv $(VENV)
+	@$(PYTHON) tools/setup/setup_env.py --venv $(VENV)
 
 demo: setup
-	$(RUN) tools/demo_repfusion.py $(ARGS)
+	$(RUN) demo/demo_repfusion.py $(ARGS)
 
 demo-fewshot: setup
-	$(RUN) tools/demo_fewshot.py $(ARGS)
+	$(RUN) demo/demo_fewshot.py $(ARGS)
 
 test: setup
 	$(RUN) -m pytest -n auto --maxprocesses 4 $(ARGS)

@@ -10,7 +10,7 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
-MIM_PARTS = ('configs', 'tools', 'model-index.yml')
+MIM_PARTS = ('configs', 'tools', 'demo', 'model-index.yml')
 
 
 class BuildWithMim(build_py):
@@ -38,13 +38,13 @@ class BuildWithMim(build_py):
 
 
 def requirements(name):
-    """The lines of ``requirements/<name>.txt``, each a requirement."""
+    """Return the lines of ``requirements/<name>.txt``, each a requirement."""
     lines = (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines()
     return [line for line in lines if line and not line.startswith('#')]
 
 
 def one_of(name, package):
-    """The requirement on ``package`` in ``requirements/<name>.txt``."""
+    """Return the requirement on ``package`` in ``requirements/<name>.txt``."""
     return next(line for line in requirements(name) if line.startswith(package))
 
 
@@ -64,8 +64,8 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['mmdiffrep', 'mmdiffrep.*']),
-    package_data={'mmdiffrep': ['assets/**/*']},
-    python_requires='>=3.9,<3.14',
+    package_data={'mmdiffrep': ['assets/**/*', 'py.typed']},
+    python_requires='>=3.10,<3.14',
     install_requires=[one_of('mminstall', 'mmengine'), *requirements('runtime')],
     extras_require={
         **HOSTS,

@@ -6,7 +6,7 @@ The parts come on first use, and the hosts (mmseg, mmpose, mmpretrain) only when
 """
 
 from importlib import import_module
-from typing import Any, List
+from typing import Any
 
 from mmdiffrep.utils.config_path import get_config_path, register_config_scope
 from mmdiffrep.utils.versions import check_versions
@@ -36,5 +36,5 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
-def __dir__() -> List[str]:
+def __dir__() -> list[str]:
     return sorted([*globals(), *_LAZY])

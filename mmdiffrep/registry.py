@@ -24,7 +24,7 @@ DATASETS = Registry(
     'dataset',
     parent=MMENGINE_DATASETS,
     scope='mmdiffrep',
-    locations=['mmdiffrep.datasets', 'mmdiffrep.feature_bank', 'mmdiffrep.latents'],
+    locations=['mmdiffrep.datasets', 'mmdiffrep.feature_bank'],
 )
 TRANSFORMS = Registry(
     'transform', parent=MMENGINE_TRANSFORMS, scope='mmdiffrep', locations=['mmdiffrep.datasets']

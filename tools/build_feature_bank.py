@@ -13,8 +13,8 @@ Examples:
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional, Sequence
 
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
@@ -35,7 +35,7 @@ DEFAULT_TIMESTEPS = [50, 150, 250]  # DDPM-Seg's
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line."""
     options = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -73,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def build(args: argparse.Namespace) -> None:
-    """Builds the bank and says what it took."""
+    """Build the bank and say what it took."""
     if args.launcher != 'none':
         setup_dist(Config(), args.launcher)
         if not is_distributed():
@@ -104,7 +104,7 @@ def build(args: argparse.Namespace) -> None:
 
 
 def report(result: BankBuild, reader: FeatureReader, title: str) -> None:
-    """Prints size, speed and what the store saves."""
+    """Print size, speed and what the store saves."""
     per_image = reader.bytes_per_image
     resized = upsampled_bytes(reader.shapes, reader.recipe.size)
     speed = result.num_computed / result.seconds
@@ -123,12 +123,12 @@ def report(result: BankBuild, reader: FeatureReader, title: str) -> None:
 
 
 def in_words(reader: FeatureReader) -> str:
-    """What is stored, in words."""
+    """Return what is stored, in words."""
     pool = reader.recipe.pool
     return f'{reader.recipe.dtype}, ' + ('own resolution' if pool is None else f'{pool} x {pool}')
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; what the user can put right ends in its message and exit status 2."""
     options = parser()
     args = options.parse_args(arguments)

@@ -7,12 +7,12 @@ Example, the backbone of a student:
 """
 
 import argparse
-from typing import Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 from mmdiffrep.apis.convert_checkpoint import convert_checkpoint
 
 
-def main(argv: Optional[Sequence[str]] = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Convert.
 
     Args:
@@ -40,7 +40,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     print(f'{args.target}: {count} tensors')
 
 
-def _pair(text: str) -> Tuple[str, str]:
+def _pair(text: str) -> tuple[str, str]:
     old, separator, new = text.partition('=')
     if not separator:
         raise argparse.ArgumentTypeError(f'{text!r} is not of the form OLD=NEW')

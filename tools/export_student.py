@@ -8,13 +8,13 @@ Example:
 
 import argparse
 import os
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 from mmdiffrep.apis.export_student import export_student
 from mmdiffrep.utils.config_path import get_config_path
 
 
-def main(argv: Optional[Sequence[str]] = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Export.
 
     Args:

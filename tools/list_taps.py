@@ -12,8 +12,9 @@ import argparse
 import inspect
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -25,8 +26,8 @@ from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS
 from mmdiffrep.diffusion.tap_costs import tap_costs
 
 
-def parse_model(model: str) -> Union[str, Dict[str, Any]]:
-    """Turns the argument MODEL into what ``load_denoiser`` takes.
+def parse_model(model: str) -> str | dict[str, Any]:
+    """Turn the argument MODEL into what ``load_denoiser`` takes.
 
     Args:
         model: A diffusers folder, a hub id, ``mmdiffrep://<name>``, the name of an ADM preset, or
@@ -44,7 +45,7 @@ def parse_model(model: str) -> Union[str, Dict[str, Any]]:
     parameters = inspect.signature(ADMDenoiser.build).parameters.values()
     # Weights and precision (default None) change nothing here.
     known = {flag.name: type(flag.default) for flag in parameters if flag.default is not None}
-    flags: Dict[str, Any] = {}
+    flags: dict[str, Any] = {}
     # A comma also separates numbers within a value, as in attention_resolutions=32,16,8.
     for assignment in re.split(r',(?=\w+=)', model[len('adm:') :]):
         name, _, text = assignment.partition('=')
@@ -61,9 +62,9 @@ def parse_model(model: str) -> Union[str, Dict[str, Any]]:
 
 
 def describe(
-    denoiser: Denoiser, size: Optional[int] = None, modules: bool = False
-) -> List[Dict[str, Any]]:
-    """Returns one row for every tap, in the order of a pass.
+    denoiser: Denoiser, size: int | None = None, modules: bool = False
+) -> list[dict[str, Any]]:
+    """Return one row for every tap, in the order of a pass.
 
     Args:
         denoiser: A whole denoiser on the meta device.
@@ -79,8 +80,8 @@ def describe(
     return sorted(rows, key=lambda row: row['flops_share']) if modules else rows
 
 
-def print_table(rows: Sequence[Dict[str, Any]], title: str) -> None:
-    """Prints the rows for a person."""
+def print_table(rows: Sequence[dict[str, Any]], title: str) -> None:
+    """Print the rows for a person."""
     table = Table()
     table.add_column('tap', overflow='fold')
     for column in ('channels', 'stride', 'FLOPs up to there'):
@@ -92,7 +93,7 @@ def print_table(rows: Sequence[Dict[str, Any]], title: str) -> None:
     Console().print(table)
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -16,7 +16,6 @@ import argparse
 import hashlib
 import pickle
 from pathlib import Path
-from typing import List, Optional
 
 from mmengine.config import Config
 from mmengine.device import get_device
@@ -36,7 +35,7 @@ from mmdiffrep.utils.dist import PLACES, close_dist, setup_dist
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line."""
     options = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -71,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def make(args: argparse.Namespace) -> MadeDataset:
-    """Makes the data set of a command line.
+    """Make the data set of a command line.
 
     Raises:
         ValueError: Options that do not fit, or a config without a denoiser.
@@ -107,8 +106,8 @@ def make(args: argparse.Namespace) -> MadeDataset:
     )
 
 
-def main(argv: Optional[List[str]] = None) -> None:
-    """Runs the command line; what the user can put right ends in its message and exit status 2."""
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line; what the user can put right ends in its message and exit status 2."""
     options = parser()
     args = options.parse_args(argv)
     try:
@@ -121,7 +120,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         options.exit(2, f'{error}\n')
     if get_rank() == 0:
         print(
-            f'{made.folder}: {made.num_images} images sampled and labelled, {made.num_kept} kept '
+            f'{made.folder}: {made.num_images} images sampled and labeled, {made.num_kept} kept '
             'for training (train.txt)'
         )
     close_dist()

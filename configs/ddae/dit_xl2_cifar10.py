@@ -18,7 +18,7 @@ model = dict(
         in_channels=1152,
         loss=dict(type='CrossEntropyLoss'),
         topk=(1, 5),
-        init_cfg=None,  # torch's initialisation, official
+        init_cfg=None,  # torch's initialization, official
     ),
 )
 max_epochs = 30  # official

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# DDPM-Seg on photographs of faces: 20 labelled images, a small diffusion model of 64 px that
+# DDPM-Seg on photographs of faces: 20 labeled images, a small diffusion model of 64 px that
 # configs/ddpm/ddpm_celebamask_64.py has trained on images without labels.
 _base_ = [
     '../_base_/models/ddpm_seg_64.py',

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# A rival of celebamask_64_fewshot.py: a ResNet-18 trained end to end on the same 20 labelled
+# A rival of celebamask_64_fewshot.py: a ResNet-18 trained end to end on the same 20 labeled
 # images, from random weights and with augmentation.
 _base_ = '../repfusion/celebamask_64_r18_scratch.py'
 test_pipeline = [

@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # DatasetDDPM on FFHQ-34, official values: DeepLabV3-R101 from random weights on the sampled
-# images that the ensemble of ffhq_34_adm_256.py has labelled, the epoch chosen on the 20 labelled
+# images that the ensemble of ffhq_34_adm_256.py has labeled, the epoch chosen on the 20 labeled
 # ones. tools/make_dataset_ddpm.py makes the data, with --sampler ddpm --steps 1000 as officially.
 _base_ = [
     'mmseg::_base_/models/deeplabv3_r50-d8.py',
@@ -16,7 +16,7 @@ model = dict(
     auxiliary_head=None,
 )
 category = 'ffhq_34'
-labelled = dict(
+labeled = dict(
     type='mmdiffrep.DDPMSegDataset',
     data_root='data/ddpm_seg',
     category=category,
@@ -39,7 +39,7 @@ val_dataloader = dict(
     batch_size=1,
     num_workers=2,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(**labelled, split='train'),
+    dataset=dict(**labeled, split='train'),
 )
 test_dataloader = dict(dataset=dict(category=category))
 val_evaluator = [dict(type='mmdiffrep.DDPMSegIoU')]

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# DDPM-Seg on drawn faces: 20 labelled images, the diffusion model that comes with the package.
+# DDPM-Seg on drawn faces: 20 labeled images, the diffusion model that comes with the package.
 _base_ = [
     '../_base_/models/ddpm_seg_64.py',
     '../_base_/datasets/toyfaces_fewshot.py',

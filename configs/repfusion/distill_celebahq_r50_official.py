@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # distill_celebahq_r50.py with the official code's teacher side (the residual branch before the skip
-# is added, fed with the student's ImageNet-normalised tensor) and images: all 30,000, those of the
+# is added, fed with the student's ImageNet-normalized tensor) and images: all 30,000, those of the
 # validation and test splits too. Officially in fp32.
 _base_ = './distill_celebahq_r50.py'
 train_dataloader = dict(dataset=dict(ann_file=''))

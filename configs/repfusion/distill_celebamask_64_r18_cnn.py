@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # Stage 1 from a CNN, the maps that the head of celebamask_64_r18_scratch.py classifies: a hint of
-# FitNet from a teacher that has the masks of the labelled images.
+# FitNet from a teacher that has the masks of the labeled images.
 _base_ = ['../_base_/distillation/faces_64.py', '../_base_/datasets/celebamask_image_64.py']
 custom_hooks = [
     dict(type='mmdiffrep.ExactResumeHook'),

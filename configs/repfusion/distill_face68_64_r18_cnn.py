@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # Stage 1 from a CNN, the maps from which face68_r18_scratch.py reads its heat maps: a hint of
-# FitNet from a teacher that has the landmarks of the labelled images.
+# FitNet from a teacher that has the landmarks of the labeled images.
 _base_ = ['../_base_/distillation/faces_64.py', '../_base_/datasets/face_landmarks_68_image.py']
 custom_hooks = [
     dict(type='mmdiffrep.ExactResumeHook'),

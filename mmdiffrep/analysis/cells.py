@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """The grid of a model: timesteps, taps and pool sizes, all read in one pass."""
 
-from typing import Dict, Mapping, NamedTuple, Optional, Sequence, Union
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 
@@ -26,8 +27,8 @@ class Cell(NamedTuple):
 
     model: str
     tap: str
-    timestep: Optional[int]
-    noise_level: Optional[float]
+    timestep: int | None
+    noise_level: float | None
     pool: int
     width: int
 
@@ -49,7 +50,7 @@ class GridModel:
     def __init__(
         self,
         name: str,
-        readers: Sequence[Union[FeatureReader, EncoderReader]],
+        readers: Sequence[FeatureReader | EncoderReader],
         pools: Sequence[int],
         sides: Mapping[str, int],
         is_diffusion: bool,
@@ -60,7 +61,7 @@ class GridModel:
         _check_pools(pools, sides)
         recipe = self.readers[0].recipe
         levels = dict(zip(recipe.timesteps, recipe.noise_levels))
-        self.cells: Dict[Cell, MapKey] = {
+        self.cells: dict[Cell, MapKey] = {
             Cell(
                 model=name,
                 tap=tap,
@@ -75,10 +76,10 @@ class GridModel:
 
 
 def diffusion_grid(
-    model: Union[str, dict, Denoiser],
+    model: str | dict | Denoiser,
     taps: Sequence[str],
-    timesteps: Optional[Sequence[int]] = None,
-    noise_levels: Optional[Sequence[float]] = None,
+    timesteps: Sequence[int] | None = None,
+    noise_levels: Sequence[float] | None = None,
     pools: Sequence[int] = (1,),
     noise: str = 'per_image',
     views: int = 1,
@@ -86,10 +87,10 @@ def diffusion_grid(
     channel_order: str = 'bgr',
     dtype: str = 'float16',
     pass_size: int = 64,
-    device: Union[None, str, torch.device] = None,
-    name: Optional[str] = None,
+    device: None | str | torch.device = None,
+    name: str | None = None,
 ) -> GridModel:
-    """Prepares the grid of a diffusion model.
+    """Prepare the grid of a diffusion model.
 
     Args:
         model: Folder, hub id, ``mmdiffrep://<name>``, config or denoiser.
@@ -145,7 +146,7 @@ def encoder_grid(
     dtype: str = 'float16',
     pass_size: int = 64,
 ) -> GridModel:
-    """Prepares the cells of an encoder, which knows no timesteps; see :func:`diffusion_grid`."""
+    """Prepare the cells of an encoder, which knows no timesteps; see :func:`diffusion_grid`."""
     _check_pools(pools, {})
     reader = EncoderReader(encoder, channel_order, max(pools), dtype, pass_size)
     sides = {layer: min(encoder.shapes[layer][1:]) for layer in encoder.layers}

@@ -2,7 +2,8 @@
 """Images and class labels from the data set of any OpenMMLab config, without augmentation."""
 
 import os
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.config import Config
@@ -25,8 +26,8 @@ class ImageBatch(NamedTuple):
         data_samples: The host's data samples, one an image.
     """
 
-    inputs: List[Tensor]
-    data_samples: List[Any]
+    inputs: list[Tensor]
+    data_samples: list[Any]
 
 
 class ImageSource:
@@ -54,9 +55,9 @@ class ImageSource:
         self,
         cfg: Config,
         split: str = 'test',
-        num_images: Optional[int] = None,
+        num_images: int | None = None,
         seed: int = 0,
-        channel_order: Optional[str] = None,
+        channel_order: str | None = None,
     ) -> None:
         if channel_order not in (None, 'rgb', 'bgr'):
             raise ValueError(f"channel_order must be 'rgb' or 'bgr', got {channel_order!r}.")
@@ -85,19 +86,19 @@ class ImageSource:
                 f'The {self.name} has {available} images, {num_images} were asked for.'
             )
         chosen = torch.randperm(available, generator=torch.Generator().manual_seed(seed))
-        self.indices: List[int] = chosen[:num_images].sort().values.tolist()
+        self.indices: list[int] = chosen[:num_images].sort().values.tolist()
 
     def __len__(self) -> int:
         return len(self.indices)
 
     @property
-    def classes(self) -> Optional[Tuple[str, ...]]:
+    def classes(self) -> tuple[str, ...] | None:
         """Names of the classes, if the data set has any."""
         names = self.dataset.metainfo.get('classes')
         return None if names is None else tuple(names)
 
     def batches(self, batch_size: int) -> Iterator[ImageBatch]:
-        """Gives all images in batches of nearly equal size.
+        """Give all images in batches of nearly equal size.
 
         Args:
             batch_size: The greatest size.
@@ -121,8 +122,8 @@ class ImageSource:
             )
 
 
-def load_data_config(name: str, options: Optional[Dict[str, Any]] = None) -> Config:
-    """Reads a config.
+def load_data_config(name: str, options: dict[str, Any] | None = None) -> Config:
+    """Read a config.
 
     Args:
         name: A file, the name of a config that comes with mmdiffrep, or one of a host as
@@ -147,7 +148,7 @@ def load_data_config(name: str, options: Optional[Dict[str, Any]] = None) -> Con
 
 
 def labels_of(data_samples: Sequence[Any]) -> Tensor:
-    """The class of every image.
+    """Return the class of every image.
 
     Args:
         data_samples: mmpretrain's data samples with ``gt_label``.
@@ -170,7 +171,7 @@ def labels_of(data_samples: Sequence[Any]) -> Tensor:
 
 
 def check_classes(labels: Tensor, classes: Sequence[str], where: str) -> None:
-    """Checks that every class has images.
+    """Check that every class has images.
 
     Args:
         labels: (N,) classes.
@@ -189,8 +190,8 @@ def check_classes(labels: Tensor, classes: Sequence[str], where: str) -> None:
         )
 
 
-def without_augmentation(cfg: Config, split: str) -> Dict[str, Any]:
-    """The config of a split's data set, with the pipeline of an evaluation split.
+def without_augmentation(cfg: Config, split: str) -> dict[str, Any]:
+    """Return the config of a split's data set, with the pipeline of an evaluation split.
 
     Raises:
         ValueError: There is no such split.
@@ -208,8 +209,8 @@ def without_augmentation(cfg: Config, split: str) -> Dict[str, Any]:
     return dataset
 
 
-def _innermost(dataset: Dict[str, Any]) -> Dict[str, Any]:
-    """What wrappers such as ``RepeatDataset`` are around."""
+def _innermost(dataset: dict[str, Any]) -> dict[str, Any]:
+    """Return what wrappers such as ``RepeatDataset`` are around."""
     while isinstance(dataset.get('dataset'), dict):
         dataset = dataset['dataset']
     return dataset

@@ -4,8 +4,9 @@
 import copy
 import inspect
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Sequence, Union
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -25,7 +26,7 @@ CIFAR_SIZE = 32  # px
 class Encoder:
     """A frozen backbone of a host config, given images as a host packs them.
 
-    The backbone is ``model.backbone`` of the config, normalised as its data preprocessor says: a
+    The backbone is ``model.backbone`` of the config, normalized as its data preprocessor says: a
     ``mmdiffrep.HostBackbone``, or any other one, which is put into it (a vision transformer with
     ``out_type='featmap'``, so that it gives maps).
 
@@ -56,12 +57,12 @@ class Encoder:
 
     def __init__(
         self,
-        config: Union[str, Config],
-        checkpoint: Union[None, str, Path] = None,
-        size: Optional[int] = None,
+        config: str | Config,
+        checkpoint: None | str | Path = None,
+        size: int | None = None,
         channel_order: str = 'bgr',
-        device: Union[None, str, torch.device] = None,
-        native_order: Optional[str] = None,
+        device: None | str | torch.device = None,
+        native_order: str | None = None,
     ) -> None:
         if channel_order not in ('rgb', 'bgr') or native_order not in (None, 'rgb', 'bgr'):
             raise ValueError(
@@ -84,10 +85,10 @@ class Encoder:
             self.name += ' (random weights)'
         self.host.eval().requires_grad_(False).to(device or 'cpu')
         self.size = self.host.size
-        normalisation = preprocessor_of(cfg)
+        normalization = preprocessor_of(cfg)
         self._flip = channel_order != native_order
-        mean = list(normalisation.get('mean') or [0.0] * 3)
-        std = list(normalisation.get('std') or [1.0] * 3)
+        mean = list(normalization.get('mean') or [0.0] * 3)
+        std = list(normalization.get('std') or [1.0] * 3)
         self._mean = torch.tensor(mean, device=device).view(1, 3, 1, 1)
         self._std = torch.tensor(std, device=device).view(1, 3, 1, 1)
         maps = self._maps(torch.zeros(1, 3, self.size, self.size, device=device))
@@ -95,11 +96,11 @@ class Encoder:
         self.shapes = {layer: tuple(one.shape[1:]) for layer, one in zip(self.layers, maps)}
         settings['backbone'].pop('init_cfg', None)
         record = dict(backbone=settings, mean=mean, std=std, channel_order=native_order)
-        self.settings: Dict[str, Any] = json.loads(json.dumps(record, default=str))
+        self.settings: dict[str, Any] = json.loads(json.dumps(record, default=str))
         self.weights_hash = hash_weights(self.host.backbone)
 
-    def __call__(self, images: Sequence[Tensor]) -> Dict[str, Tensor]:
-        """Computes the maps of images.
+    def __call__(self, images: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Compute the maps of images.
 
         Args:
             images: (3, H, W) each, 0 to 255.
@@ -124,15 +125,15 @@ class Encoder:
         return self.host((images - self._mean) / self._std)
 
 
-def parse_encoder(text: str) -> Dict[str, Optional[str]]:
-    """Splits ``CONFIG[=CHECKPOINT]`` into the arguments of :class:`Encoder`."""
+def parse_encoder(text: str) -> dict[str, str | None]:
+    """Split ``CONFIG[=CHECKPOINT]`` into the arguments of :class:`Encoder`."""
     config, _, checkpoint = text.partition('=')
     return dict(config=config, checkpoint=checkpoint or None)
 
 
-def _host_backbone(cfg: Config, size: Optional[int]) -> Dict[str, Any]:
+def _host_backbone(cfg: Config, size: int | None) -> dict[str, Any]:
     """Config of a ``HostBackbone`` with a size."""
-    backbone: Optional[Mapping[str, Any]] = cfg.get('model', {}).get('backbone')
+    backbone: Mapping[str, Any] | None = cfg.get('model', {}).get('backbone')
     if not backbone:
         raise ValueError(
             f'{cfg.filename or "The config"} has no model.backbone to read features from.'

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """From images to what a bank stores of an encoder."""
 
-from typing import Dict, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -51,8 +51,8 @@ class EncoderReader:
         """What an image takes in the bank."""
         return stored_bytes(self.shapes, self.dtype)
 
-    def __call__(self, images: Sequence[Tensor]) -> Dict[MapKey, Tensor]:
-        """Computes the features of images (3, H, W), see ``FeatureReader``."""
+    def __call__(self, images: Sequence[Tensor]) -> dict[MapKey, Tensor]:
+        """Compute the features of images (3, H, W), see ``FeatureReader``."""
         return {
             (0, layer): stored_map(maps, self.recipe.pool, self.dtype, layer)
             for layer, maps in self.encoder(images).items()

@@ -1,8 +1,9 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Features of many images, from a teacher at several timesteps and from a trained student."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Protocol, Sequence, Tuple, Union
+from typing import NamedTuple, Protocol
 
 import torch
 from mmengine.config import Config
@@ -31,8 +32,8 @@ class FeatureKey(NamedTuple):
     """
 
     layer: str
-    timestep: Optional[int] = None
-    noise: Optional[str] = None
+    timestep: int | None = None
+    noise: str | None = None
 
     def __str__(self) -> str:
         if self.timestep is None:
@@ -44,10 +45,10 @@ class FeatureKey(NamedTuple):
 class Reader(Protocol):
     """Reads features of a batch."""
 
-    keys: Tuple[FeatureKey, ...]
+    keys: tuple[FeatureKey, ...]
 
-    def __call__(self, batch: ImageBatch) -> Dict[FeatureKey, Tensor]:
-        """Returns float32 (B, D) on the CPU for each of ``keys``."""
+    def __call__(self, batch: ImageBatch) -> dict[FeatureKey, Tensor]:
+        """Return float32 (B, D) on the CPU for each of ``keys``."""
 
 
 class TeacherReader:
@@ -73,14 +74,14 @@ class TeacherReader:
 
     def __init__(
         self,
-        model: Union[str, dict, Denoiser],
+        model: str | dict | Denoiser,
         taps: Sequence[str],
         timesteps: Sequence[int],
         noises: Sequence[str] = ('none',),
-        grid: Optional[int] = 1,
+        grid: int | None = 1,
         channel_order: str = 'bgr',
         pass_size: int = 64,
-        device: Union[None, str, torch.device] = None,
+        device: None | str | torch.device = None,
     ) -> None:
         _check_grid(grid)
         if len(set(taps)) < len(taps) or len(set(noises)) < len(noises):
@@ -103,8 +104,8 @@ class TeacherReader:
             FeatureKey(tap, int(t), noise) for noise in noises for tap in taps for t in timesteps
         )
 
-    def __call__(self, batch: ImageBatch) -> Dict[FeatureKey, Tensor]:
-        """Reads a batch, see :class:`Reader`."""
+    def __call__(self, batch: ImageBatch) -> dict[FeatureKey, Tensor]:
+        """Read a batch, see :class:`Reader`."""
         images = torch.cat([self.to_rgb(image[None]) for image in batch.inputs])
         return {
             FeatureKey(tap, timestep, noise): pool_map(feature, self.grid)
@@ -131,11 +132,11 @@ class StudentReader:
 
     def __init__(
         self,
-        config: Union[str, Path, Config],
-        checkpoint: Union[str, Path],
+        config: str | Path | Config,
+        checkpoint: str | Path,
         layers: Sequence[str],
-        grid: Optional[int] = 1,
-        device: Union[None, str, torch.device] = None,
+        grid: int | None = 1,
+        device: None | str | torch.device = None,
     ) -> None:
         _check_grid(grid)
         cfg = config if isinstance(config, Config) else Config.fromfile(config)
@@ -158,8 +159,8 @@ class StudentReader:
         self.keys = tuple(FeatureKey(layer) for layer in layers)
 
     @torch.no_grad()
-    def __call__(self, batch: ImageBatch) -> Dict[FeatureKey, Tensor]:
-        """Reads a batch, see :class:`Reader`."""
+    def __call__(self, batch: ImageBatch) -> dict[FeatureKey, Tensor]:
+        """Read a batch, see :class:`Reader`."""
         data = dict(inputs=list(batch.inputs), data_samples=list(batch.data_samples))
         inputs = self.model.data_preprocessor(data, False)['inputs']
         self.taps.attach()
@@ -179,7 +180,7 @@ class EncoderFeatures:
         grid: See :class:`TeacherReader`.
     """
 
-    def __init__(self, encoders: Sequence[Encoder], grid: Optional[int] = 1) -> None:
+    def __init__(self, encoders: Sequence[Encoder], grid: int | None = 1) -> None:
         _check_grid(grid)
         self.encoders = tuple(encoders)
         self.grid = grid
@@ -189,14 +190,14 @@ class EncoderFeatures:
             for layer in encoder.layers
         )
 
-    def __call__(self, batch: ImageBatch) -> Dict[FeatureKey, Tensor]:
-        """Reads a batch, see :class:`Reader`."""
+    def __call__(self, batch: ImageBatch) -> dict[FeatureKey, Tensor]:
+        """Read a batch, see :class:`Reader`."""
         maps = [one for encoder in self.encoders for one in encoder(batch.inputs).values()]
         return {key: pool_map(one, self.grid) for key, one in zip(self.keys, maps)}
 
 
-def pool_map(feature: Tensor, grid: Optional[int] = 1) -> Tensor:
-    """Turns maps into vectors.
+def pool_map(feature: Tensor, grid: int | None = 1) -> Tensor:
+    """Turn maps into vectors.
 
     Args:
         feature: (B, C, h, w), or (B, C), which stays as it is.
@@ -214,8 +215,8 @@ def pool_map(feature: Tensor, grid: Optional[int] = 1) -> Tensor:
 
 def stream_features(
     source: ImageSource, readers: Sequence[Reader], batch_size: int = 64, title: str = 'features'
-) -> Iterator[Tuple[ImageBatch, Dict[FeatureKey, Tensor]]]:
-    """Reads all images batch by batch, with a progress bar.
+) -> Iterator[tuple[ImageBatch, dict[FeatureKey, Tensor]]]:
+    """Read all images batch by batch, with a progress bar.
 
     Args:
         source: The images.
@@ -234,7 +235,7 @@ def stream_features(
         raise ValueError(f'Features of one name: {sorted({str(k) for k in keys})}.')
     number = -(-len(source) // batch_size) if batch_size > 0 else None
     for batch in track(source.batches(batch_size), description=title, total=number):
-        features: Dict[FeatureKey, Tensor] = {}
+        features: dict[FeatureKey, Tensor] = {}
         for reader in readers:
             features.update(reader(batch))
         yield batch, features
@@ -242,8 +243,8 @@ def stream_features(
 
 def collect_features(
     source: ImageSource, readers: Sequence[Reader], batch_size: int = 64, title: str = 'features'
-) -> Tuple[Dict[FeatureKey, Tensor], Tensor]:
-    """Reads all images and their classes.
+) -> tuple[dict[FeatureKey, Tensor], Tensor]:
+    """Read all images and their classes.
 
     Args:
         source: The images, with class labels.
@@ -257,7 +258,7 @@ def collect_features(
     Raises:
         ValueError: The data set has no labels, see :func:`~mmdiffrep.analysis.data.labels_of`.
     """
-    parts: Dict[FeatureKey, List[Tensor]] = {}
+    parts: dict[FeatureKey, list[Tensor]] = {}
     labels = []
     for batch, features in stream_features(source, readers, batch_size, title):
         labels.append(labels_of(batch.data_samples))
@@ -266,6 +267,6 @@ def collect_features(
     return {key: torch.cat(part) for key, part in parts.items()}, torch.cat(labels)
 
 
-def _check_grid(grid: Optional[int]) -> None:
+def _check_grid(grid: int | None) -> None:
     if grid is not None and grid < 1:
         raise ValueError(f'grid is None or a number of cells of at least 1, got {grid}.')

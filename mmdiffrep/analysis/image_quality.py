@@ -2,8 +2,8 @@
 """How near a diffusion model's images are to real ones, in the features of some network."""
 
 import copy
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Callable, Iterable, Optional, Union
 
 import torch
 from mmengine.dist import get_rank, get_world_size
@@ -12,9 +12,9 @@ from torch import Tensor
 
 from mmdiffrep.analysis.data import ImageSource
 from mmdiffrep.analysis.encoder import Encoder
-from mmdiffrep.analysis.frechet import FeatureMoments
 from mmdiffrep.diffusion.denoisers import Denoiser
 from mmdiffrep.diffusion.sampling import image_seeds, sample_images
+from mmdiffrep.measures.frechet import FeatureMoments
 from mmdiffrep.utils.fail_together import fail_together
 
 # RGB images (B, 3, H, W), uint8, to features (B, D).
@@ -34,7 +34,7 @@ class InceptionEmbedding:
     """
 
     def __init__(
-        self, weights: Union[None, str, Path] = None, device: Union[str, torch.device] = 'cpu'
+        self, weights: None | str | Path = None, device: str | torch.device = 'cpu'
     ) -> None:
         try:
             from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
@@ -78,9 +78,9 @@ class EncoderEmbedding:
     def __init__(
         self,
         config: str,
-        checkpoint: Union[None, str, Path] = None,
-        size: Optional[int] = None,
-        device: Union[str, torch.device] = 'cpu',
+        checkpoint: None | str | Path = None,
+        size: int | None = None,
+        device: str | torch.device = 'cpu',
     ) -> None:
         self.encoder = Encoder(config, checkpoint, size, channel_order='rgb', device=device)
 
@@ -99,7 +99,7 @@ def moments_of_samples(
     seed: int = 0,
     batch_size: int = 64,
 ) -> FeatureMoments:
-    """Samples images and embeds them; several processes share the work.
+    """Sample images and embeds them; several processes share the work.
 
     Args:
         denoiser: Whole, unconditional, of RGB images.
@@ -179,7 +179,7 @@ def _moments(batches: Iterable[Tensor], embed: Embedding) -> FeatureMoments:
 
 
 def _resized(image: Tensor, size: int) -> Tensor:
-    """An image (1, 3, size, size), uint8."""
+    """Return an image (1, 3, size, size), uint8."""
     if tuple(image.shape[1:]) == (size, size):
         return image[None]
     resized = torch.nn.functional.interpolate(

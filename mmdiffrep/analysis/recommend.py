@@ -2,17 +2,18 @@
 """From the best cell of a sweep to a config that trains its head in mmpretrain."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any
 
 from mmengine.config import Config
 
 from mmdiffrep.analysis.cells import Cell
 from mmdiffrep.analysis.data import without_augmentation
 from mmdiffrep.feature_bank import FeatureRecipe
-from mmdiffrep.models.probes import ProbeTraining
+from mmdiffrep.measures import ProbeTraining
 
-_GREY = [127.5, 127.5, 127.5]  # mean and std that bring 0 .. 255 to [-1, 1]
+_GRAY = [127.5, 127.5, 127.5]  # mean and std that bring 0 .. 255 to [-1, 1]
 
 
 def recommended_config(
@@ -21,19 +22,19 @@ def recommended_config(
     num_classes: int,
     data: Config,
     data_name: str,
-    folder: Union[str, Path],
-    training: Optional[ProbeTraining] = None,
-    data_options: Optional[Mapping[str, Any]] = None,
-    num_images: Optional[int] = None,
+    folder: str | Path,
+    training: ProbeTraining | None = None,
+    data_options: Mapping[str, Any] | None = None,
+    num_images: int | None = None,
     test_split: str = 'test',
     comment: str = '',
 ) -> str:
-    """Writes the config of a linear head on one cell, as text.
+    """Write the config of a linear head on one cell, as text.
 
     It inherits the config that was swept, and trains as the sweep did, on all images of the
     training split, the held-out ones too, as they are: neither a choice of fewer images nor
     augmented views are repeated. It is validated on the split that the sweep tested on.
-    Standardised features become a BatchNorm without scale and shift.
+    Standardized features become a BatchNorm without scale and shift.
 
     Args:
         cell: Of a diffusion model.
@@ -60,7 +61,7 @@ def recommended_config(
     epochs = training.epochs if num_images is None else training.num_epochs(num_images)
     channels = cell.width // cell.pool**2
     neck = [dict(type='mmdiffrep.PoolFlatten', in_channels=[channels], pool=cell.pool)]
-    if training.standardise:
+    if training.standardize:
         neck.append(dict(type='ClsBatchNormNeck', input_features=cell.width))
     backbone = dict(
         type='mmdiffrep.DPMBackbone',
@@ -68,9 +69,9 @@ def recommended_config(
         taps=[cell.tap],
         timesteps=[cell.timestep],
         noise={key: value for key, value in recipe.noise.items() if value is not None},
-        input=dict(mean=_GREY, std=_GREY, size=recipe.size),
+        input=dict(mean=_GRAY, std=_GRAY, size=recipe.size),
     )
-    entries: Dict[str, Any] = dict(
+    entries: dict[str, Any] = dict(
         model=dict(
             type='ImageClassifier',
             backbone=backbone,
@@ -82,8 +83,8 @@ def recommended_config(
         data_preprocessor=dict(
             type='ClsDataPreprocessor',
             num_classes=num_classes,
-            mean=_GREY,
-            std=_GREY,
+            mean=_GRAY,
+            std=_GRAY,
             to_rgb=recipe.channel_order == 'bgr',
         ),
         optim_wrapper=dict(
@@ -131,7 +132,7 @@ def recommended_config(
     return f'{head}_base_ = {_base_of(data_name, folder)!r}\n{body}'
 
 
-def _base_of(data_name: str, folder: Union[str, Path]) -> str:
+def _base_of(data_name: str, folder: str | Path) -> str:
     if os.path.isfile(data_name):
         return os.path.relpath(os.path.abspath(data_name), os.path.abspath(folder))
     return data_name if '::' in data_name else f'mmdiffrep::{data_name}'

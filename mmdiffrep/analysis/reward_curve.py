@@ -1,14 +1,15 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """What a reward's decoder makes of each timestep: what a timestep policy is up against."""
 
-from typing import Any, Callable, Dict, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from mmdiffrep.models.rewards import Reward
 
-Curve = Dict[int, float]
+Curve = dict[int, float]
 
 
 def reward_curves(
@@ -20,7 +21,7 @@ def reward_curves(
     batch_size: int = 16,
     seed: int = 0,
     device: str = 'cpu',
-) -> Dict[int, Curve]:
+) -> dict[int, Curve]:
     """Trains one decoder on features of all timesteps, and measures its reward at each.
 
     As in a run whose policy draws uniformly: every image of a batch is read at a timestep of its
@@ -70,7 +71,7 @@ def reward_curves(
 def check_request(
     reward: Reward, num_images: int, num_held_out: int, iterations: Sequence[int]
 ) -> None:
-    """Checks what :func:`reward_curves` is asked for, before features are read.
+    """Check what :func:`reward_curves` is asked for, before features are read.
 
     Args:
         reward: The reward.

@@ -1,11 +1,11 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Features of a labelled data set, stored as small pooled maps in a feature bank.
+"""Features of a labeled data set, stored as small pooled maps in a feature bank.
 
 Nothing is computed twice, and nothing stale is read.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
 import torch.nn.functional as F
@@ -52,18 +52,18 @@ class StoredSplit:
         self,
         source: ImageSource,
         models: Sequence[GridModel],
-        root: Union[str, Path],
+        root: str | Path,
         views: Sequence[int] = ONE_VIEW,
         augmentations: Sequence[str] = (),
-        max_bytes: Optional[int] = None,
+        max_bytes: int | None = None,
     ) -> None:
         names = [model.name for model in models]
         if len(set(names)) < len(names):
             raise ValueError(f'Models must have different names, got {names}.')
         self.name = source.name
         self.views = tuple(views)
-        self._images: Dict[int, List[str]] = {}
-        self._banks: Dict[Tuple[str, int], FeatureBank] = {}
+        self._images: dict[int, list[str]] = {}
+        self._banks: dict[tuple[str, int], FeatureBank] = {}
         for view in self.views:
             augmented = AugmentedView(source.dataset, view, augmentations)
             images = Subset(augmented, source.indices)
@@ -82,10 +82,10 @@ class StoredSplit:
         self,
         model: GridModel,
         cell: Cell,
-        chosen: Optional[Tensor] = None,
+        chosen: Tensor | None = None,
         views: Sequence[int] = ONE_VIEW,
     ) -> Tensor:
-        """Reads the features of a cell.
+        """Read the features of a cell.
 
         Args:
             model: Whose cell it is.
@@ -105,7 +105,7 @@ class StoredSplit:
         return torch.stack(rows)
 
 
-def _read_through(images: Subset, name: str) -> Tuple[List[str], Tensor]:
+def _read_through(images: Subset, name: str) -> tuple[list[str], Tensor]:
     """Content hashes and labels."""
     hashes, labels = [], []
     hidden = get_rank() != 0

@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Accuracy of linear heads over a grid of timesteps, taps and pool sizes, all in one go."""
 
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from rich.progress import Progress
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from mmdiffrep.analysis.cells import Cell, GridModel
 from mmdiffrep.analysis.stored_split import StoredSplit
-from mmdiffrep.models.probes import (
+from mmdiffrep.measures import (
     ProbeTraining,
     alignment,
     check_labels,
@@ -35,11 +36,11 @@ class CellResult(NamedTuple):
     cell: Cell
     held_out: Tensor
     test: Tensor
-    alignment: Optional[float] = None
-    uniformity: Optional[float] = None
+    alignment: float | None = None
+    uniformity: float | None = None
 
-    def row(self) -> Dict[str, Any]:
-        """A row of a table."""
+    def row(self) -> dict[str, Any]:
+        """Return a row of a table."""
         values = self.cell._asdict()
         for name in ('held_out', 'test'):
             accuracies = getattr(self, name)
@@ -55,13 +56,13 @@ def sweep(
     train: StoredSplit,
     test: StoredSplit,
     num_classes: int,
-    training: Optional[ProbeTraining] = None,
+    training: ProbeTraining | None = None,
     held_out_share: float = 0.1,
     split_seed: int = 0,
     measure_alignment: bool = False,
-    device: Optional[torch.device] = None,
+    device: torch.device | None = None,
     group_bytes: int = GROUP_BYTES,
-) -> List[CellResult]:
+) -> list[CellResult]:
     """Trains all heads of all cells.
 
     The heads see the training images without the held-out ones, in all views that are stored;
@@ -91,7 +92,7 @@ def sweep(
     fitted = train.labels[~held_out]
     cells = [(model, cell) for model in models for cell in model.cells]
     per_value = len(train.views) * len(fitted) * models[0].readers[0].dtype.itemsize
-    results: List[CellResult] = []
+    results: list[CellResult] = []
     with Progress() as progress:
         task = progress.add_task('training heads', total=len(cells))
         for group in _groups(cells, group_bytes // per_value):
@@ -121,7 +122,7 @@ def sweep(
 
 
 def best_cell(results: Iterable[CellResult]) -> CellResult:
-    """The result with the highest mean accuracy on the held-out images; of equals the narrowest.
+    """Return the result with the highest mean held-out accuracy; of equals, the narrowest.
 
     Raises:
         ValueError: There is none.
@@ -133,10 +134,10 @@ def best_cell(results: Iterable[CellResult]) -> CellResult:
 
 
 def _groups(
-    cells: Sequence[Tuple[GridModel, Cell]], max_width: int
-) -> Iterable[List[Tuple[GridModel, Cell]]]:
+    cells: Sequence[tuple[GridModel, Cell]], max_width: int
+) -> Iterable[list[tuple[GridModel, Cell]]]:
     """Cells in their order, in groups of at most ``max_width`` features, but one cell at least."""
-    group: List[Tuple[GridModel, Cell]] = []
+    group: list[tuple[GridModel, Cell]] = []
     for model, cell in cells:
         if group and sum(one.width for _, one in group) + cell.width > max_width:
             yield group
@@ -148,7 +149,7 @@ def _groups(
 
 def _spread(
     model: GridModel, cell: Cell, test: StoredSplit, features: Tensor
-) -> Dict[str, Optional[float]]:
+) -> dict[str, float | None]:
     """Alignment, for a model that is given noise, and uniformity."""
     noisy = model.is_diffusion and len(test.views) > 1
     pair = test.read(model, cell, views=test.views[:2]) if noisy else None

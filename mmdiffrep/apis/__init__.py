@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """For notebooks and scripts: diffusion features without configs, trained models on your images."""
 
-from .feature_extractor import FeatureExtractor
-from .segmentation_inferencer import Segmentation, SegmentationInferencer
+from mmdiffrep.apis.segmentation_inferencer import Segmentation, SegmentationInferencer
+from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
 
 __all__ = ['FeatureExtractor', 'Segmentation', 'SegmentationInferencer']

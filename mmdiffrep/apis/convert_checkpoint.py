@@ -3,8 +3,9 @@
 
 import difflib
 import io
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, Sequence, Tuple, Union
+from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -21,11 +22,11 @@ _META = ('dataset_meta', 'CLASSES', 'PALETTE')
 
 
 def convert_checkpoint(
-    source: Union[str, Path],
-    target: Union[str, Path],
+    source: str | Path,
+    target: str | Path,
     trust: bool = False,
     prefix: str = '',
-    rename: Sequence[Tuple[str, str]] = (),
+    rename: Sequence[tuple[str, str]] = (),
 ) -> int:
     """Convert a checkpoint to weights only; optimizer, log and config are left behind.
 
@@ -60,7 +61,7 @@ def convert_checkpoint(
     return len(weights)
 
 
-def write_weights(weights: Dict[str, Tensor], meta: Dict[str, Any], target: Path) -> None:
+def write_weights(weights: dict[str, Tensor], meta: dict[str, Any], target: Path) -> None:
     """Write a ``.pth`` file that plain mmseg, mmpose and mmpretrain load.
 
     Args:
@@ -75,7 +76,7 @@ def write_weights(weights: Dict[str, Tensor], meta: Dict[str, Any], target: Path
         write_atomically(buffer.getvalue(), target)
 
 
-def weights_of(checkpoint: Any, source: Union[str, Path]) -> Dict[str, Tensor]:
+def weights_of(checkpoint: Any, source: str | Path) -> dict[str, Tensor]:
     """Find the state dict in a loaded checkpoint, without DDP's prefix.
 
     Args:
@@ -108,9 +109,9 @@ def weights_of(checkpoint: Any, source: Union[str, Path]) -> Dict[str, Tensor]:
 
 
 def _select(
-    weights: Dict[str, Tensor], prefix: str, rename: Sequence[Tuple[str, str]]
-) -> Dict[str, Tensor]:
-    selected: Dict[str, Tensor] = {}
+    weights: dict[str, Tensor], prefix: str, rename: Sequence[tuple[str, str]]
+) -> dict[str, Tensor]:
+    selected: dict[str, Tensor] = {}
     for name, tensor in weights.items():
         if not name.startswith(prefix):
             continue

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Tuple, Union
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -55,9 +55,9 @@ class ExportedStudent(NamedTuple):
 
 
 def export_student(
-    config: Union[str, Path, Config],
-    checkpoint: Union[str, Path],
-    out_dir: Union[str, Path],
+    config: str | Path | Config,
+    checkpoint: str | Path,
+    out_dir: str | Path,
     trust: bool = False,
 ) -> ExportedStudent:
     """Write a student's config and weights for mmseg, mmpose or mmpretrain without mmdiffrep.
@@ -102,7 +102,7 @@ def export_student(
 
 
 def host_config(cfg: Config) -> Config:
-    """The part of a training config that the host needs for inference.
+    """Return the part of a training config that the host needs for inference.
 
     Args:
         cfg: The training config.
@@ -149,7 +149,7 @@ def host_config(cfg: Config) -> Config:
     return Config(exported)
 
 
-def _model_config(cfg: Config) -> Dict[str, Any]:
+def _model_config(cfg: Config) -> dict[str, Any]:
     model = cfg.model.to_dict()
     if 'data_preprocessor' in cfg:
         model.setdefault('data_preprocessor', cfg.data_preprocessor.to_dict())
@@ -157,7 +157,7 @@ def _model_config(cfg: Config) -> Dict[str, Any]:
 
 
 def _without_pretraining(part: Any) -> Any:
-    """Without the files that the weights were initialised from: the exported ones replace them."""
+    """Without the files that the weights were initialized from: the exported ones replace them."""
     if isinstance(part, dict):
         return {
             key: _without_pretraining(value)
@@ -169,7 +169,7 @@ def _without_pretraining(part: Any) -> Any:
     return part
 
 
-def _our_types(part: Any, where: str) -> List[str]:
+def _our_types(part: Any, where: str) -> list[str]:
     if isinstance(part, str):
         return [f'{where}={part!r}'] if part.startswith(_OURS) else []
     if isinstance(part, dict):
@@ -181,13 +181,13 @@ def _our_types(part: Any, where: str) -> List[str]:
     return [name for key, value in children for name in _our_types(value, f'{where}.{key}')]
 
 
-def _host_pipeline(cfg: Config, dataset: Dict[str, Any], scope: str) -> List[Dict[str, Any]]:
+def _host_pipeline(cfg: Config, dataset: dict[str, Any], scope: str) -> list[dict[str, Any]]:
     steps = cfg.get('test_pipeline') or dataset.get('pipeline')
     if not steps:
         raise ValueError(
             'The config has neither test_pipeline nor test_dataloader.dataset.pipeline.'
         )
-    pipeline: List[Dict[str, Any]] = []
+    pipeline: list[dict[str, Any]] = []
     for step in steps:
         if not step['type'].startswith(_OURS):
             if _unscoped(step['type']) != 'LoadAnnotations':
@@ -203,12 +203,12 @@ def _host_pipeline(cfg: Config, dataset: Dict[str, Any], scope: str) -> List[Dic
 
 
 def _unscoped(name: str) -> str:
-    """The name of a type without its library, ``mmseg.LoadAnnotations`` -> ``LoadAnnotations``."""
+    """Strip the library from a type: ``mmseg.LoadAnnotations`` -> ``LoadAnnotations``."""
     return name.rpartition('.')[2]
 
 
-def _build(scope: str, cfg: Config, state_dict: Dict[str, Tensor]) -> nn.Module:
-    """The student as the training config describes it, with its weights."""
+def _build(scope: str, cfg: Config, state_dict: dict[str, Tensor]) -> nn.Module:
+    """Return the student as the training config describes it, with its weights."""
     init_default_scope(scope)
     model = MODELS.build(_without_pretraining(_model_config(cfg)))
     model.load_state_dict(state_dict)
@@ -239,7 +239,7 @@ def _difference_in_host(model: nn.Module, exported: Config, config: Path, weight
     return max((outputs[str(i)] - tensor).abs().max().item() for i, tensor in enumerate(expected))
 
 
-def _input_size(exported: Config) -> Tuple[int, int]:
+def _input_size(exported: Config) -> tuple[int, int]:
     """Height and width the student was made for; any would do for the comparison."""
     size = exported.model.get('data_preprocessor', {}).get('size')
     if size:

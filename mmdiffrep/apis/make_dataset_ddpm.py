@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""DatasetDDPM: images sampled from a diffusion model, labelled by an ensemble, the sure ones kept.
+"""DatasetDDPM: images sampled from a diffusion model, labeled by an ensemble, the sure ones kept.
 
 Every file is written whole or not at all, and is a function of its number; so a call that was
 interrupted goes on, several processes share the work, and more images can be asked for later.
@@ -8,9 +8,10 @@ interrupted goes on, several processes share the work, and more images can be as
 import csv
 import io
 import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Union
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.dist import get_rank, get_world_size
@@ -37,7 +38,7 @@ class MadeDataset(NamedTuple):
 
     Attributes:
         folder: For ``mmdiffrep.DatasetDDPM``.
-        num_images: Images sampled and labelled.
+        num_images: Images sampled and labeled.
         num_kept: Images in ``train.txt``.
     """
 
@@ -47,7 +48,7 @@ class MadeDataset(NamedTuple):
 
 
 def make_dataset_ddpm(
-    folder: Union[str, Path],
+    folder: str | Path,
     num_images: int,
     denoiser: Denoiser,
     inferencer: SegmentationInferencer,
@@ -59,7 +60,7 @@ def make_dataset_ddpm(
     drop_share: float = DROP_SHARE,
     drop_most_certain: int = DROP_MOST_CERTAIN,
 ) -> MadeDataset:
-    """Samples, labels and selects; what is there already is not made again.
+    """Return samples, labels and selects; what is there already is not made again.
 
     Args:
         folder: Where; see :class:`~mmdiffrep.datasets.dataset_ddpm.DatasetDDPM` for the layout.
@@ -138,8 +139,8 @@ def select_certain(
     scores: Mapping[str, float],
     drop_share: float = DROP_SHARE,
     drop_most_certain: int = DROP_MOST_CERTAIN,
-) -> List[str]:
-    """The images to train on, the most certain first.
+) -> list[str]:
+    """Return the images to train on, the most certain first.
 
     As officially, a share of all images is dropped: a few that are most certain, as they are often
     empty, and for the rest the most uncertain.
@@ -156,12 +157,12 @@ def select_certain(
 
 
 def read_score(mask: Path) -> float:
-    """The uncertainty that is stored in the file of a mask."""
+    """Return the uncertainty that is stored in the file of a mask."""
     with Image.open(mask) as picture:
         return float(picture.text[_SCORE])
 
 
-def _check_recipe(folder: Path, recipe: Dict[str, Any]) -> None:
+def _check_recipe(folder: Path, recipe: dict[str, Any]) -> None:
     path = folder / RECIPE
     found = json.loads(path.read_text()) if path.is_file() else recipe
     changed = {
@@ -176,7 +177,7 @@ def _check_recipe(folder: Path, recipe: Dict[str, Any]) -> None:
 
 
 def _sample_missing(
-    folder: Path, names: List[str], denoiser: Denoiser, recipe: Mapping[str, Any], batch_size: int
+    folder: Path, names: list[str], denoiser: Denoiser, recipe: Mapping[str, Any], batch_size: int
 ) -> None:
     missing = [name for name in names if not (folder / f'{name}.png').is_file()]
     with _progress('sampling', len(names), len(missing)) as advance:
@@ -190,10 +191,10 @@ def _sample_missing(
             advance(len(batch))
 
 
-def _label_missing(folder: Path, names: List[str], inferencer: SegmentationInferencer) -> None:
+def _label_missing(folder: Path, names: list[str], inferencer: SegmentationInferencer) -> None:
     missing = [name for name in names if not (folder / 'masks' / f'{name}.png').is_file()]
     files = [folder / 'images' / f'{name}.png' for name in missing]
-    with _progress('labelling', len(names), len(missing)) as advance:
+    with _progress('labeling', len(names), len(missing)) as advance:
         for name, result in zip(missing, inferencer.stream(files)):
             if result.score is None:
                 raise ValueError(
@@ -207,7 +208,7 @@ def _label_missing(folder: Path, names: List[str], inferencer: SegmentationInfer
 
 @contextmanager
 def _progress(title: str, total: int, missing: int) -> Iterator[Callable[[int], None]]:
-    """A bar on rank 0 that begins at what is there already."""
+    """Return a bar on rank 0 that begins at what is there already."""
     with Progress(disable=get_rank() != 0 or not missing) as progress:
         task = progress.add_task(title, total=total, completed=total - missing)
         yield lambda number: progress.advance(task, number)
@@ -216,7 +217,7 @@ def _progress(title: str, total: int, missing: int) -> Iterator[Callable[[int], 
 def _write_lists(
     folder: Path,
     scores: Mapping[str, float],
-    kept: List[str],
+    kept: list[str],
     inferencer: SegmentationInferencer,
     source: str,
 ) -> None:

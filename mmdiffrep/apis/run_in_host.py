@@ -8,7 +8,7 @@ the host's own inference on the image file.
 
 import sys
 from importlib import import_module
-from typing import Any, List, Optional
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -17,21 +17,19 @@ from safetensors.torch import load_file, save_file
 class _Blocker:
     """Makes every import of mmdiffrep fail, installed or not."""
 
-    def find_spec(
-        self, name: str, path: Optional[Any] = None, target: Optional[Any] = None
-    ) -> None:
+    def find_spec(self, name: str, path: Any | None = None, target: Any | None = None) -> None:
         if name.split('.')[0] == 'mmdiffrep':
             raise ImportError(f'the exported student must not need {name}')
 
 
-def tensors_in(output: Any) -> List[torch.Tensor]:
-    """The tensors of nested tuples and lists, in order."""
+def tensors_in(output: Any) -> list[torch.Tensor]:
+    """Return the tensors of nested tuples and lists, in order."""
     if isinstance(output, torch.Tensor):
         return [output]
     return [tensor for item in output for tensor in tensors_in(item)]
 
 
-def main(argv: List[str]) -> None:
+def main(argv: list[str]) -> None:
     """Load, run and write."""
     scope, config, weights, inputs, outputs, image = argv
     sys.meta_path.insert(0, _Blocker())

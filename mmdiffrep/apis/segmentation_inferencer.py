@@ -1,9 +1,10 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """A trained segmentation model on images of your own."""
 
+from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checkpoint_io import load_checkpoint_file
 from mmdiffrep.utils.config_path import get_config_path
 
-ImageInput = Union[str, Path, np.ndarray]
+ImageInput = str | Path | np.ndarray
 
 FITS = ('as_is', 'crop', 'stretch')
 
@@ -38,8 +39,8 @@ class Segmentation(NamedTuple):
     name: str
     image: np.ndarray
     labels: np.ndarray
-    uncertainty: Optional[np.ndarray]
-    score: Optional[float]
+    uncertainty: np.ndarray | None
+    score: float | None
 
 
 class SegmentationInferencer:
@@ -69,7 +70,7 @@ class SegmentationInferencer:
 
     Attributes:
         classes (tuple of str): Names of the labels.
-        palette (list): RGB colour of every class.
+        palette (list): RGB color of every class.
 
     Raises:
         FileNotFoundError: No such config or checkpoint.
@@ -80,9 +81,9 @@ class SegmentationInferencer:
 
     def __init__(
         self,
-        config: Union[str, Path, Config],
-        checkpoint: Union[str, Path],
-        device: Optional[str] = None,
+        config: str | Path | Config,
+        checkpoint: str | Path,
+        device: str | None = None,
         fit: str = 'as_is',
         batch_size: int = 1,
         trust: bool = False,
@@ -120,8 +121,8 @@ class SegmentationInferencer:
             for _, group in groupby(prepared, key=lambda item: item[2]['inputs'].shape):
                 yield from self._segment(list(group))
 
-    def _prepare(self, given: ImageInput) -> Tuple[str, np.ndarray, Dict[str, Any]]:
-        """Reads an image; gives name, RGB image and what the pipeline packs."""
+    def _prepare(self, given: ImageInput) -> tuple[str, np.ndarray, dict[str, Any]]:
+        """Read an image; give name, RGB image and what the pipeline packs."""
         name, image = _read_image(given)
         height, width = image.shape[:2]
         side = min(height, width)
@@ -143,7 +144,7 @@ class SegmentationInferencer:
         return name, image, packed
 
     @torch.no_grad()
-    def _segment(self, items: List[Tuple[str, np.ndarray, Dict[str, Any]]]) -> List[Segmentation]:
+    def _segment(self, items: list[tuple[str, np.ndarray, dict[str, Any]]]) -> list[Segmentation]:
         packed = [item[2] for item in items]
         batch = {key: [one[key] for one in packed] for key in ('inputs', 'data_samples')}
         results = []
@@ -166,7 +167,7 @@ def _read_config(config: str) -> Config:
     return Config.fromfile(config if Path(config).is_file() else get_config_path(config))
 
 
-def _read_image(given: ImageInput) -> Tuple[str, np.ndarray]:
+def _read_image(given: ImageInput) -> tuple[str, np.ndarray]:
     if isinstance(given, np.ndarray):
         if given.ndim != 3 or given.shape[2] != 3 or given.dtype != np.uint8:
             raise ValueError(
@@ -182,8 +183,8 @@ def _read_image(given: ImageInput) -> Tuple[str, np.ndarray]:
     return str(given), np.ascontiguousarray(image[..., ::-1])
 
 
-def _image_transforms(cfg: Config) -> List[dict]:
-    """The test pipeline behind the loading of image and mask."""
+def _image_transforms(cfg: Config) -> list[dict]:
+    """Return the test pipeline behind the loading of image and mask."""
     dataset = cfg.get('test_dataloader', {}).get('dataset', {})
     while 'dataset' in dataset:  # wrappers such as FewShotSubset
         dataset = dataset['dataset']
@@ -197,8 +198,8 @@ def _image_transforms(cfg: Config) -> List[dict]:
 
 
 def _classes_and_palette(
-    checkpoint: Dict[str, Any], file: Union[str, Path]
-) -> Tuple[Tuple[str, ...], List[List[int]]]:
+    checkpoint: dict[str, Any], file: str | Path
+) -> tuple[tuple[str, ...], list[list[int]]]:
     meta = checkpoint.get('meta', {}).get('dataset_meta') or {}
     if 'classes' not in meta:
         raise ValueError(
@@ -209,10 +210,10 @@ def _classes_and_palette(
     palette = meta.get('palette')
     if palette is None or len(palette) != len(classes):
         palette = np.random.default_rng(0).integers(0, 256, (len(classes), 3)).tolist()
-    return classes, [list(colour) for colour in palette]
+    return classes, [list(color) for color in palette]
 
 
-def _load_weights(model: nn.Module, weights: Dict[str, Any], file: Union[str, Path]) -> None:
+def _load_weights(model: nn.Module, weights: dict[str, Any], file: str | Path) -> None:
     # Of a run on a feature bank nothing in the file says which diffusion model it was.
     own = {key: value for key, value in model.state_dict().items() if key.endswith('_extra_state')}
     try:

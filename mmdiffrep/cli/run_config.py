@@ -66,7 +66,7 @@ def load_config(args: argparse.Namespace) -> Config:
     if get_device() == 'cpu' and _replace_sync_bn(cfg.get('model')):
         print_log(
             'SyncBN needs an accelerator: on this CPU it is replaced by BN, so that every process '
-            'normalises by its own batch.',
+            'normalizes by its own batch.',
             logger='current',
             level=logging.WARNING,
         )
@@ -74,7 +74,7 @@ def load_config(args: argparse.Namespace) -> Config:
 
 
 def _replace_sync_bn(node: Any) -> bool:
-    """Replaces every ``type='SyncBN'`` below a node of a config; tells whether there was one."""
+    """Replace every ``type='SyncBN'`` below a node of a config; tells whether there was one."""
     if isinstance(node, dict):
         found = node.get('type') == 'SyncBN'
         if found:
@@ -90,5 +90,5 @@ def _replace_sync_bn(node: Any) -> bool:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """The runner the config asks for: mmengine's, or that of ``runner_type``."""
+    """Return the runner the config asks for: mmengine's, or that of ``runner_type``."""
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)

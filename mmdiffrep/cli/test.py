@@ -3,7 +3,7 @@
 
 import argparse
 import os
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 from mmengine.config import Config
 from mmengine.evaluator import DumpResults
@@ -20,7 +20,7 @@ DRAWING_HOOKS = {
 }
 
 
-def main(argv: Optional[Sequence[str]] = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Test.
 
     Args:

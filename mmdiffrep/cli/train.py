@@ -2,7 +2,7 @@
 """Train the model of a config, whatever its task."""
 
 import argparse
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 from mmengine.config import Config
 from mmengine.device import get_device
@@ -12,7 +12,7 @@ from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint
 from mmdiffrep.utils.dist import close_dist
 
 
-def main(argv: Optional[Sequence[str]] = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Train.
 
     Args:

@@ -1,7 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""A fixed, class-balanced share of a labelled data set."""
-
-from typing import Dict, List
+"""A fixed, class-balanced share of a labeled data set."""
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -11,7 +9,7 @@ from mmdiffrep.registry import DATASETS
 
 @DATASETS.register_module()
 def BalancedSubset(dataset: dict, fraction: float, seed: int = 0) -> BaseDataset:  # noqa: N802
-    """Builds a classification data set and keeps the same share of every class.
+    """Build a classification data set and keep the same share of every class.
 
     Which images are kept depends on the seed alone. A smaller share is part of a larger one.
 
@@ -31,10 +29,10 @@ def BalancedSubset(dataset: dict, fraction: float, seed: int = 0) -> BaseDataset
         raise ValueError(f'fraction must lie in (0, 1], got {fraction}')
     built = DATASETS.build(dataset)
     built.full_init()
-    members: Dict[int, List[int]] = {label: [] for label in range(len(built.metainfo['classes']))}
+    members: dict[int, list[int]] = {label: [] for label in range(len(built.metainfo['classes']))}
     for index in range(len(built)):
         members.setdefault(int(built.get_data_info(index)['gt_label']), []).append(index)
-    kept: List[int] = []
+    kept: list[int] = []
     for label, indices in sorted(members.items()):
         count = round(fraction * len(indices))
         if count == 0:

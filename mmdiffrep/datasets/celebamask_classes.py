@@ -1,14 +1,14 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""The 19 CelebAMask-HQ classes: their order, their colours, and which of them are left/right pairs.
+"""The 19 CelebAMask-HQ classes: their order, their colors, and which of them are left/right pairs.
 
 Plain data without any import of a host library, so that the preparation tool, the procedural faces
 and the datasets share one definition.
 """
 
 import re
-from typing import Dict, List, Sequence, Tuple
+from collections.abc import Sequence
 
-CELEBAMASK_CLASSES: Tuple[str, ...] = (
+CELEBAMASK_CLASSES: tuple[str, ...] = (
     'background',
     'skin',
     'nose',
@@ -32,7 +32,7 @@ CELEBAMASK_CLASSES: Tuple[str, ...] = (
 """Class names in the official order: the position is the label (``l_lip`` is the lower lip,
 ``ear_r`` an ear ring, ``neck_l`` a necklace)."""
 
-CELEBAMASK_PALETTE: Tuple[Tuple[int, int, int], ...] = (
+CELEBAMASK_PALETTE: tuple[tuple[int, int, int], ...] = (
     (0, 0, 0),
     (204, 0, 0),
     (76, 153, 0),
@@ -53,7 +53,7 @@ CELEBAMASK_PALETTE: Tuple[Tuple[int, int, int], ...] = (
     (255, 153, 51),
     (0, 204, 0),
 )
-"""RGB colours of the classes, those of the data set's own colouring script."""
+"""RGB colors of the classes, those of the data set's own coloring script."""
 
 IGNORED_LABEL = 255
 """Label of pixels that belong to no class."""
@@ -61,7 +61,7 @@ IGNORED_LABEL = 255
 _SIDED_NAME = re.compile(r'(l|r|left|right)[_\- ](.+)', re.IGNORECASE)
 
 
-def left_right_pairs(classes: Sequence[str]) -> List[Tuple[int, int]]:
+def left_right_pairs(classes: Sequence[str]) -> list[tuple[int, int]]:
     """Find the labels that trade places when a face is mirrored.
 
     A pair is two names that differ in their prefix only: ``l_eye`` and ``r_eye``, or ``left-ear``
@@ -74,7 +74,7 @@ def left_right_pairs(classes: Sequence[str]) -> List[Tuple[int, int]]:
         ``(left label, right label)`` pairs in the order of the left labels; empty when there are
         none.
     """
-    sides: Dict[str, Dict[str, int]] = {'l': {}, 'r': {}}
+    sides: dict[str, dict[str, int]] = {'l': {}, 'r': {}}
     for label, name in enumerate(classes):
         match = _SIDED_NAME.fullmatch(name)
         if match:

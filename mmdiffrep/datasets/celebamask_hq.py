@@ -3,7 +3,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, ClassVar, Dict, List, Optional
+from typing import Any, ClassVar
 
 from mmengine.fileio import LocalBackend, get_file_backend
 from mmseg.datasets import BaseSegDataset
@@ -60,18 +60,18 @@ class CelebAMaskHQDataset(BaseSegDataset):
         ValueError: For ``reduce_zero_label=True``, which would shift the labels against the names.
     """
 
-    METAINFO: ClassVar[Dict[str, Any]] = {
+    METAINFO: ClassVar[dict[str, Any]] = {
         'classes': CELEBAMASK_CLASSES,
-        'palette': [list(colour) for colour in CELEBAMASK_PALETTE],
+        'palette': [list(color) for color in CELEBAMASK_PALETTE],
     }
 
     def __init__(
         self,
         data_root: str,
         ann_file: str = 'train.txt',
-        data_prefix: Optional[Dict[str, str]] = None,
+        data_prefix: dict[str, str] | None = None,
         ignore_background: bool = False,
-        metainfo: Optional[Dict[str, Any]] = None,
+        metainfo: dict[str, Any] | None = None,
         reduce_zero_label: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -95,13 +95,13 @@ class CelebAMaskHQDataset(BaseSegDataset):
         )
         check_masks_when_loaded(self)
 
-    def get_data_info(self, idx: int) -> Dict[str, Any]:
+    def get_data_info(self, idx: int) -> dict[str, Any]:
         """Return the sample's paths and meta data, with the names of the ``classes``."""
         info = super().get_data_info(idx)
         info['classes'] = self._metainfo['classes']
         return info
 
-    def load_data_list(self) -> List[Dict[str, Any]]:
+    def load_data_list(self) -> list[dict[str, Any]]:
         """List the split's files, after checking that they are there (local folders only)."""
         backend = get_file_backend(self.data_root, backend_args=self.backend_args)
         if not isinstance(backend, LocalBackend):
@@ -132,8 +132,8 @@ class CelebAMaskHQDataset(BaseSegDataset):
                 f'{lists}. {advice}'
             )
 
-    def _check_files(self, data_list: List[Dict[str, Any]]) -> None:
-        listings: Dict[str, set] = {}
+    def _check_files(self, data_list: list[dict[str, Any]]) -> None:
+        listings: dict[str, set] = {}
         missing = []
         for info in data_list:
             for path in (info['img_path'], info.get('seg_map_path')):

@@ -1,9 +1,9 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Sampled images that an ensemble has labelled, as an mmseg data set."""
+"""Sampled images that an ensemble has labeled, as an mmseg data set."""
 
 import json
 from pathlib import Path
-from typing import Any, ClassVar, Dict, List, Optional
+from typing import Any, ClassVar
 
 from mmseg.datasets import BaseSegDataset
 
@@ -26,7 +26,7 @@ class DatasetDDPM(BaseSegDataset):
 
         data_root
         ├── images/NAME.png   sampled from a diffusion model
-        ├── masks/NAME.png    labelled by an ensemble
+        ├── masks/NAME.png    labeled by an ensemble
         ├── train.txt         the names of those that it is sure of, the surest first
         └── dataset.json      classes and palette
 
@@ -45,9 +45,9 @@ class DatasetDDPM(BaseSegDataset):
         ValueError: It has fewer images than asked for.
     """
 
-    METAINFO: ClassVar[Dict[str, Any]] = {}
+    METAINFO: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, data_root: str, num_images: Optional[int] = None, **kwargs: Any) -> None:
+    def __init__(self, data_root: str, num_images: int | None = None, **kwargs: Any) -> None:
         if num_images is not None and num_images < 1:
             raise ValueError(f'num_images must be at least 1, or None, got {num_images}')
         self.folder = Path(data_root)
@@ -60,12 +60,12 @@ class DatasetDDPM(BaseSegDataset):
         )
         check_masks_when_loaded(self)
 
-    def get_data_info(self, idx: int) -> Dict[str, Any]:
+    def get_data_info(self, idx: int) -> dict[str, Any]:
         """Return the sample's paths and meta data, with the names of the ``classes``."""
         return {**super().get_data_info(idx), 'classes': self._metainfo['classes']}
 
-    def load_data_list(self) -> List[Dict[str, Any]]:
-        """Lists images and masks, after checking that they are there."""
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """List images and masks, after checking that they are there."""
         names = self._read(TRAIN_LIST).split()
         if len(names) < (self.num_images or 1):
             raise ValueError(

@@ -3,7 +3,7 @@
 
 import difflib
 from pathlib import Path
-from typing import Any, ClassVar, Dict, List, Optional
+from typing import Any, ClassVar
 
 from mmseg.datasets import BaseSegDataset
 
@@ -22,7 +22,7 @@ HOW_TO_PREPARE = (
 
 @DATASETS.register_module()
 class DDPMSegDataset(BaseSegDataset):
-    """Few labelled images of bedrooms, faces, cats or horses (Baranchuk et al., ICLR 2022).
+    """Few labeled images of bedrooms, faces, cats or horses (Baranchuk et al., ICLR 2022).
 
     The layout is what ``tools/prepare_data/ddpm_seg.py`` writes::
 
@@ -66,15 +66,15 @@ class DDPMSegDataset(BaseSegDataset):
         ValueError: An unknown category or split, or fewer images than asked for.
     """
 
-    METAINFO: ClassVar[Dict[str, Any]] = {}
+    METAINFO: ClassVar[dict[str, Any]] = {}
 
     def __init__(
         self,
         category: str,
         split: str,
         data_root: str = 'data/ddpm_seg',
-        num_images: Optional[int] = None,
-        repeat: Optional[int] = None,
+        num_images: int | None = None,
+        repeat: int | None = None,
         **kwargs: Any,
     ) -> None:
         if category not in DDPM_SEG_PROTOCOLS:
@@ -101,8 +101,8 @@ class DDPMSegDataset(BaseSegDataset):
         )
         check_masks_when_loaded(self)
 
-    def load_data_list(self) -> List[Dict[str, Any]]:
-        """Lists image and mask of the chosen images."""
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """List image and mask of the chosen images."""
         lists = {split: self._read_list(split) for split in SPLITS}
         names = lists[self.split] if self.repeat is None else self._random_split(lists)
         if len(names) < self.num_images:
@@ -129,14 +129,14 @@ class DDPMSegDataset(BaseSegDataset):
             )
         return data_list
 
-    def _read_list(self, split: str) -> List[str]:
+    def _read_list(self, split: str) -> list[str]:
         path = self.folder / f'{split}.txt'
         if not path.is_file():
             raise FileNotFoundError(f'{path} does not exist. {self._advice()}')
         return path.read_text().split()
 
-    def _random_split(self, lists: Dict[str, List[str]]) -> List[str]:
-        """The r-th division of all images into as many training and test images as officially."""
+    def _random_split(self, lists: dict[str, list[str]]) -> list[str]:
+        """Split all images anew for this repeat, into parts of the official sizes."""
         pool = sorted(lists['train'] + lists['test'])
         shuffled = [pool[index] for index in random_order(len(pool), self.repeat)]
         num_train = self.protocol.num_train

@@ -5,7 +5,7 @@ Source: ``src/data_util.py`` and ``experiments/*/ddpm.json`` of yandex-research/
 names keep their spelling.
 """
 
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 
 class DDPMSegProtocol(NamedTuple):
@@ -15,17 +15,17 @@ class DDPMSegProtocol(NamedTuple):
         classes: Names in the order of our labels.
         num_train: Images that are trained on.
         num_test: Images that are tested on.
-        unlabelled: The published label that means "no class" and has a name in the published list,
+        unlabeled: The published label that means "no class" and has a name in the published list,
             if there is one; our labels are without it.
     """
 
-    classes: Tuple[str, ...]
+    classes: tuple[str, ...]
     num_train: int
     num_test: int
-    unlabelled: Optional[int] = None
+    unlabeled: int | None = None
 
 
-def _names(text: str) -> Tuple[str, ...]:
+def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.replace('\n', ' ').split(','))
 
 
@@ -67,9 +67,9 @@ cabinet, chest, mirror, rug, armchair, book, sconce, plant, wardrobe, clock, lig
 fan, box, shelf, television
 """)
 
-DDPM_SEG_PROTOCOLS: Dict[str, DDPMSegProtocol] = {
+DDPM_SEG_PROTOCOLS: dict[str, DDPMSegProtocol] = {
     # The published list has 29 names: 0 is the background, which is ignored throughout.
-    'bedroom_28': DDPMSegProtocol(_BEDROOM, num_train=40, num_test=20, unlabelled=0),
+    'bedroom_28': DDPMSegProtocol(_BEDROOM, num_train=40, num_test=20, unlabeled=0),
     'ffhq_34': DDPMSegProtocol(_FFHQ, num_train=20, num_test=20),
     'cat_15': DDPMSegProtocol(_CAT, num_train=30, num_test=20),
     'horse_21': DDPMSegProtocol(_HORSE, num_train=30, num_test=30),

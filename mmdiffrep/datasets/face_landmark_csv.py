@@ -3,7 +3,8 @@
 
 import csv
 import os.path as osp
-from typing import Any, ClassVar, Dict, List, Optional, Sequence, Tuple, Union
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
@@ -36,7 +37,7 @@ class FaceLandmarkCsvDataset(BaseCocoStyleDataset):
             ``dict(from_file='configs/_base_/datasets/wflw.py')`` is that of WFLW's 98 points;
             mmpose has more.
         indices: Use only these rows, or only the first so many (the last, if negative): few
-            labelled images.
+            labeled images.
         pipeline: Transforms; mmpose's ``LoadImage`` first.
         test_mode: As in mmengine's ``BaseDataset``.
         lazy_init: As in mmengine's ``BaseDataset``.
@@ -47,16 +48,16 @@ class FaceLandmarkCsvDataset(BaseCocoStyleDataset):
         ValueError: If the csv has another form, or not the number of points of ``metainfo``.
     """
 
-    METAINFO: ClassVar[Dict[str, Any]] = dict(from_file='configs/_base_/datasets/300w.py')
+    METAINFO: ClassVar[dict[str, Any]] = dict(from_file='configs/_base_/datasets/300w.py')
 
     def __init__(
         self,
         ann_file: str,
         data_root: str = '',
-        data_prefix: Optional[Dict[str, str]] = None,
-        metainfo: Optional[Dict[str, Any]] = None,
-        indices: Optional[Union[int, Sequence[int]]] = None,
-        pipeline: Sequence[Union[dict, object]] = (),
+        data_prefix: dict[str, str] | None = None,
+        metainfo: dict[str, Any] | None = None,
+        indices: int | Sequence[int] | None = None,
+        pipeline: Sequence[dict | object] = (),
         test_mode: bool = False,
         lazy_init: bool = False,
         serialize_data: bool = True,
@@ -73,7 +74,7 @@ class FaceLandmarkCsvDataset(BaseCocoStyleDataset):
             serialize_data=serialize_data,
         )
 
-    def load_data_list(self) -> List[Dict[str, Any]]:
+    def load_data_list(self) -> list[dict[str, Any]]:
         """Read the csv, after checking that it and all its images are there."""
         folder = self.data_prefix['img']
         missing = [path for path in (self.ann_file, folder) if not osp.exists(path)]
@@ -104,7 +105,7 @@ class FaceLandmarkCsvDataset(BaseCocoStyleDataset):
         ]
 
     @staticmethod
-    def _face(index: int, path: str, keypoints: np.ndarray) -> Dict[str, Any]:
+    def _face(index: int, path: str, keypoints: np.ndarray) -> dict[str, Any]:
         return dict(
             id=index,
             img_id=index,
@@ -119,7 +120,7 @@ class FaceLandmarkCsvDataset(BaseCocoStyleDataset):
         )
 
 
-def read_landmarks(path: str) -> Tuple[List[str], np.ndarray]:
+def read_landmarks(path: str) -> tuple[list[str], np.ndarray]:
     """Read a csv of landmarks.
 
     Args:

@@ -1,10 +1,11 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Fashion-MNIST as 32 px colour images, from the four files that it is published as."""
+"""Fashion-MNIST as 32 px color images, from the four files that it is published as."""
 
 import gzip
 import math
 import os.path as osp
-from typing import ClassVar, List, Sequence, Union
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -16,9 +17,9 @@ PADDING = 2  # 28 px become 32, which networks with several strides of 2 can hal
 
 @DATASETS.register_module()
 class FashionMNISTDataset(BaseDataset):
-    """70,000 grey images of clothes in 10 classes, padded to 32 px and with three equal channels.
+    """70,000 gray images of clothes in 10 classes, padded to 32 px and with three equal channels.
 
-    mmpretrain's ``FashionMNIST`` gives the 28 px grey image, wants unpacked files and fetches what
+    mmpretrain's ``FashionMNIST`` gives the 28 px gray image, wants unpacked files and fetches what
     it does not find; this one reads the files as they are, packed or not, from any folder.
 
     Args:
@@ -56,9 +57,9 @@ class FashionMNISTDataset(BaseDataset):
         self,
         data_root: str = '/usr/share/datasets/fashion-mnist',
         split: str = 'train',
-        pipeline: Sequence[Union[dict, object]] = (),
+        pipeline: Sequence[dict | object] = (),
         test_mode: bool = False,
-        indices: Union[int, Sequence[int], None] = None,
+        indices: int | Sequence[int] | None = None,
     ) -> None:
         if split not in self.PREFIXES:
             raise ValueError(f'split must be one of {list(self.PREFIXES)}, got {split!r}')
@@ -67,7 +68,7 @@ class FashionMNISTDataset(BaseDataset):
             data_root=data_root, pipeline=list(pipeline), test_mode=test_mode, indices=indices
         )
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """Return one ``dict(img, gt_label)`` for each image, as stored."""
         prefix = self.PREFIXES[self.split]
         images = _read_idx(osp.join(self.data_root, f'{prefix}-images-idx3-ubyte'))

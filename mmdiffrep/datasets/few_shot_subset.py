@@ -1,7 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""A few labelled images of a data set, the first ones or a random draw."""
-
-from typing import Optional
+"""A few labeled images of a data set, the first ones or a random draw."""
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -11,15 +9,15 @@ from mmdiffrep.registry import DATASETS
 
 @DATASETS.register_module()
 def FewShotSubset(  # noqa: N802
-    dataset: dict, num_images: int, repeat: Optional[int] = None
+    dataset: dict, num_images: int, repeat: int | None = None
 ) -> BaseDataset:
-    """Builds a data set and keeps a few of its images.
+    """Build a data set and keep a few of its images.
 
     Args:
         dataset (dict): Config of the data set.
         num_images (int): Number of images to keep.
         repeat (int, optional): Number of the random draw, which depends on it alone;
-            ``tools/repeat_splits.py`` sets it. Defaults to None: the first images.
+            ``tools/benchmarks/repeat_splits.py`` sets it. Defaults to None: the first images.
 
     Returns:
         The data set itself; the images of a draw are in random order.
@@ -44,5 +42,5 @@ def FewShotSubset(  # noqa: N802
 
 
 def random_order(count: int, repeat: int) -> np.ndarray:
-    """The order of ``count`` images in a random draw, a function of (count, repeat)."""
+    """Return the order of ``count`` images in a random draw, a function of (count, repeat)."""
     return np.random.default_rng([count, repeat]).permutation(count)

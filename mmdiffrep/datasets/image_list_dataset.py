@@ -2,7 +2,7 @@
 """Images without labels, from a folder and an optional list of names."""
 
 import os.path as osp
-from typing import List, Sequence, Union
+from collections.abc import Sequence
 
 from mmengine.dataset import BaseDataset
 from mmengine.fileio import list_dir_or_file, list_from_file
@@ -36,9 +36,9 @@ class ImageListDataset(BaseDataset):
         ann_file: str = '',
         img_dir: str = '',
         img_suffixes: Sequence[str] = ('.jpg', '.jpeg', '.png'),
-        pipeline: Sequence[Union[dict, object]] = (),
+        pipeline: Sequence[dict | object] = (),
         test_mode: bool = False,
-        indices: Union[int, Sequence[int], None] = None,
+        indices: int | Sequence[int] | None = None,
     ) -> None:
         self.img_suffixes = tuple(img_suffixes)
         super().__init__(
@@ -50,7 +50,7 @@ class ImageListDataset(BaseDataset):
             indices=indices,
         )
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """Return one ``dict(img_path=...)`` for each image."""
         folder = self.data_prefix['img_path'] or self.data_root or '.'
         if not osp.isdir(folder):
@@ -70,7 +70,7 @@ class ImageListDataset(BaseDataset):
             )
         return [dict(img_path=path) for path in paths]
 
-    def _names(self, folder: str) -> List[str]:
+    def _names(self, folder: str) -> list[str]:
         if not self.ann_file:
             found = list_dir_or_file(folder, list_dir=False, recursive=True)
             return sorted(name for name in found if name.lower().endswith(self.img_suffixes))

@@ -3,7 +3,8 @@
 
 import difflib
 import os.path as osp
-from typing import Any, Dict, List, Optional, Sequence, Union
+from collections.abc import Sequence
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
@@ -16,7 +17,7 @@ SPLITS = ('train', 'val', 'test')
 TASKS = ('image', 'seg', 'pose', 'cls')
 
 
-def _pose_metainfo() -> Dict[str, Any]:
+def _pose_metainfo() -> dict[str, Any]:
     """WFLW's keypoint description as mmpose's heads, codecs and metrics want it."""
     try:
         import mmpose
@@ -59,7 +60,7 @@ class ToyFacesDataset(BaseDataset):
             :data:`~mmdiffrep.datasets.toyfaces.ATTRIBUTES`; for ``task='cls'`` only.
         seed: Another seed gives another collection of faces (all three splits).
         metainfo: Overrides entries of the dataset's meta information, but not the classes.
-        indices: Use only these faces, or only the first so many: few labelled images.
+        indices: Use only these faces, or only the first so many: few labeled images.
         pipeline: Transforms, see above.
         test_mode: As in mmengine's ``BaseDataset``.
         lazy_init: As in mmengine's ``BaseDataset``.
@@ -77,11 +78,11 @@ class ToyFacesDataset(BaseDataset):
         num_images: int,
         image_size: int = 64,
         task: str = 'image',
-        attribute: Optional[str] = None,
+        attribute: str | None = None,
         seed: int = 0,
-        metainfo: Optional[dict] = None,
-        indices: Optional[Union[int, Sequence[int]]] = None,
-        pipeline: Sequence[Union[dict, object]] = (),
+        metainfo: dict | None = None,
+        indices: int | Sequence[int] | None = None,
+        pipeline: Sequence[dict | object] = (),
         test_mode: bool = False,
         lazy_init: bool = False,
         serialize_data: bool = True,
@@ -118,13 +119,13 @@ class ToyFacesDataset(BaseDataset):
         )
 
     @staticmethod
-    def _check_name(argument: str, given: Optional[str], names: Sequence[str]) -> None:
+    def _check_name(argument: str, given: str | None, names: Sequence[str]) -> None:
         if given not in names:
             near = difflib.get_close_matches(str(given), names, n=1)
             hint = f' Did you mean {near[0]!r}?' if near else ''
             raise ValueError(f'{argument} must be one of {list(names)}, got {given!r}.{hint}')
 
-    def _task_metainfo(self) -> Dict[str, Any]:
+    def _task_metainfo(self) -> dict[str, Any]:
         if self.task == 'seg':
             return dict(
                 classes=CELEBAMASK_CLASSES, palette=[list(rgb) for rgb in CELEBAMASK_PALETTE]
@@ -135,8 +136,8 @@ class ToyFacesDataset(BaseDataset):
             return dict(classes=ATTRIBUTES[self.attribute])
         return {}
 
-    def _sample_fields(self) -> Dict[str, Any]:
-        """What the host's transforms expect from their own datasets, the same for all faces."""
+    def _sample_fields(self) -> dict[str, Any]:
+        """Return the fields that the host's transforms expect, equal for all faces."""
         if self.task == 'seg':
             return dict(
                 classes=self.metainfo['classes'],
@@ -159,7 +160,7 @@ class ToyFacesDataset(BaseDataset):
             return dict(attribute=self.attribute)
         return {}
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """List the faces: which to draw, and an id of the form ``toyfaces/train/000012``."""
         return [
             dict(

@@ -3,13 +3,14 @@
 
 import difflib
 import inspect
-from typing import Any, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 
 def check_arguments(
     given: Mapping[str, Any], function: Callable[..., Any], owner: str, hidden: Iterable[str] = ()
 ) -> None:
-    """Checks that a function takes all the keyword arguments given.
+    """Check that a function takes all the keyword arguments given.
 
     Args:
         given: The arguments.

@@ -10,8 +10,9 @@ import logging
 import pickle
 import re
 import struct
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Collection, Dict, Optional, Tuple, Type, Union
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -34,7 +35,7 @@ _NETWORKS = ['unet', 'transformer', 'vae']
 
 
 def resolve_folder(path_or_id: str) -> Path:
-    """Finds the folder of a diffusers model, fetching it from the hub when it is not local.
+    """Find the folder of a diffusers model, fetching it from the hub when it is not local.
 
     Args:
         path_or_id: A local folder, a hub id such as ``google/ddpm-cifar10-32``, or
@@ -70,8 +71,8 @@ def resolve_folder(path_or_id: str) -> Path:
     return _download(path_or_id)
 
 
-def load_unet2d(path_or_id: str) -> Tuple[UNet2DModel, Schedule]:
-    """Loads an unconditional or class-conditional diffusers U-Net and its noise schedule.
+def load_unet2d(path_or_id: str) -> tuple[UNet2DModel, Schedule]:
+    """Load an unconditional or class-conditional diffusers U-Net and its noise schedule.
 
     Args:
         path_or_id: See :func:`resolve_folder`; a pipeline's folder or that of a bare U-Net.
@@ -101,8 +102,8 @@ def load_unet2d(path_or_id: str) -> Tuple[UNet2DModel, Schedule]:
     return load_network(UNet2DModel, folder), read_schedule(root)
 
 
-def load_weights(path: Union[str, Path], origin: str = '') -> Dict[str, Tensor]:
-    """Reads a state dict from a ``.safetensors`` file or a ``torch.save`` file, on the CPU.
+def load_weights(path: str | Path, origin: str = '') -> dict[str, Tensor]:
+    """Read a state dict from a ``.safetensors`` file or a ``torch.save`` file, on the CPU.
 
     Args:
         path: The file.
@@ -141,7 +142,7 @@ def load_weights(path: Union[str, Path], origin: str = '') -> Dict[str, Tensor]:
 
 
 def hash_weights(network: nn.Module) -> str:
-    """Returns a sha256 over the sorted names and fp32 bytes of a network's state dict.
+    """Return a sha256 over the sorted names and fp32 bytes of a network's state dict.
 
     The hash does not depend on the device, nor on whether fp16 weights were widened to fp32.
 
@@ -178,8 +179,8 @@ def _download(hub_id: str) -> Path:
     return folder
 
 
-def read_json(path: Path) -> Dict[str, Any]:
-    """Reads a JSON file.
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file.
 
     Raises:
         ValueError: It is damaged.
@@ -190,8 +191,8 @@ def read_json(path: Path) -> Dict[str, Any]:
         raise ValueError(f"'{path}' is damaged or incomplete: {error}. Fetch it again.") from error
 
 
-def load_network(kind: Type[ModelMixin], folder: Path, ignored: Collection[str] = ()) -> ModelMixin:
-    """Loads a diffusers network from its own folder, in fp32 whatever the stored precision.
+def load_network(kind: type[ModelMixin], folder: Path, ignored: Collection[str] = ()) -> ModelMixin:
+    """Load a diffusers network from its own folder, in fp32 whatever the stored precision.
 
     Args:
         kind: Class of the network.
@@ -220,7 +221,7 @@ def load_network(kind: Type[ModelMixin], folder: Path, ignored: Collection[str] 
 
 
 def read_schedule(root: Path) -> Schedule:
-    """Reads the noise schedule of a diffusers folder; DDPM's linear one, and a warning, if none."""
+    """Read the noise schedule of a diffusers folder; DDPM's linear one, and a warning, if none."""
     for path in (root / 'scheduler' / 'scheduler_config.json', root / 'scheduler_config.json'):
         if path.is_file():
             return build_schedule(read_json(path))
@@ -230,13 +231,13 @@ def read_schedule(root: Path) -> Schedule:
     return build_schedule(None)
 
 
-def as_dtype(dtype: Union[None, str, torch.dtype]) -> torch.dtype:
-    """Turns ``'float16'`` and the like into a torch dtype; None means fp32.
+def as_dtype(dtype: None | str | torch.dtype) -> torch.dtype:
+    """Turn ``'float16'`` and the like into a torch dtype; None means fp32.
 
     Raises:
         ValueError: No floating-point dtype of torch has this name.
     """
-    found: Optional[object] = torch.float32 if dtype is None else dtype
+    found: object | None = torch.float32 if dtype is None else dtype
     if isinstance(dtype, str):
         found = getattr(torch, dtype, None)
     if not isinstance(found, torch.dtype) or not found.is_floating_point:

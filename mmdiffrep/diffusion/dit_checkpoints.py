@@ -2,7 +2,8 @@
 """Reading transformers of DiT's family: diffusers folders and files of the official code."""
 
 import re
-from typing import Any, Dict, Mapping, Tuple
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from diffusers import DiTTransformer2DModel
@@ -41,8 +42,8 @@ _BLOCK_PARTS = {'attn.qkv', *_PARTS}
 _TRAINING_ONLY = ('projectors.',)  # REPA's
 
 
-def load_dit(path_or_id: str) -> Tuple[DiTTransformer2DModel, Schedule]:
-    """Loads a diffusers DiT and its noise schedule.
+def load_dit(path_or_id: str) -> tuple[DiTTransformer2DModel, Schedule]:
+    """Load a diffusers DiT and its noise schedule.
 
     Args:
         path_or_id: A pipeline's folder (``transformer/``, ``scheduler/``), that of a bare
@@ -72,11 +73,11 @@ def load_dit(path_or_id: str) -> Tuple[DiTTransformer2DModel, Schedule]:
 
 
 def load_official_dit(path: str) -> DiTTransformer2DModel:
-    """Loads a checkpoint of the official code of DiT or SiT, which have the same network.
+    """Load a checkpoint of the official code of DiT or SiT, which have the same network.
 
     The size is read off the weights; those that only REPA's training needs are left aside.
     Timesteps are embedded as in that code, whose frequencies differ a little from diffusers', and
-    normalised with that code's epsilon.
+    normalized with that code's epsilon.
 
     Args:
         path: ``.pt`` or ``.safetensors``, a plain state dict.
@@ -114,8 +115,8 @@ def load_official_dit(path: str) -> DiTTransformer2DModel:
     return network.float()
 
 
-def convert_official_dit(weights: Mapping[str, Tensor]) -> Dict[str, Tensor]:
-    """Renames the weights of the official code to those of ``DiTTransformer2DModel``.
+def convert_official_dit(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename the weights of the official code to those of ``DiTTransformer2DModel``.
 
     Raises:
         KeyError: A part of the network is missing.
@@ -157,8 +158,8 @@ def _depth(weights: Mapping[str, Tensor]) -> int:
     return max(blocks) + 1
 
 
-def _config_of(weights: Mapping[str, Tensor]) -> Dict[str, Any]:
-    """Reads the size of the network off its weights."""
+def _config_of(weights: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Read the size of the network off its weights."""
     width, channels, patch, _ = weights['x_embedder.proj.weight'].shape
     head_dim = _HEAD_DIM.get(width, 64)
     side = round(weights['pos_embed'].shape[1] ** 0.5) * patch

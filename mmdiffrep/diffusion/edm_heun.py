@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """EDM's deterministic sampler (Karras et al. 2022, algorithm 1) on diffusers' Heun steps."""
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from diffusers import HeunDiscreteScheduler
 from diffusers.schedulers.scheduling_heun_discrete import HeunDiscreteSchedulerOutput
@@ -47,20 +48,20 @@ class EDMHeunScheduler:
         return self.schedule.sigma_max
 
     def set_timesteps(self, num_inference_steps: int) -> None:
-        """Prepares so many steps, which take ``2 * num_inference_steps - 1`` evaluations."""
+        """Prepare so many steps, which take ``2 * num_inference_steps - 1`` evaluations."""
         self._steps.set_timesteps(num_inference_steps)
         self._steps.set_begin_index(0)
         self.timesteps = precondition(self._steps.sigmas[:-1], self.schedule.sigma_data).noise
         self._evaluation = 0
 
     def scale_model_input(self, sample: Tensor, timestep: Tensor) -> Tensor:
-        """The network's image of a sample."""
+        """Return the network's image of a sample."""
         return sample * self._coefficients.inward
 
     def step(
         self, model_output: Tensor, timestep: Tensor, sample: Tensor
     ) -> HeunDiscreteSchedulerOutput:
-        """Takes half of a step; see diffusers' schedulers."""
+        """Take half of a step; see diffusers' schedulers."""
         c = self._coefficients
         denoised = c.skip * sample + c.out * self._sign * model_output
         position = self._steps.timesteps[self._evaluation]

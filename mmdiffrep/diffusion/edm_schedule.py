@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """EDM (Karras et al. 2022): noise added to unscaled images, and a preconditioned network."""
 
-from typing import Any, Dict, Mapping, NamedTuple, Tuple, Union
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -30,7 +31,7 @@ class Preconditioning(NamedTuple):
 
 
 def precondition(sigma: Tensor, sigma_data: float) -> Preconditioning:
-    """Computes the four coefficients.
+    """Compute the four coefficients.
 
     Args:
         sigma: Standard deviations of the noise, > 0, of any shape.
@@ -102,7 +103,7 @@ class EDMSchedule(Schedule):
 
     @classmethod
     def from_scheduler(cls, scheduler: Any) -> 'EDMSchedule':
-        """Takes the noise levels of one of diffusers' EDM schedulers.
+        """Take the noise levels of one of diffusers' EDM schedulers.
 
         Its ``num_train_timesteps`` is the number of steps; models that are trained here have 18.
 
@@ -121,24 +122,24 @@ class EDMSchedule(Schedule):
         return cls(num_steps=config.get('num_train_timesteps', 1000), **known)
 
     @property
-    def scheduler_config(self) -> Dict[str, Any]:
+    def scheduler_config(self) -> dict[str, Any]:
         """Arguments of diffusers' EDM schedulers."""
         known = {key: getattr(self, key) for key in _SCHEDULER_KEYS}
         return dict(known, num_train_timesteps=self.num_timesteps - 1)
 
     @property
-    def settings(self) -> Dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """Says that the network is EDM's, and its ``sigma_data``."""
         return {'schedule': 'EDM', 'sigma_data': self.sigma_data}
 
-    def add_noise(self, x0: Tensor, eps: Tensor, t: Union[Tensor, int]) -> Tensor:
-        """Gives ``x_0 + sigma_t * eps``; see :meth:`Schedule.add_noise`."""
+    def add_noise(self, x0: Tensor, eps: Tensor, t: Tensor | int) -> Tensor:
+        """Give ``x_0 + sigma_t * eps``; see :meth:`Schedule.add_noise`."""
         check_noise(x0, eps)
         t = self.check_timesteps(t, len(x0))
         sigma = self._look_up('sigmas', t, x0.device).view(-1, 1, 1, 1)
         return (x0.float() + sigma * eps.float()).to(x0.dtype)
 
-    def network_input(self, x_t: Tensor, t: Tensor) -> Tuple[Tensor, Tensor]:
+    def network_input(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """Scales x_t by c_in, and turns the timestep into ln(sigma) / 4."""
         # ln(0) is no time: of a clean image the network is told the least noise that it knows
         sigma = self._look_up('sigmas', t, x_t.device).clamp(min=self.sigma_min)

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """From clean images to features: noise, timestep, denoiser, taps."""
 
-from typing import Dict, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -15,10 +15,10 @@ _TOLERANCE = 0.05  # relative, between a noise level and the nearest one that th
 
 def resolve_timesteps(
     schedule: Schedule,
-    timesteps: Optional[Sequence[int]] = None,
-    noise_levels: Optional[Sequence[float]] = None,
-) -> Tuple[int, ...]:
-    """Checks the timesteps, or finds those of the given noise levels.
+    timesteps: Sequence[int] | None = None,
+    noise_levels: Sequence[float] | None = None,
+) -> tuple[int, ...]:
+    """Check the timesteps, or finds those of the given noise levels.
 
     Args:
         schedule: The denoiser's noise schedule.
@@ -57,7 +57,7 @@ def resolve_timesteps(
 
 
 def _timestep_of(schedule: Schedule, level: float) -> int:
-    """The timestep of a noise level, which EDM's few timesteps may not have."""
+    """Return the timestep of a noise level, which EDM's few timesteps may not have."""
     timestep = schedule.timestep_of(level)
     found = float(schedule.levels[timestep])
     if abs(found - level) > _TOLERANCE * level:
@@ -75,10 +75,10 @@ def read_features(
     timesteps: Sequence[int],
     taps: Sequence[str],
     noise: NoiseSource,
-    cond: Optional[Tensor] = None,
-    generator: Optional[torch.Generator] = None,
-) -> Dict[Tuple[int, str], Tensor]:
-    """Reads every tap at every timestep in one forward pass, timesteps folded into the batch.
+    cond: Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> dict[tuple[int, str], Tensor]:
+    """Read every tap at every timestep in one forward pass, timesteps folded into the batch.
 
     Args:
         denoiser: Whole, or truncated after the last of ``taps``.

@@ -5,20 +5,10 @@ What a pass is fed and where it ends differ, so each pass has a network of its o
 their weights, and each is cut after its own last tap.
 """
 
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import (
-    ContextManager,
-    Dict,
-    Iterator,
-    List,
-    Mapping,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Tuple,
-    Union,
-)
+from typing import NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -38,9 +28,9 @@ class FeedbackPair(NamedTuple):
 def resolve_feedback(
     denoiser: Denoiser,
     taps: Sequence[str],
-    feedback: Union[None, Sequence[str], Mapping[str, str]] = None,
-) -> List[FeedbackPair]:
-    """Finds out which maps are fed back where.
+    feedback: None | Sequence[str] | Mapping[str, str] = None,
+) -> list[FeedbackPair]:
+    """Find out which maps are fed back where.
 
     Args:
         denoiser: A whole network with skip connections.
@@ -79,7 +69,7 @@ def resolve_feedback(
 
 
 def recompute_activations(denoiser: Denoiser) -> None:
-    """Makes the backward pass compute the network's activations again instead of keeping them.
+    """Make the backward pass compute the network's activations again instead of keeping them.
 
     Only what every part (res block, attention, sampler) is given is kept. Gradients are the same.
     """
@@ -96,7 +86,9 @@ def recompute_activations(denoiser: Denoiser) -> None:
             part.forward = partial(recompute, part.forward)
 
 
-def _forward_and_backward(denoiser: Denoiser) -> Tuple[ContextManager, ContextManager]:
+def _forward_and_backward(
+    denoiser: Denoiser,
+) -> tuple[AbstractContextManager, AbstractContextManager]:
     """Contexts of the two passes: taps inside a part are read in the first one alone."""
     return nullcontext(), denoiser.reading_paused()
 
@@ -110,25 +102,25 @@ class MapAdder:
     """
 
     def __init__(self, denoiser: Denoiser, taps: Sequence[str]) -> None:
-        self._maps: Dict[str, Tensor] = {}
+        self._maps: dict[str, Tensor] = {}
         for tap in taps:
             module = denoiser.network.get_submodule(denoiser.taps.site(tap).path)
             # first of all hooks: a tap of the same part reads the sum
             module.register_forward_hook(partial(self._add, tap), prepend=True)
 
-    def __deepcopy__(self, memo: Dict[int, object]) -> 'MapAdder':
+    def __deepcopy__(self, memo: dict[int, object]) -> 'MapAdder':
         return self  # the hooks are those of this one
 
     @contextmanager
     def adding(self, maps: Mapping[str, Tensor]) -> Iterator[None]:
-        """Adds (B, C, h, w) maps by tap while it lasts, resized bilinearly where sides differ."""
+        """Add (B, C, h, w) maps by tap while it lasts, resized bilinearly where sides differ."""
         self._maps.update(maps)
         try:
             yield
         finally:
             self._maps.clear()
 
-    def _add(self, tap: str, module: nn.Module, args: object, output: Tensor) -> Optional[Tensor]:
+    def _add(self, tap: str, module: nn.Module, args: object, output: Tensor) -> Tensor | None:
         if tap not in self._maps:
             return None
         extra = self._maps[tap]
@@ -139,9 +131,9 @@ class MapAdder:
         return output + extra.to(output.dtype)
 
 
-def _default_sources(table: TapTable, skips: Sequence[str]) -> List[str]:
-    """The decoder blocks that are given the first res block of each resolution."""
-    sources: Dict[int, List[str]] = {}
+def _default_sources(table: TapTable, skips: Sequence[str]) -> list[str]:
+    """Return the decoder blocks that are given the first res block of each resolution."""
+    sources: dict[int, list[str]] = {}
     for index, skip in enumerate(skips):
         sources.setdefault(table[skip].stride, []).append(f'dec.{index}')
     # the last map of a resolution is what enters it: the stem's, or a down-sampler's

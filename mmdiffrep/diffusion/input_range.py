@@ -1,25 +1,25 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""From a host's normalised images to what a denoiser was trained on: RGB in [-1, 1]."""
+"""From a host's normalized images to what a denoiser was trained on: RGB in [-1, 1]."""
 
-from typing import Dict, Optional, Sequence, Tuple, Union
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 _TOLERANCE = 0.05  # in units of [-1, 1]: interpolation and augmentation may overshoot a little
-_NORMALISED = 8.0  # images of 0 .. 255 hardly ever stay below this; normalised ones always do
+_NORMALIZED = 8.0  # images of 0 .. 255 hardly ever stay below this; normalized ones always do
 
 
 class DenoiserInput(nn.Module):
-    """Undoes a host's normalisation exactly, and resizes to the denoiser's size.
+    """Undoes a host's normalization exactly, and resizes to the denoiser's size.
 
-    What a host pads after normalising (its ``pad_val`` 0) comes out as the colour ``mean``, which
-    is a plain grey to the denoiser; padding is neither found nor removed here.
+    What a host pads after normalizing (its ``pad_val`` 0) comes out as the color ``mean``, which
+    is a plain gray to the denoiser; padding is neither found nor removed here.
 
     Args:
         mean: Per channel, in 0 .. 255 units and in the channel order of the images given, as in
-            the host's data preprocessor. None (with ``std`` None): the images are not normalised,
+            the host's data preprocessor. None (with ``std`` None): the images are not normalized,
             0 .. 255.
         std: Like ``mean``.
         channel_order: ``'rgb'`` or ``'bgr'``: the order of the images given (of a host that
@@ -34,10 +34,10 @@ class DenoiserInput(nn.Module):
 
     def __init__(
         self,
-        mean: Optional[Sequence[float]] = None,
-        std: Optional[Sequence[float]] = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
         channel_order: str = 'rgb',
-        size: Union[None, int, Tuple[int, int]] = None,
+        size: None | int | tuple[int, int] = None,
         check_batches: int = 2,
     ) -> None:
         super().__init__()
@@ -47,26 +47,26 @@ class DenoiserInput(nn.Module):
             raise ValueError(f'Give mean and std both or neither, got mean={mean}, std={std}.')
         if mean is not None and not (len(mean) == len(std) == 3 and min(std) > 0):
             raise ValueError(f'mean and std are 3 numbers each, std > 0; got {mean}, {std}.')
-        self.normalised = mean is not None
+        self.normalized = mean is not None
         self.channel_order = channel_order
         self.size = (size, size) if isinstance(size, int) else size
         self.batches_to_check = check_batches
         self.mean = [0.0] * 3 if mean is None else [float(value) for value in mean]
         self.std = [1.0] * 3 if std is None else [float(value) for value in std]
-        self._on_device: Dict[torch.device, Tuple[Tensor, Tensor]] = {}
+        self._on_device: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
     def forward(self, images: Tensor) -> Tensor:
-        """Converts a batch.
+        """Convert a batch.
 
         Args:
-            images: (B, 3, H, W) in the host's normalisation.
+            images: (B, 3, H, W) in the host's normalization.
 
         Returns:
             (B, 3, h, w) fp32, RGB in [-1, 1].
 
         Raises:
             ValueError: A wrong shape, several sizes, or pixel values that cannot come from this
-                normalisation.
+                normalization.
         """
         if not isinstance(images, Tensor):
             sides = sorted({tuple(image.shape[-2:]) for image in images})
@@ -90,7 +90,7 @@ class DenoiserInput(nn.Module):
             )
         return pixels
 
-    def _constants(self, device: torch.device) -> Tuple[Tensor, Tensor]:
+    def _constants(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Mean and std in fp32; buffers would be rounded when a model is cast to half."""
         if device not in self._on_device:
             shape = (1, 3, 1, 1)
@@ -104,9 +104,9 @@ class DenoiserInput(nn.Module):
         given = f'{float(images.min()):.3g} .. {float(images.max()):.3g}'
         low, high = float(pixels.min()), float(pixels.max())
         slack = _TOLERANCE * 127.5
-        if not self.normalised and 0 < max(high, -low) < _NORMALISED and (low < 0 or high <= 1):
+        if not self.normalized and 0 < max(high, -low) < _NORMALIZED and (low < 0 or high <= 1):
             raise ValueError(
-                f'The images lie in {given}, which looks normalised, but no mean and std were '
+                f'The images lie in {given}, which looks normalized, but no mean and std were '
                 "given and 0 .. 255 was expected. Set mean and std to those of the host's data "
                 'preprocessor (for images in [-1, 1]: mean=[127.5]*3, std=[127.5]*3; for [0, 1]: '
                 'mean=[0]*3, std=[255]*3).'
@@ -116,5 +116,5 @@ class DenoiserInput(nn.Module):
                 f'The images lie in {given}; undoing mean={self.mean} and '
                 f'std={self.std} gives {low:.4g} .. {high:.4g} where 0 .. 255 '
                 "was expected. Set mean and std to those of the host's data preprocessor, in "
-                'units of 0 .. 255, or to None if it does not normalise.'
+                'units of 0 .. 255, or to None if it does not normalize.'
             )

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """SiT's straight path from data to noise, and in which direction the network counts its time."""
 
-from typing import Any, Dict, Tuple, Union
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,23 +38,23 @@ class InterpolantSchedule(Schedule):
         self.time_direction = time_direction
 
     @property
-    def scheduler_config(self) -> Dict[str, Any]:
+    def scheduler_config(self) -> dict[str, Any]:
         """Arguments of diffusers' ``FlowMatchEulerDiscreteScheduler``."""
         return dict(num_train_timesteps=self.num_timesteps, shift=1.0)
 
     @property
-    def settings(self) -> Dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """That it is one, and its direction."""
         return dict(schedule='interpolant', time_direction=self.time_direction)
 
-    def add_noise(self, x0: Tensor, eps: Tensor, t: Union[Tensor, int]) -> Tensor:
-        """Gives x_t; see :class:`~mmdiffrep.diffusion.schedule_base.Schedule`."""
+    def add_noise(self, x0: Tensor, eps: Tensor, t: Tensor | int) -> Tensor:
+        """Give x_t; see :class:`~mmdiffrep.diffusion.schedule_base.Schedule`."""
         check_noise(x0, eps)
         share = self._look_up('shares', self.check_timesteps(t, len(x0)), x0.device)
         share = share.view(-1, 1, 1, 1)
         return ((1 - share) * x0.float() + share * eps.float()).to(x0.dtype)
 
-    def network_input(self, x_t: Tensor, t: Tensor) -> Tuple[Tensor, Tensor]:
+    def network_input(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """x_t, and the time in the network's direction, in 0 .. 1."""
         share = self._look_up('shares', t, x_t.device)
         return x_t, share if self.time_direction == 'data_to_noise' else 1 - share

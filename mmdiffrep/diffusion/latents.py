@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """From images to the latents that DiT, SiT and Stable Diffusion work on: the encoder of a VAE."""
 
-from typing import Any, Dict, Optional
+from typing import Any
 
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
@@ -36,7 +36,7 @@ class LatentEncoder(nn.Module):
 
     @classmethod
     def from_pretrained(cls, path_or_id: str) -> 'LatentEncoder':
-        """Loads an encoder.
+        """Load an encoder.
 
         Args:
             path_or_id: A pipeline's folder (``vae/``), that of a bare VAE (``config.json``), or a
@@ -67,12 +67,12 @@ class LatentEncoder(nn.Module):
         return hash_weights(self.vae)
 
     @property
-    def settings(self) -> Dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """The config of the VAE, as values that JSON has."""
         return {key: value for key, value in self.vae.config.items() if key[0] != '_'}
 
-    def forward(self, images: Tensor, eps: Optional[Tensor] = None) -> Tensor:
-        """Computes latents.
+    def forward(self, images: Tensor, eps: Tensor | None = None) -> Tensor:
+        """Compute latents.
 
         Args:
             images: (B, 3, H, W), RGB in [-1, 1], sides multiples of ``stride``.

@@ -8,7 +8,8 @@ alone, whatever its batch, order or process, so that they can be cached and comp
 
 import hashlib
 from abc import ABC, abstractmethod
-from typing import Any, Dict, Iterable, Mapping, Optional, Tuple, Type, Union
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,14 +17,14 @@ from torch import Tensor
 from mmdiffrep.diffusion.arguments import check_arguments
 
 # One source of randomness for a batch, or one for each image of it.
-Generators = Union[torch.Generator, Iterable[torch.Generator]]
+Generators = torch.Generator | Iterable[torch.Generator]
 
 
 class NoiseSource(ABC):
     """Gives the noise for a batch of images."""
 
     @abstractmethod
-    def __call__(self, images: Tensor, generator: Optional[Generators] = None) -> Optional[Tensor]:
+    def __call__(self, images: Tensor, generator: Generators | None = None) -> Tensor | None:
         """Draws noise.
 
         Args:
@@ -42,7 +43,7 @@ class FreshNoise(NoiseSource):
     With a generator for each image the noise of an image does not depend on the rest of the batch.
     """
 
-    def __call__(self, images: Tensor, generator: Optional[Generators] = None) -> Tensor:
+    def __call__(self, images: Tensor, generator: Generators | None = None) -> Tensor:
         """Draws anew; see :class:`NoiseSource`."""
         if not isinstance(generator, (torch.Generator, type(None))):
             draws = [
@@ -64,10 +65,10 @@ class SharedNoise(NoiseSource):
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
-        self._drawn: Dict[Tuple[Tuple[int, ...], torch.device, torch.dtype], Tensor] = {}
+        self._drawn: dict[tuple[tuple[int, ...], torch.device, torch.dtype], Tensor] = {}
 
-    def __call__(self, images: Tensor, generator: Optional[Generators] = None) -> Tensor:
-        """Gives the one draw; see :class:`NoiseSource`."""
+    def __call__(self, images: Tensor, generator: Generators | None = None) -> Tensor:
+        """Give the one draw; see :class:`NoiseSource`."""
         key = (tuple(images.shape[1:]), images.device, images.dtype)
         if key not in self._drawn:
             self._drawn[key] = _draw(self.seed, key[0]).to(images)
@@ -87,7 +88,7 @@ class PerImageNoise(NoiseSource):
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
 
-    def __call__(self, images: Tensor, generator: Optional[Generators] = None) -> Tensor:
+    def __call__(self, images: Tensor, generator: Generators | None = None) -> Tensor:
         """Draws from each image's own seed; see :class:`NoiseSource`."""
         levels = ((images.detach().float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
         draws = [_draw(self._seed_of(image), tuple(image.shape)) for image in levels.cpu()]
@@ -102,17 +103,17 @@ class PerImageNoise(NoiseSource):
 class NoNoise(NoiseSource):
     """No noise: the denoiser is given the clean image; the timestep is still told to it."""
 
-    def __call__(self, images: Tensor, generator: Optional[Generators] = None) -> None:
-        """Gives None; see :class:`NoiseSource`."""
+    def __call__(self, images: Tensor, generator: Generators | None = None) -> None:
+        """Give None; see :class:`NoiseSource`."""
         return None
 
 
-def _draw(seed: int, shape: Tuple[int, ...]) -> Tensor:
+def _draw(seed: int, shape: tuple[int, ...]) -> Tensor:
     generator = torch.Generator('cpu').manual_seed(seed)
     return torch.randn(shape, generator=generator, device='cpu')
 
 
-_SOURCES: Dict[str, Type[NoiseSource]] = {
+_SOURCES: dict[str, type[NoiseSource]] = {
     'fresh': FreshNoise,
     'shared': SharedNoise,
     'per_image': PerImageNoise,
@@ -120,8 +121,8 @@ _SOURCES: Dict[str, Type[NoiseSource]] = {
 }
 
 
-def build_noise(cfg: Union[str, Mapping[str, Any]]) -> NoiseSource:
-    """Builds a noise source.
+def build_noise(cfg: str | Mapping[str, Any]) -> NoiseSource:
+    """Build a noise source.
 
     Args:
         cfg: ``'fresh'``, ``'shared'``, ``'per_image'``, ``'none'``, or a dict with such a ``type``

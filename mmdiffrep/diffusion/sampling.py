@@ -2,7 +2,8 @@
 """New images from a diffusion model, through diffusers' schedulers."""
 
 import difflib
-from typing import Any, Callable, Iterable, List, Mapping, NamedTuple, Sequence, Union
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, EDMEulerScheduler, HeunDiscreteScheduler
@@ -32,7 +33,7 @@ class Sampler(NamedTuple):
     max_steps: int
 
     def check_steps(self, num_steps: int) -> None:
-        """Checks a number of steps.
+        """Check a number of steps.
 
         Raises:
             ValueError: Out of range.
@@ -43,7 +44,7 @@ class Sampler(NamedTuple):
 
 
 def check_sampler(name: str) -> None:
-    """Checks the name of a sampler.
+    """Check the name of a sampler.
 
     Raises:
         ValueError: It is not in ``SAMPLERS``.
@@ -55,7 +56,7 @@ def check_sampler(name: str) -> None:
 
 
 def build_sampler(name: str, config: Mapping[str, Any]) -> Sampler:
-    """Builds a sampler for a model.
+    """Build a sampler for a model.
 
     Args:
         name: One of ``SAMPLERS``.
@@ -83,9 +84,9 @@ def run_sampler(
     network: Callable[[Tensor, Tensor], Tensor],
     noise: Tensor,
     num_steps: int,
-    generator: Union[None, torch.Generator, List[torch.Generator]] = None,
+    generator: None | torch.Generator | list[torch.Generator] = None,
 ) -> Tensor:
-    """Turns noise into images.
+    """Turn noise into images.
 
     Args:
         sampler: See :func:`build_sampler`.
@@ -111,8 +112,8 @@ def run_sampler(
     return images.clamp(-1, 1)
 
 
-def image_seeds(seed: int, indices: Iterable[int]) -> List[int]:
-    """A seed for each image of a set, for :func:`sample_images`.
+def image_seeds(seed: int, indices: Iterable[int]) -> list[int]:
+    """Return a seed for each image of a set, for :func:`sample_images`.
 
     Images of one set differ, and so do sets of different seeds. torch's CPU generators read 32 bits
     of a seed only, so the set's cannot stand in the higher ones.

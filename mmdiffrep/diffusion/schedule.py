@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """The noise schedule: how much of the image and how much noise there is at a timestep."""
 
-from typing import Any, Dict, Mapping, Optional, Sequence, Union
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from diffusers import DDPMScheduler
@@ -44,9 +45,7 @@ class NoiseSchedule(Schedule):
         ValueError: Betas of a wrong shape or range, or an unknown prediction type.
     """
 
-    def __init__(
-        self, betas: Union[Tensor, Sequence[float]], prediction_type: str = 'epsilon'
-    ) -> None:
+    def __init__(self, betas: Tensor | Sequence[float], prediction_type: str = 'epsilon') -> None:
         betas = torch.as_tensor(betas, dtype=torch.float32, device='cpu')
         if betas.ndim != 1 or not betas.numel() or not ((betas > 0) & (betas <= 1)).all():
             raise ValueError(
@@ -62,11 +61,11 @@ class NoiseSchedule(Schedule):
         cls,
         name: str = 'linear',
         num_timesteps: int = 1000,
-        beta_start: Optional[float] = None,
-        beta_end: Optional[float] = None,
+        beta_start: float | None = None,
+        beta_end: float | None = None,
         prediction_type: str = 'epsilon',
     ) -> 'NoiseSchedule':
-        """Builds a named schedule with the betas that diffusers computes for it.
+        """Build a named schedule with the betas that diffusers computes for it.
 
         Args:
             name: ``'linear'`` (DDPM and ADM: 1e-4 to 0.02), ``'scaled_linear'`` (Stable Diffusion:
@@ -85,7 +84,7 @@ class NoiseSchedule(Schedule):
         kind, first, last = _PRESETS[name]
         if first is None and (beta_start is not None or beta_end is not None):
             raise ValueError("The 'cosine' schedule has no beta_start or beta_end to set.")
-        config: Dict[str, Any] = {'beta_schedule': kind, 'num_train_timesteps': num_timesteps}
+        config: dict[str, Any] = {'beta_schedule': kind, 'num_train_timesteps': num_timesteps}
         if first is not None:
             config['beta_start'] = first if beta_start is None else beta_start
             config['beta_end'] = last if beta_end is None else beta_end
@@ -93,7 +92,7 @@ class NoiseSchedule(Schedule):
 
     @classmethod
     def from_scheduler(cls, scheduler: Any) -> 'NoiseSchedule':
-        """Takes the training schedule of a diffusers scheduler (DDPM, DDIM, PNDM, DPM-Solver...).
+        """Take the training schedule of a diffusers scheduler (DDPM, DDIM, PNDM, DPM-Solver...).
 
         Args:
             scheduler: A diffusers scheduler, or its config as a mapping.
@@ -120,7 +119,7 @@ class NoiseSchedule(Schedule):
         return cls(betas, config.get('prediction_type', 'epsilon'))
 
     @property
-    def scheduler_config(self) -> Dict[str, Any]:
+    def scheduler_config(self) -> dict[str, Any]:
         """Arguments of diffusers' DDPM, DDIM and Heun schedulers."""
         return dict(
             num_train_timesteps=self.num_timesteps,
@@ -128,7 +127,7 @@ class NoiseSchedule(Schedule):
             prediction_type=self.prediction_type,
         )
 
-    def add_noise(self, x0: Tensor, eps: Tensor, t: Union[Tensor, int]) -> Tensor:
+    def add_noise(self, x0: Tensor, eps: Tensor, t: Tensor | int) -> Tensor:
         """Mixes the image with noise (DDPM, eq. 4); see :meth:`Schedule.add_noise`."""
         check_noise(x0, eps)
         t = self.check_timesteps(t, len(x0))
@@ -136,8 +135,8 @@ class NoiseSchedule(Schedule):
         return (abar.sqrt() * x0.float() + (1 - abar).sqrt() * eps.float()).to(x0.dtype)
 
 
-def build_schedule(cfg: Union[None, str, Mapping[str, Any], Schedule]) -> Schedule:
-    """Builds a schedule from a config.
+def build_schedule(cfg: None | str | Mapping[str, Any] | Schedule) -> Schedule:
+    """Build a schedule from a config.
 
     Args:
         cfg: None (linear, 1000 steps), a preset's name, a diffusers scheduler config, or

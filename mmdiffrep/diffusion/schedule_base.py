@@ -2,7 +2,7 @@
 """What all noise schedules have in common: numbered noise levels."""
 
 from abc import ABC, abstractmethod
-from typing import Any, Dict, Tuple, Union
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,11 +32,11 @@ class Schedule(ABC):
             )
         self.levels = levels
         self.prediction_type = prediction_type
-        self._on_device: Dict[Tuple[str, torch.device], Tensor] = {}
+        self._on_device: dict[tuple[str, torch.device], Tensor] = {}
 
     @abstractmethod
-    def add_noise(self, x0: Tensor, eps: Tensor, t: Union[Tensor, int]) -> Tensor:
-        """Gives x_t, computed in fp32.
+    def add_noise(self, x0: Tensor, eps: Tensor, t: Tensor | int) -> Tensor:
+        """Give x_t, computed in fp32.
 
         Args:
             x0: (B, C, H, W) images in [-1, 1].
@@ -52,11 +52,11 @@ class Schedule(ABC):
 
     @property
     @abstractmethod
-    def scheduler_config(self) -> Dict[str, Any]:
+    def scheduler_config(self) -> dict[str, Any]:
         """The schedule as arguments of diffusers' schedulers of its kind."""
 
-    def network_input(self, x_t: Tensor, t: Tensor) -> Tuple[Tensor, Tensor]:
-        """What the network is given for x_t and t.
+    def network_input(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the network is given for x_t and t.
 
         Args:
             x_t: (B, C, H, W), of :meth:`add_noise` or clean.
@@ -68,7 +68,7 @@ class Schedule(ABC):
         return x_t, t
 
     @property
-    def settings(self) -> Dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """What tells this kind of schedule from DDPM's, besides its levels; JSON values."""
         return {}
 
@@ -77,7 +77,7 @@ class Schedule(ABC):
         """T: timesteps run from 0 to T - 1."""
         return len(self.levels)
 
-    def sigma(self, t: Union[Tensor, int]) -> Tensor:
+    def sigma(self, t: Tensor | int) -> Tensor:
         """Noise levels in [0, 1] of timesteps of any shape.
 
         Raises:
@@ -88,7 +88,7 @@ class Schedule(ABC):
         return self._look_up('levels', t, t.device)
 
     def timestep_of(self, sigma: float) -> int:
-        """The timestep whose noise level is nearest to ``sigma``.
+        """Return the timestep whose noise level is nearest to ``sigma``.
 
         Args:
             sigma: Noise level in [0, 1].
@@ -100,8 +100,8 @@ class Schedule(ABC):
             raise ValueError(f'A noise level is sqrt(1 - alpha-bar), in [0, 1]; got {sigma}.')
         return int((self.levels - sigma).abs().argmin())
 
-    def check_timesteps(self, t: Union[Tensor, int], batch: int) -> Tensor:
-        """Returns timesteps as a (batch,) long tensor.
+    def check_timesteps(self, t: Tensor | int, batch: int) -> Tensor:
+        """Return timesteps as a (batch,) long tensor.
 
         Args:
             t: One timestep, or (batch,) of them.
@@ -139,7 +139,7 @@ class Schedule(ABC):
 
 
 def check_noise(x0: Tensor, eps: Tensor) -> None:
-    """Checks that there is a noise value for each pixel.
+    """Check that there is a noise value for each pixel.
 
     Raises:
         ValueError: The shapes differ.

@@ -1,8 +1,9 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """What reading a tap costs: the share of the network's arithmetic up to there."""
 
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Any, Callable, Dict, Optional, Sequence
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -11,8 +12,8 @@ from mmdiffrep.diffusion.denoisers import Denoiser
 
 
 def tap_costs(
-    denoiser: Denoiser, taps: Optional[Sequence[str]] = None, size: Optional[int] = None
-) -> Dict[str, float]:
+    denoiser: Denoiser, taps: Sequence[str] | None = None, size: int | None = None
+) -> dict[str, float]:
     """Measures the share of a whole pass's FLOPs that has been spent when a tap can be read.
 
     This is what a network truncated after the tap costs, relative to the whole one. Nothing is
@@ -34,7 +35,7 @@ def tap_costs(
     if not all(parameter.is_meta for parameter in denoiser.parameters()):
         raise ValueError("FLOPs are counted on the meta device: give denoiser.to('meta').")
     counter = FlopCounterMode(display=False)
-    spent: Dict[str, int] = {}
+    spent: dict[str, int] = {}
 
     def note(name: str) -> Callable[..., None]:
         def hook(*_: Any, **__: Any) -> None:

@@ -17,7 +17,8 @@ decoder block is the map after the skip connection has been concatenated.
 
 import difflib
 import re
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from mmdiffrep.diffusion.trace import Call
 
@@ -55,7 +56,7 @@ class TapError(KeyError, ValueError):
 
 
 def alias_to_canonical(system: str, index: int) -> str:
-    """Translates a paper's block number into a canonical tap name.
+    """Translate a paper's block number into a canonical tap name.
 
     Args:
         system: ``'ddpm_seg'`` or ``'dift'`` (output block 0..17, the official codes' ``blocks`` and
@@ -90,7 +91,7 @@ def alias_to_canonical(system: str, index: int) -> str:
 
 
 def canonical_to_alias(system: str, block: str) -> int:
-    """Translates a canonical block name into a paper's number: the inverse of the above.
+    """Translate a canonical block name into a paper's number: the inverse of the above.
 
     Raises:
         TapError: The system has no number for this block.
@@ -105,7 +106,7 @@ def canonical_to_alias(system: str, block: str) -> int:
 
 
 def split_tap(name: str) -> TapSite:
-    """Splits a tap name into its block (aliases translated) and its side.
+    """Split a tap name into its block (aliases translated) and its side.
 
     Raises:
         TapError: The name does not follow the grammar.
@@ -123,8 +124,8 @@ def split_tap(name: str) -> TapSite:
     return TapSite(block, side or 'out')
 
 
-def tap_names(taps: Sequence[str]) -> Tuple[str, ...]:
-    """Checks that taps are given as a list of names, and returns it as a tuple.
+def tap_names(taps: Sequence[str]) -> tuple[str, ...]:
+    """Check that taps are given as a list of names, and returns it as a tuple.
 
     Raises:
         TapError: One name that is in no list, or no name at all.
@@ -152,17 +153,17 @@ class TapTable(Mapping[str, Tap]):
         calls: Mapping[str, Call],
         blocks: Mapping[str, BlockPaths],
         image_size: int,
-        cut_after: Optional[Sequence[str]] = None,
+        cut_after: Sequence[str] | None = None,
     ) -> None:
         self.calls = dict(calls)
         self.blocks = dict(blocks)
         self.image_size = image_size
-        self._cut_after: Optional[str] = None
+        self._cut_after: str | None = None
         if cut_after is not None:
             self._cut_after = max(cut_after, key=self._when)
 
     def site(self, name: str) -> TapSite:
-        """Returns where a tap is read.
+        """Return where a tap is read.
 
         Raises:
             TapError: The tap does not exist, is no map, is ambiguous, or lies behind the cut.
@@ -176,7 +177,7 @@ class TapTable(Mapping[str, Tap]):
         return site
 
     def cut(self, taps: Sequence[str]) -> 'TapTable':
-        """Returns the table of the same network truncated after the last of ``taps``."""
+        """Return the table of the same network truncated after the last of ``taps``."""
         return TapTable(self.calls, self.blocks, self.image_size, cut_after=taps)
 
     def __getitem__(self, name: str) -> Tap:
@@ -194,14 +195,14 @@ class TapTable(Mapping[str, Tap]):
     def __len__(self) -> int:
         return len(list(iter(self)))
 
-    def __deepcopy__(self, memo: Dict[int, object]) -> 'TapTable':
+    def __deepcopy__(self, memo: dict[int, object]) -> 'TapTable':
         return self  # nothing in it ever changes
 
     def __repr__(self) -> str:
         return f'TapTable({dict(self)})'
 
-    def module_taps(self) -> List[str]:
-        """Lists every ``module:`` tap that the whole network has, in the order of the calls."""
+    def module_taps(self) -> list[str]:
+        """List every ``module:`` tap that the whole network has, in the order of the calls."""
         paths = sorted(self.calls, key=lambda path: self.calls[path].start)
         return [
             f'module:{path}@{side}'
@@ -211,7 +212,7 @@ class TapTable(Mapping[str, Tap]):
         ]
 
     def _when(self, name: str) -> int:
-        """Returns the point of the pass at which a tap can be read."""
+        """Return the point of the pass at which a tap can be read."""
         path, side = self._find(name)
         return self.calls[path].start if side == 'in' else self.calls[path].end
 
@@ -263,7 +264,7 @@ class TapTable(Mapping[str, Tap]):
         return f'{hint} Its blocks are {self._ranges()}; or name any submodule, module:<path>.'
 
     def _ranges(self) -> str:
-        parts: Dict[str, List[str]] = {}
+        parts: dict[str, list[str]] = {}
         for name in self.blocks:
             parts.setdefault(name.partition('.')[0], []).append(name)
         return ', '.join(

@@ -5,8 +5,9 @@
 arithmetic); :class:`TapRecorder` catches tensors during real passes.
 """
 
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Tuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +22,8 @@ class Call(NamedTuple):
 
     start: int
     end: int
-    in_shape: Tuple[int, ...]
-    out_shape: Tuple[int, ...]
+    in_shape: tuple[int, ...]
+    out_shape: tuple[int, ...]
     count: int
 
 
@@ -31,22 +32,22 @@ class StopPass(Exception):
 
 
 def first_tensor(values: Any) -> Any:
-    """Returns the tensor that a module is given or gives: the value, or the first one inside it."""
+    """Return the tensor that a module is given or give: the value, or the first one inside it."""
     if isinstance(values, (tuple, list)):
         return next((value for value in values if isinstance(value, Tensor)), None)
     return values
 
 
-def _given(args: Tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+def _given(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     return first_tensor([*args, *kwargs.values()])
 
 
-def _shape(value: Any) -> Tuple[int, ...]:
+def _shape(value: Any) -> tuple[int, ...]:
     return tuple(value.shape) if isinstance(value, Tensor) else ()
 
 
-def trace_calls(network: nn.Module, run: Callable[[], Any]) -> Dict[str, Call]:
-    """Records the calls of all submodules during one pass.
+def trace_calls(network: nn.Module, run: Callable[[], Any]) -> dict[str, Call]:
+    """Record the calls of all submodules during one pass.
 
     Args:
         network: The network whose submodules are watched.
@@ -55,18 +56,18 @@ def trace_calls(network: nn.Module, run: Callable[[], Any]) -> Dict[str, Call]:
     Returns:
         Dotted path -> :class:`Call`, for every submodule that the pass called.
     """
-    calls: Dict[str, Call] = {}
+    calls: dict[str, Call] = {}
     clock = iter(range(10**9))
 
     def before(path: str) -> Callable[..., None]:
-        def hook(module: nn.Module, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> None:
+        def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             seen = calls[path].count if path in calls else 0
             calls[path] = Call(next(clock), -1, _shape(_given(args, kwargs)), (), seen + 1)
 
         return hook
 
     def after(path: str) -> Callable[..., None]:
-        def hook(module: nn.Module, args: Tuple[Any, ...], output: Any) -> None:
+        def hook(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
             shape = _shape(first_tensor(output))
             calls[path] = calls[path]._replace(end=next(clock), out_shape=shape)
 
@@ -85,15 +86,15 @@ def trace_calls(network: nn.Module, run: Callable[[], Any]) -> Dict[str, Call]:
 class _Catch:
     """A forward hook that stores one tensor; a class, so that copies of a network copy it too."""
 
-    def __init__(self, store: Dict[str, Tensor], names: List[str], stop_at: int) -> None:
+    def __init__(self, store: dict[str, Tensor], names: list[str], stop_at: int) -> None:
         self.store = store
         self.names = names
         self.stop_at = stop_at
 
-    def given(self, module: nn.Module, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> None:
+    def given(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._keep(_given(args, kwargs))
 
-    def gives(self, module: nn.Module, args: Tuple[Any, ...], output: Any) -> None:
+    def gives(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         self._keep(first_tensor(output))
 
     def _keep(self, value: Tensor) -> None:
@@ -115,17 +116,17 @@ class TapRecorder:
 
     def __init__(self, stop: bool = False) -> None:
         self.stop = stop
-        self.sites: Dict[str, Tuple[str, str]] = {}
-        self.store: Dict[str, Tensor] = {}
-        self._handles: List[RemovableHandle] = []
+        self.sites: dict[str, tuple[str, str]] = {}
+        self.store: dict[str, Tensor] = {}
+        self._handles: list[RemovableHandle] = []
 
-    def watch(self, network: nn.Module, sites: Mapping[str, Tuple[str, str]]) -> None:
+    def watch(self, network: nn.Module, sites: Mapping[str, tuple[str, str]]) -> None:
         """Watches ``sites`` (tap name -> path and side) in place of earlier ones."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
         self.sites = dict(sites)
-        names: Dict[Tuple[str, str], List[str]] = {}
+        names: dict[tuple[str, str], list[str]] = {}
         for name, site in sites.items():
             names.setdefault(tuple(site), []).append(name)
         for (path, side), group in names.items():
@@ -137,8 +138,8 @@ class TapRecorder:
                 handle = module.register_forward_hook(catch.gives)
             self._handles.append(handle)
 
-    def collect(self) -> Dict[str, Tensor]:
-        """Returns the caught tensors by tap name and forgets them."""
+    def collect(self) -> dict[str, Tensor]:
+        """Return the caught tensors by tap name and forgets them."""
         caught = {name: self.store[name] for name in self.sites}
         self.store.clear()
         return caught

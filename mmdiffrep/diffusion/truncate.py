@@ -5,7 +5,8 @@
 need; each denoiser family applies such a plan to its own block lists.
 """
 
-from typing import Any, FrozenSet, Iterable, Mapping, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -18,7 +19,7 @@ class PassThrough(nn.Module):
     """Stands where a part was cut off: returns its first input as it is."""
 
     def forward(self, hidden_states: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """Returns ``hidden_states``; a cut part may have been given more (time embeddings...)."""
+        """Return ``hidden_states``; a cut part may have been given more (time embeddings...)."""
         return hidden_states
 
 
@@ -31,8 +32,8 @@ class CutPlan(NamedTuple):
             which begins with them) is a tap: they become a :class:`PassThrough`.
     """
 
-    live: FrozenSet[str]
-    held: FrozenSet[str]
+    live: frozenset[str]
+    held: frozenset[str]
 
     def needs(self, path: str) -> bool:
         """Whether the submodule at ``path`` is, or contains, a unit that outlives the cut."""
@@ -40,7 +41,7 @@ class CutPlan(NamedTuple):
 
 
 def plan_cut(calls: Mapping[str, Call], units: Iterable[str], sites: Iterable[TapSite]) -> CutPlan:
-    """Finds the units that some taps need.
+    """Find the units that some taps need.
 
     Args:
         calls: The traced calls of the whole network.
@@ -63,7 +64,7 @@ def plan_cut(calls: Mapping[str, Call], units: Iterable[str], sites: Iterable[Ta
 
 
 def replace_dead(parts: nn.ModuleList, path: str, plan: CutPlan) -> int:
-    """Replaces the units of a module list that do not live by :class:`PassThrough`.
+    """Replace the units of a module list that do not live by :class:`PassThrough`.
 
     Args:
         parts: The list, changed in place. Empty places (None) stay empty.

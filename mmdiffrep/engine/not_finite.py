@@ -10,7 +10,7 @@ from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint
 
 
 def check_parameters(runner: Runner, module: nn.Module, iteration: int, owner: str) -> None:
-    """Stops the run if a parameter that is to be saved is NaN or infinite.
+    """Stop the run if a parameter that is to be saved is NaN or infinite.
 
     A finite loss can have a gradient that is not, which shows only in the loss of the next
     iteration, when a checkpoint may have been written.
@@ -35,7 +35,7 @@ def check_parameters(runner: Runner, module: nn.Module, iteration: int, owner: s
 
 
 def stop_run(runner: Runner, reason: str) -> NoReturn:
-    """Raises a FloatingPointError that names the last checkpoint and what may help."""
+    """Raise a FloatingPointError that names the last checkpoint and what may help."""
     last = find_resume_checkpoint(runner.work_dir)
     raise FloatingPointError(
         f'{reason}. The run stops before this is saved; '

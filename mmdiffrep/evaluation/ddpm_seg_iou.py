@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Mean IoU in two variants: mmseg's, and that of DDPM-Seg's code."""
 
-from typing import Any, Dict, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.logging import MMLogger, print_log
@@ -36,8 +37,8 @@ class DDPMSegIoU(IoUMetric):
         self,
         ignore_index: int = 255,
         collect_device: str = 'cpu',
-        output_dir: Optional[str] = None,
-        prefix: Optional[str] = None,
+        output_dir: str | None = None,
+        prefix: str | None = None,
     ) -> None:
         super().__init__(
             ignore_index=ignore_index,
@@ -46,8 +47,8 @@ class DDPMSegIoU(IoUMetric):
             prefix=prefix,
         )
 
-    def process(self, data_batch: Dict[str, Any], data_samples: Sequence[Dict[str, Any]]) -> None:
-        """Adds to mmseg's four areas of each image those that are predicted on ignored pixels.
+    def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict[str, Any]]) -> None:
+        """Add to mmseg's four areas of each image those that are predicted on ignored pixels.
 
         Raises:
             ValueError: A mask has another size than the prediction.
@@ -63,8 +64,8 @@ class DDPMSegIoU(IoUMetric):
             extra = predicted[ignored].flatten().bincount(minlength=num_classes).cpu()
             self.results[before + offset] = (*self.results[before + offset], extra)
 
-    def compute_metrics(self, results: List[tuple]) -> Dict[str, float]:
-        """Computes both variants from the areas of all images."""
+    def compute_metrics(self, results: list[tuple]) -> dict[str, float]:
+        """Compute both variants from the areas of all images."""
         metrics = super().compute_metrics([areas[:4] for areas in results])
         intersection, union, _, _, extra = (sum(areas) for areas in zip(*results))
         ious = 100 * intersection.double() / (union + extra).clamp(min=1)
@@ -75,7 +76,7 @@ class DDPMSegIoU(IoUMetric):
         return {**metrics, 'mIoU_count_ignored': round(torch.mean(ious).item(), 2)}
 
 
-def _check_size(sample: Dict[str, Any]) -> None:
+def _check_size(sample: dict[str, Any]) -> None:
     predicted, truth = (
         tuple(sample[key]['data'].squeeze().shape) for key in ('pred_sem_seg', 'gt_sem_seg')
     )

@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """The mean uncertainty of an ensemble over the images of a test set."""
 
-from typing import Any, Dict, List, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from mmengine.evaluator import BaseMetric
 
@@ -21,8 +22,8 @@ class MeanUncertainty(BaseMetric):
         collect_dir (str, optional): As in ``BaseMetric``.
     """
 
-    def process(self, data_batch: Dict[str, Any], data_samples: Sequence[Dict[str, Any]]) -> None:
-        """Collects the scores."""
+    def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict[str, Any]]) -> None:
+        """Collect the scores."""
         for sample in data_samples:
             if 'uncertainty_score' not in sample:
                 raise ValueError(
@@ -31,6 +32,6 @@ class MeanUncertainty(BaseMetric):
                 )
             self.results.append(float(sample['uncertainty_score']))
 
-    def compute_metrics(self, results: List[float]) -> Dict[str, float]:
+    def compute_metrics(self, results: list[float]) -> dict[str, float]:
         """Their mean."""
         return dict(uncertainty=sum(results) / len(results))

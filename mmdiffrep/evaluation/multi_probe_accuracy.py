@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Accuracy of every probe of a ``MultiProbeHead``."""
 
-from typing import Any, Dict, List, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.evaluator import BaseMetric
@@ -28,7 +29,7 @@ class MultiProbeAccuracy(BaseMetric):
     default_prefix = 'probe'
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keeps which probes were right on each image.
+        """Keep which probes were right on each image.
 
         Args:
             data_batch: Not read.
@@ -43,7 +44,7 @@ class MultiProbeAccuracy(BaseMetric):
             right = sample['probe_labels'] == sample['gt_label']
             self.results.append((tuple(sample['probe_names']), right.cpu()))
 
-    def compute_metrics(self, results: List) -> Dict[str, float]:
+    def compute_metrics(self, results: list) -> dict[str, float]:
         """Averages over the images.
 
         Args:

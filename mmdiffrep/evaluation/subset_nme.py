@@ -1,9 +1,9 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""The normalised mean error of landmarks on a whole test set and on its subsets, in one run."""
+"""The normalized mean error of landmarks on a whole test set and on its subsets, in one run."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
 
 from mmengine.logging import MessageHub
 from mmpose.evaluation.metrics import NME
@@ -39,11 +39,11 @@ class SubsetNME(NME):
     def __init__(
         self,
         norm_mode: str = 'keypoint_distance',
-        norm_item: Optional[str] = None,
-        keypoint_indices: Optional[Sequence[int]] = None,
-        ann_file: Optional[str] = None,
+        norm_item: str | None = None,
+        keypoint_indices: Sequence[int] | None = None,
+        ann_file: str | None = None,
         collect_device: str = 'cpu',
-        prefix: Optional[str] = None,
+        prefix: str | None = None,
     ) -> None:
         super().__init__(
             norm_mode=norm_mode,
@@ -70,7 +70,7 @@ class SubsetNME(NME):
                 )
             result['attributes'] = self._attributes[sample['id']]
 
-    def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Return ``NME`` and ``NME/<attribute>`` from what all processes collected."""
         metrics = super().compute_metrics(results)
         for name in dict.fromkeys(name for result in results for name in result['attributes']):
@@ -90,7 +90,7 @@ class SubsetNME(NME):
         return ann_file
 
 
-def read_attributes(ann_file: str) -> Dict[int, List[str]]:
+def read_attributes(ann_file: str) -> dict[int, list[str]]:
     """Return the names of the attributes that are set, in the file's order, by annotation id."""
     if not Path(ann_file).is_file():
         raise FileNotFoundError(f'SubsetNME: the annotation file {ann_file} does not exist')

@@ -1,14 +1,22 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Frozen features computed once: stored in half precision, mapped into memory, shared."""
 
-from .bank import FeatureBank
-from .build import BankBuild, build_feature_bank
-from .dataset import FeatureBankDataset
-from .images import content_hash
-from .reader import FeatureReader, MapKey, stored_bytes, stored_shapes, upsampled_bytes
-from .recipe import FeatureRecipe
-from .shard import DamagedShardError
-from .views import AUGMENTATIONS, AugmentedView
+from mmdiffrep.feature_bank.bank import FeatureBank
+from mmdiffrep.feature_bank.build import BankBuild, build_feature_bank
+from mmdiffrep.feature_bank.dataset import FeatureBankDataset
+from mmdiffrep.feature_bank.images import content_hash
+from mmdiffrep.feature_bank.latent_dataset import LatentDataset
+from mmdiffrep.feature_bank.latent_reader import LatentReader
+from mmdiffrep.feature_bank.reader import (
+    FeatureReader,
+    MapKey,
+    stored_bytes,
+    stored_shapes,
+    upsampled_bytes,
+)
+from mmdiffrep.feature_bank.recipe import FeatureRecipe
+from mmdiffrep.feature_bank.shard import DamagedShardError
+from mmdiffrep.feature_bank.views import AUGMENTATIONS, AugmentedView
 
 __all__ = [
     'AUGMENTATIONS',
@@ -19,6 +27,8 @@ __all__ = [
     'FeatureBankDataset',
     'FeatureReader',
     'FeatureRecipe',
+    'LatentDataset',
+    'LatentReader',
     'MapKey',
     'build_feature_bank',
     'content_hash',

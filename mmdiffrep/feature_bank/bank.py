@@ -1,17 +1,17 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """A bank: a folder of shards that one recipe made, read by the content of images."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from .images import content_hash
-from .reader import MapKey
-from .recipe import Recipe, recipe_from_json
-from .shard import find_shards
+from mmdiffrep.feature_bank.images import content_hash
+from mmdiffrep.feature_bank.reader import MapKey
+from mmdiffrep.feature_bank.recipe import Recipe, recipe_from_json
+from mmdiffrep.feature_bank.shard import find_shards
 
 RECIPE_FILE = 'recipe.json'
 VERIFY = ('sizes', 'full')
@@ -39,7 +39,7 @@ class FeatureBank(Mapping):
             they are named, and building the bank again makes these alone anew.
     """
 
-    def __init__(self, folder: Union[str, Path], verify: str = 'sizes') -> None:
+    def __init__(self, folder: str | Path, verify: str = 'sizes') -> None:
         check_verify(verify)
         self.folder = Path(folder)
         self.recipe = read_recipe(self.folder)
@@ -50,12 +50,12 @@ class FeatureBank(Mapping):
                 f'{len(damaged)} of {len(damaged) + len(self._shards)} shards cannot be used:\n'
                 f'{listed}\nBuild the bank again: only the images of these shards are computed.'
             )
-        self._place: Dict[str, Tuple[int, int]] = {
+        self._place: dict[str, tuple[int, int]] = {
             image: (number, row)
             for number, shard in enumerate(self._shards)
             for row, image in enumerate(shard.images)
         }
-        self._mapped: Dict[int, Dict[MapKey, Tensor]] = {}
+        self._mapped: dict[int, dict[MapKey, Tensor]] = {}
 
     @property
     def num_bytes(self) -> int:
@@ -63,12 +63,12 @@ class FeatureBank(Mapping):
         return sum(shard.num_bytes for shard in self._shards)
 
     @property
-    def keys_of_maps(self) -> List[MapKey]:
+    def keys_of_maps(self) -> list[MapKey]:
         """All ``(timestep, tap)``, all taps of the first timestep first."""
         return self.recipe.keys_of_maps
 
     def require(self, recipe: Recipe) -> None:
-        """Checks that the features are those of a recipe.
+        """Check that the features are those of a recipe.
 
         Raises:
             ValueError: They are not; lists what differs.
@@ -79,8 +79,8 @@ class FeatureBank(Mapping):
                 f'{self.folder} holds other features than asked for: {"; ".join(differences)}.'
             )
 
-    def read(self, image: Tensor) -> Dict[MapKey, Tensor]:
-        """Reads the features of an image by its pixels.
+    def read(self, image: Tensor) -> dict[MapKey, Tensor]:
+        """Read the features of an image by its pixels.
 
         Args:
             image: (3, H, W) as packed, of the dtype and size that the bank was built from.
@@ -91,7 +91,7 @@ class FeatureBank(Mapping):
         return self[content_hash(image)]
 
     def gather(self, images: Sequence[str], key: MapKey) -> Tensor:
-        """Copies one map of many images into memory.
+        """Copy one map of many images into memory.
 
         Args:
             images: Content hashes, which may repeat.
@@ -104,7 +104,7 @@ class FeatureBank(Mapping):
             KeyError: The bank has no such image or map.
         """
         places = torch.tensor([self._place[image] for image in images])
-        rows: Optional[Tensor] = None
+        rows: Tensor | None = None
         for number in places[:, 0].unique().tolist():
             wanted = (places[:, 0] == number).nonzero().flatten()
             maps = self._map(number)[key]
@@ -113,12 +113,12 @@ class FeatureBank(Mapping):
             rows[wanted] = maps[places[wanted, 1]]
         return rows
 
-    def _map(self, number: int) -> Dict[MapKey, Tensor]:
+    def _map(self, number: int) -> dict[MapKey, Tensor]:
         if number not in self._mapped:
             self._mapped[number] = self._shards[number].tensors()
         return self._mapped[number]
 
-    def __getitem__(self, image: str) -> Dict[MapKey, Tensor]:
+    def __getitem__(self, image: str) -> dict[MapKey, Tensor]:
         number, row = self._place[image]
         maps = self._map(number)
         return {key: maps[key][row].permute(2, 0, 1) for key in self.keys_of_maps}
@@ -129,7 +129,7 @@ class FeatureBank(Mapping):
     def __len__(self) -> int:
         return len(self._place)
 
-    def __getstate__(self) -> Dict[str, Any]:
+    def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), '_mapped': {}}  # else the pickle would hold the features
 
     def __repr__(self) -> str:
@@ -143,7 +143,7 @@ def check_verify(verify: str) -> None:
 
 
 def read_recipe(folder: Path) -> Recipe:
-    """Reads the recipe of a bank.
+    """Read the recipe of a bank.
 
     Raises:
         FileNotFoundError: No bank there; lists those that are near.

@@ -5,22 +5,22 @@ import errno
 import logging
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence, Union
+from typing import NamedTuple
 
 import torch
 from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, get_world_size
 from rich.progress import Progress, track
 from torch import Tensor
 
+from mmdiffrep.feature_bank.bank import RECIPE_FILE, FeatureBank, check_verify
+from mmdiffrep.feature_bank.images import ImageDataset, content_hash, image_name, read_sample
+from mmdiffrep.feature_bank.reader import FeatureReader
+from mmdiffrep.feature_bank.shard import find_shards, write_shard
 from mmdiffrep.utils.atomic_file import remove_incomplete, write_atomically
 from mmdiffrep.utils.fail_together import fail_together
 from mmdiffrep.utils.folder_lock import locked_folder
-
-from .bank import RECIPE_FILE, FeatureBank, check_verify
-from .images import ImageDataset, content_hash, image_name, read_sample
-from .reader import FeatureReader
-from .shard import find_shards, write_shard
 
 logger = logging.getLogger('mmdiffrep')
 
@@ -48,13 +48,13 @@ class BankBuild(NamedTuple):
 def build_feature_bank(
     dataset: ImageDataset,
     reader: FeatureReader,
-    root: Union[str, Path] = DEFAULT_ROOT,
-    max_bytes: Optional[int] = None,
+    root: str | Path = DEFAULT_ROOT,
+    max_bytes: int | None = None,
     verify: str = 'sizes',
     shard_images: int = SHARD_IMAGES,
-    hashes: Optional[Sequence[str]] = None,
+    hashes: Sequence[str] | None = None,
 ) -> BankBuild:
-    """Makes sure that all images of a data set are in the bank of a recipe.
+    """Make sure that all images of a data set are in the bank of a recipe.
 
     Only what is missing is computed: nothing the second time, the rest after an interruption, the
     images of a damaged shard alone. Data sets of one recipe share a bank, and an image that
@@ -87,11 +87,11 @@ def build_feature_bank(
         )
     folder = Path(root) / reader.recipe.key
     folder.mkdir(parents=True, exist_ok=True)
-    images: Dict[str, int] = {}
+    images: dict[str, int] = {}
     for index, image in enumerate(_hash_images(dataset) if hashes is None else hashes):
         images.setdefault(image, index)
     with locked_folder(folder):
-        missing: List[Dict[str, int]] = [{}]
+        missing: list[dict[str, int]] = [{}]
         with fail_together():
             if get_rank() == 0:
                 bank = _clean(folder, reader, verify)
@@ -106,7 +106,7 @@ def build_feature_bank(
         return BankBuild(FeatureBank(folder), len(images), len(missing[0]), seconds)
 
 
-def _hash_images(dataset: ImageDataset) -> List[str]:
+def _hash_images(dataset: ImageDataset) -> list[str]:
     """Content hash of every sample, read by all processes together."""
     rank, world = get_rank(), get_world_size()
     mine = []
@@ -119,7 +119,7 @@ def _hash_images(dataset: ImageDataset) -> List[str]:
 
 
 def _clean(folder: Path, reader: FeatureReader, verify: str) -> FeatureBank:
-    """Removes what cannot be used from a bank, and opens it."""
+    """Remove what cannot be used from a bank, and opens it."""
     remove_incomplete(folder)
     write_atomically(reader.recipe.to_json().encode(), folder / RECIPE_FILE)
     _, damaged = find_shards(folder, reader.recipe.key, verify == 'full')
@@ -129,7 +129,7 @@ def _clean(folder: Path, reader: FeatureReader, verify: str) -> FeatureBank:
     return FeatureBank(folder)
 
 
-def _check_room(folder: Path, size: int, need: int, max_bytes: Optional[int]) -> None:
+def _check_room(folder: Path, size: int, need: int, max_bytes: int | None) -> None:
     if max_bytes is not None and size + need > max_bytes:
         raise ValueError(
             f'{folder} has {size:,} bytes and would need {need:,} more, which is over '
@@ -147,12 +147,12 @@ def _check_room(folder: Path, size: int, need: int, max_bytes: Optional[int]) ->
 
 def _compute(
     dataset: ImageDataset,
-    missing: Dict[str, int],
+    missing: dict[str, int],
     reader: FeatureReader,
     folder: Path,
     shard_images: int,
 ) -> None:
-    """Computes and writes this process's share of the shards."""
+    """Compute and write this process's share of the shards."""
     images = list(missing)
     number = max(1, min(shard_images, SHARD_BYTES // reader.bytes_per_image))
     parts = [images[start : start + number] for start in range(0, len(images), number)]
@@ -175,6 +175,6 @@ def _read_again(dataset: ImageDataset, index: int, expected: str) -> Tensor:
         raise ValueError(
             f'{image_name(dataset, index)} is another image when it is read again: the pipeline '
             'draws random numbers. Features are stored of fixed images: take the pipeline of the '
-            'test split, without random crops, flips and colours.'
+            'test split, without random crops, flips and colors.'
         )
     return image

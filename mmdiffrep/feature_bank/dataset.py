@@ -2,17 +2,17 @@
 """Any data set with stored features in the place of its images."""
 
 import copy
-from typing import Any, Dict, Mapping, Optional, Union
+from collections.abc import Mapping
+from typing import Any
 
 from torch.utils.data import Dataset
 
 from mmdiffrep.diffusion.arguments import check_arguments
+from mmdiffrep.feature_bank.bank import FeatureBank
+from mmdiffrep.feature_bank.build import DEFAULT_ROOT, build_feature_bank
+from mmdiffrep.feature_bank.images import content_hash, image_name, read_sample
+from mmdiffrep.feature_bank.reader import FeatureReader
 from mmdiffrep.registry import DATASETS
-
-from .bank import FeatureBank
-from .build import DEFAULT_ROOT, build_feature_bank
-from .images import content_hash, image_name, read_sample
-from .reader import FeatureReader
 
 
 @DATASETS.register_module()
@@ -50,15 +50,15 @@ class FeatureBankDataset(Dataset):
     def __init__(
         self,
         dataset: dict,
-        bank: Union[str, Mapping[str, Any]],
+        bank: str | Mapping[str, Any],
         root: str = DEFAULT_ROOT,
-        max_bytes: Optional[int] = None,
+        max_bytes: int | None = None,
         verify: str = 'sizes',
         keep_samples: bool = False,
     ) -> None:
         self.dataset = DATASETS.build(dataset)
         self.keep_samples = keep_samples
-        self._kept: Dict[int, Dict[str, Any]] = {}
+        self._kept: dict[int, dict[str, Any]] = {}
         if isinstance(bank, str):
             self.bank = FeatureBank(bank, verify)
         else:
@@ -67,21 +67,21 @@ class FeatureBankDataset(Dataset):
             self.bank = build_feature_bank(self.dataset, reader, root, max_bytes, verify).bank
 
     @property
-    def metainfo(self) -> Dict[str, Any]:
+    def metainfo(self) -> dict[str, Any]:
         """That of the data set."""
         return self.dataset.metainfo
 
     def full_init(self) -> None:
         """As mmengine expects; it has happened."""
 
-    def get_data_info(self, index: int) -> Dict[str, Any]:
-        """What the data set knows of a sample before its pipeline."""
+    def get_data_info(self, index: int) -> dict[str, Any]:
+        """Return what the data set knows of a sample before its pipeline."""
         return self.dataset.get_data_info(index)
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> Dict[str, Any]:
+    def __getitem__(self, index: int) -> dict[str, Any]:
         sample = self._kept.get(index)
         if sample is None:
             sample = self._read(index)
@@ -93,8 +93,8 @@ class FeatureBankDataset(Dataset):
         # Copies: a view sent to another process would take its whole shard along.
         return {**sample, 'inputs': {key: maps.clone() for key, maps in features.items()}}
 
-    def _read(self, index: int) -> Dict[str, Any]:
-        """The sample, with the image's content hash in the place of the image."""
+    def _read(self, index: int) -> dict[str, Any]:
+        """Return the sample, with the image's content hash in the place of the image."""
         sample = read_sample(self.dataset, index)
         image = content_hash(sample['inputs'])
         if image not in self.bank:

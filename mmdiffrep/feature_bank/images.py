@@ -2,7 +2,7 @@
 """Images of a data set, known by what they show and named for messages."""
 
 import hashlib
-from typing import Any, Dict, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -14,11 +14,11 @@ class ImageDataset(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> Dict[str, Any]: ...
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
 
 
 def content_hash(image: Tensor) -> str:
-    """Gives 32 hex digits that stand for the pixels of an image, its shape and its dtype.
+    """Give 32 hex digits that stand for the pixels of an image, its shape and its dtype.
 
     Args:
         image: (3, H, W), as packed: after the host's pipeline, before its data preprocessor.
@@ -29,8 +29,8 @@ def content_hash(image: Tensor) -> str:
     return digest.hexdigest()
 
 
-def read_sample(dataset: ImageDataset, index: int) -> Dict[str, Any]:
-    """Reads a sample and checks that it holds an image.
+def read_sample(dataset: ImageDataset, index: int) -> dict[str, Any]:
+    """Read a sample and check that it holds an image.
 
     Args:
         dataset: Whose pipeline ends in a ``Pack...`` transform.

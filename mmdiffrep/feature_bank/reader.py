@@ -2,7 +2,8 @@
 """From images as a host packs them to features as they are stored."""
 
 import json
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,11 +13,10 @@ from mmdiffrep.apis import FeatureExtractor
 from mmdiffrep.diffusion.denoisers import Denoiser
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.taps import Tap
-
-from .recipe import FeatureRecipe, describe_noise
+from mmdiffrep.feature_bank.recipe import FeatureRecipe, describe_noise
 
 # Timestep and tap of a map.
-MapKey = Tuple[int, str]
+MapKey = tuple[int, str]
 
 DTYPES = ('float16', 'bfloat16', 'float32')
 
@@ -57,17 +57,17 @@ class FeatureReader:
 
     def __init__(
         self,
-        model: Union[str, Mapping[str, Any], Denoiser],
+        model: str | Mapping[str, Any] | Denoiser,
         taps: Sequence[str],
-        timesteps: Optional[Sequence[int]] = None,
-        noise_levels: Optional[Sequence[float]] = None,
-        noise: Union[str, Mapping[str, Any]] = 'shared',
-        size: Optional[int] = None,
+        timesteps: Sequence[int] | None = None,
+        noise_levels: Sequence[float] | None = None,
+        noise: str | Mapping[str, Any] = 'shared',
+        size: int | None = None,
         channel_order: str = 'bgr',
-        pool: Optional[int] = None,
+        pool: int | None = None,
         dtype: str = 'float16',
-        precision: Optional[str] = None,
-        device: Union[None, str, torch.device] = None,
+        precision: str | None = None,
+        device: None | str | torch.device = None,
         batch_size: int = 8,
     ) -> None:
         if dtype not in DTYPES or precision not in (None, *DTYPES):
@@ -115,8 +115,8 @@ class FeatureReader:
         """What an image takes in the bank."""
         return stored_bytes(self.shapes, self.dtype)
 
-    def __call__(self, images: Sequence[Tensor]) -> Dict[MapKey, Tensor]:
-        """Computes the features of images.
+    def __call__(self, images: Sequence[Tensor]) -> dict[MapKey, Tensor]:
+        """Compute the features of images.
 
         Args:
             images: (3, H, W) each, 0 to 255, of any sizes.
@@ -136,7 +136,7 @@ class FeatureReader:
         }
 
 
-def stored_map(maps: Tensor, pool: Optional[int], dtype: torch.dtype, name: str) -> Tensor:
+def stored_map(maps: Tensor, pool: int | None, dtype: torch.dtype, name: str) -> Tensor:
     """Brings maps to what a bank stores.
 
     Args:
@@ -163,19 +163,19 @@ def stored_map(maps: Tensor, pool: Optional[int], dtype: torch.dtype, name: str)
     return stored
 
 
-def stored_bytes(shapes: Mapping[MapKey, Tuple[int, ...]], dtype: torch.dtype) -> int:
+def stored_bytes(shapes: Mapping[MapKey, tuple[int, ...]], dtype: torch.dtype) -> int:
     """Bytes of an image's maps ``(C, h, w)``."""
     return sum(torch.Size(shape).numel() for shape in shapes.values()) * dtype.itemsize
 
 
-def upsampled_bytes(shapes: Mapping[MapKey, Tuple[int, ...]], size: int) -> int:
+def upsampled_bytes(shapes: Mapping[MapKey, tuple[int, ...]], size: int) -> int:
     """Bytes of the same maps resized to the image in float32, as DDPM-Seg keeps them."""
     return sum(shape[0] for shape in shapes.values()) * size**2 * torch.float32.itemsize
 
 
 def stored_shapes(
-    taps: Mapping[str, Tap], timesteps: Sequence[int], size: int, pool: Optional[int] = None
-) -> Dict[MapKey, Tuple[int, int, int]]:
+    taps: Mapping[str, Tap], timesteps: Sequence[int], size: int, pool: int | None = None
+) -> dict[MapKey, tuple[int, int, int]]:
     """Shapes (C, h, w) of an image's maps, all taps of the first timestep first.
 
     Args:

@@ -4,8 +4,9 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any
 
 from mmdiffrep.diffusion.noise import FreshNoise, build_noise
 
@@ -29,7 +30,7 @@ class Recipe:
 
     @classmethod
     def from_json(cls, text: str) -> 'Recipe':
-        """The inverse of :meth:`to_json`.
+        """Return the inverse of :meth:`to_json`.
 
         Raises:
             ValueError: Not such a text.
@@ -39,8 +40,8 @@ class Recipe:
         except TypeError as error:
             raise ValueError(f'no recipe of this version of mmdiffrep: {error}') from error
 
-    def differences(self, other: 'Recipe') -> List[str]:
-        """Lists what differs, as ``'timesteps: [50] here, [90] there'``."""
+    def differences(self, other: 'Recipe') -> list[str]:
+        """List what differs, as ``'timesteps: [50] here, [90] there'``."""
         mine, theirs = self._compared(), other._compared()
         return [
             f'{name}: {_short(mine.get(name))} here, {_short(theirs.get(name))} there'
@@ -48,7 +49,7 @@ class Recipe:
             if mine.get(name) != theirs.get(name)
         ]
 
-    def _compared(self) -> Dict[str, Any]:
+    def _compared(self) -> dict[str, Any]:
         values = dataclasses.asdict(self)
         del values['model']
         return values
@@ -77,20 +78,20 @@ class FeatureRecipe(Recipe):
     """
 
     weights: str
-    settings: Dict[str, Any]
-    taps: List[str]
-    timesteps: List[int]
-    noise_levels: List[float]
-    noise: Dict[str, Any]
+    settings: dict[str, Any]
+    taps: list[str]
+    timesteps: list[int]
+    noise_levels: list[float]
+    noise: dict[str, Any]
     size: int
     channel_order: str
     precision: str
-    pool: Optional[int]
+    pool: int | None
     dtype: str
     model: str = field(default='', compare=False)
 
     @property
-    def keys_of_maps(self) -> List[Tuple[int, str]]:
+    def keys_of_maps(self) -> list[tuple[int, str]]:
         """All ``(timestep, tap)``, all taps of the first timestep first."""
         return [(t, tap) for t in self.timesteps for tap in self.taps]
 
@@ -111,7 +112,7 @@ class LatentRecipe(Recipe):
     """
 
     vae: str
-    settings: Dict[str, Any]
+    settings: dict[str, Any]
     size: int
     channel_order: str
     posterior: str
@@ -120,13 +121,13 @@ class LatentRecipe(Recipe):
     model: str = field(default='', compare=False)
 
     @property
-    def keys_of_maps(self) -> List[Tuple[int, str]]:
+    def keys_of_maps(self) -> list[tuple[int, str]]:
         """A latent has one name, in the place of timestep and tap."""
         return [LATENT]
 
 
 def recipe_from_json(text: str) -> Recipe:
-    """Reads a recipe of either kind.
+    """Read a recipe of either kind.
 
     Raises:
         ValueError: Not such a text.
@@ -136,8 +137,8 @@ def recipe_from_json(text: str) -> Recipe:
     return kind.from_json(text)
 
 
-def describe_noise(noise: Union[str, Mapping[str, Any]]) -> Dict[str, Any]:
-    """Gives type and seed of a noise source whose draws can be repeated.
+def describe_noise(noise: str | Mapping[str, Any]) -> dict[str, Any]:
+    """Give type and seed of a noise source whose draws can be repeated.
 
     Args:
         noise: See :func:`~mmdiffrep.diffusion.noise.build_noise`.

@@ -9,17 +9,16 @@ pixels read one page, and the maps are channels-last tensors as they are.
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Dict, Iterable, List, Mapping, Sequence, Tuple, Union
 
 import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from mmdiffrep.feature_bank.reader import MapKey
 from mmdiffrep.utils.atomic_file import write_atomically
-
-from .reader import MapKey
 
 SUFFIX = '.safetensors'
 # One entry of the header: safetensors writes several in any order, and equal features are to be
@@ -73,10 +72,10 @@ class Shard:
             raise DamagedShardError(path, f'is stale: made by the recipe {made_by}, not {key}')
         if path.name != shard_name(images) or rows != {len(images)}:
             raise DamagedShardError(path, 'does not hold the images that its name stands for')
-        self.images: List[str] = images
+        self.images: list[str] = images
 
-    def tensors(self) -> Dict[MapKey, Tensor]:
-        """Maps the file into memory.
+    def tensors(self) -> dict[MapKey, Tensor]:
+        """Map the file into memory.
 
         Returns:
             ``{(timestep, tap): (N, h, w, C)}``; what is read of it is read from the file, and the
@@ -86,7 +85,7 @@ class Shard:
             return {_key_of(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
     def verify(self) -> None:
-        """Reads all of it and compares the checksum.
+        """Read all of it and compare the checksum.
 
         Raises:
             DamagedShardError: It differs.
@@ -99,7 +98,7 @@ class Shard:
 def write_shard(
     folder: Path, key: str, images: Sequence[str], features: Mapping[MapKey, Tensor]
 ) -> Path:
-    """Writes a shard, which appears whole or not at all.
+    """Write a shard, which appears whole or not at all.
 
     Args:
         folder: Of the bank.
@@ -118,14 +117,14 @@ def write_shard(
 
 
 def shard_name(images: Iterable[str]) -> str:
-    """The file name of the shard of these images in this order."""
+    """Return the file name of the shard of these images in this order."""
     return hashlib.blake2b(''.join(images).encode(), digest_size=8).hexdigest() + SUFFIX
 
 
 def find_shards(
-    folder: Union[str, Path], key: str, full: bool = False
-) -> Tuple[List[Shard], List[DamagedShardError]]:
-    """Looks at all shards of a bank.
+    folder: str | Path, key: str, full: bool = False
+) -> tuple[list[Shard], list[DamagedShardError]]:
+    """Look at all shards of a bank.
 
     Args:
         folder: Of the bank.

@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Augmented copies of a data set's images, each a fixed one."""
 
-from typing import Any, Dict, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch.nn.functional as F
@@ -42,11 +43,11 @@ class AugmentedView(Dataset):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def get_data_info(self, index: int) -> Dict[str, Any]:
-        """What the data set knows of a sample before its pipeline."""
+    def get_data_info(self, index: int) -> dict[str, Any]:
+        """Return what the data set knows of a sample before its pipeline."""
         return self.dataset.get_data_info(index)
 
-    def __getitem__(self, index: int) -> Dict[str, Any]:
+    def __getitem__(self, index: int) -> dict[str, Any]:
         sample = read_sample(self.dataset, index)
         if self.view == 0:
             return sample

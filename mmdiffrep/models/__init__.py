@@ -1,15 +1,13 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Registered models: importing this package fills the registry."""
 
-from . import (
+from mmdiffrep.models import (
     algorithms,
     backbones,
-    connectors,
     distillers,
     heads,
     losses,
     necks,
-    probes,
     rewards,
     segmentors,
     teachers,
@@ -19,12 +17,10 @@ from . import (
 __all__ = [
     'algorithms',
     'backbones',
-    'connectors',
     'distillers',
     'heads',
     'losses',
     'necks',
-    'probes',
     'rewards',
     'segmentors',
     'teachers',

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Tools for tests."""
 
-from .tiny import (
+from mmdiffrep.testing.tiny import (
     RandomSegmentation,
     greatest_difference,
     parameters_of,

@@ -5,7 +5,8 @@ import errno
 import io
 import os
 import signal
-from typing import Any, ContextManager
+from contextlib import AbstractContextManager
+from typing import Any
 from unittest import mock
 
 from mmdiffrep.utils import atomic_file
@@ -30,8 +31,8 @@ class FileFault:
         self._operation = operation
         self._full_disk = full_disk
 
-    def installed(self) -> ContextManager[Any]:
-        """A context in which all atomic writes of this process are counted."""
+    def installed(self) -> AbstractContextManager[Any]:
+        """Return a context in which all atomic writes of this process are counted."""
         return mock.patch.dict(
             vars(atomic_file),
             os=_CountedOs(self),

@@ -2,7 +2,7 @@
 """Tiny random networks and runs, for tests here and in downstream projects."""
 
 import uuid
-from typing import Any, ClassVar, Dict, List, Optional
+from typing import Any, ClassVar
 
 import torch
 from mmengine.runner import Runner
@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from mmdiffrep.registry import DATASETS
 
 
-def tiny_teacher(num_timesteps: int = 20) -> Dict[str, Any]:
+def tiny_teacher(num_timesteps: int = 20) -> dict[str, Any]:
     """Config of a random two-level denoiser for 16 px images, 8 and 16 channels wide."""
     return dict(
         type='UNet2DDenoiser',
@@ -32,7 +32,7 @@ def tiny_teacher(num_timesteps: int = 20) -> Dict[str, Any]:
     )
 
 
-def tiny_dit() -> Dict[str, Any]:
+def tiny_dit() -> dict[str, Any]:
     """Config of a random DiT of three blocks, 16 channels wide, for latents of 8 x 8 cells."""
     return dict(
         type='DiTDenoiser',
@@ -49,7 +49,7 @@ def tiny_dit() -> Dict[str, Any]:
     )
 
 
-def tiny_vae() -> Dict[str, Any]:
+def tiny_vae() -> dict[str, Any]:
     """Arguments of a random ``AutoencoderKL`` with 4 channels at half the image's side."""
     return dict(
         block_out_channels=(8, 8),
@@ -59,7 +59,7 @@ def tiny_vae() -> Dict[str, Any]:
     )
 
 
-def tiny_segmentor(num_classes: int = 4, norm: str = 'GN') -> Dict[str, Any]:
+def tiny_segmentor(num_classes: int = 4, norm: str = 'GN') -> dict[str, Any]:
     """Config of an mmseg EncoderDecoder of some 50,000 parameters, GroupNorm by default."""
     norm_cfg = dict(type=norm, requires_grad=True)
     if norm == 'GN':
@@ -112,7 +112,7 @@ class RandomSegmentation(Dataset):
     )
 
     def __init__(
-        self, length: int = 64, num_classes: int = 4, order: Optional[List[int]] = None
+        self, length: int = 64, num_classes: int = 4, order: list[int] | None = None
     ) -> None:
         generator = torch.Generator().manual_seed(0)
         self.images = torch.randint(0, 256, (length, 3, 32, 32), generator=generator).byte()
@@ -123,7 +123,7 @@ class RandomSegmentation(Dataset):
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index: int) -> Dict[str, Any]:
+    def __getitem__(self, index: int) -> dict[str, Any]:
         from mmseg.structures import SegDataSample
 
         shape = dict(img_shape=(32, 32), ori_shape=(32, 32), pad_shape=(32, 32))
@@ -137,12 +137,12 @@ class RandomSegmentation(Dataset):
 def tiny_runner(
     work_dir: str,
     max_iters: int = 4,
-    custom_hooks: Optional[List[dict]] = None,
+    custom_hooks: list[dict] | None = None,
     batch_size: int = 4,
-    model: Optional[dict] = None,
+    model: dict | None = None,
     **overrides: Any,
 ) -> Runner:
-    """Builds a CPU run of a tiny segmentor on random data.
+    """Build a CPU run of a tiny segmentor on random data.
 
     Args:
         work_dir (str): Where logs and checkpoints go.
@@ -181,13 +181,13 @@ def tiny_runner(
     return Runner.from_cfg(Config(cfg))
 
 
-def parameters_of(module: torch.nn.Module) -> Dict[str, Tensor]:
-    """Copies the parameters of a module."""
+def parameters_of(module: torch.nn.Module) -> dict[str, Tensor]:
+    """Copy the parameters of a module."""
     return {name: param.detach().clone() for name, param in module.named_parameters()}
 
 
-def greatest_difference(first: Dict[str, Tensor], second: Dict[str, Tensor]) -> float:
-    """Returns the greatest absolute difference between two sets of parameters."""
+def greatest_difference(first: dict[str, Tensor], second: dict[str, Tensor]) -> float:
+    """Return the greatest absolute difference between two sets of parameters."""
     if first.keys() != second.keys():
         raise ValueError(f'different parameters: {sorted(first.keys() ^ second.keys())}')
     return max((first[name] - second[name]).abs().max().item() for name in first)

@@ -7,7 +7,7 @@ checkpoints; for tests and for ``kill_and_resume.py``.
 
 import random
 import uuid
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,14 +27,14 @@ class TinyDataset(Dataset):
     """24 vectors of 8 numbers with a class out of 3, flipped and jittered at random."""
 
     @property
-    def metainfo(self) -> Dict[str, Any]:
+    def metainfo(self) -> dict[str, Any]:
         """With an array in it, as mmpose's have."""
         return dict(classes=('a', 'b', 'c'), sigmas=np.linspace(0.1, 0.3, 3, dtype=np.float32))
 
     def __len__(self) -> int:
         return 24
 
-    def __getitem__(self, index: int) -> Dict[str, Tensor]:
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
         values = np.random.default_rng(index).normal(size=8) + np.random.normal(size=8) * 0.1
         if random.random() < 0.5:
             values = values[::-1]
@@ -67,28 +67,28 @@ class TinyModel(BaseModel):
 class TinyAccuracy(BaseMetric):
     """Share of right answers."""
 
-    def process(self, data_batch: Dict[str, Tensor], data_samples: List[Dict[str, Tensor]]) -> None:
+    def process(self, data_batch: dict[str, Tensor], data_samples: list[dict[str, Tensor]]) -> None:
         """Collect whether each sample is right."""
         self.results += [
             int(sample['score'].argmax() == sample['label']) for sample in data_samples
         ]
 
-    def compute_metrics(self, results: List[int]) -> Dict[str, float]:
+    def compute_metrics(self, results: list[int]) -> dict[str, float]:
         """Their mean."""
         return dict(acc=np.float64(np.mean(results)))
 
 
 def build_tiny_runner(
     work_dir: str,
-    load_from: Optional[str] = None,
+    load_from: str | None = None,
     by_epoch: bool = False,
     length: int = 12,
     width: int = 16,
     num_workers: int = 0,
     val_interval: int = 3,
-    checkpoint: Optional[Dict[str, Any]] = None,
+    checkpoint: dict[str, Any] | None = None,
     exact_resume: bool = True,
-    optim_wrapper: Optional[Dict[str, Any]] = None,
+    optim_wrapper: dict[str, Any] | None = None,
 ) -> Runner:
     """Build a run of ``length`` iterations (at least 2), or epochs of 4 iterations.
 

@@ -4,14 +4,13 @@
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import List, Union
 
 from mmengine.fileio import LocalBackend, register_backend
 
 INCOMPLETE_SUFFIX = '.incomplete'
 
 
-def write_atomically(data: bytes, path: Union[str, Path]) -> None:
+def write_atomically(data: bytes, path: str | Path) -> None:
     """Write ``data`` to ``path``; a file that was there before stays until the new one is complete.
 
     The bytes go to ``.<name>.incomplete`` in the same folder, reach the disk (fsync), and are then
@@ -47,7 +46,7 @@ def write_atomically(data: bytes, path: Union[str, Path]) -> None:
         ) from error
 
 
-def remove_incomplete(folder: Union[str, Path]) -> List[str]:
+def remove_incomplete(folder: str | Path) -> list[str]:
     """Remove what killed writes left behind in ``folder`` (not below it).
 
     Args:
@@ -70,11 +69,11 @@ class AtomicLocalBackend(LocalBackend):
     ``backend_args=dict(backend='atomic_local')``.
     """
 
-    def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
+    def put(self, obj: bytes, filepath: str | Path) -> None:
         """Write bytes, see :func:`write_atomically`."""
         write_atomically(obj, filepath)
 
-    def put_text(self, obj: str, filepath: Union[str, Path], encoding: str = 'utf-8') -> None:
+    def put_text(self, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
         """Write text, see :func:`write_atomically`."""
         write_atomically(obj.encode(encoding), filepath)
 

@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""In which order a host's config loads the colours of its images, and what its network gets."""
+"""In which order a host's config loads the colors of its images, and what its network gets."""
 
-from typing import Any, Dict, Iterator, Set
+from collections.abc import Iterator
+from typing import Any
 
 from mmengine.config import Config
 
@@ -13,7 +14,7 @@ SWAPS = ('to_rgb', 'bgr_to_rgb', 'rgb_to_bgr')
 
 
 def channel_order_of(cfg: Config, advice: str) -> str:
-    """The channel order in which a config's pipeline loads images.
+    """Return the channel order in which a config's pipeline loads images.
 
     Read from the data set, if it is mmpretrain's CIFAR, whose images are RGB; else from the data
     preprocessor: what it turns to RGB was BGR. Where it converts nothing, files that mmcv reads are
@@ -54,13 +55,13 @@ def channel_order_of(cfg: Config, advice: str) -> str:
     if not settings or from_files:
         return 'bgr'
     raise ValueError(
-        'the channel order of the images is unknown: the data_preprocessor converts no colours, '
+        'the channel order of the images is unknown: the data_preprocessor converts no colors, '
         f'and {sorted(kinds) or "the config"} reads no files by mmcv: {advice}'
     )
 
 
 def network_order_of(cfg: Config, advice: str) -> str:
-    """The channel order in which a config's network is given images.
+    """Return the channel order in which a config's network is given images.
 
     Args:
         cfg (Config): A host's config.
@@ -83,24 +84,24 @@ def reads_cifar(cfg: Config) -> bool:
     return bool(kinds) and kinds <= RGB_DATASETS
 
 
-def preprocessor_of(cfg: Config) -> Dict[str, Any]:
-    """The settings of a config's data preprocessor, empty if it has none."""
+def preprocessor_of(cfg: Config) -> dict[str, Any]:
+    """Return the settings of a config's data preprocessor, empty if it has none."""
     return cfg.get('model', {}).get('data_preprocessor') or cfg.get('data_preprocessor') or {}
 
 
-def _first_dataset(cfg: Config) -> Dict[str, Any]:
+def _first_dataset(cfg: Config) -> dict[str, Any]:
     loaders = [cfg.get(f'{split}_dataloader') for split in ('train', 'val', 'test')]
     return next((loader.get('dataset') for loader in loaders if loader), None) or {}
 
 
-def _inside(dataset: Dict[str, Any]) -> Iterator[Dict[str, Any]]:
-    """What a wrapper such as RepeatDataset or ConcatDataset is around."""
+def _inside(dataset: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Return what a wrapper such as RepeatDataset or ConcatDataset is around."""
     if isinstance(dataset.get('dataset'), dict):
         yield dataset['dataset']
     yield from dataset.get('datasets') or ()
 
 
-def _kinds(dataset: Dict[str, Any]) -> Set[str]:
+def _kinds(dataset: dict[str, Any]) -> set[str]:
     """Class names of a data set, or of those inside its wrappers."""
     inside = list(_inside(dataset))
     if inside:
@@ -108,10 +109,10 @@ def _kinds(dataset: Dict[str, Any]) -> Set[str]:
     return {_name(dataset['type'])} if 'type' in dataset else set()
 
 
-def _transforms(dataset: Dict[str, Any]) -> Iterator[str]:
+def _transforms(dataset: dict[str, Any]) -> Iterator[str]:
     """Class names of the transforms of a data set, its wrappers and those inside."""
     for step in dataset.get('pipeline') or ():
-        # Another colour type, such as 'unchanged', comes as it is in the file.
+        # Another color type, such as 'unchanged', comes as it is in the file.
         if step.get('color_type', 'color') == 'color':
             yield _name(step['type'])
     for part in _inside(dataset):

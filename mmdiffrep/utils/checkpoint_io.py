@@ -8,7 +8,7 @@ import struct
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Union
+from typing import Any
 from urllib.parse import urlparse
 
 import torch
@@ -22,7 +22,7 @@ _DAMAGE = (SafetensorError, RuntimeError, EOFError, IndexError, struct.error)
 _NUMBERED = re.compile(r'^(?:iter|epoch)_(\d+)\.pth$')
 
 
-def is_complete(path: Union[str, Path]) -> bool:
+def is_complete(path: str | Path) -> bool:
     """Whether a checkpoint file was written to its end; reads a few kilobytes, not the tensors.
 
     ``torch.save`` writes a zip archive whose table of contents comes last, so a file cut anywhere
@@ -42,8 +42,8 @@ def is_complete(path: Union[str, Path]) -> bool:
         return False
 
 
-def find_resume_checkpoint(work_dir: Union[str, Path]) -> Optional[str]:
-    """The newest complete checkpoint of a run.
+def find_resume_checkpoint(work_dir: str | Path) -> str | None:
+    """Return the newest complete checkpoint of a run.
 
     Looks at the file that ``last_checkpoint`` names and at ``iter_*.pth`` and ``epoch_*.pth`` next
     to it and in ``work_dir``. A file with a higher number than the named one is preferred if it is
@@ -81,8 +81,8 @@ def find_resume_checkpoint(work_dir: Union[str, Path]) -> Optional[str]:
 
 
 def load_checkpoint_file(
-    path: Union[str, Path], map_location: Any = 'cpu', trust: bool = False
-) -> Dict[str, Any]:
+    path: str | Path, map_location: Any = 'cpu', trust: bool = False
+) -> dict[str, Any]:
     """Load a ``.pth``/``.pt`` or ``.safetensors`` file.
 
     Args:
@@ -125,11 +125,11 @@ def register_safe_loader(trust: bool = False) -> None:
         trust: Passed on; see :func:`load_checkpoint_file`.
     """
 
-    def load_from_local(filename: str, map_location: Any = None) -> Dict[str, Any]:
+    def load_from_local(filename: str, map_location: Any = None) -> dict[str, Any]:
         return load_checkpoint_file(filename, map_location, trust)
 
-    def load_from_http(filename: str, map_location: Any = None) -> Dict[str, Any]:
-        def load() -> Dict[str, Any]:
+    def load_from_http(filename: str, map_location: Any = None) -> dict[str, Any]:
+        def load() -> dict[str, Any]:
             try:
                 return torch.hub.load_state_dict_from_url(
                     filename, map_location=map_location, weights_only=not trust
@@ -152,7 +152,7 @@ def register_safe_loader(trust: bool = False) -> None:
     CheckpointLoader.register_scheme(('http://', 'https://'), loader=load_from_http, force=True)
 
 
-def _named_by_pointer(work_dir: Path) -> Optional[Path]:
+def _named_by_pointer(work_dir: Path) -> Path | None:
     pointer = work_dir / 'last_checkpoint'
     if not pointer.is_file():
         return None
@@ -202,8 +202,8 @@ def _explain_refusal(path: str, error: pickle.UnpicklingError) -> str:
     )
 
 
-def _code_in(path: str) -> List[str]:
-    """The functions and classes a pickle names, found without running it."""
+def _code_in(path: str) -> list[str]:
+    """Return the functions and classes a pickle names, found without running it."""
     if not is_complete(path):
         return []
     return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))

@@ -3,7 +3,6 @@
 
 import difflib
 from pathlib import Path
-from typing import Optional, Tuple
 
 from mmengine.config import Config
 
@@ -51,7 +50,7 @@ def register_config_scope() -> None:
     """
     resolve = Config._get_cfg_path
 
-    def resolve_ours(cfg_path: str, filename: str) -> Tuple[str, Optional[str]]:
+    def resolve_ours(cfg_path: str, filename: str) -> tuple[str, str | None]:
         scope, separator, name = cfg_path.partition('::')
         if separator and scope == 'mmdiffrep':
             return get_config_path(name), None

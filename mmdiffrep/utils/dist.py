@@ -7,7 +7,6 @@ a device id, so both fail on a CPU. A process group that exists already is left 
 
 import os
 import subprocess
-from typing import Dict
 
 import torch.distributed as dist
 from mmengine.config import Config
@@ -65,8 +64,8 @@ def close_dist() -> None:
         dist.destroy_process_group()
 
 
-def _rendezvous(launcher: str) -> Dict[str, str]:
-    """The rendezvous variables of torch, from those of the launcher."""
+def _rendezvous(launcher: str) -> dict[str, str]:
+    """Return the rendezvous variables of torch, from those of the launcher."""
     names = PLACES[launcher]
     missing = [name for name in names if name not in os.environ]
     if missing:

@@ -1,15 +1,15 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """What fails in one process of a run fails in all."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator, Optional
 
 from mmengine.dist import all_gather_object
 
 
 @contextmanager
 def fail_together() -> Iterator[None]:
-    """Ends a piece of work in all processes, so that none waits for one that is gone.
+    """End a piece of work in all processes, so that none waits for one that is gone.
 
     All processes must come here, and none may talk to the others inside.
 
@@ -17,7 +17,7 @@ def fail_together() -> Iterator[None]:
         Exception: As raised inside, in the process where it was.
         RuntimeError: Elsewhere; names that process and its reason.
     """
-    failure: Optional[Exception] = None
+    failure: Exception | None = None
     try:
         yield
     except Exception as error:  # noqa: BLE001, it is raised below

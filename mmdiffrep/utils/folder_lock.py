@@ -3,9 +3,9 @@
 
 import logging
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Iterator, Optional
 
 from filelock import FileLock, Timeout
 from mmengine.dist import broadcast_object_list, get_rank
@@ -20,7 +20,7 @@ _PAUSE = 0.5  # seconds between two attempts
 
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
-    """Waits until no other run is in the folder, and keeps others out.
+    """Wait until no other run is in the folder, and keeps others out.
 
     Rank 0 holds the lock for all processes of the run; each must come here. The system frees it
     when rank 0 ends, however it ends.
@@ -31,7 +31,7 @@ def locked_folder(folder: Path) -> Iterator[None]:
     Raises:
         OSError: The folder is not writable, or its file system knows no locks.
     """
-    lock: Optional[FileLock] = None
+    lock: FileLock | None = None
     with fail_together():
         if get_rank() == 0:
             (folder / LOCK_FILE).touch()  # the plain error of a folder that cannot be written to
@@ -51,8 +51,8 @@ def locked_folder(folder: Path) -> Iterator[None]:
             lock.release()
 
 
-def _acquired(lock: Optional[FileLock]) -> bool:
-    """Tries once; all ranks get rank 0's answer."""
+def _acquired(lock: FileLock | None) -> bool:
+    """Try once; all ranks get rank 0's answer."""
     answer = [False]
     with fail_together():
         if lock is not None:

@@ -4,7 +4,7 @@
 import enum
 from collections import OrderedDict, deque
 from pathlib import PurePath
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 import torch
@@ -107,7 +107,7 @@ def _plain_array(array: np.ndarray, as_list: bool, where: str) -> Any:
     return {_KIND: 'ndarray', 'values': torch.from_numpy(array.copy())}
 
 
-def _plain_dict(state: Dict[Any, Any], arrays_as_lists: bool, where: str) -> Dict[Any, Any]:
+def _plain_dict(state: dict[Any, Any], arrays_as_lists: bool, where: str) -> dict[Any, Any]:
     items = {
         to_plain(key, arrays_as_lists, f'a key of {where}'): to_plain(
             value, arrays_as_lists, f'{where}[{key!r}]'
@@ -117,11 +117,11 @@ def _plain_dict(state: Dict[Any, Any], arrays_as_lists: bool, where: str) -> Dic
     return _rebuild(state, items)
 
 
-def _rebuild(original: Dict[Any, Any], items: Dict[Any, Any]) -> Dict[Any, Any]:
-    """A dict, or an ordered one with its attributes: a state dict has its ``_metadata`` there."""
+def _rebuild(original: dict[Any, Any], items: dict[Any, Any]) -> dict[Any, Any]:
+    """Return a dict of the same kind, with the ``_metadata`` of a state dict."""
     if not isinstance(original, OrderedDict):
         return items
-    rebuilt: Dict[Any, Any] = OrderedDict(items)
+    rebuilt: dict[Any, Any] = OrderedDict(items)
     vars(rebuilt).update(vars(original))
     return rebuilt
 

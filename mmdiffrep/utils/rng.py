@@ -2,8 +2,8 @@
 """Random state as a function of where a run is, not of what it did before."""
 
 import random
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator
 
 import numpy as np
 import torch

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from types import FrameType
-from typing import Any, Dict, Optional
+from typing import Any
 
 import torch
 from mmengine.dist import all_reduce
@@ -22,7 +22,7 @@ class StopSignal:
 
     def __init__(self) -> None:
         self._received = False
-        self._previous: Dict[int, Any] = {}
+        self._previous: dict[int, Any] = {}
         self._pid = os.getpid()
 
     def listen(self) -> None:
@@ -47,7 +47,7 @@ class StopSignal:
         all_reduce(flag, op='max')
         return bool(flag)
 
-    def _remember(self, number: int, frame: Optional[FrameType]) -> None:
+    def _remember(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._pid:
             # A data worker inherited this handler; it has to die as its parent expects.
             signal.signal(number, signal.SIG_DFL)

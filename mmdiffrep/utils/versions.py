@@ -2,7 +2,7 @@
 """Which versions of the OpenMMLab libraries mmdiffrep works with; checked without an import."""
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from packaging.version import Version
 
@@ -13,7 +13,7 @@ class Library(NamedTuple):
     distribution: str
     low: str
     high: str
-    extra: Optional[str] = None
+    extra: str | None = None
 
 
 LIBRARIES = {
@@ -26,7 +26,7 @@ LIBRARIES = {
 }
 
 
-def installed_version(distribution: str) -> Optional[str]:
+def installed_version(distribution: str) -> str | None:
     """Version of an installed distribution, or None."""
     try:
         return version(distribution)

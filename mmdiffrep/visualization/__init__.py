@@ -1,10 +1,15 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Pictures of what models do."""
 
-from .heat_map import draw_heat_maps
-from .segmentation_grid import draw_segmentation_grid
-from .segmentation_pictures import draw_overlay, draw_uncertainty, image_png, mask_png
-from .timestep_map import draw_timestep_map
+from mmdiffrep.visualization.heat_map import draw_heat_maps
+from mmdiffrep.visualization.segmentation_grid import draw_segmentation_grid
+from mmdiffrep.visualization.segmentation_pictures import (
+    draw_overlay,
+    draw_uncertainty,
+    image_png,
+    mask_png,
+)
+from mmdiffrep.visualization.timestep_map import draw_timestep_map
 
 __all__ = [
     'draw_heat_maps',

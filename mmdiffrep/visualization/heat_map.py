@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Heat maps with their numbers, side by side and on one scale."""
 
-from typing import Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -27,7 +27,7 @@ def draw_heat_maps(
         row_title (str): What the rows are.
         column_title (str): What the columns are.
         title (str): Heading of all. Defaults to none.
-        label (str): Of the colours. Defaults to none.
+        label (str): Of the colors. Defaults to none.
         scale (float): The numbers are written times this. Defaults to 1.
 
     Returns:
@@ -56,9 +56,9 @@ def draw_heat_maps(
         axes.set_xlabel(column_title)
         for (row, column), value in np.ndenumerate(values):
             if np.isfinite(value):
-                colour = 'black' if value > (low + high) / 2 else 'white'
+                color = 'black' if value > (low + high) / 2 else 'white'
                 axes.text(
-                    column, row, f'{value:.1f}', ha='center', va='center', color=colour, fontsize=7
+                    column, row, f'{value:.1f}', ha='center', va='center', color=color, fontsize=7
                 )
         if np.isfinite(values).any():
             best = np.unravel_index(np.nanargmax(values), shape)

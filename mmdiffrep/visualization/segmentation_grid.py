@@ -1,22 +1,22 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """A picture that compares segmentations: one image a row, one method a column."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Mapping, Sequence, Union
 
 import numpy as np
 from matplotlib.figure import Figure
 
 
-def colourise(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
-    """Turns labels ``(H, W)`` into RGB uint8 ``(H, W, 3)``; what has no colour becomes white."""
+def colorize(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
+    """Turn labels ``(H, W)`` into RGB uint8 ``(H, W, 3)``; what has no color becomes white."""
     table = np.array([*palette, (255, 255, 255)], dtype=np.uint8)
     known = (labels >= 0) & (labels < len(palette))
     return table[np.where(known, labels, len(palette))]
 
 
 def draw_segmentation_grid(
-    path: Union[str, Path],
+    path: str | Path,
     images: Sequence[np.ndarray],
     columns: Mapping[str, Sequence[np.ndarray]],
     palette: Sequence[Sequence[int]],
@@ -29,7 +29,7 @@ def draw_segmentation_grid(
         images (sequence): RGB uint8 images, ``(H, W, 3)`` each.
         columns (mapping): Heading to label maps ``(H, W)``, one an image, or to RGB pictures
             ``(H, W, 3)``, which are shown as they are.
-        palette (sequence): RGB colour of every class.
+        palette (sequence): RGB color of every class.
         title (str): Heading of the picture. Defaults to none.
 
     Raises:
@@ -45,7 +45,7 @@ def draw_segmentation_grid(
     for row, image in enumerate(images):
         axes[row, 0].imshow(image)
         for col, maps in enumerate(columns.values(), start=1):
-            shown = maps[row] if maps[row].ndim == 3 else colourise(maps[row], palette)
+            shown = maps[row] if maps[row].ndim == 3 else colorize(maps[row], palette)
             axes[row, col].imshow(shown, interpolation='nearest')
     for axis, heading in zip(axes[0], ['input', *columns]):
         axis.set_title(heading, fontsize=10)

@@ -3,14 +3,14 @@
 
 import io
 import math
-from typing import Mapping, Optional, Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from mmdiffrep.visualization.segmentation_grid import colourise
+from mmdiffrep.visualization.segmentation_grid import colorize
 
 GREATEST_UNCERTAINTY = math.log(2)  # nats: half of the members say one thing, half another
 
@@ -18,13 +18,13 @@ GREATEST_UNCERTAINTY = math.log(2)  # nats: half of the members say one thing, h
 def draw_overlay(
     image: np.ndarray, labels: np.ndarray, palette: Sequence[Sequence[int]], opacity: float = 0.5
 ) -> np.ndarray:
-    """Lays the colours of a label map over its image.
+    """Lays the colors of a label map over its image.
 
     Args:
         image (np.ndarray): RGB uint8, ``(H, W, 3)``.
         labels (np.ndarray): ``(H, W)``.
-        palette (sequence): RGB colour of every class.
-        opacity (float): Share of the colours, 0 to 1. Defaults to 0.5.
+        palette (sequence): RGB color of every class.
+        opacity (float): Share of the colors, 0 to 1. Defaults to 0.5.
 
     Returns:
         np.ndarray: RGB uint8, ``(H, W, 3)``.
@@ -37,7 +37,7 @@ def draw_overlay(
             'expected labels of the size of the image and an opacity of 0 to 1, got image '
             f'{image.shape}, labels {labels.shape}, opacity={opacity}'
         )
-    mixed = image * (1 - opacity) + colourise(labels, palette) * opacity
+    mixed = image * (1 - opacity) + colorize(labels, palette) * opacity
     return mixed.round().astype(np.uint8)
 
 
@@ -45,7 +45,7 @@ def draw_uncertainty(uncertainty: np.ndarray) -> np.ndarray:
     """Draws the members' divergence on a scale that is the same for all images.
 
     Args:
-        uncertainty (np.ndarray): ``(H, W)`` in nats; black is 0, and the lightest colour ln 2 and
+        uncertainty (np.ndarray): ``(H, W)`` in nats; black is 0, and the lightest color ln 2 and
             above.
 
     Returns:
@@ -58,13 +58,13 @@ def draw_uncertainty(uncertainty: np.ndarray) -> np.ndarray:
 def mask_png(
     labels: np.ndarray,
     palette: Sequence[Sequence[int]],
-    text: Optional[Mapping[str, str]] = None,
+    text: Mapping[str, str] | None = None,
 ) -> bytes:
-    """A label map as a PNG whose pixel values are the labels, shown in the classes' colours.
+    """Return a label map as a PNG whose pixel values are the labels, shown in the classes' colors.
 
     Args:
         labels (np.ndarray): ``(H, W)``, 0 to 255.
-        palette (sequence): RGB colour of every class.
+        palette (sequence): RGB color of every class.
         text (mapping, optional): Text entries of the PNG. Defaults to None: none.
 
     Raises:
@@ -81,11 +81,11 @@ def mask_png(
 
 
 def image_png(image: np.ndarray) -> bytes:
-    """An RGB uint8 image ``(H, W, 3)`` as a PNG."""
+    """Return an RGB uint8 image ``(H, W, 3)`` as a PNG."""
     return _png(Image.fromarray(image))
 
 
-def _png(picture: Image.Image, entries: Optional[PngInfo] = None) -> bytes:
+def _png(picture: Image.Image, entries: PngInfo | None = None) -> bytes:
     with io.BytesIO() as buffer:
         picture.save(buffer, format='PNG', pnginfo=entries)
         return buffer.getvalue()

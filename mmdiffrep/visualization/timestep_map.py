@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """A picture of which timesteps were drawn in the course of a run."""
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -40,8 +40,8 @@ def draw_timestep_map(
 
     edges = np.concatenate([[0], iterations])
     levels = np.linspace(0, num_timesteps, shares.shape[1] + 1)
-    colours = axes[0].pcolormesh(edges, levels, shares.T, cmap='magma', vmin=0)
-    figure.colorbar(colours, ax=axes[0], label='share of the draws')
+    colors = axes[0].pcolormesh(edges, levels, shares.T, cmap='magma', vmin=0)
+    figure.colorbar(colors, ax=axes[0], label='share of the draws')
     # Where a row's curve is drawn: its middle.
     middles = (edges[1:] + edges[:-1]) / 2
     axes[0].plot(middles, mean_t, color='tab:cyan', marker='.', markersize=3, label='mean')

@@ -13,7 +13,7 @@ from mmdiffrep.analysis import (
     parse_encoder,
     sweep,
 )
-from mmdiffrep.models.probes import ProbeTraining
+from mmdiffrep.measures import ProbeTraining
 
 RESNET = dict(type='ResNet_CIFAR', depth=18, base_channels=8, out_indices=(0, 3))
 

@@ -100,9 +100,9 @@ def test_student_features_are_those_of_its_own_pass(student):
     reader = StudentReader(cfg, checkpoint, ['backbone[0]', 'backbone', 'neck[-1]'], grid=2)
     given = batch(32, 32)
     found = reader(given)
-    normalised = network.data_preprocessor(dict(inputs=given.inputs), False)['inputs']
+    normalized = network.data_preprocessor(dict(inputs=given.inputs), False)['inputs']
     with torch.no_grad():
-        first, last = network.backbone(normalised)
+        first, last = network.backbone(normalized)
     torch.testing.assert_close(found[FeatureKey('backbone[0]')], pool_map(first, 2))
     torch.testing.assert_close(found[FeatureKey('backbone')], pool_map(last, 2))
     torch.testing.assert_close(found[FeatureKey('neck[-1]')], last.mean((2, 3)))

@@ -10,7 +10,6 @@ from mmengine.config import Config
 from torch import distributed, multiprocessing, nn
 
 from mmdiffrep.analysis import ImageSource
-from mmdiffrep.analysis.frechet import frechet_distance
 from mmdiffrep.analysis.image_quality import (
     EncoderEmbedding,
     InceptionEmbedding,
@@ -18,10 +17,11 @@ from mmdiffrep.analysis.image_quality import (
     moments_of_samples,
 )
 from mmdiffrep.diffusion import load_denoiser
+from mmdiffrep.measures.frechet import frechet_distance
 from mmdiffrep.testing import tiny_teacher
 
 
-def colours(images):
+def colors(images):
     """Mean and spread of the channels."""
     assert images.dtype == torch.uint8
     values = images.float() / 255
@@ -36,11 +36,11 @@ def denoiser():
 
 def test_samples_do_not_depend_on_the_batch(denoiser):
     options = dict(num_images=5, num_steps=2, seed=3)
-    one = moments_of_samples(denoiser, colours, batch_size=1, **options)
-    four = moments_of_samples(denoiser, colours, batch_size=4, **options)
+    one = moments_of_samples(denoiser, colors, batch_size=1, **options)
+    four = moments_of_samples(denoiser, colors, batch_size=4, **options)
     assert one.count == four.count == 5
     torch.testing.assert_close(one.mean, four.mean, atol=1e-4, rtol=0)
-    other = moments_of_samples(denoiser, colours, num_images=5, num_steps=2, seed=4)
+    other = moments_of_samples(denoiser, colors, num_images=5, num_steps=2, seed=4)
     assert (one.mean - other.mean).abs().max() > 1e-3
 
 
@@ -49,7 +49,7 @@ def test_images_of_a_data_set_are_rgb_and_of_the_models_size(face_config):
 
     def watch(images):
         seen.append(images)
-        return colours(images)
+        return colors(images)
 
     moments = moments_of_dataset(ImageSource(face_config()), watch, size=16, batch_size=3)
     images = torch.cat(seen)
@@ -94,7 +94,7 @@ def work(rank, port, folder):
     distributed.init_process_group('gloo')
     torch.manual_seed(0)
     model = load_denoiser(tiny_teacher()).freeze()
-    moments = moments_of_samples(model, colours, 5, num_steps=2, batch_size=2)
+    moments = moments_of_samples(model, colors, 5, num_steps=2, batch_size=2)
     torch.save((moments.count, moments.mean, moments.covariance), folder / f'{rank}.pth')
     distributed.destroy_process_group()
 
@@ -105,7 +105,7 @@ def test_two_processes_find_what_one_finds(tmp_path, denoiser):
         port = sock.getsockname()[1]
     multiprocessing.start_processes(work, (port, tmp_path), nprocs=2, start_method='fork')
     ranks = [torch.load(tmp_path / f'{rank}.pth', weights_only=True) for rank in (0, 1)]
-    single = moments_of_samples(denoiser, colours, 5, num_steps=2, batch_size=2)
+    single = moments_of_samples(denoiser, colors, 5, num_steps=2, batch_size=2)
     assert ranks[0][0] == ranks[1][0] == single.count
     assert torch.equal(ranks[0][1], ranks[1][1]) and torch.equal(ranks[0][2], ranks[1][2])
     torch.testing.assert_close(ranks[0][1], single.mean, atol=1e-4, rtol=0)
@@ -156,9 +156,9 @@ def test_fid_reads_torch_fidelitys_features(fake_fidelity):
 )
 def test_bad_numbers_are_named(denoiser, options, message):
     with pytest.raises(ValueError, match=message):
-        moments_of_samples(denoiser, colours, **options)
+        moments_of_samples(denoiser, colors, **options)
 
 
 def test_too_few_images(face_config):
     with pytest.raises(ValueError, match='has 1 images: at least 2 are needed'):
-        moments_of_dataset(ImageSource(face_config(), num_images=1), colours, size=16)
+        moments_of_dataset(ImageSource(face_config(), num_images=1), colors, size=16)

@@ -6,7 +6,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmdiffrep.analysis import Cell, diffusion_grid, load_data_config, recommended_config
-from mmdiffrep.models.probes import ProbeTraining
+from mmdiffrep.measures import ProbeTraining
 from mmdiffrep.testing import tiny_teacher
 
 DATA = 'repfusion/toyfaces_r18_cls_scratch.py'
@@ -71,7 +71,7 @@ def test_a_data_config_in_a_file_is_named_from_the_folder(model, tmp_path):
     (tmp_path / 'out').mkdir()
     file = tmp_path / 'data' / 'faces.py'
     file.write_text(f"_base_ = 'mmdiffrep::{DATA}'\n")
-    cfg = write(tmp_path / 'out', model, str(file), standardise=False, optimizer='adamw')
+    cfg = write(tmp_path / 'out', model, str(file), standardize=False, optimizer='adamw')
     assert cfg.train_dataloader.dataset.type == 'mmdiffrep.ToyFacesDataset'
     assert len(cfg.model.neck) == 1 and cfg.optim_wrapper.optimizer.type == 'AdamW'
     assert "_base_ = '../data/faces.py'" in (tmp_path / 'out' / 'recommended.py').read_text()

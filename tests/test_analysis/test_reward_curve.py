@@ -10,7 +10,7 @@ from mmdiffrep.models.rewards import (
     InstanceDiscriminationReward,
     StudentGainReward,
 )
-from mmdiffrep.testing.known_timestep import KnownTimestepTask
+from tools.benchmarks.known_timestep import KnownTimestepTask
 
 TASK = KnownTimestepTask(best=60, num_timesteps=200, width=20.0)
 

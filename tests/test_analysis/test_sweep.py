@@ -16,7 +16,7 @@ from mmdiffrep.analysis import (
 )
 from mmdiffrep.diffusion.denoisers import load_denoiser
 from mmdiffrep.feature_bank import build as bank_build
-from mmdiffrep.models.probes import ProbeTraining, fit_grid_probe, hold_out
+from mmdiffrep.measures import ProbeTraining, fit_grid_probe, hold_out
 from mmdiffrep.testing import tiny_teacher
 
 TAPS, TIMESTEPS = ['enc.0', 'mid'], [0, 15]

@@ -9,7 +9,7 @@ from torch import distributed, multiprocessing
 
 from mmdiffrep.analysis import ImageSource, StoredSplit, diffusion_grid, sweep
 from mmdiffrep.diffusion.denoisers import load_denoiser
-from mmdiffrep.models.probes import ProbeTraining
+from mmdiffrep.measures import ProbeTraining
 from mmdiffrep.testing import tiny_teacher
 
 

@@ -165,7 +165,7 @@ def test_steps_of_the_test_pipeline():
     assert 'init_cfg' not in exported.model.backbone
 
 
-def test_steps_with_a_scope_are_recognised():
+def test_steps_with_a_scope_are_recognized():
     config = _segmentation()
     config['test_dataloader']['dataset']['pipeline'] = [
         dict(type='mmseg.LoadImageFromFile'),

@@ -39,7 +39,7 @@ def times(folder):
     return {path.name: path.stat().st_mtime_ns for path in folder.rglob('*.png')}
 
 
-def test_sampled_labelled_and_selected(make):
+def test_sampled_labeled_and_selected(make):
     made = make()
     assert (made.num_images, made.num_kept) == (10, 7)
     names = made.folder.joinpath('train.txt').read_text().split()

@@ -328,7 +328,7 @@ def test_a_cnn_teacher_changes_the_teacher_side_alone(name):
     assert cnn.to_dict() == dpm.to_dict()
 
 
-def test_cifar10_reaches_the_teacher_in_its_true_colours(data, tmp_path):
+def test_cifar10_reaches_the_teacher_in_its_true_colors(data, tmp_path):
     """Its images are RGB as they come, those of the folders BGR; the teacher sees the same."""
     seen = []
     for name in ('distill_cifar10_r18', 'distill_cifar10_small_uniform'):

@@ -91,7 +91,7 @@ def test_toyfaces_cls():
 
 
 @pytest.mark.parametrize('name', ['toyfaces_seg', 'toyfaces_pose', 'toyfaces_cls', 'celebamask_64'])
-def test_few_labelled_images_by_default(name):
+def test_few_labeled_images_by_default(name):
     cfg = Config.fromfile(CONFIGS / f'{name}.py')
-    assert cfg.train_dataloader.dataset.indices == cfg.num_labelled < 1000
+    assert cfg.train_dataloader.dataset.indices == cfg.num_labeled < 1000
     assert 'indices' not in cfg.test_dataloader.dataset

@@ -110,8 +110,8 @@ def test_trains_and_tests(kind, tmp_path):
         )
     else:
         cfg.model.backbone.update(taps=['mid'], timesteps=[15])
-        pooled, standardised = cfg.model.neck
-        pooled.in_channels, standardised.input_features = [16], 64
+        pooled, standardized = cfg.model.neck
+        pooled.in_channels, standardized.input_features = [16], 64
         cfg.model.head.in_channels = 64
     cfg.train_cfg.update(max_epochs=2, val_interval=1)
     cfg.work_dir = str(tmp_path)

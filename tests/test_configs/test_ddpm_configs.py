@@ -144,7 +144,7 @@ def test_images_are_mirrored_once():
 
 
 @pytest.mark.parametrize('number', ['10', '100'])
-def test_images_of_cifar_keep_their_colours(tmp_path, monkeypatch, number):
+def test_images_of_cifar_keep_their_colors(tmp_path, monkeypatch, number):
     data_set = getattr(importlib.import_module('mmpretrain.datasets'), f'CIFAR{number}')
     config = Config.fromfile(CONFIGS / f'edm_unet35m_cifar{number}_32.py')
     folder = tmp_path / data_set.base_folder

@@ -137,7 +137,7 @@ def test_photographs_are_scored_at_the_size_of_the_model(name, tmp_path):
     assert train[0]['inputs'].shape == (3, 64, 64)
 
 
-def test_more_labelled_images_than_there_are(tmp_path):
+def test_more_labeled_images_than_there_are(tmp_path):
     faces_on_disk(tmp_path)
     cfg = Config.fromfile(CONFIGS / 'celebamask_64_fewshot.py')
     cfg.train_dataloader.dataset.dataset.data_root = str(tmp_path)

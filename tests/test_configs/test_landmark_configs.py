@@ -130,7 +130,7 @@ def test_one_run_on_wflw_reports_its_subsets(wflw, tmp_path):
 
 def test_face68_trains_and_validates(face68, tmp_path):
     cfg = prepare(config('repfusion/face68_r18_scratch'), face68, tmp_path)
-    assert cfg.train_dataloader.dataset.indices == cfg.num_labelled == 100
+    assert cfg.train_dataloader.dataset.indices == cfg.num_labeled == 100
     cfg.val_dataloader.dataset.indices = -2
     runner = Runner.from_cfg(cfg)
     runner.train()

@@ -11,8 +11,8 @@ from mmengine.registry import VISUALIZERS, DefaultScope
 from mmengine.runner import Runner
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from mmdiffrep.engine.distillation.host_model import channels_by_pair, fill_rewards
 from mmdiffrep.engine.hooks import RepFusionHook
-from mmdiffrep.engine.host_model import channels_by_pair, fill_rewards
 from mmdiffrep.models.distillers import RepFusionDistiller
 from mmdiffrep.registry import DATASETS, HOOKS, METRICS, TRANSFORMS
 from mmdiffrep.testing import tiny_teacher

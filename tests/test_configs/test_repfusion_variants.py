@@ -11,9 +11,9 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
 from mmdiffrep.engine.hooks import RepFusionHook
-from mmdiffrep.engine.iteration_chance import IterationChance
 from mmdiffrep.registry import MODELS
 from mmdiffrep.testing import greatest_difference, parameters_of, tiny_teacher
+from mmdiffrep.utils.random_streams import IterationChance
 
 VARIANTS = Path(__file__).parents[2] / 'configs' / 'repfusion' / 'variants'
 NAMES = sorted(path.stem for path in VARIANTS.glob('*.py'))

@@ -117,7 +117,7 @@ def test_stage_2_can_start_from_another_stage_1(path, build_without_memory):
     ],
 )
 def test_every_weight_is_loaded(name, tmp_path):
-    """Really: a checkpoint of stage 1 on disk, and stage 2 as a runner initialises it."""
+    """Really: a checkpoint of stage 1 on disk, and stage 2 as a runner initializes it."""
     finetune = Config.fromfile(CONFIGS / f'{name}.py')
     first = build(stage_1_of(finetune))
     for value in first.state_dict().values():

@@ -10,7 +10,7 @@ from mmdiffrep.registry import DATASETS
 
 
 @DATASETS.register_module()
-class Labelled(BaseDataset):
+class Labeled(BaseDataset):
     METAINFO: ClassVar[dict] = dict(classes=('a', 'b', 'c'))
     COUNTS = (100, 50, 10)
 
@@ -27,7 +27,7 @@ def build(fraction, seed=0, **kwargs):
     return DATASETS.build(
         dict(
             type='mmdiffrep.BalancedSubset',
-            dataset=dict(type='mmdiffrep.Labelled', **kwargs),
+            dataset=dict(type='mmdiffrep.Labeled', **kwargs),
             fraction=fraction,
             seed=seed,
         )
@@ -61,7 +61,7 @@ def test_a_loader_takes_it_as_any_data_set():
         num_workers=0,
         sampler=dict(type='DefaultSampler', shuffle=False),
         dataset=dict(
-            type='mmdiffrep.BalancedSubset', dataset=dict(type='mmdiffrep.Labelled'), fraction=0.1
+            type='mmdiffrep.BalancedSubset', dataset=dict(type='mmdiffrep.Labeled'), fraction=0.1
         ),
     )
     assert len(Runner.build_dataloader(loader)) == 4

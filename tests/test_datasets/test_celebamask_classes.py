@@ -14,7 +14,7 @@ def test_official_order():
     assert CELEBAMASK_CLASSES[13:] == ('hair', 'hat', 'ear_r', 'neck_l', 'neck', 'cloth')
 
 
-def test_colours_are_distinct():
+def test_colors_are_distinct():
     assert len(CELEBAMASK_PALETTE) == len(set(CELEBAMASK_PALETTE)) == 19
 
 

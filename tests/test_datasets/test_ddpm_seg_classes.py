@@ -20,7 +20,7 @@ def test_official_numbers(name, num_train, num_test):
     assert len(protocol.classes) == int(name.rsplit('_', 1)[1])
     assert len(set(protocol.classes)) == len(protocol.classes)
     assert (protocol.num_train, protocol.num_test) == (num_train, num_test)
-    assert (protocol.unlabelled == 0) == (name == 'bedroom_28')
+    assert (protocol.unlabeled == 0) == (name == 'bedroom_28')
 
 
 def test_some_names_in_their_places():

@@ -56,7 +56,7 @@ def test_a_flip_swaps_the_sides(tmp_path):
         np.testing.assert_allclose(flipped[point], mirrored[other], atol=1e-4)
 
 
-def test_few_labelled_images_and_the_last_ones(tmp_path):
+def test_few_labeled_images_and_the_last_ones(tmp_path):
     write(tmp_path)
     first = FaceLandmarkCsvDataset('train.csv', data_root=str(tmp_path), indices=1)
     last = FaceLandmarkCsvDataset('train.csv', data_root=str(tmp_path), indices=-2)

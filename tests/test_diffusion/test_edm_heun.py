@@ -1,4 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import itertools
+
 import pytest
 import torch
 from diffusers import EDMEulerScheduler
@@ -25,7 +27,7 @@ def test_is_algorithm_1_of_the_paper():
     noise = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     sigmas = [*sigma_steps(6, 0.002, 80, 7).flip(0), torch.tensor(0.0)]
     x = noise * 80
-    for now, then in zip(sigmas, sigmas[1:]):
+    for now, then in itertools.pairwise(sigmas):
         slope = (x - denoise(x, now)) / now
         moved = x + (then - now) * slope
         if then > 0:

@@ -15,7 +15,7 @@ def raw(seed=0, side=8, count=2):
     return torch.randint(0, 256, (count, 3, side, side), generator=generator).float()
 
 
-def normalise(images, mean=MEAN, std=STD):
+def normalize(images, mean=MEAN, std=STD):
     return (images - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
 
 
@@ -25,15 +25,15 @@ def normalise(images, mean=MEAN, std=STD):
     st.lists(st.floats(0, 255), min_size=3, max_size=3),
     st.lists(st.floats(1, 255), min_size=3, max_size=3),
 )
-def test_undoes_any_normalisation(seed, mean, std):
+def test_undoes_any_normalization(seed, mean, std):
     images = raw(seed)
-    found = DenoiserInput(mean, std)(normalise(images, mean, std))
+    found = DenoiserInput(mean, std)(normalize(images, mean, std))
     assert torch.allclose(found, images / 127.5 - 1, atol=5e-6)
 
 
 def test_whole_8_bit_range_comes_back_exactly():
     levels = torch.arange(256).float().expand(1, 3, 1, 256)
-    found = DenoiserInput(MEAN, STD)(normalise(levels))
+    found = DenoiserInput(MEAN, STD)(normalize(levels))
     assert torch.equal(((found + 1) * 127.5).round(), levels)
     assert (found - (levels / 127.5 - 1)).abs().max() < 1e-6
     assert found.min() == pytest.approx(-1, abs=1e-6)
@@ -43,12 +43,12 @@ def test_whole_8_bit_range_comes_back_exactly():
 def test_channel_order():
     bgr = raw()
     found = DenoiserInput(MEAN[::-1], STD[::-1], channel_order='bgr')(
-        normalise(bgr, MEAN[::-1], STD[::-1])
+        normalize(bgr, MEAN[::-1], STD[::-1])
     )
     assert torch.allclose(found, bgr.flip(1) / 127.5 - 1, atol=1e-6)
 
 
-def test_images_that_are_not_normalised():
+def test_images_that_are_not_normalized():
     images = raw()
     assert torch.equal(DenoiserInput()(images), images / 127.5 - 1)
     assert torch.equal(DenoiserInput()(images.to(torch.uint8)), images / 127.5 - 1)
@@ -57,10 +57,10 @@ def test_images_that_are_not_normalised():
 def test_half_precision_and_autocast_give_fp32():
     convert = DenoiserInput(MEAN, STD, size=4)
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        found = convert(normalise(raw()).bfloat16())
+        found = convert(normalize(raw()).bfloat16())
     assert found.dtype == torch.float32
     convert = DenoiserInput(MEAN, STD).half()
-    assert torch.allclose(convert(normalise(raw())), raw() / 127.5 - 1, atol=1e-6)
+    assert torch.allclose(convert(normalize(raw())), raw() / 127.5 - 1, atol=1e-6)
 
 
 def test_resizes_with_antialiasing_only_where_needed():
@@ -75,9 +75,9 @@ def test_resizes_with_antialiasing_only_where_needed():
 
 
 def test_padding_comes_out_as_the_mean():
-    padded = F.pad(normalise(raw()), (0, 3))
-    grey = torch.tensor(MEAN) / 127.5 - 1
-    assert torch.allclose(DenoiserInput(MEAN, STD)(padded)[..., -1], grey.view(1, 3, 1), atol=1e-6)
+    padded = F.pad(normalize(raw()), (0, 3))
+    gray = torch.tensor(MEAN) / 127.5 - 1
+    assert torch.allclose(DenoiserInput(MEAN, STD)(padded)[..., -1], gray.view(1, 3, 1), atol=1e-6)
 
 
 def test_nothing_is_saved():
@@ -89,9 +89,9 @@ def test_nothing_is_saved():
     [
         (DenoiserInput(MEAN, STD), raw(), r'0 .. 255; undoing mean=\[123.* Set mean and std'),
         (DenoiserInput([0.485] * 3, [0.229] * 3), raw() * 9, 'undoing mean'),
-        (DenoiserInput(), normalise(raw()), 'looks normalised'),
+        (DenoiserInput(), normalize(raw()), 'looks normalized'),
         (DenoiserInput(), raw() / 255, r'for \[0, 1\]: mean=\[0\]\*3, std=\[255\]\*3'),
-        (DenoiserInput(), raw() / 127.5 - 1, 'looks normalised'),
+        (DenoiserInput(), raw() / 127.5 - 1, 'looks normalized'),
         (DenoiserInput(), raw() - 128, 'where 0 .. 255 was expected'),
         (DenoiserInput(), raw() * float('nan'), 'nan'),
     ],
@@ -105,7 +105,7 @@ def test_dark_images_and_small_overshoot_pass():
     DenoiserInput()(torch.zeros(2, 3, 4, 4))
     DenoiserInput()(torch.full((2, 3, 4, 4), 2.0))
     DenoiserInput()(raw() * 1.02 - 2)
-    DenoiserInput(MEAN, STD)(normalise(torch.zeros(2, 3, 4, 4)))
+    DenoiserInput(MEAN, STD)(normalize(torch.zeros(2, 3, 4, 4)))
 
 
 def test_only_the_first_batches_are_checked():

@@ -47,7 +47,7 @@ def table():
         ('gdc', 18, 'enc.17'),
         ('gdc', 19, 'mid'),
         ('gdc', 20, 'dec.0'),
-        ('gdc', 24, 'dec.4'),  # GDC's favourite is DIFT's up_ft_index 4
+        ('gdc', 24, 'dec.4'),  # GDC's favorite is DIFT's up_ft_index 4
         ('gdc', 37, 'dec.17'),
         ('ddae', 1, 'dec.0'),
         ('ddae', 6, 'dec.5'),  # DDAE's default of the DDPM, and the next one of the EDM

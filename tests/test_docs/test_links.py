@@ -2,8 +2,8 @@
 """What the documentation names is there: links, images, paths and headings; its code parses."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, List, Tuple
 
 import pytest
 
@@ -27,11 +27,11 @@ def prose(page: Path) -> str:
     return FENCE.sub('', page.read_text())
 
 
-def blocks(page: Path, *languages: str) -> Iterator[Tuple[str, str]]:
+def blocks(page: Path, *languages: str) -> Iterator[tuple[str, str]]:
     return ((m[1], m[2]) for m in FENCE.finditer(page.read_text()) if m[1] in languages)
 
 
-def anchors(page: Path) -> List[str]:
+def anchors(page: Path) -> list[str]:
     """The names that a page's headings can be linked by."""
     headings = re.findall(r'^#+ (.+)$', prose(page), re.MULTILINE)
     kept = [re.sub(r'[^\w\- ]', '', heading.lower()) for heading in headings]

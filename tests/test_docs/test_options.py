@@ -13,8 +13,8 @@ from mmdiffrep.diffusion import DiTDenoiser
 from mmdiffrep.engine.hooks import LabelRangeHook, PolicyLogHook, ProbeHook, RepFusionHook
 from mmdiffrep.engine.hooks.repfusion_hook import PAIR_KEYS
 from mmdiffrep.engine.loops import PixelTrainLoop
-from mmdiffrep.feature_bank import FeatureBankDataset, FeatureReader
-from mmdiffrep.latents import LatentDataset, LatentReader
+from mmdiffrep.feature_bank import FeatureBankDataset, FeatureReader, LatentDataset, LatentReader
+from mmdiffrep.measures import ProbeTraining
 from mmdiffrep.models.algorithms import DDPM, EDM
 from mmdiffrep.models.backbones import (
     DPMBackbone,
@@ -24,7 +24,6 @@ from mmdiffrep.models.backbones import (
 )
 from mmdiffrep.models.heads import MultiProbeHead, PixelMLPEnsembleHead
 from mmdiffrep.models.necks import ConvPool, DifFormer, LazyHypercolumn, PoolFlatten, TapPyramid
-from mmdiffrep.models.probes import ProbeTraining
 from mmdiffrep.models.rewards import ClassificationReward, InstanceDiscriminationReward
 from mmdiffrep.models.segmentors import PixelEnsembleSegmentor
 from mmdiffrep.models.timestep_policies import PolicyNet, ReinforcedTimestep, StagedTimestep

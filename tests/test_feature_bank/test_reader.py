@@ -106,6 +106,6 @@ def test_model_that_needs_labels_is_refused():
         FeatureReader(dict(tiny_teacher(), unet=unet), ['mid'], [3])
 
 
-def test_normalised_images_are_refused(reader):
-    with pytest.raises(ValueError, match='looks normalised'):
+def test_normalized_images_are_refused(reader):
+    with pytest.raises(ValueError, match='looks normalized'):
         reader([torch.randn(3, 16, 16)])

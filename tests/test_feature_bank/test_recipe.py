@@ -50,7 +50,7 @@ def test_json_gives_the_same_recipe(recipe):
     assert again == recipe and again.key == recipe.key
 
 
-@pytest.mark.parametrize('text', ['', '{', '{}', '{"weights": 1, "colour": 2}'])
+@pytest.mark.parametrize('text', ['', '{', '{}', '{"weights": 1, "color": 2}'])
 def test_other_texts_are_refused(text):
     with pytest.raises(ValueError):
         FeatureRecipe.from_json(text)

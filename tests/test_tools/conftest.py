@@ -9,6 +9,7 @@ TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 
 @pytest.fixture
 def import_tool(monkeypatch):
-    """Imports a file of tools/ the way Python does when it is run as a script."""
-    monkeypatch.syspath_prepend(str(TOOLS))
+    """Import a file of tools/ the way Python does when it is run as a script."""
+    for folder in (TOOLS / 'setup', TOOLS):
+        monkeypatch.syspath_prepend(str(folder))
     return importlib.import_module

@@ -63,13 +63,13 @@ def test_spectrum(run, capsys):
     ]
     assert len(rows) == 8 and {row['num_images'] for row in rows} == {'8'}
     for row in rows:
-        assert int(row['rank']) <= 7 and row['centred'] == 'True'  # one is lost to the mean
+        assert int(row['rank']) <= 7 and row['centered'] == 'True'  # one is lost to the mean
         assert 1 <= float(row['stable_rank']) <= float(row['effective_rank']) <= 7
     assert 'effective' in capsys.readouterr().out
 
 
 def test_spectrum_of_more_features(run):
-    options = ['--pool', 'none', '--uncentred', '--noise', 'per_image', '--num-images', '5']
+    options = ['--pool', 'none', '--uncentered', '--noise', 'per_image', '--num-images', '5']
     rows = run('spectrum', *options)
     assert [(row['num_features'], row['num_images']) for row in rows] == [('1024', '5')] * 2
     assert {row['rank'] for row in rows} == {'5'}

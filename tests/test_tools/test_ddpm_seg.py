@@ -69,7 +69,7 @@ def test_both_ways_train_the_same_members(tool):
 
     columns = tool.Hypercolumns([torch.randn(2, 5, 4, 4), torch.randn(2, 3, 8, 8)])
     labels = torch.randint(4, (2, 8, 8))
-    pixels = tool.LabelledPixels(columns, labels, 255, 1)
+    pixels = tool.LabeledPixels(columns, labels, 255, 1)
     head = tool.PixelMLPEnsembleHead(4, 8, num_members=3)
     other = tool.PixelMLPEnsembleHead(4, 8, num_members=3)
     members = separate_members(head)

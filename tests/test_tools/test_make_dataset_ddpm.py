@@ -13,7 +13,7 @@ def test_a_data_set_of_the_ensembles_own_diffusion_model(tool, trained_ensemble,
     out = str(tmp_path / 'made')
     arguments = [*map(str, trained_ensemble), '--out', out, '--steps', '2', '--device', 'cpu']
     tool.main([*arguments, '--num-images', '5', '--drop-share', '0.2', '--drop-most-certain', '0'])
-    assert '5 images sampled and labelled, 4 kept' in capsys.readouterr().out
+    assert '5 images sampled and labeled, 4 kept' in capsys.readouterr().out
     assert len(DatasetDDPM(out)) == 4
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-TOOLS = Path(__file__).resolve().parents[2] / 'tools'
+TOOLS = Path(__file__).resolve().parents[2] / 'tools' / 'setup'
 NAME = 'mmcv-2.1.0-cp311-cp311-linux_x86_64.whl'
 
 

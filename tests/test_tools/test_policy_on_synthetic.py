@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mmdiffrep.testing.known_timestep import Snapshot
+from tools.benchmarks.known_timestep import Snapshot
 
-FOLDER = Path(__file__).parents[2] / 'tools' / 'analysis'
+FOLDER = Path(__file__).parents[2] / 'tools' / 'benchmarks'
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 import json
+from pathlib import Path
 from statistics import stdev
 
 import pytest
 from mmengine.config import Config
 
+FOLDER = Path(__file__).parents[2] / 'tools' / 'benchmarks'
 CONFIG = 'configs/ddpm_seg/toyfaces_64_fewshot.py'
 SMALL = [
     'train_dataloader.dataset.num_images=2',
@@ -21,7 +23,8 @@ SMALL = [
 
 
 @pytest.fixture
-def tool(import_tool):
+def tool(import_tool, monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
     return import_tool('repeat_splits')
 
 

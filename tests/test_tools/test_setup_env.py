@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'setup_env.py'
+TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'setup' / 'setup_env.py'
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def packages(commands):
     return ' '.join(word for command in commands for word in command[6:])
 
 
-def test_builds_once_then_recognises_what_it_built(setup_env, environment, capsys):
+def test_builds_once_then_recognizes_what_it_built(setup_env, environment, capsys):
     venv, commands = environment
     setup_env.build(venv)
     assert (venv / setup_env.MARKER).exists()

@@ -8,7 +8,7 @@ CIFAR = [dict(type='CIFAR10'), dict(type='mmpretrain.CIFAR100')]
 FILES = dict(type='CustomDataset', pipeline=[dict(type='mmpretrain.LoadImageFromFile')])
 POSES = dict(type='CombinedDataset', datasets=[dict(FILES, pipeline=[dict(type='LoadImage')])])
 MEMORY = dict(type='SomeDataset', pipeline=[dict(type='PackInputs')])
-COLOUR = dict(type='SomeDataset', pipeline=[dict(type='LoadImageFromFile', color_type='color')])
+COLOR = dict(type='SomeDataset', pipeline=[dict(type='LoadImageFromFile', color_type='color')])
 RAW = dict(type='SomeDataset', pipeline=[dict(type='LoadImageFromFile', color_type='unchanged')])
 
 
@@ -32,7 +32,7 @@ def both_orders(dataset=None, **flags):
         (FILES, dict(to_rgb=False), ('bgr', 'bgr')),
         (FILES, dict(bgr_to_rgb=True), ('bgr', 'rgb')),
         (POSES, dict(bgr_to_rgb=False), ('bgr', 'bgr')),
-        (COLOUR, dict(to_rgb=False), ('bgr', 'bgr')),
+        (COLOR, dict(to_rgb=False), ('bgr', 'bgr')),
         (MEMORY, dict(to_rgb=True), ('bgr', 'rgb')),
         (MEMORY, dict(rgb_to_bgr=True), ('rgb', 'bgr')),
         (CIFAR[0], dict(to_rgb=False), ('rgb', 'rgb')),

@@ -28,7 +28,7 @@ def _round_trip(state):
     return from_plain(_saved_and_loaded(to_plain(state)))
 
 
-class _Colour(enum.Enum):
+class _Color(enum.Enum):
     RED = 'red'
 
 
@@ -42,7 +42,7 @@ class _Colour(enum.Enum):
         (np.str_('a'), 'a'),
         (torch.torch_version.TorchVersion('2.0'), '2.0'),
         (Path('a/b'), 'a/b'),
-        (_Colour.RED, 'red'),
+        (_Color.RED, 'red'),
         (deque([1, 2]), [1, 2]),
         (frozenset({1}), {1}),
         (ConfigDict(a=ConfigDict(b=(1, 2))), {'a': {'b': (1, 2)}}),

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from mmdiffrep.visualization import draw_segmentation_grid
-from mmdiffrep.visualization.segmentation_grid import colourise
+from mmdiffrep.visualization.segmentation_grid import colorize
 
 PALETTE = [(0, 0, 0), (255, 0, 0), (0, 0, 255)]
 
 
-def test_labels_become_their_colours():
+def test_labels_become_their_colors():
     white = [255, 255, 255]
-    out = colourise(np.array([[0, 1], [2, 255], [3, -1]]), PALETTE)
+    out = colorize(np.array([[0, 1], [2, 255], [3, -1]]), PALETTE)
     assert out.tolist() == [[[0, 0, 0], [255, 0, 0]], [[0, 0, 255], white], [white, white]]
 
 
@@ -20,8 +20,8 @@ def test_picture_shows_every_column(tmp_path):
     columns = {'truth': [np.ones((8, 8), int)] * 2, 'student': [np.full((8, 8), 2)] * 2}
     draw_segmentation_grid(tmp_path / 'grid.png', images, columns, PALETTE, title='faces')
     picture = cv2.imread(str(tmp_path / 'grid.png'))
-    colours = {tuple(colour) for colour in picture.reshape(-1, 3)[:, ::-1].tolist()}
-    assert {(128, 128, 128), (255, 0, 0), (0, 0, 255)} <= colours
+    colors = {tuple(color) for color in picture.reshape(-1, 3)[:, ::-1].tolist()}
+    assert {(128, 128, 128), (255, 0, 0), (0, 0, 255)} <= colors
 
 
 def test_pictures_are_shown_as_they_are(tmp_path):

@@ -16,7 +16,7 @@ def opened(png):
     return Image.open(io.BytesIO(png))
 
 
-def test_overlay_mixes_image_and_colour():
+def test_overlay_mixes_image_and_color():
     image = np.full((2, 2, 3), 100, np.uint8)
     assert np.array_equal(draw_overlay(image, LABELS, PALETTE, opacity=0), image)
     assert np.array_equal(
@@ -39,7 +39,7 @@ def test_uncertainty_has_one_scale_for_all_images():
     assert np.array_equal(picture[0, 1], picture[1, 1]), 'clipped at ln 2'
 
 
-def test_mask_holds_labels_and_shows_colours():
+def test_mask_holds_labels_and_shows_colors():
     picture = opened(mask_png(LABELS, PALETTE, {'score': '0.25'}))
     assert np.array_equal(np.array(picture), LABELS)
     assert np.array_equal(np.array(picture.convert('RGB')), np.array(PALETTE)[LABELS])

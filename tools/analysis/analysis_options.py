@@ -3,8 +3,9 @@
 
 import argparse
 import csv
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,19 +14,13 @@ from mmengine.device import get_device
 from rich.console import Console
 from rich.table import Table
 
-from mmdiffrep.analysis import (
-    Encoder,
-    ImageSource,
-    TeacherReader,
-    load_data_config,
-    parse_encoder,
-)
+from mmdiffrep.analysis import Encoder, ImageSource, TeacherReader, load_data_config, parse_encoder
 from mmdiffrep.analysis.data import SPLITS
 
 TIMESTEPS = (0, 2, 10, 50, 100, 200, 300, 500, 700, 900)
 NOISES = ('none', 'per_image', 'shared')
-# One colour a tap, one line style a noise source, in the order given.
-COLOURS = ('tab:blue', 'tab:orange', 'tab:green', 'tab:red', 'tab:purple', 'tab:brown')
+# One color a tap, one line style a noise source, in the order given.
+COLORS = ('tab:blue', 'tab:orange', 'tab:green', 'tab:red', 'tab:purple', 'tab:brown')
 STYLES = ('-', '--', ':')
 
 
@@ -34,7 +29,7 @@ def add_arguments(
     noises: Sequence[str] = ('none', 'per_image'),
     timesteps: Sequence[int] = TIMESTEPS,
 ) -> None:
-    """Adds the options every tool has.
+    """Add the options every tool has.
 
     Args:
         parser: The tool's.
@@ -85,12 +80,12 @@ def add_arguments(
 
 
 def add_split_argument(parser: argparse.ArgumentParser, default: str = 'test') -> None:
-    """Adds the split for a tool that reads one."""
+    """Add the split for a tool that reads one."""
     parser.add_argument('--split', choices=SPLITS, default=default, help='split of the data config')
 
 
 def add_encoder_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds trained encoders for a tool that compares."""
+    """Add trained encoders for a tool that compares."""
     parser.add_argument(
         '--encoders',
         nargs='+',
@@ -101,8 +96,8 @@ def add_encoder_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--encoder-size', type=int, metavar='PX', help="default: the encoder's own")
 
 
-def encoders_of(args: argparse.Namespace, channel_order: str) -> List[Encoder]:
-    """The encoders that the options ask for."""
+def encoders_of(args: argparse.Namespace, channel_order: str) -> list[Encoder]:
+    """Return the encoders that the options ask for."""
     return [
         Encoder(
             **parse_encoder(text),
@@ -115,15 +110,15 @@ def encoders_of(args: argparse.Namespace, channel_order: str) -> List[Encoder]:
 
 
 def image_source(
-    args: argparse.Namespace, split: str, num_images: Optional[int] = None
+    args: argparse.Namespace, split: str, num_images: int | None = None
 ) -> ImageSource:
-    """The images that the options ask for."""
+    """Return the images that the options ask for."""
     cfg = load_data_config(args.data, args.cfg_options)
     return ImageSource(cfg, split, num_images, channel_order=args.channel_order)
 
 
 def teacher_reader(args: argparse.Namespace, source: ImageSource) -> TeacherReader:
-    """What reads the features that the options ask for."""
+    """Return what reads the features that the options ask for."""
     return TeacherReader(
         args.model,
         args.taps,
@@ -139,9 +134,9 @@ def teacher_reader(args: argparse.Namespace, source: ImageSource) -> TeacherRead
 def run_tool(
     parser: argparse.ArgumentParser,
     tool: Callable[[argparse.Namespace], None],
-    arguments: Optional[Sequence[str]] = None,
+    arguments: Sequence[str] | None = None,
 ) -> None:
-    """Parses and runs; what the user can put right ends in its message and exit status 2."""
+    """Parse and run; what the user can put right ends in its message and exit status 2."""
     args = parser.parse_args(arguments)
     try:
         args.out.mkdir(parents=True, exist_ok=True)
@@ -153,15 +148,15 @@ def run_tool(
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes rows with the same keys."""
+    """Write rows with the same keys."""
     with open(path, 'w', newline='') as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], title: str, formats: Dict[str, str]) -> None:
-    """Prints rows as a table.
+def print_rows(rows: Sequence[Mapping[str, Any]], title: str, formats: dict[str, str]) -> None:
+    """Print rows as a table.
 
     Args:
         rows: With the same keys.
@@ -186,7 +181,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], title: str, formats: Dict[str,
 
 
 def line_name(tap: str, noise: str) -> str:
-    """What a line is called in a picture."""
+    """Return what a line is called in a picture."""
     return f'{tap}, {"clean" if noise == "none" else noise + " noise"}'
 
 
@@ -203,7 +198,7 @@ def draw_against_timestep(
                 [row['t'] for row in chosen],
                 [row[column] for row in chosen],
                 marker='.',
-                color=COLOURS[i % len(COLOURS)],
+                color=COLORS[i % len(COLORS)],
                 linestyle=STYLES[j],
                 label=line_name(tap, noise),
             )
@@ -215,12 +210,12 @@ def draw_against_timestep(
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Writes a PNG and says where the results are."""
+    """Write a PNG and say where the results are."""
     figure.savefig(path, dpi=90)
     Console().print(f'Picture: {path}, table: {path.with_suffix(".csv")}')
 
 
-def _grid(text: str) -> Optional[int]:
+def _grid(text: str) -> int | None:
     if text == 'none':
         return None
     if not text.isdigit() or text == '0':

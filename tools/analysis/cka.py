@@ -10,7 +10,7 @@ Examples:
 """
 
 import argparse
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from analysis_options import (
@@ -27,11 +27,12 @@ from analysis_options import (
 )
 from matplotlib.figure import Figure
 
-from mmdiffrep.analysis import EncoderFeatures, StreamedCKA, StudentReader, stream_features
+from mmdiffrep.analysis import EncoderFeatures, StudentReader, stream_features
+from mmdiffrep.measures import StreamedCKA
 
 
 def measure(args: argparse.Namespace) -> None:
-    """Reads the features, compares them, prints, writes and draws."""
+    """Read the features, compare them, print, write and draw."""
     source = image_source(args, args.split, args.num_images)
     readers = [teacher_reader(args, source)]
     if args.encoders:
@@ -57,7 +58,7 @@ def measure(args: argparse.Namespace) -> None:
 
 
 def draw(names: Sequence[str], matrix: np.ndarray) -> Figure:
-    """The matrix as a heat map with its numbers."""
+    """Return the matrix as a heat map with its numbers."""
     side = 2.5 + 0.42 * len(names)
     figure = Figure(figsize=(side + 0.6, side), layout='constrained')
     axes = figure.subplots()
@@ -65,13 +66,13 @@ def draw(names: Sequence[str], matrix: np.ndarray) -> Figure:
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
     axes.set_yticks(range(len(names)), names, fontsize=8)
     for (row, column), value in np.ndenumerate(matrix):
-        colour = 'black' if value > 0.6 else 'white'
-        axes.text(column, row, f'{value:.2f}', ha='center', va='center', color=colour, fontsize=6)
+        color = 'black' if value > 0.6 else 'white'
+        axes.text(column, row, f'{value:.2f}', ha='center', va='center', color=color, fontsize=6)
     figure.colorbar(image, label='linear CKA', shrink=0.7)
     return figure
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -12,15 +12,14 @@ backbone. A folder is a diffusers folder, as a run of configs/ddpm leaves it.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional, Sequence
 
 from analysis_options import add_split_argument, image_source, print_rows, run_tool, write_csv
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.dist import get_rank, init_dist, is_distributed
 
-from mmdiffrep.analysis.frechet import frechet_distance
 from mmdiffrep.analysis.image_quality import (
     EncoderEmbedding,
     InceptionEmbedding,
@@ -29,6 +28,7 @@ from mmdiffrep.analysis.image_quality import (
 )
 from mmdiffrep.diffusion import load_denoiser
 from mmdiffrep.diffusion.sampling import SAMPLERS
+from mmdiffrep.measures.frechet import frechet_distance
 from mmdiffrep.utils.dist import PLACES, close_dist, setup_dist
 
 
@@ -69,7 +69,7 @@ def measure(args: argparse.Namespace) -> None:
     close_dist()
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-r"""Accuracy of a linear probe and of nearest neighbours on a diffusion model's features against t.
+r"""Accuracy of a linear probe and of nearest neighbors on a diffusion model's features against t.
 
-Probes are fitted on the training split. Penalty, number of neighbours and the best row are chosen
+Probes are fitted on the training split. Penalty, number of neighbors and the best row are chosen
 by cross-validation on it; the test split is only reported.
 
 Examples:
@@ -12,7 +12,8 @@ Examples:
 """
 
 import argparse
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from analysis_options import (
     add_arguments,
@@ -30,17 +31,11 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import track
 
-from mmdiffrep.analysis import (
-    EncoderFeatures,
-    LabelledFeatures,
-    check_classes,
-    collect_features,
-    knn_probe,
-    linear_probe,
-)
+from mmdiffrep.analysis import EncoderFeatures, LabeledFeatures, check_classes, collect_features
+from mmdiffrep.measures import knn_probe, linear_probe
 
 PROBES = {'linear': linear_probe, 'knn': knn_probe}
-HEADINGS = {'linear': 'linear probe', 'knn': 'nearest neighbours'}
+HEADINGS = {'linear': 'linear probe', 'knn': 'nearest neighbors'}
 ACCURACIES = {
     'held_out': 'held out, mean of classes',
     'accuracy': 'test',
@@ -49,7 +44,7 @@ ACCURACIES = {
 
 
 def measure(args: argparse.Namespace) -> None:
-    """Reads both splits, fits the probes, prints, writes and draws."""
+    """Read both splits, fits the probes, print, write and draw."""
     train = image_source(args, 'train', args.num_images)
     test = image_source(args, args.test_split, args.num_test)
     readers = [teacher_reader(args, train)]
@@ -60,14 +55,14 @@ def measure(args: argparse.Namespace) -> None:
     check_classes(labels, classes, train.name)
     test_features, test_labels = collect_features(test, readers, args.batch_size, test.name)
 
-    rows: List[Dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for key in track(list(features), description='fitting probes'):
         row = dict(tap=key.layer, noise=key.noise, t=key.timestep)
         row.update(num_train=len(labels), num_test=len(test_labels))
         for name, probe in PROBES.items():
             result = probe(
-                LabelledFeatures(features[key], labels),
-                LabelledFeatures(test_features[key], test_labels),
+                LabeledFeatures(features[key], labels),
+                LabeledFeatures(test_features[key], test_labels),
                 num_classes=len(classes),
             )
             row.update({f'{name}_{field}': value for field, value in result._asdict().items()})
@@ -92,20 +87,20 @@ def measure(args: argparse.Namespace) -> None:
 
 
 def draw(rows: Sequence[Mapping[str, Any]], majority: float) -> Figure:
-    """A row for each accuracy, a column for each probe."""
+    """Return a row for each accuracy, a column for each probe."""
     figure = Figure(figsize=(9, 9), layout='constrained')
     grid = figure.subplots(len(ACCURACIES), len(HEADINGS), sharey='row')
     for (accuracy, label), row in zip(ACCURACIES.items(), grid):
         for (name, heading), axes in zip(HEADINGS.items(), row):
             draw_against_timestep(axes, rows, f'{name}_{accuracy}', heading)
             if accuracy == 'accuracy':
-                axes.axhline(majority, color='grey', linewidth=1, label='most frequent class')
+                axes.axhline(majority, color='gray', linewidth=1, label='most frequent class')
         row[0].set_ylabel(f'accuracy ({label})', fontsize=9)
     grid[1, 0].legend(fontsize=7)
     return figure
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -10,9 +10,10 @@ training and later? A decoder of its own for each timestep is the probe of that 
 """
 
 import argparse
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any
 
 import torch
 from analysis_options import print_rows, run_tool, save_figure, write_csv
@@ -27,15 +28,15 @@ from torch.utils.data import Dataset
 
 from mmdiffrep.analysis import load_data_config
 from mmdiffrep.analysis.reward_curve import Curve, check_request, reward_curves
-from mmdiffrep.engine.host_model import fill_rewards
-from mmdiffrep.models.teachers import Teacher, build_host_model, build_teacher, normalisation_of
+from mmdiffrep.engine.distillation.host_model import fill_rewards
+from mmdiffrep.models.teachers import Teacher, build_host_model, build_teacher, normalization_of
 from mmdiffrep.registry import DATASETS, MODELS
 
 TIMESTEPS = (0, 50, 100, 200, 300, 400, 500, 600, 700, 800, 900)
 
 
-def hook_of(cfg: Config) -> Dict[str, Any]:
-    """The distillation hook of a config.
+def hook_of(cfg: Config) -> dict[str, Any]:
+    """Return the distillation hook of a config.
 
     Raises:
         ValueError: There is none.
@@ -46,7 +47,7 @@ def hook_of(cfg: Config) -> Dict[str, Any]:
     raise ValueError(f'{cfg.filename} has no RepFusionHook in its custom_hooks')
 
 
-def reward_of(hook: Dict[str, Any], model: nn.Module) -> Dict[str, Any]:
+def reward_of(hook: dict[str, Any], model: nn.Module) -> dict[str, Any]:
     """Config of the hook's reward, or of the one that fits the model's head.
 
     Raises:
@@ -63,26 +64,26 @@ def reward_of(hook: Dict[str, Any], model: nn.Module) -> Dict[str, Any]:
     return reward
 
 
-def teacher_of(cfg: Config, hook: Dict[str, Any], model: nn.Module) -> Teacher:
-    """The teacher of a hook, at the tap that the reward reads."""
+def teacher_of(cfg: Config, hook: dict[str, Any], model: nn.Module) -> Teacher:
+    """Return the teacher of a hook, at the tap that the reward reads."""
     return build_teacher(
         hook['teacher'],
         taps=[hook['pairs'][-1]['teacher']],
         size=hook.get('teacher_size'),
         raw_input=hook.get('teacher_input') == 'student',
         noise=hook.get('noise', 'none'),
-        **(hook.get('normalisation') or normalisation_of(model, cfg)),
+        **(hook.get('normalization') or normalization_of(model, cfg)),
     )
 
 
 @torch.no_grad()
 def read(
     dataset: Dataset, count: int, model: nn.Module, teacher: Teacher, args: argparse.Namespace
-) -> Tuple[Dict[int, Tensor], List[Any]]:
+) -> tuple[dict[int, Tensor], list[Any]]:
     """Features by timestep (float16, on the CPU) and data samples of some images."""
     chosen = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(args.seed))
-    features: Dict[int, List[Tensor]] = {t: [] for t in args.timesteps}
-    samples: List[Any] = []
+    features: dict[int, list[Tensor]] = {t: [] for t in args.timesteps}
+    samples: list[Any] = []
     generator = torch.Generator(args.device).manual_seed(args.seed)
     for part in chosen[:count].split(args.batch_size):
         batch = pseudo_collate([dataset[i] for i in part.tolist()])
@@ -96,7 +97,7 @@ def read(
 
 
 def measure(args: argparse.Namespace) -> None:
-    """Reads the features, trains the decoders, prints, writes and draws."""
+    """Read the features, train the decoders, print, write and draw."""
     cfg = load_data_config(args.config, args.cfg_options)
     hook = hook_of(cfg)
     init_default_scope(cfg.default_scope)
@@ -118,7 +119,7 @@ def measure(args: argparse.Namespace) -> None:
         seed=args.seed,
         device=args.device,
     )
-    curves: Dict[str, Curve] = {
+    curves: dict[str, Curve] = {
         f'one decoder, {iteration} updates': curve
         for iteration, curve in train(features, iterations=args.iterations).items()
     }
@@ -137,8 +138,8 @@ def measure(args: argparse.Namespace) -> None:
     save_figure(draw(curves), args.out / 'reward.png')
 
 
-def draw(curves: Dict[str, Curve]) -> Figure:
-    """A line for each decoder; the last, the probe, is dashed."""
+def draw(curves: dict[str, Curve]) -> Figure:
+    """Return a line for each decoder; the last, the probe, is dashed."""
     figure = Figure(figsize=(7, 4), layout='constrained')
     axes = figure.subplots()
     for name, curve in curves.items():
@@ -150,7 +151,7 @@ def draw(curves: Dict[str, Curve]) -> Figure:
     return figure
 
 
-def main(argv: Optional[Sequence[str]] = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

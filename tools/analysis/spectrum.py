@@ -4,13 +4,14 @@ r"""Spectra and ranks of a diffusion model's features against the timestep, clea
 
 Examples:
     python tools/analysis/spectrum.py mmdiffrep://toyfaces_ddpm_64 --num-images 400
-    python tools/analysis/spectrum.py google/ddpm-cifar10-32 --pool none --uncentred \
+    python tools/analysis/spectrum.py google/ddpm-cifar10-32 --pool none --uncentered \
         --data mmpretrain::resnet/resnet18_8xb16_cifar10.py --channel-order rgb \
         --taps module:mid_block.resnets.1.conv2
 """
 
 import argparse
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from analysis_options import (
@@ -28,13 +29,8 @@ from analysis_options import (
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from mmdiffrep.analysis import (
-    FeatureKey,
-    StreamedSpectrum,
-    rank_tolerance,
-    stream_features,
-    summarise,
-)
+from mmdiffrep.analysis import FeatureKey, stream_features, summarize
+from mmdiffrep.measures import StreamedSpectrum, rank_tolerance
 
 MEASURES = {
     'rank': 'numerical rank',
@@ -45,7 +41,7 @@ MEASURES = {
 
 
 def measure(args: argparse.Namespace) -> None:
-    """Reads the features, measures their spectra, prints, writes and draws."""
+    """Read the features, measures their spectra, print, write and draw."""
     source = image_source(args, args.split, args.num_images)
     reader = teacher_reader(args, source)
     spectra = {key: StreamedSpectrum() for key in reader.keys}
@@ -53,9 +49,9 @@ def measure(args: argparse.Namespace) -> None:
         for key, feature in features.items():
             spectra[key].update(feature)
     values = {
-        key: spectrum.singular_values(not args.uncentred) for key, spectrum in spectra.items()
+        key: spectrum.singular_values(not args.uncentered) for key, spectrum in spectra.items()
     }
-    rows: List[Dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for key, spectrum in spectra.items():
         tolerance = rank_tolerance(spectrum.shape)
         samples, dimensions = spectrum.shape
@@ -66,16 +62,16 @@ def measure(args: argparse.Namespace) -> None:
                 t=key.timestep,
                 num_images=samples,
                 num_features=dimensions,
-                centred=not args.uncentred,
+                centered=not args.uncentered,
                 rank_tolerance=tolerance,
-                **summarise(values[key], spectrum.shape)._asdict(),
+                **summarize(values[key], spectrum.shape)._asdict(),
             )
         )
     write_csv(args.out / 'spectrum.csv', rows)
     print_rows(
         rows,
-        f'{"Uncentred" if args.uncentred else "Centred"} features of {len(source)} images; rank: '
-        'singular values above max(N, D) * 1.19e-7 (float32) of the largest',
+        f'{"Uncentered" if args.uncentered else "Centered"} features of {len(source)} images; '
+        'rank: singular values above max(N, D) * 1.19e-7 (float32) of the largest',
         dict(
             tap='',
             noise='',
@@ -92,7 +88,7 @@ def measure(args: argparse.Namespace) -> None:
 
 
 def draw(rows: Sequence[Mapping[str, Any]], values: Mapping[FeatureKey, np.ndarray]) -> Figure:
-    """A row of spectra for every tap, and a row with the four measures below."""
+    """Return a row of spectra for every tap, and a row with the four measures below."""
     taps = list(dict.fromkeys(key.layer for key in values))
     noises = list(dict.fromkeys(key.noise for key in values))
     figure = Figure(figsize=(14, 3.4 * (len(taps) + 1)), layout='constrained')
@@ -100,12 +96,12 @@ def draw(rows: Sequence[Mapping[str, Any]], values: Mapping[FeatureKey, np.ndarr
     for tap, part in zip(taps, above):
         for noise, axes in zip(noises, part.subplots(1, len(noises), squeeze=False)[0]):
             shown = {key: v for key, v in values.items() if (key.layer, key.noise) == (tap, noise)}
-            colours = colormaps['viridis'](np.linspace(0, 0.95, len(shown)))
-            for (key, value), colour in zip(shown.items(), colours):
+            colors = colormaps['viridis'](np.linspace(0, 0.95, len(shown)))
+            for (key, value), color in zip(shown.items(), colors):
                 axes.semilogy(
                     np.arange(1, len(value) + 1),
                     np.maximum(value / max(value[0], 1e-300), 1e-9),
-                    color=colour,
+                    color=color,
                     label=f't = {key.timestep}',
                 )
             axes.set_title(line_name(tap, noise), fontsize=10)
@@ -119,7 +115,7 @@ def draw(rows: Sequence[Mapping[str, Any]], values: Mapping[FeatureKey, np.ndarr
     return figure
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -127,7 +123,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     add_arguments(parser)
     add_split_argument(parser)
     parser.add_argument(
-        '--uncentred', action='store_true', help='do not subtract the mean over the images'
+        '--uncentered', action='store_true', help='do not subtract the mean over the images'
     )
     run_tool(parser, measure, arguments)
 

@@ -16,8 +16,9 @@ Examples:
 """
 
 import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any
 
 import numpy as np
 from analysis_options import (
@@ -50,7 +51,7 @@ from mmdiffrep.analysis import (
 from mmdiffrep.feature_bank import AUGMENTATIONS
 from mmdiffrep.feature_bank.build import DEFAULT_ROOT
 from mmdiffrep.feature_bank.reader import DTYPES
-from mmdiffrep.models.probes import ProbeTraining, hold_out
+from mmdiffrep.measures import ProbeTraining, hold_out
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.dist import PLACES, close_dist, setup_dist
 from mmdiffrep.visualization import draw_heat_maps
@@ -69,7 +70,7 @@ COLUMNS = dict(
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line."""
     options = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -104,7 +105,7 @@ def parser() -> argparse.ArgumentParser:
     add('--lr', type=float, default=1e-3)
     add('--optimizer', choices=['adam', 'adamw'], default='adam')
     add('--weight-decay', type=float, default=0.0)
-    add('--no-standardise', action='store_true', help='heads on the features as they are')
+    add('--no-standardize', action='store_true', help='heads on the features as they are')
     add('--dtype', choices=DTYPES, default='float16', help='of stored features')
     add('--batch-size', type=int, default=64, metavar='B', help='images in a pass, times t')
     add('--banks', type=Path, default=Path(DEFAULT_ROOT), metavar='DIR', help='stored features')
@@ -116,7 +117,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def measure(args: argparse.Namespace) -> None:
-    """Stores features, trains the heads, prints, writes and draws."""
+    """Store features, train the heads, print, write and draw."""
     if args.launcher != 'none':
         setup_dist(Config(), args.launcher)
         if not is_distributed():
@@ -133,7 +134,7 @@ def measure(args: argparse.Namespace) -> None:
         weight_decay=args.weight_decay,
         seeds=tuple(args.seeds),
         min_steps=args.min_steps,
-        standardise=not args.no_standardise,
+        standardize=not args.no_standardize,
     )
     sources = [
         image_source(args, 'train', args.num_images),
@@ -169,8 +170,8 @@ def measure(args: argparse.Namespace) -> None:
     recommend(args, results, models[0], classes, training, len(sources[0].dataset), num_held_out)
 
 
-def grid_models(args: argparse.Namespace, channel_order: str) -> List[GridModel]:
-    """The diffusion model and its rivals."""
+def grid_models(args: argparse.Namespace, channel_order: str) -> list[GridModel]:
+    """Return the diffusion model and its rivals."""
     common = dict(
         pools=args.pools, channel_order=channel_order, dtype=args.dtype, pass_size=args.batch_size
     )
@@ -258,12 +259,12 @@ def draw(rows: Sequence[Mapping[str, Any]]) -> Figure:
     grid = [row for row in rows if row['timestep'] is not None]
     timesteps = list(dict.fromkeys(row['timestep'] for row in grid))
     taps = list(dict.fromkeys(row['tap'] for row in grid))
-    panels: Dict[str, np.ndarray] = {}
+    panels: dict[str, np.ndarray] = {}
     for row in grid:
         name = f'pool {row["pool"]} x {row["pool"]}'
         values = panels.setdefault(name, np.full((len(timesteps), len(taps)), np.nan))
         values[timesteps.index(row['timestep']), taps.index(row['tap'])] = row['held_out']
-    rivals: Dict[str, float] = {}
+    rivals: dict[str, float] = {}
     for row in rows:
         if row['timestep'] is None:
             rivals[row['model']] = max(row['held_out'], rivals.get(row['model'], 0.0))
@@ -280,7 +281,7 @@ def draw(rows: Sequence[Mapping[str, Any]]) -> Figure:
     )
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     run_tool(parser(), measure, arguments)
 

@@ -13,7 +13,7 @@ What a config needs from another one is trained first, once a seed: a checkpoint
 `work_dirs/NAME/iter_N.pth` (or epoch_N) in a config is the result of NAME.py in the same folder.
 A diffusion model as the teacher has to be there already.
 
-A seed stands for weights, augmentation and timesteps; the labelled images of a share are the same
+A seed stands for weights, augmentation and timesteps; the labeled images of a share are the same
 for all seeds. All results are in WORK_DIR/results.csv, the table in WORK_DIR/table.md. Started
 again, the same command goes on where it was stopped; what is in results.csv is not run again.
 """
@@ -25,9 +25,10 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -61,11 +62,11 @@ class Row(NamedTuple):
 
 
 def config_file(name: str) -> Path:
-    """The config of a path or of a name below configs/."""
+    """Return the config of a path or of a name below configs/."""
     return Path(name if Path(name).is_file() else get_config_path(name))
 
 
-def leaves(node: object, key: str = '') -> Iterator[Tuple[str, str]]:
+def leaves(node: object, key: str = '') -> Iterator[tuple[str, str]]:
     """All strings of a config with their dotted keys."""
     if isinstance(node, dict):
         items = node.items()
@@ -88,12 +89,12 @@ class Trainer:
         console: What is going on is printed here.
     """
 
-    def __init__(self, work_dir: Path, options: List[str], console: Console) -> None:
+    def __init__(self, work_dir: Path, options: list[str], console: Console) -> None:
         self.work_dir = work_dir
         self.options = options
         self.console = console
 
-    def train(self, config: Path, row: Row, start: Optional[Path] = None) -> Trained:
+    def train(self, config: Path, row: Row, start: Path | None = None) -> Trained:
         """Train one config, after what it needs; do nothing if that is done.
 
         Args:
@@ -130,7 +131,7 @@ class Trainer:
         own = float(done.read_text())
         return Trained(folder, (folder / 'last_checkpoint').read_text().strip(), minutes + own)
 
-    def _needs(self, cfg: Config, config: Path, start: Optional[Path]) -> List[Tuple[str, Path]]:
+    def _needs(self, cfg: Config, config: Path, start: Path | None) -> list[tuple[str, Path]]:
         """Keys of a config that name the result of another one, and that one."""
         parts = dict(model=cfg.model.to_dict(), custom_hooks=list(cfg.get('custom_hooks', ())))
         found = {}
@@ -150,7 +151,7 @@ class Trainer:
             found[START] = start
         return list(found.items())
 
-    def _run(self, config: Path, folder: Path, options: Dict[str, str]) -> None:
+    def _run(self, config: Path, folder: Path, options: dict[str, str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         log = folder / 'output.txt'
         self.console.print(f'training {config.stem} in {folder}', highlight=False)
@@ -166,7 +167,7 @@ class Trainer:
         minutes = (time.monotonic() - started) / 60
         write_atomically(f'{minutes:.3f}\n'.encode(), folder / 'minutes.txt')
 
-    def test(self, trained: Trained) -> Dict[str, float]:
+    def test(self, trained: Trained) -> dict[str, float]:
         """Test a finished training as its config says, and return its metrics."""
         (dumped,) = trained.folder.glob('*.py')
         cfg = Config.fromfile(dumped)
@@ -189,7 +190,7 @@ class Results:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.rows: List[Dict[str, str]] = []
+        self.rows: list[dict[str, str]] = []
         if path.is_file():
             with open(path, newline='') as file:
                 self.rows = list(csv.DictReader(file))
@@ -198,7 +199,7 @@ class Results:
         """Whether a student was tested."""
         return any(self._key(line) == row for line in self.rows)
 
-    def add(self, row: Row, metrics: Dict[str, float], minutes: float) -> None:
+    def add(self, row: Row, metrics: dict[str, float], minutes: float) -> None:
         """Add the metrics of one student and write the file."""
         self.rows += [
             dict(
@@ -216,11 +217,11 @@ class Results:
         write_atomically(text.getvalue().encode(), self.path)
 
     @staticmethod
-    def _key(line: Dict[str, str]) -> Row:
+    def _key(line: dict[str, str]) -> Row:
         return Row(line['student'], float(line['fraction']), int(line['seed']))
 
-    def table(self, metric: Optional[str] = None) -> str:
-        """A table in Markdown: a line a student, a column a share of the labels.
+    def table(self, metric: str | None = None) -> str:
+        """Return a table in Markdown: a line a student, a column a share of the labels.
 
         Args:
             metric: Which one. Default: the first one that was written.
@@ -232,7 +233,7 @@ class Results:
         if metric is not None and metric not in metrics:
             raise ValueError(f'no metric {metric!r} in {self.path}; it has {metrics}')
         metric = metric or metrics[0]
-        cells: Dict[str, Dict[float, List[float]]] = {}
+        cells: dict[str, dict[float, list[float]]] = {}
         for line in self.rows:
             if line['metric'] == metric:
                 key = self._key(line)
@@ -249,7 +250,7 @@ class Results:
         return '\n'.join(lines) + '\n'
 
 
-def _cell(values: List[float]) -> str:
+def _cell(values: list[float]) -> str:
     if not values:
         return ''
     # Accuracy in percent lies above 1, the error of landmarks far below.
@@ -258,7 +259,7 @@ def _cell(values: List[float]) -> str:
     return f'{mean(values):.{digits}f}{spread} (n = {len(values)})'
 
 
-def keep_options(work_dir: Path, options: List[str]) -> None:
+def keep_options(work_dir: Path, options: list[str]) -> None:
     """Write the `--cfg-options` into a folder, or compare them with those of its results.
 
     Raises:
@@ -303,7 +304,7 @@ def kept(path: Path, text: str) -> bool:
     return path.read_text() == text
 
 
-def check_fractions(configs: Iterable[Path], fractions: List[float]) -> None:
+def check_fractions(configs: Iterable[Path], fractions: list[float]) -> None:
     """Raise a ValueError for shares of the labels of a data set that cannot be divided."""
     if fractions == [1.0]:
         return
@@ -315,8 +316,8 @@ def check_fractions(configs: Iterable[Path], fractions: List[float]) -> None:
             )
 
 
-def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
-    """Reads the command line."""
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -341,8 +342,8 @@ def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: Optional[List[str]] = None) -> None:
-    """Runs what is missing and writes the table."""
+def main(argv: list[str] | None = None) -> None:
+    """Run what is missing and write the table."""
     args = parse_args(argv)
     register_safe_loader()
     console = Console()

@@ -18,8 +18,8 @@ of memory, nearly all of it for the published formulation.
 
 import argparse
 from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from measure import time_in_turns
@@ -31,10 +31,10 @@ from mmdiffrep.datasets.toyfaces import render_face
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS
 from mmdiffrep.diffusion.tap_costs import tap_costs
-from mmdiffrep.engine.loops.labelled_pixels import LabelledPixels
 from mmdiffrep.feature_bank import stored_bytes, stored_shapes, upsampled_bytes
 from mmdiffrep.models.heads import PixelMLPEnsembleHead
 from mmdiffrep.models.necks import Hypercolumns, LazyHypercolumn
+from mmdiffrep.models.segmentors.labeled_pixels import LabeledPixels
 
 MEMBERS = 10
 BATCH = 64
@@ -47,13 +47,13 @@ TOY_SIZE = 64
 TOY_CLASSES = 19
 
 
-def build_adm(taps: Optional[Sequence[str]] = None) -> Denoiser:
+def build_adm(taps: Sequence[str] | None = None) -> Denoiser:
     """ADM at 256 px without memory for its weights."""
     with torch.device('meta'):
         return load_denoiser(dict(type='ADMDenoiser', **ADM_PRESETS['adm-lsun']), taps=taps)
 
 
-def adm_shapes(timesteps: Sequence[int], size: int) -> List[Tuple[int, int, int]]:
+def adm_shapes(timesteps: Sequence[int], size: int) -> list[tuple[int, int, int]]:
     """Shapes (C, h, w) of the maps that DDPM-Seg reads from it."""
     table = build_adm().taps
     return list(stored_shapes({tap: table[tap] for tap in TAPS}, timesteps, size).values())
@@ -67,7 +67,7 @@ def random_columns(timesteps: Sequence[int], size: int, device: str) -> Hypercol
 
 
 def train_at_once(
-    head: PixelMLPEnsembleHead, pixels: LabelledPixels, batches: Sequence[Tensor]
+    head: PixelMLPEnsembleHead, pixels: LabeledPixels, batches: Sequence[Tensor]
 ) -> Iterator[None]:
     """Our training: an update of all members a step."""
     optimizer = torch.optim.Adam(head.parameters(), lr=1e-3, fused=True)
@@ -80,7 +80,7 @@ def train_at_once(
 
 
 def advance(steps: Iterator[None], count: int) -> Callable[[], None]:
-    """A call that goes so many steps on."""
+    """Return a call that goes so many steps on."""
     return lambda: [next(steps) for _ in range(count)] and None
 
 
@@ -153,10 +153,10 @@ def compare_predict(args: argparse.Namespace) -> None:
 
 
 def compare_train(args: argparse.Namespace) -> None:
-    """Updates of ten members, the maps of one timestep."""
+    """Update of ten members, the maps of one timestep."""
     columns = random_columns(TIMESTEPS[:1], args.size, args.device)
     labels = torch.randint(CLASSES, (1, args.size, args.size), device=args.device)
-    pixels = LabelledPixels(columns, labels, 255, 1)
+    pixels = LabeledPixels(columns, labels, 255, 1)
     batches = pixels.shuffles(0, 0, MEMBERS).split(BATCH, dim=1)
     head = PixelMLPEnsembleHead(CLASSES, columns.dim, MEMBERS).to(args.device)
     weight = head.mlp.linears[0].weight.detach().clone()
@@ -195,14 +195,14 @@ def compare_quality(args: argparse.Namespace) -> None:
     """Mean IoU on drawn faces, trained both ways from the same start with the same batches."""
     extract = FeatureExtractor(TOY_MODEL, TOY_TAPS, TIMESTEPS[:2], device=args.device)
 
-    def read(start: int, count: int) -> Tuple[Hypercolumns, Tensor]:
+    def read(start: int, count: int) -> tuple[Hypercolumns, Tensor]:
         images, labels = zip(*(toy_face(start + index) for index in range(count)))
         maps = extract(torch.cat(images).to(args.device)).values()
         return Hypercolumns(list(maps)).to(torch.float16), torch.cat(labels).to(args.device)
 
     columns, labels = read(0, 20)
     test, truth = read(20, 50)
-    pixels = LabelledPixels(columns, labels, 255, 1)
+    pixels = LabeledPixels(columns, labels, 255, 1)
     bank = pixel_bank(columns, TOY_SIZE)
     ious = []
     for seed in range(3):
@@ -233,40 +233,40 @@ def mean_iou(head: PixelMLPEnsembleHead, columns: Hypercolumns, truth: Tensor) -
     return 100 * (table.diagonal() / union)[union > 0].mean().item()
 
 
-def toy_face(index: int) -> Tuple[Tensor, Tensor]:
-    """A drawn face in [-1, 1], ``(1, 3, H, W)``, and its labels, ``(1, H, W)``."""
+def toy_face(index: int) -> tuple[Tensor, Tensor]:
+    """Return a drawn face in [-1, 1], ``(1, 3, H, W)``, and its labels, ``(1, H, W)``."""
     face = render_face(seed=0, index=index, size=TOY_SIZE)
     image = torch.from_numpy(face.image.copy()).permute(2, 0, 1)[None] / 127.5 - 1
     return image, torch.from_numpy(face.mask.copy()).long()[None]
 
 
 def say_times(
-    name: str, naive: str, ours: str, seconds: Dict[str, List[float]], count: int = 1
+    name: str, naive: str, ours: str, seconds: dict[str, list[float]], count: int = 1
 ) -> None:
-    """Prints the medians of two calls."""
+    """Print the medians of two calls."""
     before, after = (1e3 * median(seconds[key]) / count for key in ('naive', 'ours'))
     say(name, naive, before, ours, after, 'ms')
 
 
 def say(name: str, naive: str, before: float, ours: str, after: float, unit: str) -> None:
-    """Prints two numbers and their ratio."""
+    """Print two numbers and their ratio."""
     print(f'{name:8}  {naive:20} {before:9.1f} {unit:4} {ours:24} {after:9.1f} {unit:4} '
           f'{before / after:6.2f} x', flush=True)  # fmt: skip
 
 
 def note(text: str) -> None:
-    """Prints a line below two numbers."""
+    """Print a line below two numbers."""
     print(f'{"":10}{text}', flush=True)
 
 
-PARTS: Dict[str, Callable[[argparse.Namespace], None]] = dict(
+PARTS: dict[str, Callable[[argparse.Namespace], None]] = dict(
     store=compare_store, extract=compare_extract, predict=compare_predict,
     train=compare_train, quality=compare_quality,
 )  # fmt: skip
 
 
 def main() -> None:
-    """Runs the benchmark from the command line."""
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

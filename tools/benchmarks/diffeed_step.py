@@ -21,7 +21,8 @@ import argparse
 import multiprocessing
 import statistics
 import zlib
-from typing import Any, Dict, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -37,7 +38,7 @@ from mmdiffrep.models.backbones import FeedbackDPMBackbone
 from mmdiffrep.models.backbones.unregistered import Unregistered
 from mmdiffrep.models.necks import DifFormer
 
-SHAPES: Dict[str, Dict[str, Any]] = {
+SHAPES: dict[str, dict[str, Any]] = {
     # configs/ddpm/ddpm_fashionmnist_32.py
     'ddpm-32': dict(
         type='UNet2DDenoiser',
@@ -80,7 +81,7 @@ class Step:
         device: Where it runs.
     """
 
-    def __init__(self, variant: str, shape: str, batch: int, size: Optional[int], device: str):
+    def __init__(self, variant: str, shape: str, batch: int, size: int | None, device: str):
         self.backbone = FeedbackDPMBackbone(
             denoiser=SHAPES[shape],
             taps=[TAPS[shape]],
@@ -111,12 +112,12 @@ class Step:
         self.labels = torch.arange(batch, device=device)
 
     def __call__(self) -> None:
-        """Runs forward and backward pass and updates head and feedback nets."""
+        """Run forward and backward pass and update head and feedback nets."""
         self.optimizer.zero_grad()
         F.cross_entropy(self.head(self.backbone(self.images)), self.labels).backward()
         self.optimizer.step()
 
-    def gradients(self) -> List[Tensor]:
+    def gradients(self) -> list[Tensor]:
         """Those of the last step, by which the variants are compared."""
         return [parameter.grad.clone() for parameter in self.trained]
 
@@ -125,12 +126,12 @@ class _First(nn.Module):
     """Takes the one entry of a neck's tuple."""
 
     def forward(self, values: Sequence[Tensor]) -> Tensor:
-        """The first value."""
+        """Return the first value."""
         return values[0]
 
 
 def draw_weights(module: nn.Module) -> None:
-    """Gives every weight values by its name alone, so that all variants start equal."""
+    """Give every weight values by its name alone, so that all variants start equal."""
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
@@ -146,7 +147,7 @@ def _run_whole_passes(backbone: FeedbackDPMBackbone, whole: Denoiser) -> None:
     backbone.first_pass, backbone.second_pass = Unregistered(first), Unregistered(second)
 
 
-def peak_of(variant: str, shape: str, batch: int, size: Optional[int], device: str) -> int:
+def peak_of(variant: str, shape: str, batch: int, size: int | None, device: str) -> int:
     """Bytes of model and two steps at their peak, in this process."""
 
     def build_and_step() -> None:
@@ -158,9 +159,9 @@ def peak_of(variant: str, shape: str, batch: int, size: Optional[int], device: s
 
 
 def compare(
-    shape: str, batch: int, size: Optional[int], device: str, iters: int
-) -> Dict[str, List[float]]:
-    """Times a step of every variant, in turns.
+    shape: str, batch: int, size: int | None, device: str, iters: int
+) -> dict[str, list[float]]:
+    """Time a step of every variant, in turns.
 
     Raises:
         RuntimeError: A variant gives other gradients.
@@ -179,14 +180,14 @@ def compare(
 
 
 def report(shape: str, args: argparse.Namespace) -> None:
-    """Prints a table for one denoiser."""
+    """Print a table for one denoiser."""
     seconds = compare(shape, args.batch, args.size, args.device, args.iters)
     table = Table(
         title=f'DifFeed step, {shape}, batch {args.batch}, {args.device}, medians of {args.iters}'
     )
     for column in ('variant', 'ms/step', 'x official', 'peak MiB', 'x official'):
         table.add_column(column, justify='left' if column == 'variant' else 'right')
-    first: Optional[float] = None
+    first: float | None = None
     for name in VARIANTS:
         # a process of its own: this one keeps memory that it has freed
         with multiprocessing.get_context('spawn').Pool(1) as pool:
@@ -200,7 +201,7 @@ def report(shape: str, args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Runs the benchmark from the command line."""
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -14,7 +14,8 @@ is a ResNet-18 whose last stage is projected onto the teacher's middle block.
 import argparse
 import multiprocessing
 import statistics
-from typing import Any, Dict, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -33,7 +34,7 @@ _COMMON = dict(
     norm_eps=1e-6,
     attention_head_dim=None,
 )
-SHAPES: Dict[str, Dict[str, Any]] = {
+SHAPES: dict[str, dict[str, Any]] = {
     'cifar10-32': dict(
         _COMMON,
         sample_size=32,
@@ -51,8 +52,8 @@ SHAPES: Dict[str, Dict[str, Any]] = {
 }
 
 
-def build_teacher(unet: Dict[str, Any], taps: Optional[Sequence[str]], device: str) -> Denoiser:
-    """Builds a frozen teacher with random weights, so that a cut half never takes memory."""
+def build_teacher(unet: dict[str, Any], taps: Sequence[str] | None, device: str) -> Denoiser:
+    """Build a frozen teacher with random weights, so that a cut half never takes memory."""
     with torch.device('meta'):
         teacher = load_denoiser(dict(type='UNet2DDenoiser', unet=unet), taps=taps)
     teacher.to_empty(device=device)
@@ -63,12 +64,12 @@ def build_teacher(unet: Dict[str, Any], taps: Optional[Sequence[str]], device: s
 
 
 def build_student(channels: int) -> nn.Module:
-    """Builds a ResNet-18 without its classifier, projected to ``channels`` at stride 32."""
+    """Build a ResNet-18 without its classifier, projected to ``channels`` at stride 32."""
     return nn.Sequential(*list(resnet18().children())[:-2], nn.Conv2d(512, channels, 1))
 
 
 def read_teacher(teacher: Denoiser, images: Tensor) -> Tensor:
-    """Reads the tap of clean images at timestep 0, as RepFusion does."""
+    """Read the tap of clean images at timestep 0, as RepFusion does."""
     with torch.no_grad():
         return teacher(images, 0, taps=[TAP])[TAP]
 
@@ -76,7 +77,7 @@ def read_teacher(teacher: Denoiser, images: Tensor) -> Tensor:
 def distill(
     student: nn.Module, optimizer: torch.optim.Optimizer, teacher: Denoiser, images: Tensor
 ) -> None:
-    """Runs one step: teacher pass, student pass, loss, backward, update."""
+    """Run one step: teacher pass, student pass, loss, backward, update."""
     target = read_teacher(teacher, images).float()
     features = student(images).float()
     if features.shape[2:] != target.shape[2:]:
@@ -86,9 +87,9 @@ def distill(
     optimizer.step()
 
 
-def peak_memory(unet: Dict[str, Any], taps: Optional[Sequence[str]], shape: Sequence[int],
+def peak_memory(unet: dict[str, Any], taps: Sequence[str] | None, shape: Sequence[int],
                 device: str, amp: bool) -> int:  # fmt: skip
-    """Returns the bytes that a teacher and one pass of it take at their peak, in this process."""
+    """Return the bytes that a teacher and one pass of it take at their peak, in this process."""
 
     def build_and_read() -> None:
         teacher = build_teacher(unet, taps, device)
@@ -98,8 +99,8 @@ def peak_memory(unet: Dict[str, Any], taps: Optional[Sequence[str]], shape: Sequ
     return peak_bytes(build_and_read, device)
 
 
-def compare(unet: Dict[str, Any], size: int, args: argparse.Namespace) -> Dict[str, List[float]]:
-    """Times teacher pass and step with both teachers, which hold the same weights.
+def compare(unet: dict[str, Any], size: int, args: argparse.Namespace) -> dict[str, list[float]]:
+    """Time teacher pass and step with both teachers, which hold the same weights.
 
     Raises:
         RuntimeError: The truncated teacher gave other features than the whole one.
@@ -126,7 +127,7 @@ def compare(unet: Dict[str, Any], size: int, args: argparse.Namespace) -> Dict[s
 
 
 def report(name: str, args: argparse.Namespace) -> None:
-    """Prints times, their ratios and the peak memory for one network shape."""
+    """Print times, their ratios and the peak memory for one network shape."""
     unet = SHAPES[name]
     size = args.size or unet['sample_size']
     shape = (args.batch, 3, size, size)
@@ -151,7 +152,7 @@ def report(name: str, args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Runs the benchmark from the command line."""
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -21,8 +21,9 @@ import argparse
 import multiprocessing
 import statistics
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Sequence
+from typing import NamedTuple
 
 import torch
 from distill_step import SHAPES
@@ -54,7 +55,7 @@ class Options(NamedTuple):
     """
 
     batch: int
-    teacher: Optional[str]
+    teacher: str | None
     amp: bool
 
 
@@ -62,14 +63,14 @@ class Row(NamedTuple):
     """Seconds of each step and bytes at the peak, for both teachers; ``whole`` may be lacking."""
 
     name: str
-    cut: List[float]
-    whole: Optional[List[float]]
-    cut_bytes: Optional[int]
-    whole_bytes: Optional[int]
+    cut: list[float]
+    whole: list[float] | None
+    cut_bytes: int | None
+    whole_bytes: int | None
 
 
 def load_config(name: str, options: Options) -> Config:
-    """Loads a variant, for a single batch and without validation."""
+    """Load a variant, for a single batch and without validation."""
     cfg = Config.fromfile(VARIANTS / f'{NAMES[0] if name == SCRATCH else name}.py')
     cfg.train_dataloader.update(batch_size=options.batch, num_workers=0, persistent_workers=False)
     cfg.train_dataloader.dataset.update(num_images=options.batch, indices=None)
@@ -130,13 +131,13 @@ class Step:
             self._cut.load_state_dict({key: weights[key] for key in self._cut.state_dict()})
 
     def cut(self) -> None:
-        """Runs a step with the teacher that was cut, or the only one."""
+        """Run a step with the teacher that was cut, or the only one."""
         if self._cut is not None:
             self.hooks[0].teacher.denoiser = self._cut
         self._run()
 
     def whole(self) -> None:
-        """Runs a step with the whole teacher."""
+        """Run a step with the whole teacher."""
         self.hooks[0].teacher.denoiser = self._whole
         self._run()
 
@@ -149,7 +150,7 @@ class Step:
 
 
 def _save_random_weights(teacher: dict, folder: str) -> None:
-    """Gives a CNN teacher a checkpoint: one need not be trained to be timed."""
+    """Give a CNN teacher a checkpoint: one need not be trained to be timed."""
     cfg = teacher['config']
     if isinstance(cfg, str):
         cfg = Config.fromfile(get_config_path(cfg))
@@ -161,7 +162,7 @@ def _save_random_weights(teacher: dict, folder: str) -> None:
 
 
 def peak_of(name: str, options: Options, teacher: str) -> int:
-    """Returns the bytes that a run with one teacher takes at its peak, in this process."""
+    """Return the bytes that a run with one teacher takes at its peak, in this process."""
 
     def two_steps() -> None:  # the optimizers make their state in the first
         with tempfile.TemporaryDirectory() as folder:
@@ -182,7 +183,7 @@ def _peak_in_new_process(*args: object) -> int:
 
 
 def measure(name: str, options: Options, iters: int, memory: bool = True) -> Row:
-    """Times one variant with both teachers in turns."""
+    """Time one variant with both teachers in turns."""
     with tempfile.TemporaryDirectory() as folder:
         step = Step(load_config(name, options), folder, ['cut', 'whole'])
         calls = {'cut': step.cut, **({'whole': step.whole} if step.has_whole else {})}
@@ -193,7 +194,7 @@ def measure(name: str, options: Options, iters: int, memory: bool = True) -> Row
 
 
 def milliseconds(seconds: Sequence[float]) -> str:
-    """Formats median and quartiles, as in ``240.4 (231-252)``."""
+    """Format median and quartiles, as in ``240.4 (231-252)``."""
     low, middle, high = statistics.quantiles(
         [1000 * second for second in seconds], n=4, method='inclusive'
     )
@@ -201,13 +202,13 @@ def milliseconds(seconds: Sequence[float]) -> str:
 
 
 def speedup(row: Row) -> str:
-    """Formats the ratios whole / cut of the rounds likewise, as in ``2.64 (2.51-2.72)``."""
+    """Format the ratios whole / cut of the rounds likewise, as in ``2.64 (2.51-2.72)``."""
     ratios = [whole / cut for whole, cut in zip(row.whole, row.cut)]
     low, middle, high = statistics.quantiles(ratios, n=4, method='inclusive')
     return f'{middle:.2f} ({low:.2f}-{high:.2f})'
 
 
-def to_table(rows: List[Row], options: Options, title: str) -> Table:
+def to_table(rows: list[Row], options: Options, title: str) -> Table:
     """Lays the rows out: times, what the cut saves, peak memory."""
     table = Table(title=title)
     table.add_column('variant', no_wrap=True)
@@ -226,7 +227,7 @@ def to_table(rows: List[Row], options: Options, title: str) -> Table:
 
 
 def main() -> None:
-    """Runs the benchmark from the command line."""
+    """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -24,9 +24,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Dict, List, NamedTuple, Optional, Sequence, Union
+from typing import Any, BinaryIO, NamedTuple
 
 import torch
 
@@ -35,7 +36,7 @@ from mmdiffrep.testing.tiny_run import run
 from mmdiffrep.utils.atomic_file import INCOMPLETE_SUFFIX
 from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint, load_checkpoint_file
 
-Process = Union[subprocess.Popen, multiprocessing.process.BaseProcess]
+Process = subprocess.Popen | multiprocessing.process.BaseProcess
 
 _POLL_SECONDS = 0.0005
 
@@ -107,10 +108,10 @@ class Progress:
         return 0 < moment.saves <= self.saves and waited >= moment.fraction * self.interval
 
 
-Launch = Callable[[str, Optional[Moment]], Process]
+Launch = Callable[[str, Moment | None], Process]
 
 
-def launch_tiny(work_dir: str, moment: Optional[Moment] = None, **options: Any) -> Process:
+def launch_tiny(work_dir: str, moment: Moment | None = None, **options: Any) -> Process:
     """Start the tiny run in a process forked from a server that has PyTorch imported already."""
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(['mmengine.runner', 'mmdiffrep.engine.hooks'])
@@ -119,9 +120,7 @@ def launch_tiny(work_dir: str, moment: Optional[Moment] = None, **options: Any) 
     return process
 
 
-def launch_command(
-    command: Sequence[str], work_dir: str, moment: Optional[Moment] = None
-) -> Process:
+def launch_command(command: Sequence[str], work_dir: str, moment: Moment | None = None) -> Process:
     """Start a command with its work directory filled in; its output goes there as well."""
     words = [word.replace('{work_dir}', work_dir) for word in command]
     with _open_output(work_dir) as output:
@@ -146,7 +145,7 @@ def run_to_end(launch: Launch, work_dir: str) -> int:
     return progress.saves
 
 
-def end_at(moment: Moment, launch: Launch, work_dir: str) -> Optional[int]:
+def end_at(moment: Moment, launch: Launch, work_dir: str) -> int | None:
     """Start a run and end it at a moment.
 
     Returns:
@@ -164,7 +163,7 @@ def end_at(moment: Moment, launch: Launch, work_dir: str) -> Optional[int]:
     return _status(process)
 
 
-def differing_entries(work_dir: str, reference_dir: str) -> List[str]:
+def differing_entries(work_dir: str, reference_dir: str) -> list[str]:
     """Names of the final checkpoints' entries that are not equal bit for bit.
 
     Compares weights, averaged weights, optimizer, schedulers and all that hooks stored. The message
@@ -179,8 +178,8 @@ def differing_entries(work_dir: str, reference_dir: str) -> List[str]:
     return sorted(name for name in names if not _equal(final.get(name), expected.get(name)))
 
 
-def moments_of(kills: int, saves: int, operations: int, seed: int = 0) -> List[Moment]:
-    """A mixture of moments.
+def moments_of(kills: int, saves: int, operations: int, seed: int = 0) -> list[Moment]:
+    """Return a mixture of moments.
 
     Args:
         kills: How many.
@@ -189,7 +188,7 @@ def moments_of(kills: int, saves: int, operations: int, seed: int = 0) -> List[M
         seed: For the random ones.
     """
     draw = random.Random(seed)
-    moments: List[Moment] = []
+    moments: list[Moment] = []
     for index in range(kills):
         if operations and index % 5 < 3:
             # Every kind of operation comes up: its number modulo 5 moves on with the index.
@@ -266,7 +265,7 @@ def main() -> int:
         return int(prove(launch, args.kills, operations, folder, args.seed) > 0)
 
 
-def _tiny_child(work_dir: str, moment: Optional[Moment], options: Dict[str, Any]) -> None:
+def _tiny_child(work_dir: str, moment: Moment | None, options: dict[str, Any]) -> None:
     with _open_output(work_dir) as output:
         os.dup2(output.fileno(), sys.stdout.fileno())
         os.dup2(output.fileno(), sys.stderr.fileno())
@@ -280,7 +279,7 @@ def _open_output(work_dir: str) -> BinaryIO:
     return open(Path(work_dir) / 'output.txt', 'ab')
 
 
-def _status(process: Process) -> Optional[int]:
+def _status(process: Process) -> int | None:
     return process.poll() if isinstance(process, subprocess.Popen) else process.exitcode
 
 

@@ -3,17 +3,17 @@
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, Dict, List
 
 import torch
 
 
 def time_in_turns(
-    calls: Dict[str, Callable[[], None]], iters: int, device: str
-) -> Dict[str, List[float]]:
-    """Times several calls in turns, after a round that is not counted, in seconds."""
-    seconds: Dict[str, List[float]] = {name: [] for name in calls}
+    calls: dict[str, Callable[[], None]], iters: int, device: str
+) -> dict[str, list[float]]:
+    """Time several calls in turns, after a round that is not counted, in seconds."""
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(iters + 1):
         for name, call in calls.items():
             start = _now(device)
@@ -23,7 +23,7 @@ def time_in_turns(
 
 
 def peak_bytes(call: Callable[[], None], device: str) -> int:
-    """Returns the bytes that a call takes at its peak, above what the process had before.
+    """Return the bytes that a call takes at its peak, above what the process had before.
 
     A process keeps memory that it has freed: use a fresh one for each measurement.
     """

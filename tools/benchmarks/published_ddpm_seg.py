@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """DDPM-Seg as it was published, to compare with: a resized pixel bank, members one by one."""
 
-from typing import Iterator, List, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -17,11 +17,11 @@ def pixel_bank(columns: Hypercolumns, size: int) -> Tensor:
     return torch.cat(maps, dim=1).permute(0, 2, 3, 1).flatten(0, 2).contiguous()
 
 
-def separate_members(head: PixelMLPEnsembleHead) -> List[nn.Sequential]:
-    """The members as models of their own, with the weights that they have in the head."""
+def separate_members(head: PixelMLPEnsembleHead) -> list[nn.Sequential]:
+    """Return the members as models of their own, with the weights that they have in the head."""
     members = []
     for member in range(head.num_members):
-        layers: List[nn.Module] = []
+        layers: list[nn.Module] = []
         for linear in head.mlp.linears:
             _, width, length = linear.weight.shape
             layers += [nn.Linear(length, width), nn.ReLU(), nn.BatchNorm1d(width)]
@@ -33,14 +33,14 @@ def separate_members(head: PixelMLPEnsembleHead) -> List[nn.Sequential]:
 
 
 def put_back(head: PixelMLPEnsembleHead, members: Sequence[nn.Sequential]) -> None:
-    """Copies weights and statistics of separate members into a head."""
+    """Copy weights and statistics of separate members into a head."""
     for member, alone in enumerate(members):
         for stacked, own in _pairs(head, member, alone):
             stacked.copy_(own)
 
 
-def _pairs(head: PixelMLPEnsembleHead, member: int, alone: nn.Sequential) -> Iterator[List[Tensor]]:
-    """The same weights and statistics in the head and in a separate member."""
+def _pairs(head: PixelMLPEnsembleHead, member: int, alone: nn.Sequential) -> Iterator[list[Tensor]]:
+    """Return the same weights and statistics in the head and in a separate member."""
     linears = [layer for layer in alone if isinstance(layer, nn.Linear)]
     norms = [layer for layer in alone if isinstance(layer, nn.BatchNorm1d)]
     for stacked, own in zip([*head.mlp.linears, *head.mlp.norms], [*linears, *norms]):
@@ -52,7 +52,7 @@ def _pairs(head: PixelMLPEnsembleHead, member: int, alone: nn.Sequential) -> Ite
 def train_one_by_one(
     members: Sequence[nn.Sequential], bank: Tensor, labels: Tensor, batches: Sequence[Tensor]
 ) -> Iterator[None]:
-    """Updates every member in turn, a step for all of them at a time.
+    """Update every member in turn, a step for all of them at a time.
 
     The published data loader, which fetches pixel by pixel in Python, is left out.
 

@@ -13,8 +13,8 @@ train the same heads on the same split; their accuracies are printed side by sid
 import argparse
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
 
 import torch
 from mmengine.config import DictAction
@@ -29,17 +29,17 @@ from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.features import read_features
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.noise import build_noise
-from mmdiffrep.models.probes import ProbeTraining, fit_grid_probe, hold_out
+from mmdiffrep.measures import ProbeTraining, fit_grid_probe, hold_out
 
 HELD_OUT = 0.2
 # (timestep, tap) -> accuracies on the held-out and on the test images, (S,) each
-Accuracies = Dict[Tuple[int, str], Tuple[Tensor, Tensor]]
+Accuracies = dict[tuple[int, str], tuple[Tensor, Tensor]]
 
 
 @torch.no_grad()
 def read_cell(
     denoiser: Denoiser, source: ImageSource, timestep: int, tap: str, args: argparse.Namespace
-) -> Tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor]:
     """Global averages (N, C) of one tap at one timestep, and labels."""
     to_rgb = DenoiserInput(channel_order=source.channel_order, size=denoiser.image_size)
     noise = build_noise('per_image')
@@ -75,8 +75,8 @@ def one_at_a_time(
     return found
 
 
-def heads_apart(training: ProbeTraining) -> List[ProbeTraining]:
-    """The same training with one seed each."""
+def heads_apart(training: ProbeTraining) -> list[ProbeTraining]:
+    """Return the same training with one seed each."""
     settings = {**vars(training), 'seeds': ()}
     return [ProbeTraining(**{**settings, 'seeds': (seed,)}) for seed in training.seeds]
 
@@ -106,7 +106,7 @@ def all_at_once(
 def report(
     alone: Accuracies, together: Accuracies, seconds: Sequence[float], num_seeds: int
 ) -> None:
-    """Prints both side by side, and the seconds (on a CPU: of processor time)."""
+    """Print both side by side, and the seconds (on a CPU: of processor time)."""
     table = Table(title='accuracy: held-out and test, mean over the seeds')
     for heading in ('t', 'tap', 'alone', 'sweep', 'alone, test', 'sweep, test', 'std of seeds'):
         table.add_column(heading, justify='right')
@@ -129,7 +129,7 @@ def report(
     )
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -14,8 +14,9 @@ import argparse
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ class ImagesInMemory(BaseDataset):
         self.side, self.count = side, count
         super().__init__(pipeline=list(pipeline), serialize_data=False)
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """One image each."""
         return [dict(img=image) for image in random_images(self.side, self.count)]
 
@@ -117,7 +118,7 @@ class BareLoop:
             yield from self.loader
 
     def target(self, images: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-        """What the network learns to give, by the scheduler's ``prediction_type``."""
+        """Return what the network learns to give, by the scheduler's ``prediction_type``."""
         if self.prediction == 'v_prediction':
             return self.scheduler.get_velocity(images, noise, t)
         return images if self.prediction == 'sample' else noise
@@ -164,15 +165,15 @@ class TakeTurns(Hook):
         clock: Callable[[], float],
     ) -> None:
         self.build, self.iters, self.clock = build, iters, clock
-        self._all: List[Tuple[float, float]] = []
+        self._all: list[tuple[float, float]] = []
 
     @property
-    def seconds(self) -> List[Tuple[float, float]]:
+    def seconds(self) -> list[tuple[float, float]]:
         """Pairs of seconds."""
         return self._all[1:]
 
     def before_train(self, runner: Runner) -> None:
-        """Starts the clock."""
+        """Start the clock."""
         self.step = self.build(runner)
         self._start = self.clock()
 
@@ -180,10 +181,10 @@ class TakeTurns(Hook):
         self,
         runner: Runner,
         batch_idx: int,
-        data_batch: Optional[Any] = None,
-        outputs: Optional[dict] = None,
+        data_batch: Any | None = None,
+        outputs: dict | None = None,
     ) -> None:
-        """Stops the clock at the end of a round and runs the other loop."""
+        """Stop the clock at the end of a round and run the other loop."""
         if not self.every_n_train_iters(runner, self.iters):
             return
         middle = self.clock()
@@ -196,7 +197,7 @@ class TakeTurns(Hook):
 
 def measure(
     cfg: Config, rounds: int, iters: int, device: str, cpu_time: bool = False
-) -> List[Tuple[float, float]]:
+) -> list[tuple[float, float]]:
     """Trains both in turns.
 
     Args:
@@ -238,7 +239,7 @@ def measure(
     return [(ours / iters, bare / iters) for ours, bare in turns.seconds]
 
 
-def summary(pairs: Sequence[Tuple[float, float]]) -> Dict[str, float]:
+def summary(pairs: Sequence[tuple[float, float]]) -> dict[str, float]:
     """Medians of the seconds, and median and quartiles of the ratios of the pairs."""
     ratios = [ours / bare for ours, bare in pairs]
     low, middle, high = statistics.quantiles(ratios, n=4)
@@ -251,7 +252,7 @@ def summary(pairs: Sequence[Tuple[float, float]]) -> Dict[str, float]:
     )
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

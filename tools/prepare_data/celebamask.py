@@ -4,7 +4,6 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import List, Optional
 
 from mmdiffrep.datasets.preparation.celebamask import (
     WHERE_TO_GET,
@@ -13,7 +12,7 @@ from mmdiffrep.datasets.preparation.celebamask import (
 )
 
 
-def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         description='Bring CelebAMask-HQ into the layout of mmdiffrep.CelebAMaskHQDataset, with '
@@ -43,7 +42,7 @@ def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parse_args(argv)
     source = CelebAMaskSource(root=args.source, partition=args.partition)

@@ -4,12 +4,11 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import List, Optional
 
 from mmdiffrep.datasets.preparation.cifar10 import WHERE_TO_GET, prepare_cifar10
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     parser = argparse.ArgumentParser(
         description='Write a subset of CIFAR-10 as PNG files, one folder a class, as the '

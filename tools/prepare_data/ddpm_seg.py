@@ -4,12 +4,11 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import List, Optional
 
 from mmdiffrep.datasets.preparation.ddpm_seg import WHERE_TO_GET, prepare_ddpm_seg
 
 
-def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         description='Bring the data sets of DDPM-Seg into the layout of mmdiffrep.DDPMSegDataset. '
@@ -22,7 +21,7 @@ def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run the preparation; return the exit status."""
     args = parse_args(argv)
     try:

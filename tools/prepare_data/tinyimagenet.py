@@ -4,12 +4,11 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import List, Optional
 
 from mmdiffrep.datasets.preparation.tinyimagenet import WHERE_TO_GET, prepare_tinyimagenet
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     parser = argparse.ArgumentParser(
         description='Bring Tiny-ImageNet into one folder a class, as the tinyimagenet_* configs '

@@ -4,12 +4,11 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import List, Optional
 
 from mmdiffrep.datasets.preparation.wflw import WHERE_TO_GET, WFLWSource, prepare_wflw
 
 
-def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         description="Write WFLW's annotations as mmpose's WFLWDataset reads them, with the six "
@@ -28,7 +27,7 @@ def parse_args(argv: Optional[List[str]]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parse_args(argv)
     try:

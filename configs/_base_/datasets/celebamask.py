@@ -3,7 +3,7 @@
 # Another place: --cfg-options train_dataloader.dataset.data_root=DIR
 #   val_dataloader.dataset.data_root=DIR test_dataloader.dataset.data_root=DIR
 data_root = 'data/CelebAMask-HQ'
-num_labelled = None  # train on the first so many images only; None: all
+num_labeled = None  # train on the first so many images only; None: all
 image_size = (512, 512)
 crop_size = (448, 448)
 
@@ -29,7 +29,7 @@ train_dataloader = dict(
     num_workers=4,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),
-    dataset=dict(**dataset, ann_file='train.txt', indices=num_labelled, pipeline=train_pipeline),
+    dataset=dict(**dataset, ann_file='train.txt', indices=num_labeled, pipeline=train_pipeline),
 )
 eval_dataloader = dict(
     batch_size=1,

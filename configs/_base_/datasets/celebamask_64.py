@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# CelebAMask-HQ at 64 px: small experiments with a few labelled images, on a CPU as well.
+# CelebAMask-HQ at 64 px: small experiments with a few labeled images, on a CPU as well.
 data_root = 'data/CelebAMask-HQ'
-num_labelled = 65  # train on the first so many images only; None: all
+num_labeled = 65  # train on the first so many images only; None: all
 image_size = (64, 64)
 
 train_pipeline = [
@@ -34,7 +34,7 @@ train_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),
-    dataset=dict(**dataset, ann_file='train.txt', indices=num_labelled, pipeline=train_pipeline),
+    dataset=dict(**dataset, ann_file='train.txt', indices=num_labeled, pipeline=train_pipeline),
 )
 eval_dataloader = dict(
     batch_size=16,

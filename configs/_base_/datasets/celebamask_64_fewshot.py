@@ -1,10 +1,10 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# A few labelled images of CelebAMask-HQ at 64 px, scored at 64 px: DDPM-Seg labels, and is scored,
+# A few labeled images of CelebAMask-HQ at 64 px, scored at 64 px: DDPM-Seg labels, and is scored,
 # at the size that the network sees.
 # Another place: --cfg-options train_dataloader.dataset.dataset.data_root=DIR
 #   val_dataloader.dataset.data_root=DIR test_dataloader.dataset.data_root=DIR
 data_root = 'data/CelebAMask-HQ'
-num_labelled = 20
+num_labeled = 20
 pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
@@ -19,8 +19,8 @@ train_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='mmdiffrep.FewShotSubset',
-        num_images=num_labelled,
-        repeat=None,  # the first ones; 0, 1, ...: random ones, tools/repeat_splits.py
+        num_images=num_labeled,
+        repeat=None,  # the first ones; 0, 1, ...: random ones, tools/benchmarks/repeat_splits.py
         dataset=dict(**dataset, ann_file='train.txt'),
     ),
 )

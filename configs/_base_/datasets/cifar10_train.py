@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# The training images of CIFAR-10 in the official normalisation and augmentation, for distillation.
+# The training images of CIFAR-10 in the official normalization and augmentation, for distillation.
 data_preprocessor = dict(
     type='ClsDataPreprocessor',
     num_classes=10,

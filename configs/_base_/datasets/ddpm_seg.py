@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # DDPM-Seg's data sets at 256 px; a config names the category. Nothing is validated on: the few
-# labelled images are all there are.
+# labeled images are all there are.
 pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
@@ -9,7 +9,7 @@ pipeline = [
 dataset = dict(
     type='mmdiffrep.DDPMSegDataset',
     data_root='data/ddpm_seg',
-    repeat=None,  # the published split; 0, 1, ...: random ones, tools/repeat_splits.py
+    repeat=None,  # the published split; 0, 1, ...: random ones, tools/benchmarks/repeat_splits.py
     pipeline=pipeline,
 )
 train_dataloader = dict(

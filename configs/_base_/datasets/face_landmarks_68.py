@@ -1,8 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# 68 landmarks in the order of 300-W on crops of faces, 64 px: small experiments with a few labelled
+# 68 landmarks in the order of 300-W on crops of faces, 64 px: small experiments with a few labeled
 # faces, on a CPU as well. docs/data_preparation.md shows the layout.
 data_root = 'data/face_landmarks_68'
-num_labelled = 100  # train on the first so many faces only; None: all
+num_labeled = 100  # train on the first so many faces only; None: all
 # Heat maps of a quarter of the input, as a ResNet with mmpose's three deconvolutions gives them.
 codec = dict(type='MSRAHeatmap', input_size=(64, 64), heatmap_size=(16, 16), sigma=1, unbiased=True)
 
@@ -29,7 +29,7 @@ train_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),
-    dataset=dict(**dataset, ann_file='train.csv', indices=num_labelled, pipeline=train_pipeline),
+    dataset=dict(**dataset, ann_file='train.csv', indices=num_labeled, pipeline=train_pipeline),
 )
 eval_dataloader = dict(
     batch_size=32,
@@ -37,7 +37,7 @@ eval_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
 )
-# The last rows of the training list, which num_labelled leaves out; the test people are others.
+# The last rows of the training list, which num_labeled leaves out; the test people are others.
 val_dataloader = dict(
     **eval_dataloader,
     dataset=dict(

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# The 60,000 training images of Fashion-MNIST as 32 px colour images: docs/data_preparation.md.
+# The 60,000 training images of Fashion-MNIST as 32 px color images: docs/data_preparation.md.
 data_root = '/usr/share/datasets/fashion-mnist'  # Debian's package dataset-fashion-mnist
 data_preprocessor = dict(
     type='ClsDataPreprocessor',

@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# A few labelled drawn faces, 19 classes, 64 px: no files, no download.
-num_labelled = 20
+# A few labeled drawn faces, 19 classes, 64 px: no files, no download.
+num_labeled = 20
 pipeline = [dict(type='mmdiffrep.LoadToyFace'), dict(type='PackSegInputs')]
 dataset = dict(
     type='mmdiffrep.ToyFacesDataset', task='seg', image_size=64, num_images=4000, pipeline=pipeline
@@ -12,8 +12,8 @@ train_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='mmdiffrep.FewShotSubset',
-        num_images=num_labelled,
-        repeat=None,  # the first ones; 0, 1, ...: random ones, tools/repeat_splits.py
+        num_images=num_labeled,
+        repeat=None,  # the first ones; 0, 1, ...: random ones, tools/benchmarks/repeat_splits.py
         dataset=dict(**dataset, split='train'),
     ),
 )

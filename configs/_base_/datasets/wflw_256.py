@@ -5,7 +5,7 @@
 # Another place: --cfg-options train_dataloader.dataset.data_root=DIR
 #   val_dataloader.dataset.data_root=DIR test_dataloader.dataset.data_root=DIR
 data_root = 'data/wflw'
-num_labelled = None  # train on the first so many faces only; None: all
+num_labeled = None  # train on the first so many faces only; None: all
 codec = dict(type='MSRAHeatmap', input_size=(256, 256), heatmap_size=(64, 64), sigma=2)
 
 train_pipeline = [
@@ -34,7 +34,7 @@ train_dataloader = dict(
     dataset=dict(
         **dataset,
         ann_file='annotations/face_landmarks_wflw_train.json',
-        indices=num_labelled,
+        indices=num_labeled,
         pipeline=train_pipeline,
     ),
 )

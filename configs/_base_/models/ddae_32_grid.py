@@ -10,7 +10,7 @@ model = dict(
         _delete_=True,
         type='mmdiffrep.MultiProbeHead',
         num_classes=10,
-        standardise=True,  # official: features as they are
+        standardize=True,  # official: features as they are
         in_channels=[128, 128, 128, 64, 64, 32, 32],
         shown='t50/dec.1',
         **grid,

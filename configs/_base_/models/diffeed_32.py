@@ -23,6 +23,6 @@ model = dict(
         num_classes=10,
         in_channels=128,
         topk=(1, 5),
-        init_cfg=None,  # torch's initialisation, official
+        init_cfg=None,  # torch's initialization, official
     ),
 )

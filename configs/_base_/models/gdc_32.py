@@ -11,7 +11,7 @@ model = dict(
         test_noise='per_image',
         input=dict(mean=[128.0, 128.0, 128.0], std=[128.0, 128.0, 128.0]),
     ),
-    # Features of small networks are small: a short run learns little without the normalisation.
+    # Features of small networks are small: a short run learns little without the normalization.
     neck=[
         dict(type='mmdiffrep.PoolFlatten', in_channels=[128], pool=2),
         dict(type='ClsBatchNormNeck', input_features=512),
@@ -21,6 +21,6 @@ model = dict(
         num_classes=num_classes,
         in_channels=512,  # 2 x 2 cells of 128
         topk=(1, 5),
-        init_cfg=None,  # torch's initialisation, official
+        init_cfg=None,  # torch's initialization, official
     ),
 )

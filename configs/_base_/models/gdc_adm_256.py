@@ -19,6 +19,6 @@ model = dict(
         num_classes=num_classes,
         in_channels=4096,  # 1024 * pool**2
         topk=(1, 5),
-        init_cfg=None,  # torch's initialisation
+        init_cfg=None,  # torch's initialization
     ),
 )

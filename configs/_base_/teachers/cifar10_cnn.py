@@ -6,7 +6,7 @@ cnn = dict(
     checkpoint='work_dirs/cifar10_r18_scratch/epoch_200.pth',
 )
 # For a hook that was written for a diffusion model: a CNN has no timesteps that a policy could
-# choose, so nobody asks for a reward, and it sees the image in its own normalisation.
+# choose, so nobody asks for a reward, and it sees the image in its own normalization.
 no_timesteps = dict(policy=None, reward=None, holdout=0.0, teacher_input='exact')
 soft_target = dict(
     student='head.fc',

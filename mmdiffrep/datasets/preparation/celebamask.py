@@ -7,11 +7,12 @@ that is visible. ``CelebAMaskHQDataset`` reads what is written here.
 
 import os
 import signal
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -48,7 +49,7 @@ class CelebAMaskSource:
     """
 
     root: Path
-    partition: Optional[Path] = None
+    partition: Path | None = None
 
     @property
     def images(self) -> Path:
@@ -79,7 +80,7 @@ class CelebAMaskSource:
                 'CelebAMask-HQ: not found:\n  ' + '\n  '.join(missing) + '\n' + WHERE_TO_GET
             )
 
-    def part_files(self, image_id: int) -> Dict[int, Path]:
+    def part_files(self, image_id: int) -> dict[int, Path]:
         """Return the existing part masks of an image by label, in painting order."""
         folder = self.parts / str(image_id // IMAGES_PER_MASK_FOLDER)
         files = {
@@ -101,13 +102,13 @@ class Outcome(NamedTuple):
 class Report(NamedTuple):
     """Counts of a finished preparation."""
 
-    split: Dict[str, int]
+    split: dict[str, int]
     written: int
     skipped: int
 
 
 def prepare_celebamask(
-    source: CelebAMaskSource, target: Path, size: int = 512, workers: Optional[int] = None
+    source: CelebAMaskSource, target: Path, size: int = 512, workers: int | None = None
 ) -> Report:
     """Write ``images/``, ``masks/``, ``train.txt``, ``val.txt`` and ``test.txt``.
 
@@ -163,7 +164,7 @@ def prepare_celebamask(
 
 
 def _prepare_all(
-    image_ids: List[int], source: CelebAMaskSource, target: Path, size: int, workers: int
+    image_ids: list[int], source: CelebAMaskSource, target: Path, size: int, workers: int
 ) -> Iterator[Outcome]:
     prepare = partial(prepare_image, source=source, target=target, size=size)
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -204,13 +205,13 @@ def prepare_image(image_id: int, source: CelebAMaskSource, target: Path, size: i
     labels = Image.fromarray(mask)
     if labels.size != (size, size):
         labels = labels.resize((size, size), Image.Resampling.NEAREST)
-    labels.putpalette([value for colour in CELEBAMASK_PALETTE for value in colour])
+    labels.putpalette([value for color in CELEBAMASK_PALETTE for value in color])
     _write(image, image_path, format='JPEG', quality=JPEG_QUALITY)
     _write(labels, mask_path, format='PNG')
     return Outcome(image_id, written=True)
 
 
-def merge_parts(part_files: Dict[int, Path], image_id: int) -> np.ndarray:
+def merge_parts(part_files: dict[int, Path], image_id: int) -> np.ndarray:
     """Paint the binary masks of one face into one label map.
 
     Args:
@@ -228,7 +229,7 @@ def merge_parts(part_files: Dict[int, Path], image_id: int) -> np.ndarray:
         raise DamagedSourceError(
             f'image {image_id}: none of its part masks exists; is CelebAMask-HQ-mask-anno complete?'
         )
-    labels: Optional[np.ndarray] = None
+    labels: np.ndarray | None = None
     for label, path in part_files.items():
         part = np.asarray(_read(path, 'L'))
         if labels is None:

@@ -7,16 +7,15 @@ archive) and ``list_eval_partition.txt`` (from CelebA).
 """
 
 from pathlib import Path
-from typing import Dict, List
 
 NUM_IMAGES = 30_000
-OFFICIAL_COUNTS: Dict[str, int] = {'train': 24_183, 'val': 2_993, 'test': 2_824}
+OFFICIAL_COUNTS: dict[str, int] = {'train': 24_183, 'val': 2_993, 'test': 2_824}
 """Images in each split of the whole data set."""
 
 _SPLIT_OF_CODE = {'0': 'train', '1': 'val', '2': 'test'}
 
 
-def official_split(mapping_file: Path, partition_file: Path) -> Dict[str, List[int]]:
+def official_split(mapping_file: Path, partition_file: Path) -> dict[str, list[int]]:
     """Join the two official files to the split lists.
 
     Args:
@@ -33,7 +32,7 @@ def official_split(mapping_file: Path, partition_file: Path) -> Dict[str, List[i
             whose counts are not the official 24,183 / 2,993 / 2,824.
     """
     split_of_file = _read_partition(partition_file)
-    split: Dict[str, List[int]] = {name: [] for name in OFFICIAL_COUNTS}
+    split: dict[str, list[int]] = {name: [] for name in OFFICIAL_COUNTS}
     for image_id, celeba_file in _read_mapping(mapping_file).items():
         if celeba_file not in split_of_file:
             raise ValueError(
@@ -51,7 +50,7 @@ def official_split(mapping_file: Path, partition_file: Path) -> Dict[str, List[i
     return split
 
 
-def _read_mapping(path: Path) -> Dict[int, str]:
+def _read_mapping(path: Path) -> dict[int, str]:
     mapping = {}
     header, *rows = _lines(path)
     if header[:1] != ['idx']:
@@ -69,7 +68,7 @@ def _read_mapping(path: Path) -> Dict[int, str]:
     return mapping
 
 
-def _read_partition(path: Path) -> Dict[str, str]:
+def _read_partition(path: Path) -> dict[str, str]:
     partition = {}
     for number, row in enumerate(_lines(path), start=1):
         if len(row) != 2 or row[1] not in _SPLIT_OF_CODE:
@@ -81,7 +80,7 @@ def _read_partition(path: Path) -> Dict[str, str]:
     return partition
 
 
-def _lines(path: Path) -> List[List[str]]:
+def _lines(path: Path) -> list[list[str]]:
     rows = [line.split() for line in path.read_text(encoding='utf-8').splitlines() if line.strip()]
     if not rows:
         raise ValueError(f'{path} is empty.')

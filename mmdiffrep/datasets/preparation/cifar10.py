@@ -6,7 +6,7 @@ import pickle
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, NamedTuple
+from typing import Any, NamedTuple
 
 from PIL import Image
 from rich.progress import track
@@ -17,9 +17,9 @@ CLASSES = (
     *('airplane', 'automobile', 'bird', 'cat', 'deer'),
     *('dog', 'frog', 'horse', 'ship', 'truck'),
 )
-PER_CLASS: Dict[str, int] = {'train': 5000, 'test': 1000}
+PER_CLASS: dict[str, int] = {'train': 5000, 'test': 1000}
 # md5 of the published files: they are pickles, and others could run code.
-FILES: Dict[str, Dict[str, str]] = {
+FILES: dict[str, dict[str, str]] = {
     'train': {
         'data_batch_1': 'c99cafc152244af753f735de768cd75f',
         'data_batch_2': 'd4bba439e000b95fd0a9bffe97cbabec',
@@ -38,7 +38,7 @@ It unpacks to cifar-10-batches-py/ with data_batch_1 to 5 and test_batch."""
 class Report(NamedTuple):
     """Counts of a finished preparation: images by split, and how many of them were new."""
 
-    split: Dict[str, int]
+    split: dict[str, int]
     written: int
 
 
@@ -88,7 +88,7 @@ def prepare_cifar10(source: Path, target: Path, train: int = 1000, test: int = 5
     return Report({split: count * len(CLASSES) for split, count in wanted.items()}, written)
 
 
-def _read_batch(path: Path, md5: str) -> Dict[str, Any]:
+def _read_batch(path: Path, md5: str) -> dict[str, Any]:
     content = path.read_bytes()
     if hashlib.md5(content).hexdigest() != md5:
         raise ValueError(f'{path} is damaged, or not the published file.\n{WHERE_TO_GET}')

@@ -2,8 +2,8 @@
 """A folder that has its name only once all of its files are there."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 
 class CompleteFolder:

@@ -6,7 +6,7 @@ beside each other. ``DDPMSegDataset`` reads what is written here.
 """
 
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Tuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -26,15 +26,15 @@ WHERE_TO_GET = (
 
 
 class Item(NamedTuple):
-    """One labelled image: its name here, and where it is."""
+    """One labeled image: its name here, and where it is."""
 
     name: str
     image: Path
     mask: Path
 
 
-def prepare_ddpm_seg(source: Path, target: Path, size: int = 256) -> Dict[str, Tuple[int, int]]:
-    """Writes every data set that the archive has; those that are complete already are skipped.
+def prepare_ddpm_seg(source: Path, target: Path, size: int = 256) -> dict[str, tuple[int, int]]:
+    """Write every data set that the archive has; those that are complete already are skipped.
 
     A data set gets its folder only when it is complete, so that the preparation may be stopped at
     any moment and started again.
@@ -43,7 +43,7 @@ def prepare_ddpm_seg(source: Path, target: Path, size: int = 256) -> Dict[str, T
         source: The unpacked archive.
         target: Folder to write to; made if it does not exist.
         size: Side of images and masks in pixels. Default 256, what the diffusion models take;
-            images are resized bilinearly and masks by nearest neighbours, as officially.
+            images are resized bilinearly and masks by nearest neighbors, as officially.
 
     Returns:
         Number of training and test images of each data set.
@@ -64,10 +64,10 @@ def prepare_ddpm_seg(source: Path, target: Path, size: int = 256) -> Dict[str, T
     return {name: _prepare_one(name, source / name / 'real', target, size) for name in found}
 
 
-def _prepare_one(category: str, source: Path, target: Path, size: int) -> Tuple[int, int]:
+def _prepare_one(category: str, source: Path, target: Path, size: int) -> tuple[int, int]:
     items = {split: _list_items(source / split, split) for split in ('train', 'test')}
     everything = [*items['train'], *items['test']]
-    problems: List[str] = []
+    problems: list[str] = []
     folder = CompleteFolder(target / category, 2 * len(everything), '*/*.png')
     if not folder.exists():
         for item in track(everything, description=category):
@@ -82,7 +82,7 @@ def _prepare_one(category: str, source: Path, target: Path, size: int) -> Tuple[
             _place(folder, f'masks/{item.name}.png', Image.fromarray(mask))
         if problems:
             raise ValueError(
-                f'{category}: {len(problems)} of {len(everything)} labelled images cannot be '
+                f'{category}: {len(problems)} of {len(everything)} labeled images cannot be '
                 'used:\n  ' + '\n  '.join(problems[:20])
             )
         for split, listed in items.items():
@@ -92,7 +92,7 @@ def _prepare_one(category: str, source: Path, target: Path, size: int) -> Tuple[
     return len(items['train']), len(items['test'])
 
 
-def _list_items(folder: Path, split: str) -> List[Item]:
+def _list_items(folder: Path, split: str) -> list[Item]:
     """Images below a folder in the order of their paths, which is the published order."""
     images = sorted(
         (path for path in folder.rglob('*') if path.suffix.lower() in IMAGE_SUFFIXES), key=str
@@ -122,7 +122,7 @@ def _read_image(path: Path) -> Image.Image:
 
 
 def _read_mask(path: Path, category: str) -> np.ndarray:
-    """Reads a mask with our labels, uint8."""
+    """Read a mask with our labels, uint8."""
     if not path.is_file():
         raise ValueError(f'{path} does not exist, but its image does')
     try:
@@ -133,14 +133,14 @@ def _read_mask(path: Path, category: str) -> np.ndarray:
         raise ValueError(f'{path} has shape {raw.shape}, expected a square mask (side, side)')
     protocol = DDPM_SEG_PROTOCOLS[category]
     labels = np.unique(raw)
-    highest = len(protocol.classes) - (protocol.unlabelled is None)
+    highest = len(protocol.classes) - (protocol.unlabeled is None)
     wrong = [label for label in labels.tolist()
              if label != IGNORED and label not in range(highest + 1)]  # fmt: skip
     if wrong:
         raise ValueError(f'{path} has labels {wrong[:5]}, expected 0 to {highest} or {IGNORED}')
     mask = raw.astype(np.uint8)
-    if protocol.unlabelled is None:
+    if protocol.unlabeled is None:
         return mask
     # Labels above the one that is left out move down; it, and 255, become 255.
-    kept = (mask != protocol.unlabelled) & (mask != IGNORED)
-    return np.where(kept, mask - (mask > protocol.unlabelled), IGNORED).astype(np.uint8)
+    kept = (mask != protocol.unlabeled) & (mask != IGNORED)
+    return np.where(kept, mask - (mask > protocol.unlabeled), IGNORED).astype(np.uint8)

@@ -10,14 +10,14 @@ import shutil
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Tuple
+from typing import NamedTuple
 
 from rich.progress import track
 
 from mmdiffrep.datasets.preparation.complete_folder import CompleteFolder
 
 NUM_CLASSES = 200
-PER_CLASS: Dict[str, int] = {'train': 500, 'val': 50}
+PER_CLASS: dict[str, int] = {'train': 500, 'val': 50}
 
 WHERE_TO_GET = """\
 Tiny-ImageNet comes from its authors, Stanford's course CS231n:
@@ -28,11 +28,11 @@ Unpack it. It has train/, val/ (with val_annotations.txt), test/ (without labels
 class Report(NamedTuple):
     """Counts of a finished preparation: images by split, and how many of them were new."""
 
-    split: Dict[str, int]
+    split: dict[str, int]
     written: int
 
 
-def find_images(source: Path) -> Dict[str, List[Tuple[Path, str]]]:
+def find_images(source: Path) -> dict[str, list[tuple[Path, str]]]:
     """List the images of an unpacked download with their classes.
 
     Args:

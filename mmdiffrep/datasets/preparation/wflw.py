@@ -9,7 +9,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -45,7 +45,7 @@ class WFLWSource:
         return self.root / 'WFLW_images'
 
     def list_file(self, split: str) -> Path:
-        """The list of a split that has the attributes."""
+        """Return the list of a split that has the attributes."""
         folder = self.root / 'WFLW_annotations' / 'list_98pt_rect_attr_train_test'
         return folder / f'list_98pt_rect_attr_{split}.txt'
 
@@ -62,12 +62,12 @@ class WFLWSource:
 class Report(NamedTuple):
     """What there is: faces in each split and in each test subset, and the files just written."""
 
-    faces: Dict[str, int]
-    subsets: Dict[str, int]
-    written: List[str]
+    faces: dict[str, int]
+    subsets: dict[str, int]
+    written: list[str]
 
 
-def prepare_wflw(source: WFLWSource, target: Optional[Path] = None) -> Report:
+def prepare_wflw(source: WFLWSource, target: Path | None = None) -> Report:
     """Write ``annotations/face_landmarks_wflw_{train,test}.json``.
 
     Every image is opened and decoded, for its size and to find damaged files now. May be stopped
@@ -109,7 +109,7 @@ def prepare_wflw(source: WFLWSource, target: Optional[Path] = None) -> Report:
     )
 
 
-def read_list(path: Path) -> List[Dict[str, Any]]:
+def read_list(path: Path) -> list[dict[str, Any]]:
     """Read the faces of a list as annotations, each with the ``file_name`` of its image.
 
     A line has 98 points as x and y, the face detector's rectangle as x1, y1, x2, y2, six
@@ -118,8 +118,8 @@ def read_list(path: Path) -> List[Dict[str, Any]]:
     Raises:
         ValueError: For an empty list or a line of another form.
     """
-    faces: List[Dict[str, Any]] = []
-    image_ids: Dict[str, int] = {}
+    faces: list[dict[str, Any]] = []
+    image_ids: dict[str, int] = {}
     for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), start=1):
         if not line.strip():
             continue
@@ -135,10 +135,10 @@ def read_list(path: Path) -> List[Dict[str, Any]]:
     return faces
 
 
-def parse_face(columns: List[str]) -> Dict[str, Any]:
+def parse_face(columns: list[str]) -> dict[str, Any]:
     """Turn the columns of a line into an annotation.
 
-    Centre and scale are those of the json files that mmpose offers for download: of the points'
+    Center and scale are those of the json files that mmpose offers for download: of the points'
     bounding box, rounded outwards to whole pixels; the scale is its longer side / 200.
     """
     if len(columns) != NUM_COLUMNS:
@@ -167,7 +167,7 @@ def parse_face(columns: List[str]) -> Dict[str, Any]:
     )
 
 
-def _is_complete(path: Path, faces: List[Dict[str, Any]]) -> bool:
+def _is_complete(path: Path, faces: list[dict[str, Any]]) -> bool:
     if not path.is_file():
         return False
     expected = [{k: v for k, v in face.items() if k != 'file_name'} for face in faces]
@@ -175,8 +175,8 @@ def _is_complete(path: Path, faces: List[Dict[str, Any]]) -> bool:
 
 
 def _describe_images(
-    source: WFLWSource, faces: List[Dict[str, Any]], split: str
-) -> List[Dict[str, Any]]:
+    source: WFLWSource, faces: list[dict[str, Any]], split: str
+) -> list[dict[str, Any]]:
     """Return id, name and size of every image of a list, in the order of the ids."""
     names = list(dict.fromkeys(face['file_name'] for face in faces))
     columns = ('{task.description}', BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -200,7 +200,7 @@ def _describe_images(
     ]
 
 
-def _decode(path: Path) -> Tuple[Tuple[int, int], str]:
+def _decode(path: Path) -> tuple[tuple[int, int], str]:
     """Return an image's (width, height), or what is wrong with it."""
     # Pillow raises SyntaxError for some broken headers.
     try:

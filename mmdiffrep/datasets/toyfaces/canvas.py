@@ -1,8 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """A canvas of materials, and the shapes drawn on it."""
 
+from collections.abc import Sequence
 from functools import cache
-from typing import Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -67,9 +67,9 @@ def _unit_circle(count: int) -> np.ndarray:
 
 
 def superellipse(
-    centre: Tuple[float, float], radii: Tuple[float, float], exponent: float, count: int = 28
+    center: tuple[float, float], radii: tuple[float, float], exponent: float, count: int = 28
 ) -> np.ndarray:
     """Points (count, 2) of an ellipse (``exponent`` 2) or a rounded box (more)."""
     unit = _unit_circle(count)
     rounded = np.sign(unit) * np.abs(unit) ** (2 / exponent)
-    return np.array(centre) + np.array(radii) * rounded
+    return np.array(center) + np.array(radii) * rounded

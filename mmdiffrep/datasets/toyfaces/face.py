@@ -4,13 +4,12 @@
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Dict, Tuple
 
 import numpy as np
 
-RGB = Tuple[float, float, float]
+RGB = tuple[float, float, float]
 
-SKIN_TONES: Tuple[RGB, ...] = (
+SKIN_TONES: tuple[RGB, ...] = (
     (250, 220, 202),
     (241, 200, 172),
     (228, 182, 148),
@@ -19,14 +18,14 @@ SKIN_TONES: Tuple[RGB, ...] = (
     (134, 90, 62),
     (94, 62, 44),
 )
-HAIR_COLOURS: Dict[str, RGB] = {
+HAIR_COLORS: dict[str, RGB] = {
     'black': (34, 29, 29),
     'brown': (92, 60, 40),
     'blond': (204, 166, 104),
     'red': (150, 68, 34),
-    'grey': (158, 155, 152),
+    'gray': (158, 155, 152),
 }
-EYE_COLOURS: Tuple[RGB, ...] = (
+EYE_COLORS: tuple[RGB, ...] = (
     (70, 44, 28),
     (98, 68, 38),
     (62, 98, 138),
@@ -34,13 +33,13 @@ EYE_COLOURS: Tuple[RGB, ...] = (
     (112, 120, 128),
 )
 
-ATTRIBUTES: Dict[str, Tuple[str, ...]] = {
+ATTRIBUTES: dict[str, tuple[str, ...]] = {
     'pose': ('turned_image_left', 'frontal', 'turned_image_right'),
     'mouth': ('closed', 'open'),
     'smiling': ('no', 'yes'),
     'eyes': ('open', 'closed'),
     'skin_tone': ('light', 'medium', 'dark'),
-    'hair_colour': tuple(HAIR_COLOURS),
+    'hair_color': tuple(HAIR_COLORS),
     'hair_length': ('bald', 'short', 'medium', 'long'),
     'fringe': ('no', 'yes'),
     'beard': ('none', 'moustache', 'full'),
@@ -59,7 +58,7 @@ ATTRIBUTES: Dict[str, Tuple[str, ...]] = {
 class Face:
     """All that is needed to draw one face, independent of the image size.
 
-    Angles are in degrees; colours are RGB in 0..255; positions and lengths are in image widths
+    Angles are in degrees; colors are RGB in 0..255; positions and lengths are in image widths
     where said so and otherwise in half face widths, the unit of the head model. A field with the
     name of an attribute holds that attribute's class index.
     """
@@ -68,7 +67,7 @@ class Face:
     pitch: float  # positive: the face looks down
     roll: float  # positive: clockwise in the image
     scale: float  # half face width, in image widths
-    centre: Tuple[float, float]  # mid-point of the eyes, in image widths
+    center: tuple[float, float]  # mid-point of the eyes, in image widths
 
     jaw_width: float
     jaw_square: float  # exponent of the jaw's superellipse; 2 is an ellipse
@@ -91,18 +90,18 @@ class Face:
     smile: float  # -1 frown .. 1 smile
     eye_open: float  # 0 closed .. 1.2
     brow_raise: float
-    gaze: Tuple[float, float]
+    gaze: tuple[float, float]
 
     skin: RGB
     hair: RGB
     eye: RGB
     lip: RGB
-    cloth: Tuple[RGB, RGB]
+    cloth: tuple[RGB, RGB]
     accent: RGB  # hat
-    occluder_colour: RGB
+    occluder_color: RGB
 
     skin_tone: int
-    hair_colour: int
+    hair_color: int
     hair_length: int
     fringe: int
     fringe_side: float  # -1 parted at the image's left .. 1 right
@@ -118,14 +117,14 @@ class Face:
     necklace: int
     makeup: int
     occluder: int
-    occluder_place: Tuple[float, float, float]  # x, y in image widths, angle
+    occluder_place: tuple[float, float, float]  # x, y in image widths, angle
     neckline: float
     cloth_pattern: int  # 0 plain, 1 stripes, 2 collar
 
-    light: Tuple[float, float, float]  # direction to the light, unit vector, z to the viewer
+    light: tuple[float, float, float]  # direction to the light, unit vector, z to the viewer
     ambient: float
     tint: RGB  # multiplies the image, about 1
-    background: Tuple[RGB, RGB]
+    background: tuple[RGB, RGB]
     background_angle: float
     background_kind: int  # 0 gradient, 1 lights out of focus, 2 stripes, 3 panels
     texture: float
@@ -133,7 +132,7 @@ class Face:
     blur: float  # in image widths
     texture_seed: int
 
-    def attributes(self) -> Dict[str, int]:
+    def attributes(self) -> dict[str, int]:
         """Class index of each attribute in `ATTRIBUTES`."""
         values = {
             'pose': int(np.digitize(self.yaw, (-12, 12))),
@@ -148,16 +147,16 @@ class Face:
         }
 
 
-def _jitter(rng: np.random.Generator, colour: RGB, spread: float) -> RGB:
-    return tuple(float(v) for v in np.clip(np.array(colour) + rng.normal(0, spread, 3), 6, 252))
+def _jitter(rng: np.random.Generator, color: RGB, spread: float) -> RGB:
+    return tuple(float(v) for v in np.clip(np.array(color) + rng.normal(0, spread, 3), 6, 252))
 
 
 def _clip(value: float, low: float, high: float) -> float:
     return min(max(value, low), high)
 
 
-def _any_colour(rng: np.random.Generator) -> RGB:
-    """A colour of random hue with mostly moderate saturation."""
+def _any_color(rng: np.random.Generator) -> RGB:
+    """Return a color of random hue with mostly moderate saturation."""
     value = rng.uniform(25, 240)
     return tuple(float(v) for v in np.clip(value + rng.normal(0, 24, 3), 8, 250))
 
@@ -194,17 +193,17 @@ def sample_face(seed: int, index: int) -> Face:
     )
     skin = _jitter(rng, tuple(skin), 5)
     dark = skin_position > 3.6
-    hair_colour = pick(0.62, 0.24, 0.05, 0.03, 0.06) if dark else pick(0.26, 0.32, 0.22, 0.1, 0.1)
-    hair = np.array(tuple(HAIR_COLOURS.values())[hair_colour]) * rng.normal(1, 0.1)
+    hair_color = pick(0.62, 0.24, 0.05, 0.03, 0.06) if dark else pick(0.26, 0.32, 0.22, 0.1, 0.1)
+    hair = np.array(tuple(HAIR_COLORS.values())[hair_color]) * rng.normal(1, 0.1)
     hair = _jitter(rng, tuple(hair), 2.5)
     lip = 0.62 * np.array(skin) + 0.38 * np.array((172, 62, 66))
     if makeup:
         lip = 0.3 * lip + 0.7 * np.array((182, rng.uniform(24, 70), rng.uniform(40, 92)))
-    background = _any_colour(rng)
-    if chance(0.18):  # a background of about the hair's or the skin's colour
+    background = _any_color(rng)
+    if chance(0.18):  # a background of about the hair's or the skin's color
         background = _jitter(rng, hair if chance(0.6) else skin, 14)
-    other = _jitter(rng, background, 40) if chance(0.6) else _any_colour(rng)
-    cloth = _any_colour(rng)
+    other = _jitter(rng, background, 40) if chance(0.6) else _any_color(rng)
+    cloth = _any_color(rng)
     light = np.array((rng.normal(0, 0.65), rng.normal(-0.45, 0.3), 1.0))
     smile = _clip(rng.normal(0.3, 0.45), -0.7, 1.0)
     mouth_open = float(rng.uniform(0.15, 1)) ** 1.3 if chance(0.42) else 0.0
@@ -214,7 +213,7 @@ def sample_face(seed: int, index: int) -> Face:
         pitch=_clip(rng.normal(0, 7), -18, 18),
         roll=_clip(rng.normal(0, 7), -22, 22),
         scale=float(rng.uniform(0.212, 0.275)),
-        centre=(
+        center=(
             float(0.5 - 0.05 * np.sin(np.radians(yaw)) + rng.normal(0, 0.015)),
             float(0.475 + rng.normal(0, 0.02)),
         ),
@@ -241,13 +240,13 @@ def sample_face(seed: int, index: int) -> Face:
         gaze=(float(rng.normal(0, 0.25)), float(rng.normal(0, 0.12))),
         skin=skin,
         hair=hair,
-        eye=_jitter(rng, EYE_COLOURS[0 if dark else pick(0.3, 0.2, 0.25, 0.15, 0.1)], 8),
+        eye=_jitter(rng, EYE_COLORS[0 if dark else pick(0.3, 0.2, 0.25, 0.15, 0.1)], 8),
         lip=_jitter(rng, tuple(lip), 6),
-        cloth=(cloth, _any_colour(rng)),
-        accent=_any_colour(rng),
-        occluder_colour=_any_colour(rng),
+        cloth=(cloth, _any_color(rng)),
+        accent=_any_color(rng),
+        occluder_color=_any_color(rng),
         skin_tone=int(np.digitize(skin_position, (2.2, 4.2))),
-        hair_colour=hair_colour,
+        hair_color=hair_color,
         hair_length=hair_length,
         fringe=int(hair_length > 0 and hat == 0 and chance(0.38)),
         fringe_side=float(rng.choice((-1, 1)) * rng.uniform(0.15, 0.8)),

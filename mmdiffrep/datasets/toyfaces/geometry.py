@@ -5,15 +5,15 @@ Head coordinates: x to the image's right, y down, z to the viewer, in half face 
 lies between the eyes. The camera is orthographic.
 """
 
+from collections.abc import Sequence
 from functools import cache
-from typing import Sequence, Tuple
 
 import numpy as np
 
 from mmdiffrep.datasets.toyfaces.face import Face
 
 PIVOT = np.array((0.0, 0.3, -0.9))
-"""Centre of rotation: about the top of the neck."""
+"""Center of rotation: about the top of the neck."""
 
 
 class HeadGeometry:
@@ -48,14 +48,14 @@ class HeadGeometry:
             )
         )
         self.rotation = about_z @ about_x @ about_y
-        self.origin = np.array(face.centre)
+        self.origin = np.array(face.center)
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """Head coordinates (..., 3) to image coordinates (..., 2) in image widths."""
         turned = (np.asarray(points, float) - PIVOT) @ self.rotation.T + PIVOT
         return self.origin + self.face.scale * turned[..., :2]
 
-    def body(self, points: Sequence[Tuple[float, float]]) -> np.ndarray:
+    def body(self, points: Sequence[tuple[float, float]]) -> np.ndarray:
         """Points (..., 2) of the upright body, relative to the neck, to image widths."""
         base = self.project(np.array((0.0, 1.3, -0.9)))
         return base + self.face.scale * (np.asarray(points, float) - (0.0, 1.3))
@@ -65,7 +65,7 @@ class HeadGeometry:
         side = 1 - np.sqrt(1 - np.clip(np.abs(x) / 1.05, 0, 0.98) ** 2)
         return -1.05 * side - 0.2 * np.clip(-0.3 - y, 0, 2) ** 2 - 0.12 * np.clip(y - 1.1, 0, 1)
 
-    def on_surface(self, points: Sequence[Tuple[float, float]], lift: float = 0.0) -> np.ndarray:
+    def on_surface(self, points: Sequence[tuple[float, float]], lift: float = 0.0) -> np.ndarray:
         """Project points (N, 2) that lie on the face's front, ``lift`` above the skin."""
         points = np.asarray(points, float)
         depth = self.surface(points[:, 0], points[:, 1]) + lift
@@ -110,7 +110,7 @@ class HeadGeometry:
         return self.project(points[np.arange(len(y)), edge])
 
     def rotation_without_roll(self) -> np.ndarray:
-        """The head's rotation (3, 3) before it is tilted in the image plane."""
+        """Return the head's rotation (3, 3) before it is tilted in the image plane."""
         roll = np.radians(self.face.roll)
         about_z = np.array(
             ((np.cos(roll), np.sin(roll), 0), (-np.sin(roll), np.cos(roll), 0), (0, 0, 1))
@@ -118,14 +118,14 @@ class HeadGeometry:
         return about_z @ self.rotation
 
     def ellipsoid(
-        self, centre: Sequence[float], radii: Sequence[float], angles: np.ndarray
+        self, center: Sequence[float], radii: Sequence[float], angles: np.ndarray
     ) -> np.ndarray:
         """Silhouette (N, 2) of an ellipsoid; angle 0 is the image's right, -pi/2 its top."""
         shape = self.rotation[:2] @ np.diag(np.square(radii)) @ self.rotation[:2].T
         direction = np.column_stack((np.cos(angles), np.sin(angles)))
         reach = direction @ shape
         offset = reach / np.sqrt(np.einsum('ij,ij->i', direction, reach))[:, None]
-        return self.project(np.asarray(centre, float)) + self.face.scale * offset
+        return self.project(np.asarray(center, float)) + self.face.scale * offset
 
 
 @cache
@@ -143,5 +143,5 @@ def _catmull_rom(count: int, steps: int) -> np.ndarray:
 
 
 def smooth_closed(points: np.ndarray, steps: int = 4) -> np.ndarray:
-    """Closed Catmull-Rom curve (N * steps, 2) through the points (N, 2)."""
+    """Return closed Catmull-Rom curve (N * steps, 2) through the points (N, 2)."""
     return _catmull_rom(len(points), steps) @ points

@@ -96,7 +96,7 @@ def _nose(geometry: HeadGeometry) -> np.ndarray:
 
 
 def face_landmarks(geometry: HeadGeometry) -> np.ndarray:
-    """The landmarks of a face.
+    """Return the landmarks of a face.
 
     Args:
         geometry: The posed head.

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Materials a toy face is painted with: the colour and the segmentation class of each.
+"""Materials a toy face is painted with: the color and the segmentation class of each.
 
 As in CelebAMask-HQ, ``l_`` is the person's left, at the image's right; facial hair is skin, and a
 clear pair of glasses shows the eyes and brows behind it. What stands in front of a face (a bar, a
@@ -106,13 +106,13 @@ CLASS_TABLE = np.array([CELEBAMASK_CLASSES.index(_CLASS_OF[m]) for m in Material
 HAIR_MATERIALS = (M.HAIR_BACK, M.HAIR, M.HAIR_FRONT)
 
 
-def material_colours(face: Face) -> np.ndarray:
-    """Colour of each material of one face, (number of materials, 3) uint8 RGB."""
+def material_colors(face: Face) -> np.ndarray:
+    """Color of each material of one face, (number of materials, 3) uint8 RGB."""
     skin, hair, lip = (np.array(c) for c in (face.skin, face.hair, face.lip))
-    accent, occluder = np.array(face.accent), np.array(face.occluder_colour)
+    accent, occluder = np.array(face.accent), np.array(face.occluder_color)
     white = np.array((238, 233, 228))
     brow = 0.72 * hair * 0.75 + 0.28 * skin * 0.6
-    if face.hair_colour == 4:  # grey hair: brows stay darker
+    if face.hair_color == 4:  # gray hair: brows stay darker
         brow = 0.5 * hair + 0.5 * skin * 0.45
     gold = np.array((214, 178, 92)) if face.texture > 0.65 else np.array((218, 220, 226))
     table = {

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """From (seed, index) to a finished toy face: image, mask, landmarks and attributes."""
 
-from typing import Dict, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ from mmdiffrep.datasets.toyfaces.materials import (
     FIRST_COVER,
     HAIR_MATERIALS,
     Material,
-    material_colours,
+    material_colors,
 )
 from mmdiffrep.datasets.toyfaces.shade import shade
 
@@ -46,7 +46,7 @@ class ToyFace(NamedTuple):
     Attributes:
         image: (size, size, 3) uint8 RGB.
         mask: (size, size) uint8, indices into `CELEBAMASK_CLASSES`.
-        landmarks: (98, 2) float32 x, y in pixels, in WFLW's order; the centre of the top left
+        landmarks: (98, 2) float32 x, y in pixels, in WFLW's order; the center of the top left
             pixel is (0, 0).
         visible: (98,) bool, inside the image and not covered by hair, hat, dark glasses or an
             occluder.
@@ -57,7 +57,7 @@ class ToyFace(NamedTuple):
     mask: np.ndarray
     landmarks: np.ndarray
     visible: np.ndarray
-    attributes: Dict[str, int]
+    attributes: dict[str, int]
 
 
 def render_face(seed: int, index: int, size: int = 64) -> ToyFace:
@@ -90,7 +90,7 @@ def render_face(seed: int, index: int, size: int = 64) -> ToyFace:
 
     middle = slice(SUPERSAMPLING // 2, None, SUPERSAMPLING)
     mask = CLASS_TABLE[materials[middle, middle]]
-    flat = cv2.LUT(cv2.merge((materials,) * 3), _full_table(material_colours(face))[None])
+    flat = cv2.LUT(cv2.merge((materials,) * 3), _full_table(material_colors(face))[None])
     if face.glasses == 1:
         lens = scene.lens.pixels > 0
         behind = np.isin(mask, _CLASSES_BEHIND_A_LENS)

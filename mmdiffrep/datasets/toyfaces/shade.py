@@ -2,7 +2,6 @@
 """Light: from flat materials to a picture with shading, texture, background and camera noise."""
 
 import math
-from typing import Tuple
 
 import cv2
 import numpy as np
@@ -13,8 +12,8 @@ from mmdiffrep.datasets.toyfaces.geometry import HeadGeometry, smooth_closed
 from mmdiffrep.datasets.toyfaces.landmarks import BROWS, EYES, LIPS_OUTER, NOSE_BASE, NOSE_RIDGE
 
 
-def _grid(size: int) -> Tuple[np.ndarray, np.ndarray]:
-    """Pixel centres in image widths: x (1, size) and y (size, 1)."""
+def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pixel centers in image widths: x (1, size) and y (size, 1)."""
     line = ((np.arange(size) + 0.5) / size).astype(np.float32)
     return line[None, :], line[:, None]
 
@@ -25,7 +24,7 @@ def _noise(rng: np.random.Generator, cells: int, size: int) -> np.ndarray:
     return cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
 
 
-def _soft(size: int, sigma: float, shapes: Tuple[Tuple[np.ndarray, int], ...]) -> np.ndarray:
+def _soft(size: int, sigma: float, shapes: tuple[tuple[np.ndarray, int], ...]) -> np.ndarray:
     """Blurred polygons (size, size) in 0..1; ``sigma`` in image widths."""
     layer = np.zeros((size, size), np.uint8)
     for points, value in shapes:
@@ -35,7 +34,7 @@ def _soft(size: int, sigma: float, shapes: Tuple[Tuple[np.ndarray, int], ...]) -
 
 
 def background(face: Face, size: int, rng: np.random.Generator) -> np.ndarray:
-    """The picture behind the face, (size, size, 3) float32 RGB in 0..255."""
+    """Return the picture behind the face, (size, size, 3) float32 RGB in 0..255."""
     x, y = _grid(size)
     angle = face.background_angle
     along = math.cos(angle) * (x - 0.5) + math.sin(angle) * (y - 0.5)
@@ -50,11 +49,11 @@ def background(face: Face, size: int, rng: np.random.Generator) -> np.ndarray:
     picture = first + np.clip(share, 0, 1)[..., None] * (second - first)
     if face.background_kind == 1:
         for _ in range(7):
-            centre, radius = rng.random(2).tolist(), rng.uniform(0.04, 0.16)
-            colour = np.clip(rng.uniform(60, 255) + rng.normal(0, 40, 3), 0, 255)
-            distance = np.hypot(x - centre[0], y - centre[1])
+            center, radius = rng.random(2).tolist(), rng.uniform(0.04, 0.16)
+            color = np.clip(rng.uniform(60, 255) + rng.normal(0, 40, 3), 0, 255)
+            distance = np.hypot(x - center[0], y - center[1])
             disc = np.clip((radius - distance) / 0.02, 0, 1) * rng.uniform(0.25, 0.8)
-            picture += disc[..., None] * (colour.astype(np.float32) - picture)
+            picture += disc[..., None] * (color.astype(np.float32) - picture)
     grain = _noise(rng, 30, size) * (1 + 5 * face.texture**2)
     return picture + grain[..., None]
 
@@ -62,9 +61,9 @@ def background(face: Face, size: int, rng: np.random.Generator) -> np.ndarray:
 def _lambert(face: Face, geometry: HeadGeometry, size: int) -> np.ndarray:
     """Diffuse light (size, size) on an ellipsoid in the head's place, about 1."""
     x, y = _grid(size)
-    centre = geometry.project(np.array((0.0, 0.15, -0.6))).tolist()
-    a = (x - centre[0]) / (1.35 * face.scale)
-    b = np.minimum((y - centre[1]) / (2.0 * face.scale), 0.72)
+    center = geometry.project(np.array((0.0, 0.15, -0.6))).tolist()
+    a = (x - center[0]) / (1.35 * face.scale)
+    b = np.minimum((y - center[1]) / (2.0 * face.scale), 0.72)
     a, b = np.broadcast_arrays(a, b)
     squared = np.minimum(a * a + b * b, 0.92)
     depth = np.sqrt(1 - squared)
@@ -137,8 +136,8 @@ def _relief(face: Face, geometry: HeadGeometry, points: np.ndarray, size: int) -
     if face.makeup:
         lids = tuple((np.vstack((points[BROWS[s]][5:], points[EYES[s]][:5])), 170) for s in (0, 1))
         shade = _soft(size, 0.05 * unit, lids)
-        colour = 0.35 * np.array((0.7, 1.0, 0.8)) if face.texture > 0.6 else 0.4 * np.ones(3)
-        factors *= 1 - shade[..., None] * colour
+        color = 0.35 * np.array((0.7, 1.0, 0.8)) if face.texture > 0.6 else 0.4 * np.ones(3)
+        factors *= 1 - shade[..., None] * color
     return factors
 
 
@@ -154,7 +153,7 @@ def shade(
     """Light a flat picture.
 
     Args:
-        flat: (size, size, 3) float32 RGB in 0..255, the materials' colours, background black.
+        flat: (size, size, 3) float32 RGB in 0..255, the materials' colors, background black.
         cover: (size, size) in 0..1, how much of the pixel is not background.
         hair: (size, size) in 0..1, how much of it is hair.
         skin: (size, size) in 0..1, how much of it belongs to face and neck.

@@ -1,8 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Refuses a segmentation map that does not fit its image or the classes."""
 
-from typing import Dict
-
 import numpy as np
 from mmcv.transforms import BaseTransform, LoadAnnotations
 from mmengine.dataset import BaseDataset
@@ -32,7 +30,7 @@ class CheckSegMap(BaseTransform):
         self.num_classes = num_classes
         self.ignore_index = ignore_index
 
-    def transform(self, results: Dict) -> Dict:
+    def transform(self, results: dict) -> dict:
         """Return ``results`` unchanged, or raise."""
         seg_map = results['gt_seg_map']
         if seg_map.shape != tuple(results['ori_shape']):
@@ -49,7 +47,7 @@ class CheckSegMap(BaseTransform):
                 f'{results["seg_map_path"]}: labels {found} are out of range '
                 f'({int(wrong.sum())} pixels). Expected 0..{self.num_classes - 1}, or '
                 f'{self.ignore_index} for pixels to ignore. Was the mask made for another set of '
-                'classes, or saved as a colour picture?'
+                'classes, or saved as a color picture?'
             )
         return results
 

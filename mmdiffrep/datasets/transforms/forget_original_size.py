@@ -1,8 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Scores a segmentation at the size that the model sees, not at that of the file."""
 
-from typing import Dict
-
 from mmcv.transforms import BaseTransform
 
 from mmdiffrep.registry import TRANSFORMS
@@ -19,7 +17,7 @@ class ForgetOriginalSize(BaseTransform):
     Reads ``img_shape`` (H, W); modifies ``ori_shape``.
     """
 
-    def transform(self, results: Dict) -> Dict:
+    def transform(self, results: dict) -> dict:
         """Return ``results`` with another ``ori_shape``."""
         results['ori_shape'] = tuple(results['img_shape'][:2])
         return results

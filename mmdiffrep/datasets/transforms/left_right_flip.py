@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """A horizontal flip after which a left eye is still a left eye."""
 
-from typing import Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import numpy as np
 from mmcv.transforms import RandomFlip
@@ -15,7 +15,7 @@ class LeftRightFlip(RandomFlip):
     """Mirror an image and its segmentation map, and swap the left and right labels.
 
     A plain flip turns the left eye of a face into something that looks like a right eye but is
-    labelled as the left one. The official RepFusion code flips in that way; ``RandomFlip`` of the
+    labeled as the left one. The official RepFusion code flips in that way; ``RandomFlip`` of the
     host reproduces it.
 
     The keys read and written are those of mmcv's ``RandomFlip``, so that the transform takes its
@@ -40,14 +40,14 @@ class LeftRightFlip(RandomFlip):
             flipping, if the pairs are neither given nor derivable.
     """
 
-    def __init__(self, prob: float = 0.5, pairs: Optional[Sequence[Tuple[int, int]]] = None):
+    def __init__(self, prob: float = 0.5, pairs: Sequence[tuple[int, int]] | None = None):
         if not 0 <= prob <= 1:
             raise ValueError(f'prob must be a probability in [0, 1], got {prob}.')
         super().__init__(prob=float(prob), direction='horizontal')
         self.pairs = None if pairs is None else self._checked(pairs)
 
     @staticmethod
-    def _checked(pairs: Sequence[Tuple[int, int]]) -> List[Tuple[int, int]]:
+    def _checked(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         labels = [label for pair in pairs for label in pair]
         if any(len(pair) != 2 for pair in pairs) or len(set(labels)) != len(labels):
             raise ValueError(
@@ -56,7 +56,7 @@ class LeftRightFlip(RandomFlip):
             )
         return [(int(left), int(right)) for left, right in pairs]
 
-    def _pairs_of(self, results: Dict) -> List[Tuple[int, int]]:
+    def _pairs_of(self, results: dict) -> list[tuple[int, int]]:
         if self.pairs is not None:
             return self.pairs
         if 'classes' not in results:
@@ -74,7 +74,7 @@ class LeftRightFlip(RandomFlip):
             )
         return pairs
 
-    def _flip(self, results: Dict) -> None:
+    def _flip(self, results: dict) -> None:
         super()._flip(results)
         seg_map = results.get('gt_seg_map')
         if seg_map is None:

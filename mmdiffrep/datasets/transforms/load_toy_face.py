@@ -1,8 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Draws a toy face where other pipelines read files."""
 
-from typing import Dict, Optional, Tuple
-
 import numpy as np
 from mmcv.transforms import BaseTransform
 
@@ -34,12 +32,12 @@ class LoadToyFace(BaseTransform):
             faces of 64 pixels are 170 MB. Default False.
     """
 
-    def __init__(self, size: Optional[int] = None, cache: bool = False) -> None:
+    def __init__(self, size: int | None = None, cache: bool = False) -> None:
         if size is not None and size < 32:
             raise ValueError(f'size must be None or at least 32 pixels, got {size}.')
         self.size = size
         self.cache = cache
-        self._drawn: Dict[Tuple[int, int, int], ToyFace] = {}
+        self._drawn: dict[tuple[int, int, int], ToyFace] = {}
 
     def _face(self, collection: int, index: int, size: int) -> ToyFace:
         key = (collection, index, size)
@@ -50,7 +48,7 @@ class LoadToyFace(BaseTransform):
                 self._drawn[key] = face
         return face
 
-    def transform(self, results: Dict) -> Dict:
+    def transform(self, results: dict) -> dict:
         """Draw the face and add it with its labels."""
         size = self.size or results['image_size']
         collection, index = results['toyface']
@@ -69,7 +67,7 @@ class LoadToyFace(BaseTransform):
         return results
 
     @staticmethod
-    def _add_keypoints(results: Dict, face: ToyFace, index: int) -> None:
+    def _add_keypoints(results: dict, face: ToyFace, index: int) -> None:
         low, high = face.landmarks.min(0), face.landmarks.max(0)
         results['bbox'] = np.concatenate((low, high))[None]
         results['bbox_score'] = np.ones(1, np.float32)

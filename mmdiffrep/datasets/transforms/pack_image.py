@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Packs an image without labels."""
 
-from typing import Dict, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ class PackImage(BaseTransform):
     ) -> None:
         self.meta_keys = tuple(meta_keys)
 
-    def transform(self, results: Dict) -> Dict:
+    def transform(self, results: dict) -> dict:
         """Pack one sample."""
         image = np.ascontiguousarray(results['img'].transpose(2, 0, 1))
         meta = {key: results[key] for key in self.meta_keys if key in results}

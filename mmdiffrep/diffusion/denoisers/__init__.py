@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Denoisers: pre-trained diffusion networks of several families behind one contract."""
 
-from typing import Any, Mapping, Optional, Sequence, Union
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mmdiffrep.diffusion.arguments import check_arguments
 from mmdiffrep.diffusion.checkpoints import resolve_folder
@@ -19,10 +20,8 @@ _FAMILIES = {
 __all__ = ['ADMDenoiser', 'Denoiser', 'DiTDenoiser', 'UNet2DDenoiser', 'load_denoiser']
 
 
-def load_denoiser(
-    cfg: Union[str, Mapping[str, Any]], taps: Optional[Sequence[str]] = None
-) -> Denoiser:
-    """Builds a denoiser from a config.
+def load_denoiser(cfg: str | Mapping[str, Any], taps: Sequence[str] | None = None) -> Denoiser:
+    """Build a denoiser from a config.
 
     Args:
         cfg: A diffusers folder (a pipeline with ``transformer/`` is a DiT, any other model a

@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """ADM, the U-Net of guided-diffusion, as a denoiser described by that code base's own flags."""
 
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -71,9 +72,9 @@ class ADMDenoiser(Denoiser):
 
     @classmethod
     def from_pretrained(
-        cls, path_or_id: str, taps: Optional[Sequence[str]] = None, preset: Optional[str] = None
+        cls, path_or_id: str, taps: Sequence[str] | None = None, preset: str | None = None
     ) -> 'ADMDenoiser':
-        """Loads a published checkpoint, whose flags are known.
+        """Load a published checkpoint, whose flags are known.
 
         Args:
             path_or_id: A ``.pt`` or ``.safetensors`` file.
@@ -93,7 +94,7 @@ class ADMDenoiser(Denoiser):
     @classmethod
     def build(
         cls,
-        checkpoint: Optional[str] = None,
+        checkpoint: str | None = None,
         image_size: int = 64,
         num_channels: int = 128,
         num_res_blocks: int = 2,
@@ -114,10 +115,10 @@ class ADMDenoiser(Denoiser):
         predict_xstart: bool = False,
         rescale_timesteps: bool = False,
         null_label: str = 'mean',
-        dtype: Union[None, str, torch.dtype] = None,
-        taps: Optional[Sequence[str]] = None,
+        dtype: None | str | torch.dtype = None,
+        taps: Sequence[str] | None = None,
     ) -> 'ADMDenoiser':
-        """Builds a network from guided-diffusion's flags, whose defaults these are.
+        """Build a network from guided-diffusion's flags, whose defaults these are.
 
         ``num_heads``, ``num_head_channels`` and ``use_new_attention_order`` leave no trace in the
         weights: a checkpoint loads with wrong values and gives wrong features. Take the flags
@@ -138,7 +139,7 @@ class ADMDenoiser(Denoiser):
             dropout: Only active in training mode.
             class_cond: Whether the network is told a class.
             num_classes: Number of classes if it is (guided-diffusion has it fixed at 1000).
-            use_scale_shift_norm: The timestep scales and shifts normalised maps.
+            use_scale_shift_norm: The timestep scales and shifts normalized maps.
             resblock_updown: Residual blocks change the resolution.
             use_new_attention_order: Layout of queries, keys and values.
             learn_sigma: The network also predicts the variance: ``predict`` gives 6 channels, of
@@ -186,13 +187,13 @@ class ADMDenoiser(Denoiser):
         return denoiser if taps is None else denoiser.truncate(taps)
 
     @property
-    def settings(self) -> Dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """Arguments of the U-Net and how it is called."""
         called = dict(timestep_scale=self._timestep_scale, null_label=self.null_label)
         return {'family': 'ADM', **self._unet, **called}
 
     @property
-    def skips(self) -> List[str]:
+    def skips(self) -> list[str]:
         """``dec.<i>`` is given the map of the encoder block that mirrors it."""
         whole, _ = self._anatomy
         return [name for name in whole.blocks if name.startswith('enc.')][::-1]
@@ -201,7 +202,7 @@ class ADMDenoiser(Denoiser):
         with torch.device('meta'):
             return ADMUNet(**self._unet).eval()
 
-    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Optional[Tensor]) -> Tensor:
+    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         if self._timestep_scale is not None:
             t = t.float() * self._timestep_scale
         label_embedding = None
@@ -215,7 +216,7 @@ class ADMDenoiser(Denoiser):
     def _needs_label(self) -> bool:
         return False  # `null_label` stands in for it
 
-    def _blocks(self, skeleton: nn.Module) -> Dict[str, BlockPaths]:
+    def _blocks(self, skeleton: nn.Module) -> dict[str, BlockPaths]:
         paths = {f'enc.{i}': f'input_blocks.{i}' for i, _ in enumerate(skeleton.input_blocks)}
         paths['mid'] = 'middle_block'
         paths.update(
@@ -223,7 +224,7 @@ class ADMDenoiser(Denoiser):
         )
         return {name: BlockPaths(path, path) for name, path in paths.items()}
 
-    def _units(self, skeleton: nn.Module) -> List[str]:
+    def _units(self, skeleton: nn.Module) -> list[str]:
         return [
             f'{path}.{index}'
             for path, sequence in _sequences(skeleton)
@@ -240,8 +241,8 @@ class ADMDenoiser(Denoiser):
         return True
 
 
-def _sequences(network: nn.Module) -> List[Tuple[str, nn.Sequential]]:
-    """Lists the blocks, each a sequence of layers, in the order of a pass."""
+def _sequences(network: nn.Module) -> list[tuple[str, nn.Sequential]]:
+    """List the blocks, each a sequence of layers, in the order of a pass."""
     return [
         *((f'input_blocks.{i}', block) for i, block in enumerate(network.input_blocks)),
         ('middle_block', network.middle_block),
@@ -250,7 +251,7 @@ def _sequences(network: nn.Module) -> List[Tuple[str, nn.Sequential]]:
     ]
 
 
-def _parse_channel_mult(flag: str, image_size: int) -> Tuple[float, ...]:
+def _parse_channel_mult(flag: str, image_size: int) -> tuple[float, ...]:
     if flag:
         return tuple(float(part) for part in flag.split(','))
     if image_size not in _CHANNEL_MULT:
@@ -261,7 +262,7 @@ def _parse_channel_mult(flag: str, image_size: int) -> Tuple[float, ...]:
     return _CHANNEL_MULT[image_size]
 
 
-def _parse_attention(flag: str, image_size: int) -> Tuple[int, ...]:
+def _parse_attention(flag: str, image_size: int) -> tuple[int, ...]:
     return tuple(image_size // int(part) for part in flag.split(',') if part)
 
 
@@ -300,7 +301,7 @@ def _check_weights(
     )
 
 
-def _flag_hint(shapes: Mapping[str, Tuple[int, ...]], unet: Mapping[str, Any]) -> str:
+def _flag_hint(shapes: Mapping[str, tuple[int, ...]], unet: Mapping[str, Any]) -> str:
     """Says which flags the weights contradict, as far as their names and shapes tell."""
     telling = {
         'time_embed.0.weight',

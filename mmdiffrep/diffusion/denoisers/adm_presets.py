@@ -5,9 +5,10 @@ Source: the sampling commands in the README of openai/guided-diffusion; the FFHQ
 DDPM-Seg have the flags of ``adm-lsun``.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Mapping
+from typing import Any
 
 _SHARED = dict(
     attention_resolutions='32,16,8',
@@ -63,7 +64,7 @@ def origin_of_file(path: str) -> str:
 
 
 def preset_of_file(path: str) -> str:
-    """Finds the preset of a published checkpoint by its file name.
+    """Find the preset of a published checkpoint by its file name.
 
     Raises:
         ValueError: Another name.

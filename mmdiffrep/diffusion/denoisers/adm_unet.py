@@ -4,7 +4,7 @@
 Modules carry the names of the guided-diffusion code base, so that its state dicts load strictly.
 """
 
-from typing import Collection, List, Optional, Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +38,7 @@ def _zeroed(module: nn.Module) -> nn.Module:
 
 
 class Upsample(nn.Module):
-    """Doubles the side by nearest neighbour, then convolves if ``use_conv``."""
+    """Doubles the side by nearest neighbor, then convolves if ``use_conv``."""
 
     def __init__(self, channels: int, use_conv: bool) -> None:
         super().__init__()
@@ -72,8 +72,8 @@ class ResBlock(nn.Module):
         out_channels: Channels of the output.
         embed_channels: Width of the timestep embedding.
         dropout: Dropout probability before the last convolution.
-        use_scale_shift_norm: The embedding scales and shifts the second normalisation's output;
-            otherwise it is added before that normalisation.
+        use_scale_shift_norm: The embedding scales and shifts the second normalization's output;
+            otherwise it is added before that normalization.
         resample: ``'up'``, ``'down'`` or ``'none'``: applied to both branches.
     """
 
@@ -212,7 +212,7 @@ class ADMUNet(nn.Module):
         use_new_attention_order: See :class:`AttentionBlock`.
 
     Raises:
-        ValueError: If some width is not a multiple of 32, the number of normalisation groups.
+        ValueError: If some width is not a multiple of 32, the number of normalization groups.
     """
 
     def __init__(
@@ -223,7 +223,7 @@ class ADMUNet(nn.Module):
         num_res_blocks: int,
         channel_mult: Sequence[float],
         attention_strides: Collection[int],
-        num_classes: Optional[int] = None,
+        num_classes: int | None = None,
         dropout: float = 0.0,
         num_heads: int = 4,
         num_head_channels: int = -1,
@@ -237,7 +237,7 @@ class ADMUNet(nn.Module):
         if any(width % NORM_GROUPS for width in widths):
             raise ValueError(
                 f'every level needs a width that is a multiple of {NORM_GROUPS} (the number of '
-                f'normalisation groups); got {widths} from {model_channels} x {channel_mult}'
+                f'normalization groups); got {widths} from {model_channels} x {channel_mult}'
             )
         self.model_channels = model_channels
         embed_channels = 4 * model_channels
@@ -263,7 +263,7 @@ class ADMUNet(nn.Module):
         skip_widths = [width]
         for level, level_width in enumerate(widths):
             for _ in range(num_res_blocks):
-                layers: List[nn.Module] = [res_block(width, level_width)]
+                layers: list[nn.Module] = [res_block(width, level_width)]
                 width = level_width
                 if 2**level in attention_strides:
                     layers.append(attention(width, num_heads))
@@ -305,7 +305,7 @@ class ADMUNet(nn.Module):
         )
 
     def forward(
-        self, x: Tensor, timesteps: Tensor, label_embedding: Optional[Tensor] = None
+        self, x: Tensor, timesteps: Tensor, label_embedding: Tensor | None = None
     ) -> Tensor:
         """Run the network, or what truncation left of it.
 
@@ -323,7 +323,7 @@ class ADMUNet(nn.Module):
         if label_embedding is not None:
             embedding = embedding + label_embedding
         hidden = x
-        skips: List[Tensor] = []
+        skips: list[Tensor] = []
         for block in self.input_blocks:
             hidden = block(hidden, embedding)
             skips.append(hidden)

@@ -3,9 +3,10 @@
 
 import copy
 from abc import ABC, abstractmethod
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from functools import cached_property
-from typing import Any, Callable, ContextManager, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +40,7 @@ class Denoiser(nn.Module, ABC):
         *,
         image_size: int,
         in_channels: int = 3,
-        num_classes: Optional[int] = None,
+        num_classes: int | None = None,
         source: str = 'random weights',
     ) -> None:
         super().__init__()
@@ -50,14 +51,14 @@ class Denoiser(nn.Module, ABC):
         self.num_classes = num_classes
         self.source = source
         self._frozen = False
-        self._cut_taps: Optional[Sequence[str]] = None
-        self._whole_hash: Optional[str] = None
+        self._cut_taps: Sequence[str] | None = None
+        self._whole_hash: str | None = None
         self._recorder = TapRecorder()
 
     @classmethod
     @abstractmethod
-    def from_pretrained(cls, path_or_id: str, taps: Optional[Sequence[str]] = None) -> 'Denoiser':
-        """Loads a network with its weights.
+    def from_pretrained(cls, path_or_id: str, taps: Sequence[str] | None = None) -> 'Denoiser':
+        """Load a network with its weights.
 
         Args:
             path_or_id: What the family reads: a folder, a hub id, a file.
@@ -67,19 +68,19 @@ class Denoiser(nn.Module, ABC):
 
     @abstractmethod
     def _skeleton(self) -> nn.Module:
-        """Builds the whole network, without weights, on the meta device."""
+        """Build the whole network, without weights, on the meta device."""
 
     @abstractmethod
-    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Optional[Tensor]) -> Tensor:
-        """Runs ``network`` (this one or a skeleton of it) and returns its output."""
+    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
+        """Run ``network`` (this one or a skeleton of it) and return its output."""
 
     @abstractmethod
-    def _blocks(self, skeleton: nn.Module) -> Dict[str, BlockPaths]:
+    def _blocks(self, skeleton: nn.Module) -> dict[str, BlockPaths]:
         """Says where each canonical block of the whole network begins and ends."""
 
     @abstractmethod
-    def _units(self, skeleton: nn.Module) -> List[str]:
-        """Lists the paths of the smallest parts that :meth:`_cut` can keep or drop."""
+    def _units(self, skeleton: nn.Module) -> list[str]:
+        """List the paths of the smallest parts that :meth:`_cut` can keep or drop."""
 
     @abstractmethod
     def _cut(self, plan: CutPlan) -> bool:
@@ -90,18 +91,18 @@ class Denoiser(nn.Module, ABC):
         """Whether no pass is possible without class labels."""
         return self.num_classes is not None
 
-    def _example_cond(self) -> Optional[Tensor]:
-        """A condition for one image on the meta device, for tracing."""
+    def _example_cond(self) -> Tensor | None:
+        """Return a condition for one image on the meta device, for tracing."""
         return None if self.num_classes is None else torch.zeros(1, dtype=torch.long, device='meta')
 
     @cached_property
-    def _anatomy(self) -> Tuple[TapTable, List[str]]:
+    def _anatomy(self) -> tuple[TapTable, list[str]]:
         """The whole network's taps and units."""
         return self._trace()
 
     @torch.compiler.disable
-    def _trace(self) -> Tuple[TapTable, List[str]]:
-        """Finds taps and units with one pass of a skeleton on the meta device."""
+    def _trace(self) -> tuple[TapTable, list[str]]:
+        """Find taps and units with one pass of a skeleton on the meta device."""
         skeleton = self._skeleton()
         side = self.image_size
         image = torch.empty(1, self.in_channels, side, side, device='meta')
@@ -127,12 +128,12 @@ class Denoiser(nn.Module, ABC):
         return max(whole[name].stride for name in whole)
 
     @property
-    def units(self) -> List[str]:
+    def units(self) -> list[str]:
         """Paths of the whole network's smallest parts that can be kept or dropped, in order."""
         return self._anatomy[1]
 
     @property
-    def skips(self) -> List[str]:
+    def skips(self) -> list[str]:
         """Taps of the encoder maps that the decoder is given: entry i goes to ``dec.<i>``.
 
         Empty for a network without skip connections, or without plain ones.
@@ -141,7 +142,7 @@ class Denoiser(nn.Module, ABC):
 
     @property
     @abstractmethod
-    def settings(self) -> Dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """What the network was built with, as values that JSON has.
 
         Two networks of equal weights and settings are the same network; equal weights alone do not
@@ -154,7 +155,7 @@ class Denoiser(nn.Module, ABC):
         return hash_weights(self.network) if self._whole_hash is None else self._whole_hash
 
     def share_weights(self) -> 'Denoiser':
-        """Gives another denoiser over the same weights, to be cut and watched on its own.
+        """Give another denoiser over the same weights, to be cut and watched on its own.
 
         Freeze it before: the copy remembers the hash of the weights as they are.
         """
@@ -164,8 +165,8 @@ class Denoiser(nn.Module, ABC):
             self._whole_hash = twin._whole_hash = self.weights_hash  # reads all, so once
         return twin
 
-    def reading_paused(self) -> ContextManager[None]:
-        """A context in which parts of the network can be run without reading taps."""
+    def reading_paused(self) -> AbstractContextManager[None]:
+        """Return a context in which parts of the network can be run without reading taps."""
         return self._recorder.paused()
 
     def truncate(self, taps: Sequence[str]) -> 'Denoiser':
@@ -195,11 +196,11 @@ class Denoiser(nn.Module, ABC):
     def forward(
         self,
         x_t: Tensor,
-        t: Union[Tensor, int],
-        cond: Optional[Tensor] = None,
-        taps: Optional[Sequence[str]] = None,
-    ) -> Dict[str, Tensor]:
-        """Reads feature maps.
+        t: Tensor | int,
+        cond: Tensor | None = None,
+        taps: Sequence[str] | None = None,
+    ) -> dict[str, Tensor]:
+        """Read feature maps.
 
         Args:
             x_t: (B, C, H, W) noised (or clean) images in [-1, 1], RGB, brought to the precision of
@@ -226,8 +227,8 @@ class Denoiser(nn.Module, ABC):
             self._run(x_t, t, cond)
         return self._recorder.collect()
 
-    def predict(self, x_t: Tensor, t: Union[Tensor, int], cond: Optional[Tensor] = None) -> Tensor:
-        """Returns the whole network's output, e.g. the predicted noise (B, C_out, H, W).
+    def predict(self, x_t: Tensor, t: Tensor | int, cond: Tensor | None = None) -> Tensor:
+        """Return the whole network's output, e.g. the predicted noise (B, C_out, H, W).
 
         Arguments and errors are those of :meth:`forward`.
 
@@ -238,8 +239,8 @@ class Denoiser(nn.Module, ABC):
         self._recorder.watch(self.network, {})
         return self._run(x_t, t, cond)
 
-    def network_output(self, image: Tensor, time: Union[Tensor, float]) -> Tensor:
-        """Returns the whole network's output for its own input and time, as samplers give them.
+    def network_output(self, image: Tensor, time: Tensor | float) -> Tensor:
+        """Return the whole network's output for its own input and time, as samplers give them.
 
         :meth:`predict` is for x_t and timesteps; they differ where the network is preconditioned
         (EDM) or a sampler stops between two timesteps.
@@ -257,8 +258,8 @@ class Denoiser(nn.Module, ABC):
         precision = next(self.network.parameters()).dtype
         return self._call(self.network, image.to(precision), time, None)
 
-    def require_images_only(self, size: Optional[Tuple[int, int]] = None) -> None:
-        """Checks, before any pass, that RGB images and timesteps are all that the network needs.
+    def require_images_only(self, size: tuple[int, int] | None = None) -> None:
+        """Check, before any pass, that the network needs only RGB images and timesteps.
 
         Args:
             size: Height and width that the images will have; None: not known yet.
@@ -292,11 +293,11 @@ class Denoiser(nn.Module, ABC):
         return self.eval()
 
     def train(self, mode: bool = True) -> 'Denoiser':
-        """Sets training mode; a frozen network stays in eval mode."""
+        """Set training mode; a frozen network stays in eval mode."""
         return super().train(mode and not self._frozen)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'Denoiser':
-        """Moves the network, see :meth:`freeze`."""
+        """Move the network, see :meth:`freeze`."""
         if not self._frozen:
             return super()._apply(fn, recurse)
         return super()._apply(lambda tensor: _channels_last(fn(tensor)), recurse)
@@ -308,7 +309,7 @@ class Denoiser(nn.Module, ABC):
                 'load it without taps.'
             )
 
-    def _run(self, x_t: Tensor, t: Union[Tensor, int], cond: Optional[Tensor]) -> Tensor:
+    def _run(self, x_t: Tensor, t: Tensor | int, cond: Tensor | None) -> Tensor:
         self._check_images(x_t)
         self._check_cond(cond, len(x_t))
         t = self.schedule.check_timesteps(t, len(x_t)).to(x_t.device)
@@ -332,7 +333,7 @@ class Denoiser(nn.Module, ABC):
                 f'{height}x{width}; it was trained on {self.image_size}x{self.image_size}.'
             )
 
-    def _check_cond(self, cond: Optional[Tensor], batch: int) -> None:
+    def _check_cond(self, cond: Tensor | None, batch: int) -> None:
         if cond is None:
             if self._needs_label:
                 raise ValueError(

@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """DiT and SiT, transformers over the latents of a VAE, as a denoiser."""
 
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from diffusers import DiTTransformer2DModel
@@ -53,10 +54,10 @@ class DiTDenoiser(Denoiser):
     def from_pretrained(
         cls,
         path_or_id: str,
-        taps: Optional[Sequence[str]] = None,
-        dtype: Union[None, str, torch.dtype] = None,
+        taps: Sequence[str] | None = None,
+        dtype: None | str | torch.dtype = None,
     ) -> 'DiTDenoiser':
-        """Loads a diffusers model.
+        """Load a diffusers model.
 
         Args:
             path_or_id: A pipeline's folder (``transformer/``, ``vae/``, ``scheduler/``), that of a
@@ -74,15 +75,15 @@ class DiTDenoiser(Denoiser):
     @classmethod
     def build(
         cls,
-        pretrained: Optional[str] = None,
-        checkpoint: Optional[str] = None,
-        transformer: Optional[Mapping[str, Any]] = None,
-        schedule: Union[None, str, Mapping[str, Any]] = None,
-        time_direction: Optional[str] = None,
-        dtype: Union[None, str, torch.dtype] = None,
-        taps: Optional[Sequence[str]] = None,
+        pretrained: str | None = None,
+        checkpoint: str | None = None,
+        transformer: Mapping[str, Any] | None = None,
+        schedule: None | str | Mapping[str, Any] = None,
+        time_direction: str | None = None,
+        dtype: None | str | torch.dtype = None,
+        taps: Sequence[str] | None = None,
     ) -> 'DiTDenoiser':
-        """Builds a denoiser from pre-trained or random weights.
+        """Build a denoiser from pre-trained or random weights.
 
         Args:
             pretrained: See :meth:`from_pretrained`. Give one of these three.
@@ -121,7 +122,7 @@ class DiTDenoiser(Denoiser):
         return denoiser if taps is None else denoiser.truncate(taps)
 
     @property
-    def settings(self) -> Dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """The config of the transformer, and how it is told the time."""
         config = {key: value for key, value in self.network.config.items() if key[0] != '_'}
         first = self.network.transformer_blocks[0]
@@ -131,11 +132,11 @@ class DiTDenoiser(Denoiser):
     def forward(
         self,
         x_t: Tensor,
-        t: Union[Tensor, int],
-        cond: Optional[Tensor] = None,
-        taps: Optional[Sequence[str]] = None,
-    ) -> Dict[str, Tensor]:
-        """Reads feature maps of latents; see :meth:`Denoiser.forward`.
+        t: Tensor | int,
+        cond: Tensor | None = None,
+        taps: Sequence[str] | None = None,
+    ) -> dict[str, Tensor]:
+        """Read feature maps of latents; see :meth:`Denoiser.forward`.
 
         Args:
             x_t: (B, 4, h, w) noised (or clean) latents, square.
@@ -161,17 +162,17 @@ class DiTDenoiser(Denoiser):
         with torch.device('meta'):
             return DiTTransformer2DModel.from_config(self.network.config).eval()
 
-    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Optional[Tensor]) -> Tensor:
+    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         if cond is None:
             cond = torch.full((len(x_t),), self.num_classes, device=x_t.device)
         return network(x_t, t, class_labels=cond, return_dict=False)[0]
 
-    def _trace(self) -> Tuple[TapTable, List[str]]:
+    def _trace(self) -> tuple[TapTable, list[str]]:
         """As in other families, with tokens (1, N, C) as maps (1, C, h, w)."""
         table, units = super()._trace()
         side = self.image_size // self.network.config.patch_size
 
-        def as_map(shape: Tuple[int, ...]) -> Tuple[int, ...]:
+        def as_map(shape: tuple[int, ...]) -> tuple[int, ...]:
             is_tokens = len(shape) == 3 and shape[1] == side**2
             return (shape[0], shape[2], side, side) if is_tokens else shape
 
@@ -181,13 +182,13 @@ class DiTDenoiser(Denoiser):
         }
         return TapTable(calls, table.blocks, table.image_size), units
 
-    def _blocks(self, skeleton: nn.Module) -> Dict[str, BlockPaths]:
+    def _blocks(self, skeleton: nn.Module) -> dict[str, BlockPaths]:
         return {
             f'block.{index}': BlockPaths(path, path)
             for index, path in enumerate(self._units(skeleton))
         }
 
-    def _units(self, skeleton: nn.Module) -> List[str]:
+    def _units(self, skeleton: nn.Module) -> list[str]:
         return [f'transformer_blocks.{i}' for i, _ in enumerate(skeleton.transformer_blocks)]
 
     def _cut(self, plan: CutPlan) -> bool:

@@ -2,7 +2,8 @@
 """diffusers' ``UNet2DModel`` (DDPM, DDIM and other pixel models) as a denoiser."""
 
 import re
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from diffusers import UNet2DModel
@@ -69,10 +70,10 @@ class UNet2DDenoiser(Denoiser):
     def from_pretrained(
         cls,
         path_or_id: str,
-        taps: Optional[Sequence[str]] = None,
-        dtype: Union[None, str, torch.dtype] = None,
+        taps: Sequence[str] | None = None,
+        dtype: None | str | torch.dtype = None,
     ) -> 'UNet2DDenoiser':
-        """Loads a diffusers model.
+        """Load a diffusers model.
 
         Args:
             path_or_id: A pipeline's folder (``model_index.json``, ``unet/``, ``scheduler/``), that
@@ -91,13 +92,13 @@ class UNet2DDenoiser(Denoiser):
     @classmethod
     def build(
         cls,
-        pretrained: Optional[str] = None,
-        unet: Optional[Mapping[str, Any]] = None,
-        schedule: Union[None, str, Mapping[str, Any]] = None,
-        dtype: Union[None, str, torch.dtype] = None,
-        taps: Optional[Sequence[str]] = None,
+        pretrained: str | None = None,
+        unet: Mapping[str, Any] | None = None,
+        schedule: None | str | Mapping[str, Any] = None,
+        dtype: None | str | torch.dtype = None,
+        taps: Sequence[str] | None = None,
     ) -> 'UNet2DDenoiser':
-        """Builds a denoiser from pre-trained or random weights.
+        """Build a denoiser from pre-trained or random weights.
 
         Args:
             pretrained: See :meth:`from_pretrained`. Give this or ``unet``.
@@ -123,13 +124,13 @@ class UNet2DDenoiser(Denoiser):
         return denoiser if taps is None else denoiser.truncate(taps)
 
     @property
-    def settings(self) -> Dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """The config of the U-Net, and how it is called if that is not DDPM's way."""
         config = {key: value for key, value in self.network.config.items() if key[0] != '_'}
         return {'family': 'UNet2D', **config, **self.schedule.settings}
 
     @property
-    def skips(self) -> List[str]:
+    def skips(self) -> list[str]:
         """``conv_in``, the res blocks and the down-samplers, last first; [] for NCSN++.
 
         NCSN++'s down path is joined by an image of its own, after each down-sampler.
@@ -145,17 +146,17 @@ class UNet2DDenoiser(Denoiser):
         with torch.device('meta'):
             return UNet2DModel.from_config(self.network.config).eval()
 
-    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Optional[Tensor]) -> Tensor:
+    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
         return network(x_t, t, class_labels=cond, return_dict=False)[0]
 
-    def _blocks(self, skeleton: nn.Module) -> Dict[str, BlockPaths]:
+    def _blocks(self, skeleton: nn.Module) -> dict[str, BlockPaths]:
         blocks = _res_blocks(skeleton.down_blocks, 'down_blocks', 'enc')
         if skeleton.mid_block is not None:
             blocks['mid'] = BlockPaths('mid_block', 'mid_block')
         blocks.update(_res_blocks(skeleton.up_blocks, 'up_blocks', 'dec'))
         return blocks
 
-    def _units(self, skeleton: nn.Module) -> List[str]:
+    def _units(self, skeleton: nn.Module) -> list[str]:
         units = ['conv_in', *_TAIL]
         for group in ('down_blocks', 'up_blocks'):
             for index, block in enumerate(getattr(skeleton, group)):
@@ -197,7 +198,7 @@ class UNet2DDenoiser(Denoiser):
             replace_dead(getattr(self.network.mid_block, name), f'mid_block.{name}', plan)
 
 
-def _num_classes(config: Mapping[str, Any]) -> Optional[int]:
+def _num_classes(config: Mapping[str, Any]) -> int | None:
     if config.get('class_embed_type') is not None:
         raise ValueError(
             f'Class embeddings of type {config["class_embed_type"]!r} are not supported; a '
@@ -206,9 +207,9 @@ def _num_classes(config: Mapping[str, Any]) -> Optional[int]:
     return config.get('num_class_embeds')
 
 
-def _res_blocks(blocks: nn.ModuleList, path: str, name: str) -> Dict[str, BlockPaths]:
-    """Counts the res blocks of one path; each ends with the attention behind it, if any."""
-    found: Dict[str, BlockPaths] = {}
+def _res_blocks(blocks: nn.ModuleList, path: str, name: str) -> dict[str, BlockPaths]:
+    """Count the res blocks of one path; each ends with the attention behind it, if any."""
+    found: dict[str, BlockPaths] = {}
     for index, block in enumerate(blocks):
         attentions = getattr(block, 'attentions', ())
         # one attention for several res blocks (NCSN++'s up blocks) belongs to the last of them
@@ -221,7 +222,7 @@ def _res_blocks(blocks: nn.ModuleList, path: str, name: str) -> Dict[str, BlockP
     return found
 
 
-def _parts(block: nn.Module, path: str) -> List[str]:
+def _parts(block: nn.Module, path: str) -> list[str]:
     if type(block).__name__ not in (*_DIVISIBLE, 'UNetMidBlock2D'):
         return [path]
     return [

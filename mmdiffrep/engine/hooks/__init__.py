@@ -1,16 +1,16 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Hooks for mmengine's runner."""
 
-from .atomic_checkpoint_hook import AtomicCheckpointHook
-from .exact_resume_hook import ExactResumeHook
-from .export_denoiser_hook import ExportDenoiserHook
-from .finite_loss_hook import FiniteLossHook
-from .label_range_hook import LabelRangeHook
-from .policy_log_hook import PolicyLogHook
-from .probe_hook import ProbeHook
-from .repfusion_hook import RepFusionHook
-from .sample_grid_hook import SampleGridHook
-from .step_ema_hook import StepEMAHook
+from mmdiffrep.engine.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
+from mmdiffrep.engine.hooks.exact_resume_hook import ExactResumeHook
+from mmdiffrep.engine.hooks.export_denoiser_hook import ExportDenoiserHook
+from mmdiffrep.engine.hooks.finite_loss_hook import FiniteLossHook
+from mmdiffrep.engine.hooks.label_range_hook import LabelRangeHook
+from mmdiffrep.engine.hooks.policy_log_hook import PolicyLogHook
+from mmdiffrep.engine.hooks.probe_hook import ProbeHook
+from mmdiffrep.engine.hooks.repfusion_hook import RepFusionHook
+from mmdiffrep.engine.hooks.sample_grid_hook import SampleGridHook
+from mmdiffrep.engine.hooks.step_ema_hook import StepEMAHook
 
 __all__ = [
     'AtomicCheckpointHook',

@@ -6,7 +6,8 @@ import hashlib
 import inspect
 import io
 import os.path as osp
-from typing import Any, Dict, Iterable, List, Optional
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from mmengine.dist import barrier, is_main_process, master_only
@@ -90,24 +91,24 @@ class AtomicCheckpointHook(CheckpointHook):
         if self._stop_signal is not None:
             self._stop_signal.release()
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: Dict[str, Any]) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Make the checkpoint plain, after the other hooks have added theirs."""
         for key, value in checkpoint.items():
             checkpoint[key] = to_plain(value, arrays_as_lists=key == 'meta', where=f'{key!r}')
 
-    def after_load_checkpoint(self, runner: Runner, checkpoint: Dict[str, Any]) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Turn the plain state back into what mmengine expects."""
         for key, value in checkpoint.items():
             checkpoint[key] = from_plain(value)
         if isinstance(runner.optim_wrapper, (OptimWrapper, OptimWrapperDict)):
-            self._recognise_dataset(runner, checkpoint.get('meta', {}))
+            self._recognize_dataset(runner, checkpoint.get('meta', {}))
 
     def after_train_iter(
         self,
         runner: Runner,
         batch_idx: int,
-        data_batch: Optional[Any] = None,
-        outputs: Optional[dict] = None,
+        data_batch: Any | None = None,
+        outputs: dict | None = None,
     ) -> None:
         """Save if due, and stop if asked to."""
         saved_before = self.last_ckpt
@@ -133,9 +134,9 @@ class AtomicCheckpointHook(CheckpointHook):
                 self._save_checkpoint(runner)
             self._stop(runner)
 
-    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: Dict[str, int]) -> None:
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, int]) -> None:
         """As mmengine's, in the order: new file, ``last_checkpoint``, removal of an old one."""
-        outdated: List[int] = []
+        outdated: list[int] = []
         if self.max_keep_ckpts > 0 and (not self.keep_ckpt_ids or self.keep_ckpt_ids[-1] != step):
             if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
                 outdated = [self.keep_ckpt_ids[0]]
@@ -164,7 +165,7 @@ class AtomicCheckpointHook(CheckpointHook):
             self._remove(self.file_backend.join_path(self.out_dir, name))
             runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
 
-    def _save_best_checkpoint(self, runner: Runner, metrics: Dict[str, float]) -> None:
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, float]) -> None:
         """As mmengine's, but the previous best goes only when the new one is complete."""
         if not self.save_best:
             return
@@ -196,7 +197,7 @@ class AtomicCheckpointHook(CheckpointHook):
         write_atomically(data, published)
         runner.logger.info(f'Published {", ".join(kept)} of {ckpt_path} as {published}.')
 
-    def _best_paths(self) -> Dict[str, Optional[str]]:
+    def _best_paths(self) -> dict[str, str | None]:
         """Best checkpoint per metric; mmengine keeps a single one under another name."""
         if not self.save_best:
             return {}
@@ -204,13 +205,13 @@ class AtomicCheckpointHook(CheckpointHook):
             return {'': self.best_ckpt_path}
         return dict(self.best_ckpt_path_dict)
 
-    def _set_best_paths(self, paths: Dict[str, Optional[str]]) -> None:
+    def _set_best_paths(self, paths: dict[str, str | None]) -> None:
         if len(self.key_indicators) == 1:
             self.best_ckpt_path = paths['']
         else:
             self.best_ckpt_path_dict = paths
 
-    def _remove_outdated_best(self, runner: Runner, paths: Iterable[Optional[str]]) -> None:
+    def _remove_outdated_best(self, runner: Runner, paths: Iterable[str | None]) -> None:
         for path in set(paths) - set(self._best_paths().values()):
             if path:
                 self._remove(path)
@@ -223,7 +224,7 @@ class AtomicCheckpointHook(CheckpointHook):
         elif self.file_backend.isdir(path):  # DeepSpeed writes a folder
             self.file_backend.rmtree(path)
 
-    def _recognise_dataset(self, runner: Runner, meta: Dict[str, Any]) -> None:
+    def _recognize_dataset(self, runner: Runner, meta: dict[str, Any]) -> None:
         """Spare the warning of a changed data set where its meta information only became plain."""
         own = getattr(runner.train_dataloader.dataset, 'metainfo', None)
         if own is not None and meta.get('dataset_meta') == to_plain(own, arrays_as_lists=True):

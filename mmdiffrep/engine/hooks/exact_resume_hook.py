@@ -2,7 +2,8 @@
 """Makes a resumed run equal an uninterrupted one bit for bit."""
 
 import logging
-from typing import Any, Callable, Iterator, Optional, Tuple
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from mmengine.dist import get_rank
 from mmengine.hooks import CheckpointHook, Hook
@@ -64,7 +65,7 @@ class ExactResumeHook(Hook):
             runner.train_dataloader.worker_init_fn = _WorkerSeed(self._worker_init, key)
 
     def before_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Optional[Any] = None
+        self, runner: Runner, batch_idx: int, data_batch: Any | None = None
     ) -> None:
         """Seed for the training step."""
         seed_all(self._seed, get_rank(), runner.iter, _STEP)
@@ -73,8 +74,8 @@ class ExactResumeHook(Hook):
         self,
         runner: Runner,
         batch_idx: int,
-        data_batch: Optional[Any] = None,
-        outputs: Optional[dict] = None,
+        data_batch: Any | None = None,
+        outputs: dict | None = None,
     ) -> None:
         """Seed for the loading of the next batch."""
         seed_all(self._seed, get_rank(), runner.iter + 1, _LOAD)
@@ -123,7 +124,7 @@ class _WorkerSeed:
     A class: a spawned worker gets it as a pickle.
     """
 
-    def __init__(self, init: Optional[Callable[[int], None]], key: Tuple[int, ...]) -> None:
+    def __init__(self, init: Callable[[int], None] | None, key: tuple[int, ...]) -> None:
         self._init = init
         self._key = key
 

@@ -2,14 +2,13 @@
 """Hand a trained diffusion model over as a diffusers folder."""
 
 import os.path as osp
-from typing import Optional
 
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmdiffrep.diffusion.checkpoints import as_dtype
-from mmdiffrep.engine.hooks.averaged_model import averaged_model, require_method
+from mmdiffrep.engine.averaged_model import averaged_model, require_method
 from mmdiffrep.registry import HOOKS
 
 
@@ -41,8 +40,8 @@ class ExportDenoiserHook(Hook):
         self,
         runner: Runner,
         batch_idx: int,
-        data_batch: Optional[dict] = None,
-        outputs: Optional[dict] = None,
+        data_batch: dict | None = None,
+        outputs: dict | None = None,
     ) -> None:
         """Write the folder when the interval has passed."""
         if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner):

@@ -1,8 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Stops a run whose loss is no number any more, before that is saved."""
 
-from typing import Dict, List, Optional, Tuple
-
 import torch
 from mmengine.dist import all_gather_object, all_reduce
 from mmengine.hooks import Hook
@@ -43,16 +41,16 @@ class FiniteLossHook(Hook):
         if interval < 1:
             raise ValueError(f'interval must be at least 1 iteration, got {interval}')
         self.interval = interval
-        self._unchecked: List[Tuple[int, str, Tensor]] = []
+        self._unchecked: list[tuple[int, str, Tensor]] = []
 
     def after_train_iter(
         self,
         runner: Runner,
         batch_idx: int,
-        data_batch: Optional[dict] = None,
-        outputs: Optional[dict] = None,
+        data_batch: dict | None = None,
+        outputs: dict | None = None,
     ) -> None:
-        """Takes down this iteration's losses, and checks those since the last check if due."""
+        """Take down this iteration's losses, and checks those since the last check if due."""
         if isinstance(outputs, dict):
             self._unchecked += [
                 (runner.iter + 1, name, value.detach())
@@ -63,15 +61,15 @@ class FiniteLossHook(Hook):
             self._check(runner)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Checks what is left, before a checkpoint is written."""
+        """Check what is left, before a checkpoint is written."""
         self._check(runner)
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Checks what is left, before the weights can become the best ones."""
+        """Check what is left, before the weights can become the best ones."""
         self._check(runner)
 
-    def before_save_checkpoint(self, runner: Runner, checkpoint: Dict) -> None:
-        """Checks what is left, and the parameters; only the main process comes here."""
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Check what is left, and the parameters; only the main process comes here."""
         self._check(runner, together=False)
         check_parameters(runner, runner.model, checkpoint['meta']['iter'], 'model')
 
@@ -91,7 +89,7 @@ class FiniteLossHook(Hook):
         stop_run(runner, '; '.join(sorted(found)))
 
 
-def _describe(bad: List[Tuple[int, str, Tensor]]) -> str:
+def _describe(bad: list[tuple[int, str, Tensor]]) -> str:
     """Names the terms of the first bad iteration; their sum only if all of them are finite."""
     first = bad[0][0]
     terms = {name: value.item() for iteration, name, value in bad if iteration == first}

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Stops a classification run at the first label that its head has no class for."""
 
-from typing import Any, List, Optional
+from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -27,11 +27,11 @@ class LabelRangeHook(Hook):
             label that is not in 0 to ``num_classes - 1``.
     """
 
-    def __init__(self, num_classes: Optional[int] = None) -> None:
+    def __init__(self, num_classes: int | None = None) -> None:
         self.num_classes = num_classes
 
     def before_run(self, runner: Runner) -> None:
-        """Finds the number of classes."""
+        """Find the number of classes."""
         if self.num_classes is None:
             model = runner.model.module if is_model_wrapper(runner.model) else runner.model
             self.num_classes = getattr(getattr(model, 'head', None), 'num_classes', None)
@@ -42,25 +42,25 @@ class LabelRangeHook(Hook):
             )
 
     def before_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None
     ) -> None:
-        """Checks a batch of the training split."""
+        """Check a batch of the training split."""
         self._check(data_batch, 'training')
 
     def before_val_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None
     ) -> None:
-        """Checks a batch of the validation split."""
+        """Check a batch of the validation split."""
         self._check(data_batch, 'validation')
 
     def before_test_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None
     ) -> None:
-        """Checks a batch of the test split."""
+        """Check a batch of the test split."""
         self._check(data_batch, 'test')
 
     def _check(self, data_batch: Any, split: str) -> None:
-        samples: List[Any] = data_batch['data_samples']
+        samples: list[Any] = data_batch['data_samples']
         for sample in samples:
             labels = sample.gt_label.tolist() if 'gt_label' in sample else []
             wrong = [label for label in labels if not 0 <= label < self.num_classes]

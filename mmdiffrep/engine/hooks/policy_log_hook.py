@@ -4,7 +4,6 @@
 import csv
 import io
 import os.path as osp
-from typing import Dict, Optional
 
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
@@ -12,12 +11,11 @@ from mmengine.runner import Runner
 from mmengine.visualization import TensorboardVisBackend
 from PIL import Image
 
-from mmdiffrep.engine.timestep_history import TimestepHistory
+from mmdiffrep.engine.distillation.timestep_history import TimestepHistory
+from mmdiffrep.engine.hooks.repfusion_hook import RepFusionHook
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.visualization import draw_timestep_map
-
-from .repfusion_hook import RepFusionHook
 
 
 @HOOKS.register_module()
@@ -48,10 +46,10 @@ class PolicyLogHook(Hook):
         self.interval = interval
         self.picture_interval = picture_interval
         self.num_buckets = num_buckets
-        self.histories: Dict[str, TimestepHistory] = {}
+        self.histories: dict[str, TimestepHistory] = {}
 
     def before_run(self, runner: Runner) -> None:
-        """Finds the distillation hook, which has built its policies by now.
+        """Find the distillation hook, which has built its policies by now.
 
         Raises:
             ValueError: The run has none.
@@ -73,10 +71,10 @@ class PolicyLogHook(Hook):
         self,
         runner: Runner,
         batch_idx: int,
-        data_batch: Optional[dict] = None,
-        outputs: Optional[dict] = None,
+        data_batch: dict | None = None,
+        outputs: dict | None = None,
     ) -> None:
-        """Counts the draws; ends a row and draws when the interval has passed."""
+        """Count the draws; end a row and draw when the interval has passed."""
         for name, sample in self.distillation.drawn.items():
             self.histories[name].add(sample)
         last = self.is_last_train_iter(runner)
@@ -112,7 +110,7 @@ class PolicyLogHook(Hook):
 
     @master_only
     def _write(self, runner: Runner, name: str, history: TimestepHistory) -> None:
-        """Writes picture and table, and shows the picture to the visualizer."""
+        """Write picture and table, and shows the picture to the visualizer."""
         picture = draw_timestep_map(
             history.iterations,
             history.shares.numpy(),
@@ -129,7 +127,7 @@ class PolicyLogHook(Hook):
         runner.visualizer.add_image(_title(name), picture, step=runner.iter + 1)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Adds what was counted so far."""
+        """Add what was counted so far."""
         checkpoint['policy_log'] = {
             name: history.state_dict() for name, history in self.histories.items()
         }
@@ -148,7 +146,7 @@ def _title(branch: str) -> str:
 
 
 def _table(history: TimestepHistory) -> str:
-    """Returns one line a row: iteration, mean t, entropy, and the share of every bucket."""
+    """Return one line a row: iteration, mean t, entropy, and the share of every bucket."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(['iteration', 'mean_t', 'entropy', *(f't{low}' for low in history.lows)])

@@ -5,7 +5,8 @@ import csv
 import io
 import os.path as osp
 import tempfile
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.dist import master_only
@@ -19,8 +20,8 @@ from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.features import read_features, resolve_timesteps
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.noise import build_noise
-from mmdiffrep.engine.hooks.averaged_model import averaged_model, require_method
-from mmdiffrep.models.probes import ProbeTraining, check_labels, fit_grid_probe
+from mmdiffrep.engine.averaged_model import averaged_model, require_method
+from mmdiffrep.measures import ProbeTraining, check_labels, fit_grid_probe
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.fail_together import fail_together
@@ -30,7 +31,7 @@ FILE = 'probe.csv'
 COLUMNS = ('iteration', 'timestep', 'tap', 'accuracy')
 
 
-class LabelledImages(NamedTuple):
+class LabeledImages(NamedTuple):
     """RGB images (N, 3, H, W) in [-1, 1] and their classes (N,)."""
 
     images: Tensor
@@ -42,7 +43,7 @@ class ProbeHook(Hook):
     """Trains linear probes on the averaged weights at intervals, and logs their accuracies.
 
     DDAE probes its checkpoints and finds that the best features come before the best images
-    (https://github.com/FutureXiang/ddae). Here it happens within the run, on a small labelled set
+    (https://github.com/FutureXiang/ddae). Here it happens within the run, on a small labeled set
     that is read once. The training is not touched: weights and random draws are bit for bit those
     of a run without the hook.
 
@@ -53,7 +54,7 @@ class ProbeHook(Hook):
     where that is short, give ``env_cfg=dict(dist_cfg=dict(backend='nccl', timeout=7200))`` (s).
 
     Args:
-        train_dataset (dict): Labelled images that the probes are trained on, with a pipeline
+        train_dataset (dict): Labeled images that the probes are trained on, with a pipeline
             without augmentation.
         test_dataset (dict): Images that they are tested on. To choose a checkpoint by the figures,
             these are not the test split.
@@ -66,7 +67,7 @@ class ProbeHook(Hook):
         num_test (int, optional): Likewise.
         noise (str or dict): Noise source whose draws can be repeated. Defaults to ``'per_image'``.
         channel_order (str): In which the pipelines load images. Defaults to ``'bgr'``.
-        training (dict, optional): Arguments of :class:`~mmdiffrep.models.probes.ProbeTraining`.
+        training (dict, optional): Arguments of :class:`~mmdiffrep.measures.ProbeTraining`.
             Defaults to None: its defaults.
         pass_size (int): Greatest number of images in a pass, counting one for each timestep.
             Defaults to 256.
@@ -88,11 +89,11 @@ class ProbeHook(Hook):
         taps: Sequence[str],
         timesteps: Sequence[int],
         interval: int = 1000,
-        num_train: Optional[int] = None,
-        num_test: Optional[int] = None,
-        noise: Union[str, dict] = 'per_image',
+        num_train: int | None = None,
+        num_test: int | None = None,
+        noise: str | dict = 'per_image',
         channel_order: str = 'bgr',
-        training: Optional[dict] = None,
+        training: dict | None = None,
         pass_size: int = 256,
         scope: str = 'mmpretrain',
     ) -> None:
@@ -112,10 +113,10 @@ class ProbeHook(Hook):
         self.training = ProbeTraining(**(training or {}))
         self.pass_size = pass_size
         self.scope = scope
-        self.parts: List[LabelledImages] = []
+        self.parts: list[LabeledImages] = []
 
     def before_train(self, runner: Runner) -> None:
-        """Reads the images, and tries the taps and timesteps."""
+        """Read the images, and tries the taps and timesteps."""
         require_method(runner, 'save_pretrained', type(self).__name__)
         with fail_together():
             self._prepare(runner)
@@ -135,8 +136,8 @@ class ProbeHook(Hook):
         self,
         runner: Runner,
         batch_idx: int,
-        data_batch: Optional[dict] = None,
-        outputs: Optional[dict] = None,
+        data_batch: dict | None = None,
+        outputs: dict | None = None,
     ) -> None:
         """Measures when the interval has passed."""
         if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner):
@@ -172,7 +173,7 @@ class ProbeHook(Hook):
         )
 
     def _denoiser(self, runner: Runner) -> Denoiser:
-        """The averaged weights as they would be exported, truncated after the last tap."""
+        """Return the averaged weights as they would be exported, truncated after the last tap."""
         model = averaged_model(runner)
         device = next(model.parameters()).device
         with tempfile.TemporaryDirectory() as folder:
@@ -181,7 +182,7 @@ class ProbeHook(Hook):
             return load_denoiser(path, taps=self.taps).freeze().to(device)
 
     @torch.no_grad()
-    def _features(self, denoiser: Denoiser, images: Tensor) -> Dict[Any, Tensor]:
+    def _features(self, denoiser: Denoiser, images: Tensor) -> dict[Any, Tensor]:
         """Global averages (N, C) of all maps by (timestep, tap)."""
         device = next(denoiser.parameters()).device
         parts = []
@@ -190,7 +191,7 @@ class ProbeHook(Hook):
             parts.append({key: one.float().mean((2, 3)).cpu() for key, one in maps.items()})
         return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
-    def _read(self, config: dict, number: Optional[int], size: int) -> LabelledImages:
+    def _read(self, config: dict, number: int | None, size: int) -> LabeledImages:
         with DefaultScope.overwrite_default_scope(self.scope):
             dataset = DATASETS.build(config)
         if hasattr(dataset, 'full_init'):
@@ -203,14 +204,14 @@ class ProbeHook(Hook):
         labels = torch.cat([label.reshape(1) for label in labels]).long()
         check_labels(labels, self.num_classes)
         to_rgb = DenoiserInput(channel_order=self.channel_order, size=size)
-        return LabelledImages(
+        return LabeledImages(
             torch.cat([to_rgb(sample['inputs'][None]) for sample in samples]), labels
         )
 
 
 def _add_rows(path: str, step: int, rows: Sequence[Sequence[Any]]) -> None:
-    """Adds rows to a table, in which a resumed run replaces those that it comes to again."""
-    kept: List[Sequence[Any]] = []
+    """Add rows to a table, in which a resumed run replaces those that it comes to again."""
+    kept: list[Sequence[Any]] = []
     if osp.isfile(path):
         with open(path, newline='') as file:
             kept = [row for row in list(csv.reader(file))[1:] if int(row[0]) < step]

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """RepFusion as a hook: distils a diffusion model into any unmodified OpenMMLab model."""
 
-from typing import Callable, Dict, Optional, Sequence, Tuple, Union
+from collections.abc import Callable, Sequence
 
 import torch
 from mmengine.dist import get_rank, get_world_size
@@ -11,22 +11,22 @@ from mmengine.runner import Runner
 from mmengine.utils import apply_to
 from torch import Tensor, nn
 
-from mmdiffrep.engine.distillation_pass import DistillationPass
-from mmdiffrep.engine.distiller_state import restore
-from mmdiffrep.engine.host_model import channels_by_pair, check_host, fill_rewards
-from mmdiffrep.engine.iteration_chance import IterationChance
+from mmdiffrep.engine.distillation.distiller_state import restore
+from mmdiffrep.engine.distillation.host_model import channels_by_pair, check_host, fill_rewards
+from mmdiffrep.engine.distillation.phases import PhaseSchedule, RestingTask
+from mmdiffrep.engine.distillation.side_optimizer import SideOptimizer
+from mmdiffrep.engine.distillation.step import DistillationPass
 from mmdiffrep.engine.not_finite import check_parameters
-from mmdiffrep.engine.optim import SideOptimizer
-from mmdiffrep.engine.phases import PhaseSchedule, RestingTask
 from mmdiffrep.models.distillers import RepFusionDistiller, StudentTaps
 from mmdiffrep.models.teachers import (
     Teacher,
     build_teacher,
-    check_normalisation,
-    normalisation_of,
+    check_normalization,
+    normalization_of,
 )
 from mmdiffrep.models.timestep_policies import TimestepSample
 from mmdiffrep.registry import HOOKS
+from mmdiffrep.utils.random_streams import IterationChance
 
 PAIR_KEYS = {'student', 'teacher', 'loss', 'standardize', 'connector', 'student_channels'}
 
@@ -70,10 +70,10 @@ class RepFusionHook(Hook):
             without teacher. Defaults to None: joint all along.
         teacher_size (int, optional): Side of the teacher's input. Defaults to None: the size that
             it was trained at.
-        teacher_input (str): ``'exact'`` undoes the host's normalisation (the default);
+        teacher_input (str): ``'exact'`` undoes the host's normalization (the default);
             ``'student'`` feeds the student's tensor, as the official code does. The policy sees
             the same.
-        normalisation (dict, optional): ``mean``, ``std`` and ``channel_order`` of the student's
+        normalization (dict, optional): ``mean``, ``std`` and ``channel_order`` of the student's
             tensors. Defaults to None: read from the model's data preprocessor.
         seed (int): Seed of timesteps and noise, which are functions of (seed, iteration, image in
             the batch of all ranks), so that a resumed run draws the same. Defaults to 0.
@@ -84,20 +84,20 @@ class RepFusionHook(Hook):
 
     def __init__(
         self,
-        teacher: Union[str, dict],
+        teacher: str | dict,
         pairs: Sequence[dict],
-        policy: Optional[dict] = None,
-        noise: Union[str, dict] = 'none',
-        reward: Optional[dict] = None,
+        policy: dict | None = None,
+        noise: str | dict = 'none',
+        reward: dict | None = None,
         holdout: float = 0.0,
-        optimizer: Optional[dict] = None,
-        paramwise_cfg: Optional[dict] = None,
-        clip_grad: Optional[dict] = None,
-        param_scheduler: Union[dict, list, None] = None,
-        phases: Optional[Sequence[Tuple[str, int]]] = None,
-        teacher_size: Optional[int] = None,
+        optimizer: dict | None = None,
+        paramwise_cfg: dict | None = None,
+        clip_grad: dict | None = None,
+        param_scheduler: dict | list | None = None,
+        phases: Sequence[tuple[str, int]] | None = None,
+        teacher_size: int | None = None,
         teacher_input: str = 'exact',
-        normalisation: Optional[dict] = None,
+        normalization: dict | None = None,
         seed: int = 0,
     ) -> None:
         if isinstance(pairs, (str, dict)) or not pairs:
@@ -116,8 +116,8 @@ class RepFusionHook(Hook):
             raise ValueError(f"teacher_input must be 'exact' or 'student', got {teacher_input!r}")
         if seed < 0:
             raise ValueError(f'seed must not be negative, got {seed}')
-        if normalisation is not None:
-            check_normalisation(normalisation)
+        if normalization is not None:
+            check_normalization(normalization)
         self.teacher_cfg = teacher
         self.pairs = [dict(pair) for pair in pairs]
         self.layers = [
@@ -135,23 +135,23 @@ class RepFusionHook(Hook):
         self.phases = PhaseSchedule(phases)
         self.teacher_size = teacher_size
         self.teacher_input = teacher_input
-        self.normalisation = normalisation
+        self.normalization = normalization
         self.seed = seed
-        self.teacher: Optional[Teacher] = None
-        self.distiller: Optional[RepFusionDistiller] = None
-        self._pass: Optional[DistillationPass] = None
+        self.teacher: Teacher | None = None
+        self.distiller: RepFusionDistiller | None = None
+        self._pass: DistillationPass | None = None
         self._task = RestingTask()
         self._handles: list = []
 
     @property
-    def drawn(self) -> Dict[str, TimestepSample]:
+    def drawn(self) -> dict[str, TimestepSample]:
         """What the policies drew in this iteration, by branch name, ``''`` for a single one."""
         return {} if self._pass is None else self._pass.drawn
 
     # -- set-up and tear-down ----------------------------------------------------------------
 
     def before_run(self, runner: Runner) -> None:
-        """Builds teacher, distiller and optimizer; the model's random state stays as it was."""
+        """Build teacher, distiller and optimizer; the model's random state stays as it was."""
         # Validation and test alone leave the optimizer unbuilt: there is nothing to do.
         if self.distiller is not None or isinstance(runner.optim_wrapper, (dict, type(None))):
             return
@@ -187,7 +187,7 @@ class RepFusionHook(Hook):
     def _build(self, model: nn.Module, runner: Runner) -> None:
         names = [name for layers in self.layers for name in layers]
         self.taps = StudentTaps(model, names)
-        settings = self.normalisation or normalisation_of(model, runner.cfg)
+        settings = self.normalization or normalization_of(model, runner.cfg)
         self.teacher = build_teacher(
             self.teacher_cfg,
             taps=[pair['teacher'] for pair in self.pairs],
@@ -231,7 +231,7 @@ class RepFusionHook(Hook):
         self.optimizer.attach(runner.optim_wrapper)
 
     def after_train(self, runner: Runner) -> None:
-        """Removes every hook from the student and its optimizer."""
+        """Remove every hook from the student and its optimizer."""
         self._detach()
 
     def _detach(self) -> None:
@@ -244,9 +244,9 @@ class RepFusionHook(Hook):
     # -- one iteration -----------------------------------------------------------------------
 
     def before_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None
     ) -> None:
-        """Clears stale features; frees the teacher when fine-tuning begins."""
+        """Clear stale features; frees the teacher when fine-tuning begins."""
         phase = self.phases.at(runner.iter)
         self._task.rests = phase == 'distill'
         if self._pass is not None:
@@ -261,15 +261,15 @@ class RepFusionHook(Hook):
         self,
         runner: Runner,
         batch_idx: int,
-        data_batch: Optional[dict] = None,
-        outputs: Optional[dict] = None,
+        data_batch: dict | None = None,
+        outputs: dict | None = None,
     ) -> None:
-        """Clears the distiller's gradients at the end of an accumulation window."""
+        """Clear the distiller's gradients at the end of an accumulation window."""
         if runner.optim_wrapper.should_update():
             self.optimizer.zero_grad()
 
-    def _loss_hook(self, runner: Runner) -> Callable[..., Optional[dict]]:
-        def hook(module: nn.Module, args: tuple, kwargs: dict, output: object) -> Optional[dict]:
+    def _loss_hook(self, runner: Runner) -> Callable[..., dict | None]:
+        def hook(module: nn.Module, args: tuple, kwargs: dict, output: object) -> dict | None:
             arguments = dict(zip(('inputs', 'data_samples', 'mode'), args), **kwargs)
             if arguments.get('mode') != 'loss':
                 return None
@@ -278,8 +278,8 @@ class RepFusionHook(Hook):
         return hook
 
     def _add_losses(
-        self, runner: Runner, model: nn.Module, arguments: dict, task: Dict[str, Tensor]
-    ) -> Dict[str, Tensor]:
+        self, runner: Runner, model: nn.Module, arguments: dict, task: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
         losses = self._pass(
             arguments['inputs'],
             arguments.get('data_samples'),
@@ -299,7 +299,7 @@ class RepFusionHook(Hook):
     # -- checkpoints -------------------------------------------------------------------------
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Adds the distiller's state, as plain tensors, and which teacher it learned from."""
+        """Add the distiller's state, as plain tensors, and which teacher it learned from."""
         if self.distiller is None:
             return
         check_parameters(runner, self.distiller, checkpoint['meta']['iter'], 'distiller')

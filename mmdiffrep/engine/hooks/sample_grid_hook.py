@@ -3,7 +3,6 @@
 
 import math
 import os.path as osp
-from typing import Optional
 
 import cv2
 import numpy as np
@@ -14,7 +13,7 @@ from mmengine.runner import Runner
 from mmengine.utils import mkdir_or_exist
 
 from mmdiffrep.diffusion.sampling import check_sampler
-from mmdiffrep.engine.hooks.averaged_model import averaged_model, require_method
+from mmdiffrep.engine.averaged_model import averaged_model, require_method
 from mmdiffrep.registry import HOOKS
 
 
@@ -69,8 +68,8 @@ class SampleGridHook(Hook):
         self,
         runner: Runner,
         batch_idx: int,
-        data_batch: Optional[dict] = None,
-        outputs: Optional[dict] = None,
+        data_batch: dict | None = None,
+        outputs: dict | None = None,
     ) -> None:
         """Draw a grid when the interval has passed."""
         if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner):

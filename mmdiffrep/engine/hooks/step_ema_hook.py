@@ -1,8 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Averaged weights whose decay counts optimizer steps."""
 
-from typing import Optional
-
 from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 
@@ -23,8 +21,8 @@ class StepEMAHook(EMAHook):
         self,
         runner: Runner,
         batch_idx: int,
-        data_batch: Optional[dict] = None,
-        outputs: Optional[dict] = None,
+        data_batch: dict | None = None,
+        outputs: dict | None = None,
     ) -> None:
         """Average if the optimizer has stepped in this iteration."""
         if runner.optim_wrapper.should_update():

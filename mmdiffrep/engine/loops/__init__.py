@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Training loops that mmengine lacks."""
 
-from .pixel_train_loop import PixelTrainLoop
+from mmdiffrep.engine.loops.pixel_train_loop import PixelTrainLoop
 
 __all__ = ['PixelTrainLoop']

@@ -1,8 +1,9 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Trains an ensemble on the pixels of a few labelled images."""
+"""Trains an ensemble on the pixels of a few labeled images."""
 
+from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Any
 
 import torch
 from mmengine.dist import broadcast, get_world_size
@@ -12,19 +13,18 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from mmdiffrep.models.necks import Hypercolumns
+from mmdiffrep.models.segmentors.labeled_pixels import LabeledPixels
 from mmdiffrep.registry import LOOPS
-
-from .labelled_pixels import LabelledPixels
 
 DTYPES = ('float16', 'bfloat16', 'float32')
 
 
 @LOOPS.register_module()
 class PixelTrainLoop(BaseLoop):
-    """Reads the features of all labelled images once, then trains on their pixels.
+    """Reads the features of all labeled images once, then trains on their pixels.
 
     An iteration is one batch of pixels for every member of the ensemble, an epoch one pass over all
-    labelled pixels. The run ends when all members have stopped
+    labeled pixels. The run ends when all members have stopped
     (:class:`~mmdiffrep.models.heads.MemberStopRule`), or after ``max_epochs``; then it validates if
     the config says how. Hooks see one long epoch, as in mmengine's ``IterBasedTrainLoop``.
 
@@ -37,7 +37,7 @@ class PixelTrainLoop(BaseLoop):
 
     Args:
         runner (Runner): The runner.
-        dataloader (DataLoader or dict): Loads the labelled images. Its data set is read in order,
+        dataloader (DataLoader or dict): Loads the labeled images. Its data set is read in order,
             image by image; sampler and batch size have no meaning.
         max_epochs (int): Defaults to 100, as officially.
         batch_size (int): Pixels in a batch, of each member. Defaults to 64, as officially.
@@ -55,7 +55,7 @@ class PixelTrainLoop(BaseLoop):
     def __init__(
         self,
         runner: Runner,
-        dataloader: Union[DataLoader, Dict[str, Any]],
+        dataloader: DataLoader | dict[str, Any],
         max_epochs: int = 100,
         batch_size: int = 64,
         min_class_pixels: int = 20,
@@ -75,7 +75,7 @@ class PixelTrainLoop(BaseLoop):
         self.dtype = getattr(torch, dtype)
         self.report_interval = report_interval
         self._iter = 0  # mmengine sets it on a resume
-        self._end: Optional[int] = None
+        self._end: int | None = None
 
     @property
     def model(self) -> nn.Module:
@@ -104,30 +104,30 @@ class PixelTrainLoop(BaseLoop):
         return self.max_epochs * self.epoch_length if self._end is None else self._end
 
     @cached_property
-    def pixels(self) -> LabelledPixels:
-        """The labelled pixels with the features of their images, read when first needed.
+    def pixels(self) -> LabeledPixels:
+        """The labeled pixels with the features of their images, read when first needed.
 
         Raises:
             ValueError: Images, masks or features that do not fit.
         """
         dataset = self.dataloader.dataset
-        self.runner.logger.info(f'Reading the features of {len(dataset)} labelled images.')
+        self.runner.logger.info(f'Reading the features of {len(dataset)} labeled images.')
         ignore_index = _ignore_index(dataset)
-        labels: List[Tensor] = []
+        labels: list[Tensor] = []
         was_training = self.model.training
         self.model.eval()
         columns = Hypercolumns.cat(self._columns(ignore_index, labels), len(dataset))
         self.model.train(was_training)
-        pixels = LabelledPixels(columns, torch.stack(labels), ignore_index, self.min_class_pixels)
+        pixels = LabeledPixels(columns, torch.stack(labels), ignore_index, self.min_class_pixels)
         if len(pixels) < self.batch_size:
             raise ValueError(
-                f'the images have {len(pixels)} labelled pixels, less than one batch of '
+                f'the images have {len(pixels)} labeled pixels, less than one batch of '
                 f'{self.batch_size}'
             )
         return pixels
 
-    def _columns(self, ignore_index: int, labels: List[Tensor]) -> Iterator[Hypercolumns]:
-        """Yields the features of one image after the other, and appends its label map."""
+    def _columns(self, ignore_index: int, labels: list[Tensor]) -> Iterator[Hypercolumns]:
+        """Yield the features of one image after the other, and appends its label map."""
         dataset, collate = self.dataloader.dataset, self.dataloader.collate_fn
         for index in range(len(dataset)):
             data = self.model.data_preprocessor(collate([dataset[index]]))
@@ -139,7 +139,7 @@ class PixelTrainLoop(BaseLoop):
             sizes = {tuple(label.shape) for label in (labels[0], labels[-1])}
             if len(sizes) != 1:
                 raise ValueError(
-                    f'the labelled images have different sizes: {sorted(sizes)}; resize them to '
+                    f'the labeled images have different sizes: {sorted(sizes)}; resize them to '
                     'one size in the training pipeline'
                 )
             features = self.model.extract_feat(data['inputs']).to(self.dtype)
@@ -151,7 +151,7 @@ class PixelTrainLoop(BaseLoop):
 
         Raises:
             ValueError: An optimizer that would change members after they have stopped, or a
-                resume with other labelled pixels.
+                resume with other labeled pixels.
         """
         self._check_optimizer()
         self._check_resume()
@@ -200,7 +200,7 @@ class PixelTrainLoop(BaseLoop):
         return rule.applies(self.epoch) and bool(rule.stopped.all())
 
     def _check_label(
-        self, label: Tensor, size: Tuple[int, int], ignore_index: int, name: Union[str, int]
+        self, label: Tensor, size: tuple[int, int], ignore_index: int, name: str | int
     ) -> None:
         if tuple(label.shape) != size:
             raise ValueError(
@@ -216,7 +216,7 @@ class PixelTrainLoop(BaseLoop):
                 f'{ignore_index} for pixels to ignore'
             )
 
-    def _check_features(self, features: Hypercolumns, name: Union[str, int]) -> None:
+    def _check_features(self, features: Hypercolumns, name: str | int) -> None:
         if not all(maps.isfinite().all() for maps in features.maps):
             raise ValueError(
                 f'{name}: features are not finite as {self.dtype}; if the model is sound, give '
@@ -234,19 +234,19 @@ class PixelTrainLoop(BaseLoop):
     def _check_resume(self) -> None:
         """Refuses to go on with other pixels: the members' orders would be others."""
         hub, fingerprint = self.runner.message_hub, self.pixels.fingerprint()
-        before = hub.get_info('labelled_pixels', fingerprint) if self._iter else fingerprint
+        before = hub.get_info('labeled_pixels', fingerprint) if self._iter else fingerprint
         if before != fingerprint:
             raise ValueError(
-                'the run was started with other labelled pixels: images, masks, image size or '
+                'the run was started with other labeled pixels: images, masks, image size or '
                 'min_class_pixels have changed, or the training pipeline draws random numbers; '
                 'resume with the same, or start anew in another work_dir'
             )
-        hub.update_info('labelled_pixels', fingerprint)
+        hub.update_info('labeled_pixels', fingerprint)
 
     def _log_start(self) -> None:
         head = self.model.decode_head
         self.runner.logger.info(
-            f'{len(self.pixels)} labelled pixels, hypercolumns of length {head.in_channels}, '
+            f'{len(self.pixels)} labeled pixels, hypercolumns of length {head.in_channels}, '
             f'{head.num_members} members, {self.epoch_length} iterations an epoch.'
         )
         if get_world_size() > 1:
@@ -256,7 +256,7 @@ class PixelTrainLoop(BaseLoop):
 
 
 def _ignore_index(dataset: Dataset) -> int:
-    """That of a data set, or of the one that it wraps; mmseg's default if it does not say."""
+    """Return a data set's ignore index (mmseg's default if it has none), through wrappers."""
     while not hasattr(dataset, 'ignore_index') and hasattr(dataset, 'dataset'):
         dataset = dataset.dataset
     return getattr(dataset, 'ignore_index', 255)

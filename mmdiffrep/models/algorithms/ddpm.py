@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Train a DDPM, so that a project can make a teacher of its own."""
 
-from typing import Dict, NamedTuple, Optional, Tuple, Union
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -9,9 +9,8 @@ from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
 from torch import Tensor, nn
 
 from mmdiffrep.diffusion.schedule_base import PREDICTIONS
+from mmdiffrep.models.algorithms.diffusion_model import DiffusionModel
 from mmdiffrep.registry import MODELS
-
-from .diffusion_model import DiffusionModel
 
 
 class DDPMDraw(NamedTuple):
@@ -45,7 +44,7 @@ class DDPM(DiffusionModel):
             too (``AmpOptimWrapper`` refuses them). Defaults to False.
         zero_init: Start each residual branch and the output at zero, as the paper's code does
             (``init_scale=0``); diffusers does not. Defaults to True.
-        init_cfg: mmengine's initialisation config.
+        init_cfg: mmengine's initialization config.
 
     Raises:
         ValueError: If ``unet`` has no ``sample_size`` in pixels, the scheduler's
@@ -55,13 +54,13 @@ class DDPM(DiffusionModel):
     def __init__(
         self,
         unet: dict,
-        scheduler: Optional[dict] = None,
-        data_preprocessor: Optional[Union[dict, nn.Module]] = None,
-        timestep_logits: Optional[Tuple[float, float]] = None,
+        scheduler: dict | None = None,
+        data_preprocessor: dict | nn.Module | None = None,
+        timestep_logits: tuple[float, float] | None = None,
         seed: int = 0,
         bf16: bool = False,
         zero_init: bool = True,
-        init_cfg: Optional[dict] = None,
+        init_cfg: dict | None = None,
     ) -> None:
         if timestep_logits is not None and (len(timestep_logits) != 2 or timestep_logits[1] <= 0):
             raise ValueError(
@@ -93,12 +92,12 @@ class DDPM(DiffusionModel):
         return DDPMDraw(timesteps.to(images.device, non_blocking=True), chance.noise(images))
 
     def output(self, images: Tensor, draw: DDPMDraw) -> Tensor:
-        """The network's output for the noised images (B, C, H, W)."""
+        """Return the network's output for the noised images (B, C, H, W)."""
         noisy = self.scheduler.add_noise(images, draw.noise, draw.timesteps)
         with self.precision(images.device.type):
             return self.unet(noisy, draw.timesteps).sample
 
-    def loss(self, images: Tensor, draw: DDPMDraw) -> Dict[str, Tensor]:
+    def loss(self, images: Tensor, draw: DDPMDraw) -> dict[str, Tensor]:
         """Mean squared error between the network's output and its target.
 
         Args:
@@ -116,5 +115,5 @@ class DDPM(DiffusionModel):
         return {'loss_denoise': F.mse_loss(self.output(images, draw).float(), target)}
 
     def _write(self, folder: str, unet: UNet2DModel) -> None:
-        """A ``DDPMPipeline`` folder: model_index.json, unet/ and scheduler/."""
+        """Return a ``DDPMPipeline`` folder: model_index.json, unet/ and scheduler/."""
         DDPMPipeline(unet=unet, scheduler=self.scheduler).save_pretrained(folder)

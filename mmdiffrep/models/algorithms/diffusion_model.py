@@ -10,8 +10,8 @@ import logging
 import os
 import shutil
 from abc import ABCMeta, abstractmethod
-from contextlib import nullcontext
-from typing import Any, ContextManager, Dict, List, Optional, Union
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from diffusers import SchedulerMixin, UNet2DModel
@@ -21,8 +21,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from mmdiffrep.diffusion.sampling import Sampler, build_sampler, run_sampler
-
-from .image_chance import ImageChance
+from mmdiffrep.utils.random_streams import ImageChance
 
 _TOLERANCE = 0.05  # interpolation and augmentation may leave [-1, 1] a little
 
@@ -44,7 +43,7 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
         bf16: Train the U-Net under bfloat16 autocast, which needs no loss scaling and works on CPUs
             too (``AmpOptimWrapper`` refuses them).
         zero_init: Start each residual branch and the output at zero.
-        init_cfg: mmengine's initialisation config.
+        init_cfg: mmengine's initialization config.
 
     Raises:
         ValueError: If ``unet`` has no ``sample_size`` in pixels, or is conditional.
@@ -54,11 +53,11 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
         self,
         unet: dict,
         scheduler: SchedulerMixin,
-        data_preprocessor: Optional[Union[dict, nn.Module]],
+        data_preprocessor: dict | nn.Module | None,
         seed: int,
         bf16: bool,
         zero_init: bool,
-        init_cfg: Optional[dict],
+        init_cfg: dict | None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         if not isinstance(unet.get('sample_size'), int):
@@ -77,28 +76,28 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
         self.bf16 = bf16
         self.batches_to_check = 2
         self.register_buffer('images_seen', torch.zeros((), dtype=torch.long))
-        self._seen_on_host: Optional[int] = None
+        self._seen_on_host: int | None = None
         if zero_init:
             _zero_residual_branches(self.unet)
 
     @abstractmethod
     def draw(self, images: Tensor) -> Any:
-        """What the current iteration draws for the images (B, C, H, W) of this rank."""
+        """Return what the current iteration draws for the images (B, C, H, W) of this rank."""
 
     @abstractmethod
     def output(self, images: Tensor, draw: Any) -> Tensor:
-        """The network's output (B, C, H, W) for images and a draw."""
+        """Return the network's output (B, C, H, W) for images and a draw."""
 
     @abstractmethod
-    def loss(self, images: Tensor, draw: Any) -> Dict[str, Tensor]:
+    def loss(self, images: Tensor, draw: Any) -> dict[str, Tensor]:
         """``{'loss_denoise': scalar}`` for images and a draw."""
 
     def forward(
         self,
         inputs: Tensor,
-        data_samples: Optional[list] = None,
+        data_samples: list | None = None,
         mode: str = 'tensor',
-    ) -> Union[Dict[str, Tensor], Tensor, List[Tensor]]:
+    ) -> dict[str, Tensor] | Tensor | list[Tensor]:
         """Run the model in one of mmengine's three modes.
 
         Args:
@@ -132,18 +131,18 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
         raise ValueError(f"mode is {mode!r}, expected 'loss', 'tensor' or 'predict'")
 
     def chance(self, images: Tensor) -> ImageChance:
-        """The random numbers of this rank's images (B, C, H, W) in the current iteration."""
+        """Return the random numbers of this rank's images (B, C, H, W) in the current iteration."""
         first = self._seen() + get_rank() * len(images)
         return ImageChance(self.seed, first, len(images))
 
-    def precision(self, device_type: str) -> ContextManager[None]:
-        """The context of the network's passes in training."""
+    def precision(self, device_type: str) -> AbstractContextManager[None]:
+        """Return the context of the network's passes in training."""
         if not self.bf16:
             return nullcontext()  # an AmpOptimWrapper's autocast stays in force
         return torch.autocast(device_type, dtype=torch.bfloat16)
 
     def build_sampler(self, name: str) -> Sampler:
-        """The sampler of that name for this model.
+        """Return the sampler of that name for this model.
 
         Raises:
             ValueError: An unknown name, or a sampler that this kind of model has no use for.
@@ -154,7 +153,7 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
     def sample(
         self,
         num: int,
-        generator: Optional[torch.Generator] = None,
+        generator: torch.Generator | None = None,
         num_inference_steps: int = 50,
         sampler: str = 'ddim',
     ) -> Tensor:
@@ -191,7 +190,7 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
         return images
 
     def network(self, image: Tensor, time: Tensor) -> Tensor:
-        """The unconditional network's output for its own image and time, as samplers give them."""
+        """Return the unconditional network's output for its own image and time."""
         return self.unet(image, time).sample
 
     def save_pretrained(self, folder: str, dtype: torch.dtype = torch.float16) -> None:
@@ -215,7 +214,7 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
 
     @abstractmethod
     def _write(self, folder: str, unet: UNet2DModel) -> None:
-        """Writes network and scheduler."""
+        """Write network and scheduler."""
 
     def _seen(self) -> int:
         """Images of all ranks so far; read back once, as an accelerator would be waited for."""
@@ -224,12 +223,12 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
         return self._seen_on_host
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        """Takes the images seen from a checkpoint, as all buffers."""
+        """Take the images seen from a checkpoint, as all buffers."""
         super()._load_from_state_dict(*args, **kwargs)
         self._seen_on_host = None
 
     def _check_images(self, images: Tensor) -> None:
-        """Checks size and range; on the first batches only, as the range is read back."""
+        """Check size and range; on the first batches only, as the range is read back."""
         if self.batches_to_check == 0:
             return
         self.batches_to_check -= 1

@@ -1,8 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """A student without a head, for a distil-only stage on images without labels."""
 
-from typing import Dict, List, Optional, Tuple, Union
-
 from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
 from torch import Tensor
@@ -24,15 +22,15 @@ class DistillationStudent(BaseModel):
             that are compared behind it: ``dict(type='mmpretrain.HRFuseScales', ...)`` fuses
             HRNet's scales, as officially. It is trained with the backbone and thrown away
             afterwards. Defaults to None.
-        init_cfg (dict, optional): Initialisation. Defaults to None.
+        init_cfg (dict, optional): Initialization. Defaults to None.
     """
 
     def __init__(
         self,
         backbone: dict,
         data_preprocessor: dict,
-        neck: Optional[dict] = None,
-        init_cfg: Optional[dict] = None,
+        neck: dict | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.backbone = MODELS.build(backbone)
@@ -41,10 +39,10 @@ class DistillationStudent(BaseModel):
     def forward(
         self,
         inputs: Tensor,
-        data_samples: Optional[List[BaseDataElement]] = None,
+        data_samples: list[BaseDataElement] | None = None,
         mode: str = 'tensor',
-    ) -> Union[Dict[str, Tensor], Tuple[Tensor, ...]]:
-        """Runs the backbone, and the neck if there is one, on ``(B, 3, H, W)``.
+    ) -> dict[str, Tensor] | tuple[Tensor, ...]:
+        """Run the backbone, and the neck if there is one, on ``(B, 3, H, W)``.
 
         In mode ``'loss'`` it returns no loss of its own: the hook adds those of the distillation.
         In mode ``'tensor'`` it returns the features, a tuple of ``(B, C, h, w)``.

@@ -2,7 +2,7 @@
 """Train a diffusion model in the formulation of EDM."""
 
 import os
-from typing import Dict, NamedTuple, Optional, Union
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -10,10 +10,9 @@ from diffusers import EDMEulerScheduler, UNet2DModel
 from torch import Tensor, nn
 
 from mmdiffrep.diffusion.edm_schedule import EDMSchedule, precondition
+from mmdiffrep.models.algorithms.diffusion_model import DiffusionModel
+from mmdiffrep.models.algorithms.edm_augment import NUM_DRAWS, NUM_LABELS, GeometricAugment
 from mmdiffrep.registry import MODELS
-
-from .diffusion_model import DiffusionModel
-from .edm_augment import NUM_DRAWS, NUM_LABELS, GeometricAugment
 
 
 class EDMDraw(NamedTuple):
@@ -27,7 +26,7 @@ class EDMDraw(NamedTuple):
 
     sigma: Tensor
     noise: Tensor
-    augment: Optional[Tensor] = None
+    augment: Tensor | None = None
 
 
 @MODELS.register_module()
@@ -57,7 +56,7 @@ class EDM(DiffusionModel):
         bf16: Train the U-Net under bfloat16 autocast, which needs no loss scaling and works on CPUs
             too (``AmpOptimWrapper`` refuses them). Defaults to False.
         zero_init: Start each residual branch and the output at zero. Defaults to True.
-        init_cfg: mmengine's initialisation config.
+        init_cfg: mmengine's initialization config.
 
     Raises:
         ValueError: If ``unet`` has no ``sample_size`` in pixels or a time embedding that cannot
@@ -67,15 +66,15 @@ class EDM(DiffusionModel):
     def __init__(
         self,
         unet: dict,
-        scheduler: Optional[dict] = None,
-        data_preprocessor: Optional[Union[dict, nn.Module]] = None,
+        scheduler: dict | None = None,
+        data_preprocessor: dict | nn.Module | None = None,
         p_mean: float = -1.2,
         p_std: float = 1.2,
         augment_prob: float = 0.0,
         seed: int = 0,
         bf16: bool = False,
         zero_init: bool = True,
-        init_cfg: Optional[dict] = None,
+        init_cfg: dict | None = None,
     ) -> None:
         if p_std <= 0:
             raise ValueError(f'p_std must be above 0, got {p_std}')
@@ -116,11 +115,11 @@ class EDM(DiffusionModel):
         )
 
     def output(self, images: Tensor, draw: EDMDraw) -> Tensor:
-        """The network's output F for the noised, augmented images (B, C, H, W)."""
+        """Return the network's output F for the noised, augmented images (B, C, H, W)."""
         images, labels = self._augmented(images, draw)
         return self._network_of(images, draw, labels)
 
-    def loss(self, images: Tensor, draw: EDMDraw) -> Dict[str, Tensor]:
+    def loss(self, images: Tensor, draw: EDMDraw) -> dict[str, Tensor]:
         """EDM's weighted mean squared error.
 
         ``(sigma^2 + sigma_data^2) / (sigma * sigma_data)^2 * (D - image)^2`` is computed as the
@@ -145,8 +144,8 @@ class EDM(DiffusionModel):
             target = -target
         return {'loss_denoise': F.mse_loss(output.float(), target)}
 
-    def network(self, image: Tensor, time: Tensor, labels: Optional[Tensor] = None) -> Tensor:
-        """The network's output.
+    def network(self, image: Tensor, time: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the network's output.
 
         Args:
             image: Its own input (B, C, H, W), c_in times the noised image.
@@ -174,7 +173,7 @@ class EDM(DiffusionModel):
             return images, None
         return self.augment(images, draw.augment)
 
-    def _network_of(self, images: Tensor, draw: EDMDraw, labels: Optional[Tensor]) -> Tensor:
+    def _network_of(self, images: Tensor, draw: EDMDraw, labels: Tensor | None) -> Tensor:
         sigma = draw.sigma.view(-1, 1, 1, 1)
         c = precondition(sigma, self.schedule.sigma_data)
         with self.precision(images.device.type):

@@ -2,7 +2,6 @@
 """EDM's geometric augmentation, of which the network is told (Karras et al. 2022, appendix F.2)."""
 
 import math
-from typing import Tuple
 
 import torch
 import torch.nn.functional as F
@@ -37,8 +36,8 @@ class GeometricAugment:
             raise ValueError(f'augment_prob must be above 0 and at most 1, got {prob}')
         self.prob = prob
 
-    def __call__(self, images: Tensor, uniform: Tensor) -> Tuple[Tensor, Tensor]:
-        """Transforms a batch.
+    def __call__(self, images: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
+        """Transform a batch.
 
         Args:
             images: Square images (B, C, S, S) in [-1, 1].
@@ -105,7 +104,7 @@ def _flip(images: Tensor, chosen: Tensor, dim: int) -> Tensor:
 
 
 def _resample(images: Tensor, matrices: Tensor, moved: Tensor) -> Tensor:
-    """Reads the moved images at the places (B, 2, 3) that their pixels come from."""
+    """Read the moved images at the places (B, 2, 3) that their pixels come from."""
     rows = moved.nonzero()[:, 0]
     if not len(rows):
         return images

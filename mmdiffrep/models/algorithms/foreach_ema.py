@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """mmengine's averaged weights, all parameters at once."""
 
-from typing import Any, List, Optional
+from typing import Any
 
 import torch
 from mmengine.model import MomentumAnnealingEMA
@@ -42,14 +42,14 @@ class ForeachEMA(MomentumAnnealingEMA):
         gamma: int = 100,
         power: float = 1.0,
         interval: int = 1,
-        device: Optional[torch.device] = None,
+        device: torch.device | None = None,
         update_buffers: bool = False,
     ) -> None:
         super().__init__(model, momentum, gamma, interval, device, update_buffers)
         if power <= 0:
             raise ValueError(f'power of the EMA must be above 0, got {power}')
         self.power = power
-        self._steps_on_host: Optional[int] = None
+        self._steps_on_host: int | None = None
 
     def update_parameters(self, model: nn.Module) -> None:
         """Average in the parameters of a model; the first ones are copied."""
@@ -70,12 +70,12 @@ class ForeachEMA(MomentumAnnealingEMA):
         self._steps_on_host += 1
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        """Takes the number of steps from a checkpoint, as all buffers."""
+        """Take the number of steps from a checkpoint, as all buffers."""
         super()._load_from_state_dict(*args, **kwargs)
         self._steps_on_host = None
 
 
-def _averaged(model: nn.Module, buffers: bool) -> List[Tensor]:
-    """What is averaged: floating-point parameters, and buffers on request."""
+def _averaged(model: nn.Module, buffers: bool) -> list[Tensor]:
+    """Return what is averaged: floating-point parameters, and buffers on request."""
     tensors = [*model.parameters(), *(model.buffers() if buffers else ())]
     return [tensor.detach() for tensor in tensors if tensor.is_floating_point()]

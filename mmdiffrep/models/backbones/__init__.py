@@ -1,13 +1,13 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Diffusion models as backbones of OpenMMLab models, and small students that mmpretrain lacks."""
 
-from .dpm_backbone import DPMBackbone
-from .feedback_dpm_backbone import FeedbackDPMBackbone
-from .host_backbone import HostBackbone
-from .latent_dpm_backbone import LatentDPMBackbone
-from .mobilenet_v2_cifar import MobileNetV2CIFAR
-from .stored_features import StoredFeatures, StoredFeaturesPreprocessor
-from .wide_resnet_cifar import WideResNetCIFAR
+from mmdiffrep.models.backbones.dpm_backbone import DPMBackbone
+from mmdiffrep.models.backbones.feedback_dpm_backbone import FeedbackDPMBackbone
+from mmdiffrep.models.backbones.host_backbone import HostBackbone
+from mmdiffrep.models.backbones.latent_dpm_backbone import LatentDPMBackbone
+from mmdiffrep.models.backbones.mobilenet_v2_cifar import MobileNetV2CIFAR
+from mmdiffrep.models.backbones.stored_features import StoredFeatures, StoredFeaturesPreprocessor
+from mmdiffrep.models.backbones.wide_resnet_cifar import WideResNetCIFAR
 
 __all__ = [
     'DPMBackbone',

@@ -10,13 +10,13 @@ from mmdiffrep.diffusion.denoisers import Denoiser
 
 
 def record_of(denoiser: Denoiser) -> Tensor:
-    """Identifies a denoiser, as JSON in a uint8 tensor: hosts' tools expect tensors."""
+    """Identify a denoiser, as JSON in a uint8 tensor: hosts' tools expect tensors."""
     record = dict(denoiser=denoiser.source, weights_hash=denoiser.weights_hash)
     return torch.frombuffer(bytearray(json.dumps(record).encode()), dtype=torch.uint8)
 
 
 def check_record(state: Tensor, denoiser: Denoiser) -> None:
-    """Checks that a checkpoint was made with a denoiser.
+    """Check that a checkpoint was made with a denoiser.
 
     Args:
         state: What :func:`record_of` gave for the checkpoint.

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """A diffusion model as the backbone of any OpenMMLab model."""
 
-from typing import Callable, Optional, Sequence, Tuple, Union
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -14,17 +14,16 @@ from mmdiffrep.diffusion.features import read_features, resolve_timesteps
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.noise import build_noise
 from mmdiffrep.diffusion.taps import tap_names
+from mmdiffrep.models.backbones.denoiser_record import check_record, record_of
+from mmdiffrep.models.backbones.unregistered import Unregistered
 from mmdiffrep.registry import MODELS
-
-from .denoiser_record import check_record, record_of
-from .unregistered import Unregistered
 
 
 @MODELS.register_module()
 class DPMBackbone(BaseModule):
     """Reads the taps of a denoiser at one or more noise levels.
 
-    The image is brought from the host's normalisation to the denoiser's range, noised, and passed
+    The image is brought from the host's normalization to the denoiser's range, noised, and passed
     once through the denoiser, which is truncated after its last tap; all timesteps are folded into
     the batch.
 
@@ -66,16 +65,16 @@ class DPMBackbone(BaseModule):
 
     def __init__(
         self,
-        denoiser: Union[str, dict],
+        denoiser: str | dict,
         taps: Sequence[str],
-        timesteps: Optional[Sequence[int]] = None,
-        noise_levels: Optional[Sequence[float]] = None,
-        noise: Union[str, dict] = 'shared',
-        test_noise: Union[None, str, dict] = None,
-        max_side: Optional[int] = None,
+        timesteps: Sequence[int] | None = None,
+        noise_levels: Sequence[float] | None = None,
+        noise: str | dict = 'shared',
+        test_noise: None | str | dict = None,
+        max_side: int | None = None,
         frozen: bool = True,
-        input: Optional[dict] = None,
-        init_cfg: Optional[dict] = None,
+        input: dict | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.taps = tap_names(taps)
@@ -98,11 +97,11 @@ class DPMBackbone(BaseModule):
         """The network, truncated after the last tap."""
         return self.network.module if self.frozen else self.network
 
-    def forward(self, images: Tensor) -> Tuple[Tensor, ...]:
-        """Computes the maps of all taps at the first timestep, then at the second, and so on.
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Compute the maps of all taps at the first timestep, then at the second, and so on.
 
         Args:
-            images (Tensor): The host's normalised images, ``(B, 3, H, W)``.
+            images (Tensor): The host's normalized images, ``(B, 3, H, W)``.
 
         Returns:
             tuple: Maps ``(B, C, h, w)``, float32 when frozen.
@@ -113,7 +112,7 @@ class DPMBackbone(BaseModule):
         with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=device != 'cpu'):
             return tuple(maps.float() for maps in self._read(images))
 
-    def _read(self, images: Tensor) -> Tuple[Tensor, ...]:
+    def _read(self, images: Tensor) -> tuple[Tensor, ...]:
         rgb = self.to_rgb(images)
         noise = self.noise if self.training else self.test_noise
         maps = read_features(self.denoiser, rgb, self.timesteps, self.taps, noise)
@@ -140,11 +139,11 @@ class DPMBackbone(BaseModule):
         return size[0] // min(side, self.max_side)
 
     def get_extra_state(self) -> Tensor:
-        """Identifies the denoiser in checkpoints."""
+        """Identify the denoiser in checkpoints."""
         return record_of(self.denoiser)
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Checks that a checkpoint was made with the frozen denoiser that this backbone has.
+        """Check that a checkpoint was made with the frozen denoiser that this backbone has.
 
         Raises:
             ValueError: If it was made with another one.
@@ -153,14 +152,14 @@ class DPMBackbone(BaseModule):
             check_record(state, self.denoiser)
 
     def extra_repr(self) -> str:
-        """What printing the model shows of it."""
+        """Return what printing the model shows of it."""
         return (
             f'denoiser={self.denoiser.source!r}, taps={self.taps}, timesteps={self.timesteps}, '
             f'out_channels={self.out_channels}, frozen={self.frozen}'
         )
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'DPMBackbone':
-        """Moves the denoiser along with the model."""
+        """Move the denoiser along with the model."""
         if self.frozen:
             self.denoiser._apply(fn, recurse)
         return super()._apply(fn, recurse)

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """DifFeed: a frozen denoiser that is run twice, with learned feedback in between."""
 
-from typing import Callable, Dict, Mapping, Optional, Sequence, Tuple, Union
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from mmengine.model import BaseModule
@@ -14,10 +14,9 @@ from mmdiffrep.diffusion.feedback import MapAdder, recompute_activations, resolv
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.noise import build_noise
 from mmdiffrep.diffusion.taps import tap_names
+from mmdiffrep.models.backbones.denoiser_record import check_record, record_of
+from mmdiffrep.models.backbones.unregistered import Unregistered
 from mmdiffrep.registry import MODELS
-
-from .denoiser_record import check_record, record_of
-from .unregistered import Unregistered
 
 
 @MODELS.register_module()
@@ -26,7 +25,7 @@ class FeedbackDPMBackbone(BaseModule):
 
     DifFeed of "Do text-free diffusion models learn discriminative visual representations?"
     (Mukhopadhyay et al., ECCV 2024; official repository diffssl). Pass 1 keeps the maps of some
-    decoder blocks. Each goes through a feedback net (1x1 convolution without bias, normalisation,
+    decoder blocks. Each goes through a feedback net (1x1 convolution without bias, normalization,
     ReLU) and is added to what an encoder block gives in pass 2, from where it flows on and into the
     skip connection. Both passes see the same noised image.
 
@@ -52,7 +51,7 @@ class FeedbackDPMBackbone(BaseModule):
         test_noise (str or dict, optional): Noise source in evaluation mode; None: ``noise``.
             Defaults to ``'per_image'``, a function of the image alone, so that a score can be
             repeated; it reads the images back from the device. Official: ``'fresh'``.
-        norm_cfg (dict): Normalisation of the feedback nets. Defaults to ``dict(type='BN')``
+        norm_cfg (dict): Normalization of the feedback nets. Defaults to ``dict(type='BN')``
             (official). ``dict(type='SyncBN')`` or ``dict(type='GN', num_groups=32)`` do not
             depend on small batches.
         checkpoint (bool): Compute the activations of pass 2 anew in the backward pass instead of
@@ -76,17 +75,17 @@ class FeedbackDPMBackbone(BaseModule):
 
     def __init__(
         self,
-        denoiser: Union[str, dict],
+        denoiser: str | dict,
         taps: Sequence[str],
-        feedback: Union[None, Sequence[str], Mapping[str, str]] = None,
-        timestep: Optional[int] = None,
-        noise_level: Optional[float] = None,
-        noise: Union[str, dict] = 'fresh',
-        test_noise: Union[None, str, dict] = 'per_image',
-        norm_cfg: Optional[dict] = None,
+        feedback: None | Sequence[str] | Mapping[str, str] = None,
+        timestep: int | None = None,
+        noise_level: float | None = None,
+        noise: str | dict = 'fresh',
+        test_noise: None | str | dict = 'per_image',
+        norm_cfg: dict | None = None,
         checkpoint: bool = False,
-        input: Optional[dict] = None,
-        init_cfg: Optional[dict] = None,
+        input: dict | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.taps = tap_names(taps)
@@ -129,11 +128,11 @@ class FeedbackDPMBackbone(BaseModule):
         """The network of pass 2; that of pass 1 shares its weights."""
         return self.second_pass.module
 
-    def forward(self, images: Tensor) -> Tuple[Tensor, ...]:
-        """Computes the maps of all taps.
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Compute the maps of all taps.
 
         Args:
-            images (Tensor): The host's normalised images, ``(B, 3, H, W)``.
+            images (Tensor): The host's normalized images, ``(B, 3, H, W)``.
 
         Returns:
             tuple: Maps ``(B, C, h, w)``, float32.
@@ -146,12 +145,12 @@ class FeedbackDPMBackbone(BaseModule):
                 maps = self.denoiser(x_t, t)
         return tuple(maps[tap].float() for tap in self.taps)
 
-    def _noised(self, rgb: Tensor) -> Tuple[Tensor, Tensor]:
+    def _noised(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
         t = torch.full((len(rgb),), self.timesteps[0], device=rgb.device)
         eps = (self.noise if self.training else self.test_noise)(rgb)
         return (rgb if eps is None else self.denoiser.schedule.add_noise(rgb, eps, t)), t
 
-    def _feedback(self, x_t: Tensor, t: Tensor) -> Dict[str, Tensor]:
+    def _feedback(self, x_t: Tensor, t: Tensor) -> dict[str, Tensor]:
         with torch.no_grad():
             maps = self.first_pass.module(x_t, t)
         return {
@@ -160,11 +159,11 @@ class FeedbackDPMBackbone(BaseModule):
         }
 
     def get_extra_state(self) -> Tensor:
-        """Identifies the denoiser in checkpoints."""
+        """Identify the denoiser in checkpoints."""
         return record_of(self.denoiser)
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Checks that a checkpoint was made with the denoiser that this backbone has.
+        """Check that a checkpoint was made with the denoiser that this backbone has.
 
         Raises:
             ValueError: If it was made with another one.
@@ -172,7 +171,7 @@ class FeedbackDPMBackbone(BaseModule):
         check_record(state, self.denoiser)
 
     def extra_repr(self) -> str:
-        """What printing the model shows of it."""
+        """Return what printing the model shows of it."""
         fed = ', '.join(f'{source} -> {target}' for source, target in self.pairs)
         return (
             f'denoiser={self.denoiser.source!r}, taps={self.taps}, feedback=({fed}), '
@@ -180,7 +179,7 @@ class FeedbackDPMBackbone(BaseModule):
         )
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'FeedbackDPMBackbone':
-        """Moves the denoiser along with the model."""
+        """Move the denoiser along with the model."""
         self.denoiser._apply(fn, recurse)
         self.first_pass.module._apply(fn, recurse)  # what they share has moved; the rest follows
         return super()._apply(fn, recurse)

@@ -2,8 +2,9 @@
 """A backbone of a host where a ``DPMBackbone`` could be: the rivals of diffusion features."""
 
 import difflib
+from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -45,9 +46,9 @@ class HostBackbone(BaseModule):
     def __init__(
         self,
         backbone: dict,
-        layers: Optional[Sequence[str]] = None,
-        size: Optional[int] = None,
-        init_cfg: Optional[dict] = None,
+        layers: Sequence[str] | None = None,
+        size: int | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         if size is not None and size < 1:
@@ -64,11 +65,11 @@ class HostBackbone(BaseModule):
         self.out_channels = tuple(one.shape[1] for one in maps)
         self.out_strides = tuple(round(side / one.shape[2]) for one in maps)
 
-    def forward(self, images: Tensor) -> Tuple[Tensor, ...]:
-        """Computes the maps.
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Compute the maps.
 
         Args:
-            images (Tensor): The host's normalised images, ``(B, 3, H, W)``.
+            images (Tensor): The host's normalized images, ``(B, 3, H, W)``.
 
         Returns:
             tuple: Maps ``(B, C, h, w)``.
@@ -88,8 +89,8 @@ class HostBackbone(BaseModule):
             )
         return maps
 
-    def _read_layers(self, images: Tensor) -> Tuple[Tensor, ...]:
-        found: Dict[str, Any] = {}
+    def _read_layers(self, images: Tensor) -> tuple[Tensor, ...]:
+        found: dict[str, Any] = {}
         with ExitStack() as hooks:
             for layer in self.layers:
                 hooks.enter_context(_watch(self._submodule(layer), layer, found))
@@ -115,8 +116,8 @@ class HostBackbone(BaseModule):
                 )
 
 
-def _watch(module: nn.Module, layer: str, found: Dict[str, Any]) -> Any:
-    """Keeps what a module gives, or is given, in ``found``; returns the hook's handle."""
+def _watch(module: nn.Module, layer: str, found: dict[str, Any]) -> Any:
+    """Keep what a module gives, or is given, in ``found``; return the hook's handle."""
     if layer.endswith('@in'):
         return module.register_forward_pre_hook(
             lambda _, inputs: found.__setitem__(layer, inputs[0])

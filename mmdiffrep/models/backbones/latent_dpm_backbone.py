@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """A latent diffusion model (DiT, SiT) as the backbone of models that are given latents."""
 
-from typing import Callable, Optional, Sequence, Tuple, Union
+from collections.abc import Callable, Sequence
 
 import torch
 from mmengine.model import BaseModule
@@ -11,10 +11,9 @@ from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.features import read_features, resolve_timesteps
 from mmdiffrep.diffusion.noise import build_noise
 from mmdiffrep.diffusion.taps import tap_names
+from mmdiffrep.models.backbones.denoiser_record import check_record, record_of
+from mmdiffrep.models.backbones.unregistered import Unregistered
 from mmdiffrep.registry import MODELS
-
-from .denoiser_record import check_record, record_of
-from .unregistered import Unregistered
 
 
 @MODELS.register_module()
@@ -49,13 +48,13 @@ class LatentDPMBackbone(BaseModule):
 
     def __init__(
         self,
-        denoiser: Union[str, dict],
+        denoiser: str | dict,
         taps: Sequence[str],
-        timesteps: Optional[Sequence[int]] = None,
-        noise_levels: Optional[Sequence[float]] = None,
-        noise: Union[str, dict] = 'fresh',
-        test_noise: Union[None, str, dict] = None,
-        init_cfg: Optional[dict] = None,
+        timesteps: Sequence[int] | None = None,
+        noise_levels: Sequence[float] | None = None,
+        noise: str | dict = 'fresh',
+        test_noise: None | str | dict = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.taps = tap_names(taps)
@@ -78,8 +77,8 @@ class LatentDPMBackbone(BaseModule):
         return self.network.module
 
     @torch.no_grad()
-    def forward(self, latents: Union[Tensor, Sequence[Tensor]]) -> Tuple[Tensor, ...]:
-        """Computes the maps of all taps at the first timestep, then at the second, and so on.
+    def forward(self, latents: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Compute the maps of all taps at the first timestep, then at the second, and so on.
 
         Args:
             latents (Tensor or list): ``(B, C, h, w)``, or a list of ``(C, h, w)``.
@@ -104,11 +103,11 @@ class LatentDPMBackbone(BaseModule):
         return tuple(maps[t, tap].float() for t in self.timesteps for tap in self.taps)
 
     def get_extra_state(self) -> Tensor:
-        """Identifies the denoiser in checkpoints."""
+        """Identify the denoiser in checkpoints."""
         return record_of(self.denoiser)
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Checks that a checkpoint was made with the denoiser that this backbone has.
+        """Check that a checkpoint was made with the denoiser that this backbone has.
 
         Raises:
             ValueError: If it was made with another one.
@@ -116,13 +115,13 @@ class LatentDPMBackbone(BaseModule):
         check_record(state, self.denoiser)
 
     def extra_repr(self) -> str:
-        """What printing the model shows of it."""
+        """Return what printing the model shows of it."""
         return (
             f'denoiser={self.denoiser.source!r}, taps={self.taps}, timesteps={self.timesteps}, '
             f'out_channels={self.out_channels}'
         )
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'LatentDPMBackbone':
-        """Moves the denoiser along with the model."""
+        """Move the denoiser along with the model."""
         self.denoiser._apply(fn, recurse)
         return super()._apply(fn, recurse)

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """MobileNetV2 for images of 32 or 64 px."""
 
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 from torch import nn
 
@@ -12,9 +12,9 @@ from mmdiffrep.registry import MODELS
 def MobileNetV2CIFAR(  # noqa: N802
     widen_factor: float = 1.0,
     out_indices: Sequence[int] = (7,),
-    init_cfg: Optional[dict] = None,
+    init_cfg: dict | None = None,
 ) -> nn.Module:
-    """Builds mmpretrain's MobileNetV2 with a stride of 8 instead of 32: 32 px become 4.
+    """Build mmpretrain's MobileNetV2 with a stride of 8 instead of 32: 32 px become 4.
 
     The first convolution and the third stage keep their resolution, as in RepFusion's student. The
     weights have the names and shapes of mmpretrain's.
@@ -23,7 +23,7 @@ def MobileNetV2CIFAR(  # noqa: N802
         widen_factor (float): Width multiplier. Defaults to 1.0, the official value; the last
             stage has 1280 channels.
         out_indices (sequence of int): Stages to return, 0 to 7. Defaults to the last one.
-        init_cfg (dict, optional): Initialisation. Defaults to None: mmpretrain's.
+        init_cfg (dict, optional): Initialization. Defaults to None: mmpretrain's.
 
     Raises:
         ImportError: mmpretrain is not installed.

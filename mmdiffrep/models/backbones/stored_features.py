@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Data preprocessor and backbone of a model whose features were computed before."""
 
-from typing import List, Mapping, Optional, Tuple, Union
+from collections.abc import Mapping
 
 import torch
 from mmengine.model import BaseDataPreprocessor, BaseModule
@@ -12,7 +12,7 @@ from mmdiffrep.registry import MODELS
 
 @MODELS.register_module()
 class StoredFeaturesPreprocessor(BaseDataPreprocessor):
-    """Brings stored features and labels to the model's device; there is nothing to normalise.
+    """Brings stored features and labels to the model's device; there is nothing to normalize.
 
     Args:
         batch_augments (dict, optional): Refused. mmpretrain's classifiers pass their ``train_cfg``
@@ -23,7 +23,7 @@ class StoredFeaturesPreprocessor(BaseDataPreprocessor):
         ValueError: Augmentations of images, of which there are none.
     """
 
-    def __init__(self, batch_augments: Optional[dict] = None, non_blocking: bool = False) -> None:
+    def __init__(self, batch_augments: dict | None = None, non_blocking: bool = False) -> None:
         if batch_augments:
             raise ValueError(
                 f'Stored features cannot be augmented as images are, got {batch_augments}: leave '
@@ -41,8 +41,8 @@ class StoredFeatures(BaseModule):
     """
 
     def forward(
-        self, inputs: Mapping[Tuple[int, str], Union[Tensor, List[Tensor]]]
-    ) -> Tuple[Tensor, ...]:
+        self, inputs: Mapping[tuple[int, str], Tensor | list[Tensor]]
+    ) -> tuple[Tensor, ...]:
         """Stacks the features of a batch.
 
         Args:

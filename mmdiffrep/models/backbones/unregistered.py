@@ -1,8 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Holding a frozen network without owning it."""
 
-from typing import Dict
-
 from torch import nn
 
 
@@ -19,5 +17,5 @@ class Unregistered:
     def __init__(self, module: nn.Module) -> None:
         self.module = module
 
-    def __deepcopy__(self, memo: Dict[int, object]) -> 'Unregistered':
+    def __deepcopy__(self, memo: dict[int, object]) -> 'Unregistered':
         return self

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Wide residual networks for images of 32 or 64 px (Zagoruyko and Komodakis, BMVC 2016)."""
 
-from typing import Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -28,7 +28,7 @@ class WideBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps ``(B, Cin, h, w)`` to ``(B, Cout, h / stride, w / stride)``."""
+        """Map ``(B, Cin, h, w)`` to ``(B, Cout, h / stride, w / stride)``."""
         preactivated = self.act(self.norm1(x))
         shortcut = x if isinstance(self.shortcut, nn.Identity) else self.shortcut(preactivated)
         return shortcut + self.conv2(self.act(self.norm2(self.conv1(preactivated))))
@@ -43,9 +43,9 @@ class WideResNetCIFAR(BaseModule):
     Args:
         depth (int): 6 n + 4 layers, n blocks a stage. Defaults to 28.
         widen_factor (int): k. Defaults to 2.
-        out_indices (sequence of int): Stages to return, 0 to 2; the last one is normalised and
+        out_indices (sequence of int): Stages to return, 0 to 2; the last one is normalized and
             activated. Defaults to the last one.
-        init_cfg (dict, optional): Initialisation. Defaults to None: He's for the convolutions.
+        init_cfg (dict, optional): Initialization. Defaults to None: He's for the convolutions.
 
     Raises:
         ValueError: A depth or an index that does not exist.
@@ -56,7 +56,7 @@ class WideResNetCIFAR(BaseModule):
         depth: int = 28,
         widen_factor: int = 2,
         out_indices: Sequence[int] = (2,),
-        init_cfg: Optional[dict] = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='Kaiming', layer='Conv2d'))
         if depth < 10 or (depth - 4) % 6:
@@ -75,8 +75,8 @@ class WideResNetCIFAR(BaseModule):
         self.norm = nn.BatchNorm2d(channels[-1])
         self.act = nn.LeakyReLU(0.1)
 
-    def forward(self, x: Tensor) -> Tuple[Tensor, ...]:
-        """Maps images ``(B, 3, H, W)`` to one ``(B, C, h, w)`` a stage of ``out_indices``."""
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Map images ``(B, 3, H, W)`` to one ``(B, C, h, w)`` a stage of ``out_indices``."""
         x = self.conv1(x)
         stages = [x := layer(x) for layer in (self.layer1, self.layer2, self.layer3)]
         stages[-1] = self.act(self.norm(stages[-1]))

@@ -1,10 +1,10 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """What compares a student with its teacher."""
 
-from .feature_pair import FeaturePair
-from .repfusion_distiller import RepFusionDistiller, by_branch
-from .student_taps import StudentTap, StudentTaps, find_module
-from .timestep_branch import Reading, TimestepBranch
+from mmdiffrep.models.distillers.feature_pair import FeaturePair
+from mmdiffrep.models.distillers.repfusion_distiller import RepFusionDistiller, by_branch
+from mmdiffrep.models.distillers.timestep_branch import Reading, TimestepBranch
+from mmdiffrep.models.layer_taps import StudentTap, StudentTaps, find_module
 
 __all__ = [
     'FeaturePair',

@@ -1,11 +1,15 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """One comparison of student features with one teacher tap."""
 
-from typing import Sequence, Union
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from mmdiffrep.models.connectors import ChannelStandardizer, ConvConnector, HypercolumnConnector
+from mmdiffrep.models.distillers.connectors import (
+    ChannelStandardizer,
+    ConvConnector,
+    HypercolumnConnector,
+)
 from mmdiffrep.models.losses import DistillationLoss
 from mmdiffrep.registry import MODELS
 
@@ -17,7 +21,7 @@ class FeaturePair(nn.Module):
         student_channels (sequence of int): Channels of the student's features.
         teacher_channels (int): Channels of the teacher's tap.
         loss (dict): Config of the loss, e.g. ``dict(type='mmdiffrep.DenseFeatureLoss')``.
-        standardize (bool): Standardise the teacher's channels first; those of its average over the
+        standardize (bool): Standardize the teacher's channels first; those of its average over the
             pixels where the loss sees no more of it. Defaults to False, as officially.
         connector (str or dict): ``'auto'``: none for a loss that needs none, else a
             :class:`ConvConnector` for one student feature and a :class:`HypercolumnConnector` for
@@ -35,7 +39,7 @@ class FeaturePair(nn.Module):
         teacher_channels: int,
         loss: dict,
         standardize: bool = False,
-        connector: Union[str, dict] = 'auto',
+        connector: str | dict = 'auto',
         name: str = 'pair',
     ) -> None:
         super().__init__()
@@ -78,7 +82,7 @@ class FeaturePair(nn.Module):
                 )
             )
 
-    def _build_connector(self, connector: Union[str, dict]) -> nn.Module:
+    def _build_connector(self, connector: str | dict) -> nn.Module:
         channels = self.student_channels
         if connector == 'auto':
             kind = ConvConnector if len(channels) == 1 else HypercolumnConnector
@@ -101,7 +105,7 @@ class FeaturePair(nn.Module):
             ) from error
 
     def forward(self, student: Sequence[Tensor], teacher: Tensor) -> Tensor:
-        """Returns the loss, a scalar.
+        """Return the loss, a scalar.
 
         Args:
             student (sequence of Tensor): Maps ``(B, C, h, w)`` or vectors ``(B, C)``, which count

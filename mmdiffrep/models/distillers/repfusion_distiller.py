@@ -1,15 +1,14 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """RepFusion's trainable side: connectors, losses, timestep policies and their rewards."""
 
-from typing import Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
+from mmdiffrep.models.distillers.feature_pair import FeaturePair
+from mmdiffrep.models.distillers.timestep_branch import Reading, StudentFeatures, TimestepBranch
 from mmdiffrep.registry import MODELS
-
-from .feature_pair import FeaturePair
-from .timestep_branch import Reading, StudentFeatures, TimestepBranch
 
 
 @MODELS.register_module()
@@ -45,7 +44,7 @@ class RepFusionDistiller(nn.Module):
         student_channels: Sequence[Sequence[int]],
         teacher_channels: Sequence[int],
         policy: dict,
-        reward: Optional[dict] = None,
+        reward: dict | None = None,
         holdout: float = 0.0,
     ) -> None:
         super().__init__()
@@ -82,11 +81,11 @@ class RepFusionDistiller(nn.Module):
         self,
         student_feats: StudentFeatures,
         readings: Sequence[Reading],
-        data_samples: Optional[List[BaseDataElement]],
+        data_samples: list[BaseDataElement] | None,
         progress: float,
-        task_loss: Optional[Tensor] = None,
-    ) -> Dict[str, Tensor]:
-        """Computes the distillation terms.
+        task_loss: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Compute the distillation terms.
 
         Args:
             student_feats (sequence): One tuple a pair, of maps ``(B, C, h, w)`` or vectors
@@ -111,9 +110,7 @@ class RepFusionDistiller(nn.Module):
         return losses
 
 
-def by_branch(
-    policy: dict, reward: Optional[dict] = None
-) -> Dict[str, Tuple[dict, Optional[dict]]]:
+def by_branch(policy: dict, reward: dict | None = None) -> dict[str, tuple[dict, dict | None]]:
     """Sorts the configs of policies and rewards by branch.
 
     Args:

@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """One timestep policy, what it is rewarded by, and the losses of what it read."""
 
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
@@ -13,7 +14,7 @@ from mmdiffrep.models.timestep_policies import TimestepPolicy, TimestepSample
 from mmdiffrep.registry import MODELS
 
 # One tuple of student features a pair.
-StudentFeatures = Sequence[Tuple[Tensor, ...]]
+StudentFeatures = Sequence[tuple[Tensor, ...]]
 
 
 class Reading(NamedTuple):
@@ -25,7 +26,7 @@ class Reading(NamedTuple):
     """
 
     sample: TimestepSample
-    features: Tuple[Tensor, ...]
+    features: tuple[Tensor, ...]
 
 
 class TimestepBranch(nn.Module):
@@ -48,14 +49,14 @@ class TimestepBranch(nn.Module):
     def __init__(
         self,
         policy: dict,
-        reward: Optional[dict],
+        reward: dict | None,
         in_channels: int,
         holdout: float = 0.0,
     ) -> None:
         super().__init__()
         self.policy: TimestepPolicy = _build(policy, TimestepPolicy, 'policy')
         self.holdout = holdout
-        self.reward: Optional[Reward] = None
+        self.reward: Reward | None = None
         if not self.policy.needs_reward:
             if reward is not None:
                 raise ValueError(
@@ -86,11 +87,11 @@ class TimestepBranch(nn.Module):
         pairs: nn.ModuleList,
         student: StudentFeatures,
         reading: Reading,
-        data_samples: Optional[List[BaseDataElement]],
+        data_samples: list[BaseDataElement] | None,
         progress: float,
-        task_loss: Optional[Tensor] = None,
-    ) -> Dict[str, Tensor]:
-        """Returns the terms of this branch; see :class:`RepFusionDistiller`."""
+        task_loss: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Return the terms of this branch; see :class:`RepFusionDistiller`."""
         sample, num_draws = reading.sample, self.policy.num_samples
         by_draw = list(zip(*(feature.chunk(num_draws) for feature in reading.features)))
         terms = [_compare(pairs, student, features, sample.pair) for features in by_draw]
@@ -113,9 +114,9 @@ class TimestepBranch(nn.Module):
         features: Sequence[Tensor],
         lessons: Sequence[Lesson],
         sample: TimestepSample,
-        data_samples: Optional[List[BaseDataElement]],
+        data_samples: list[BaseDataElement] | None,
         progress: float,
-    ) -> Dict[str, Tensor]:
+    ) -> dict[str, Tensor]:
         """Rewards each draw of an image, and trains decoder and policy."""
         results = [
             self.reward(feature, data_samples, lesson) for feature, lesson in zip(features, lessons)
@@ -134,7 +135,7 @@ class TimestepBranch(nn.Module):
 
 
 def _build(config: dict, kind: type, role: str, **inferred: int) -> nn.Module:
-    """Builds a policy or a reward, or says that the config is of something else."""
+    """Build a policy or a reward, or says that the config is of something else."""
     name = config.get('type')
     found = MODELS.get(name) if isinstance(name, str) else name
     if isinstance(found, type) and not issubclass(found, kind):
@@ -145,9 +146,9 @@ def _build(config: dict, kind: type, role: str, **inferred: int) -> nn.Module:
 
 
 def _compare(
-    pairs: nn.ModuleList, student: StudentFeatures, teacher: Tuple[Tensor, ...], only: Optional[int]
-) -> Dict[int, Tensor]:
-    """Returns the loss of every pair, or of one that keeps the other pairs' features in use.
+    pairs: nn.ModuleList, student: StudentFeatures, teacher: tuple[Tensor, ...], only: int | None
+) -> dict[int, Tensor]:
+    """Return the loss of every pair, or of one that keeps the other pairs' features in use.
 
     DDP and the optimizer expect a gradient, be it zero, for whatever leads to a student layer.
     """
@@ -159,7 +160,7 @@ def _compare(
     return {only: pairs[only](student[only], teacher[only]) + unused}
 
 
-def _mean(values: Tensor, counted: Optional[Tensor], or_all: bool = False) -> Tensor:
+def _mean(values: Tensor, counted: Tensor | None, or_all: bool = False) -> Tensor:
     """Mean of the values that count, over all ranks: averaged over the ranks it is exact.
 
     Where none counts it is 0, or the mean of all values.

@@ -44,7 +44,7 @@ class EnsembleVote:
         self._entropy = torch.zeros(num_pixels, device=device)
 
     def add(self, logits: Tensor) -> None:
-        """Counts a member with logits ``(num_pixels, num_classes)``."""
+        """Count a member with logits ``(num_pixels, num_classes)``."""
         probability = logits.softmax(dim=1)
         self.num_members += 1
         self._probability += probability
@@ -53,11 +53,11 @@ class EnsembleVote:
         self._votes.scatter_add_(1, label, torch.ones_like(label, dtype=torch.int32))
 
     def labels(self) -> Tensor:
-        """The label of every pixel, ``(num_pixels,)``; argmax takes the first of equal counts."""
+        """Return the label per pixel, ``(num_pixels,)``; ties go to the lowest class."""
         return self._votes.argmax(dim=1)
 
     def uncertainty(self) -> Tensor:
-        """The divergence of every pixel, ``(num_pixels,)``; rounding never makes it negative."""
+        """Return the divergence per pixel, ``(num_pixels,)``, never negative."""
         mean = self._probability / self.num_members
         return (_entropy(mean) - self._entropy / self.num_members).clamp(min=0)
 

@@ -43,7 +43,7 @@ class MemberStopRule(nn.Module):
 
     @torch.no_grad()
     def update(self, losses: Tensor) -> None:
-        """Takes the members' losses ``(num_members,)`` of one batch."""
+        """Take the members' losses ``(num_members,)`` of one batch."""
         lower = (losses < self.lowest) & ~self.stopped
         self.waited.add_(1).masked_fill_(lower, 0)
         self.lowest.copy_(torch.where(lower, losses.to(self.lowest), self.lowest))

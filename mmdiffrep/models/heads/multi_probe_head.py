@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Many linear probes of one frozen backbone in one training run."""
 
-from typing import Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import torch
 from mmengine.model import BaseModule
@@ -27,7 +27,7 @@ class MultiProbeHead(BaseModule):
         timesteps (sequence of int): Timesteps of the backbone, in its order.
         shown (str, optional): The probe whose classes are the prediction for the host, such as
             ``'t10/dec.5'``. Defaults to None: the first one.
-        standardise (bool): Normalise the vectors by a BatchNorm without scale and shift, so that
+        standardize (bool): Normalize the vectors by a BatchNorm without scale and shift, so that
             one learning rate suits taps of any scale. Defaults to False, as officially.
         init_cfg (dict, optional): mmengine's initialization config. Defaults to None:
             ``nn.Linear``'s own, as officially.
@@ -46,9 +46,9 @@ class MultiProbeHead(BaseModule):
         in_channels: Sequence[int],
         taps: Sequence[str],
         timesteps: Sequence[int],
-        shown: Optional[str] = None,
-        standardise: bool = False,
-        init_cfg: Optional[dict] = None,
+        shown: str | None = None,
+        standardize: bool = False,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         if num_classes < 2:
@@ -67,12 +67,12 @@ class MultiProbeHead(BaseModule):
         self._shown = self.names.index(shown)
         self.probes = nn.ModuleList([nn.Linear(width, num_classes) for width in self.in_channels])
         self.norms = nn.ModuleList(
-            nn.BatchNorm1d(width, affine=False) if standardise else nn.Identity()
+            nn.BatchNorm1d(width, affine=False) if standardize else nn.Identity()
             for width in self.in_channels
         )
 
-    def forward(self, features: Tuple[Tensor, ...]) -> Tensor:
-        """Computes the scores of all probes.
+    def forward(self, features: tuple[Tensor, ...]) -> Tensor:
+        """Compute the scores of all probes.
 
         Args:
             features (tuple of Tensor): ``(B, C)``, all taps of the first timestep first.
@@ -95,8 +95,8 @@ class MultiProbeHead(BaseModule):
             [probe(norm(one)) for probe, norm, one in zip(self.probes, self.norms, features)]
         )
 
-    def loss(self, features: Tuple[Tensor, ...], data_samples: List) -> Dict[str, Tensor]:
-        """Sums the cross-entropies of all probes, so that each has its own gradient.
+    def loss(self, features: tuple[Tensor, ...], data_samples: list) -> dict[str, Tensor]:
+        """Sum the cross-entropies of all probes, so that each has its own gradient.
 
         Args:
             features (tuple of Tensor): See :meth:`forward`.
@@ -116,7 +116,7 @@ class MultiProbeHead(BaseModule):
         right = (scores.detach().argmax(2) == labels).float().mean(1)
         return dict(loss=loss, accuracy_best=right.max() * 100)
 
-    def predict(self, features: Tuple[Tensor, ...], data_samples: Optional[List] = None) -> List:
+    def predict(self, features: tuple[Tensor, ...], data_samples: list | None = None) -> list:
         """Classifies images.
 
         Args:

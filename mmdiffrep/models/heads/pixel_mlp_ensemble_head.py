@@ -1,19 +1,18 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """DDPM-Seg's head: an ensemble of perceptrons that label single pixels."""
 
-from typing import List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmdiffrep.models.heads.ensemble_vote import EnsemblePrediction, EnsembleVote, top_share_mean
+from mmdiffrep.models.heads.member_stop_rule import MemberStopRule
+from mmdiffrep.models.heads.stacked_mlp import StackedMLP
 from mmdiffrep.models.necks import Hypercolumns, resized_sum
 from mmdiffrep.registry import MODELS
-
-from .ensemble_vote import EnsemblePrediction, EnsembleVote, top_share_mean
-from .member_stop_rule import MemberStopRule
-from .stacked_mlp import StackedMLP
 
 MANY_CLASSES = 30  # official: from here on the perceptrons are wider
 HIDDEN_CHANNELS = ((128, 32), (256, 128))  # official: for few and for many classes
@@ -50,10 +49,10 @@ class PixelMLPEnsembleHead(BaseModule):
         num_classes: int,
         in_channels: int,
         num_members: int = 10,
-        hidden_channels: Optional[Sequence[int]] = None,
+        hidden_channels: Sequence[int] | None = None,
         begin_epoch: int = 4,
         patience: int = 50,
-        init_cfg: Optional[dict] = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         if num_classes < 2 or in_channels < 1 or num_members < 1:
@@ -72,7 +71,7 @@ class PixelMLPEnsembleHead(BaseModule):
         self.stop_rule = MemberStopRule(num_members, begin_epoch, patience)
 
     def member_losses(
-        self, columns: Tensor, labels: Tensor, frozen: Optional[Tensor] = None
+        self, columns: Tensor, labels: Tensor, frozen: Tensor | None = None
     ) -> Tensor:
         """Cross-entropy of every member on its own batch of pixels.
 
@@ -88,7 +87,7 @@ class PixelMLPEnsembleHead(BaseModule):
         logits = self.mlp(columns, frozen)
         return F.cross_entropy(logits.float(), labels, reduction='none').mean(dim=1)
 
-    def member_logits(self, first: Sequence[Tensor], member: int, size: Tuple[int, int]) -> Tensor:
+    def member_logits(self, first: Sequence[Tensor], member: int, size: tuple[int, int]) -> Tensor:
         """Logits of one member for all pixels of one image, in evaluation mode.
 
         Args:
@@ -107,12 +106,12 @@ class PixelMLPEnsembleHead(BaseModule):
             x = F.linear(F.relu(x), weight, bias)
         return x
 
-    def project(self, columns: Hypercolumns) -> List[Tensor]:
-        """Applies the first layer of all members to one image's maps as they are."""
+    def project(self, columns: Hypercolumns) -> list[Tensor]:
+        """Apply the first layer of all members to one image's maps as they are."""
         return columns.project(self.mlp.linears[0].weight.flatten(0, 1))
 
     @torch.no_grad()
-    def predict(self, columns: Hypercolumns, size: Tuple[int, int]) -> EnsemblePrediction:
+    def predict(self, columns: Hypercolumns, size: tuple[int, int]) -> EnsemblePrediction:
         """Labels one image.
 
         Args:
@@ -138,7 +137,7 @@ class PixelMLPEnsembleHead(BaseModule):
 
     @torch.no_grad()
     def rest_stopped_members(self, optimizer: torch.optim.Optimizer) -> None:
-        """Clears the optimizer's memory of stopped members.
+        """Clear the optimizer's memory of stopped members.
 
         Their gradients are zero; with no momentum left, their weights stay bit for bit.
         """

@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Several perceptrons of the same shape with stacked weights, trained and run at once."""
 
-from typing import List, Optional, Sequence, Tuple
+import itertools
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +27,7 @@ class StackedLinear(nn.Module):
         nn.init.normal_(self.weight, std=INIT_STD)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps ``(K, in, B)`` to ``(K, out, B)``."""
+        """Map ``(K, in, B)`` to ``(K, out, B)``."""
         return torch.baddbmm(self.bias, self.weight, x)
 
 
@@ -52,8 +53,8 @@ class StackedBatchNorm(nn.Module):
         self.register_buffer('running_mean', torch.zeros(shape))
         self.register_buffer('running_var', torch.ones(shape))
 
-    def forward(self, x: Tensor, frozen: Optional[Tensor] = None) -> Tensor:
-        """Normalises ``(K, features, B)``.
+    def forward(self, x: Tensor, frozen: Tensor | None = None) -> Tensor:
+        """Normalize ``(K, features, B)``.
 
         Args:
             x (Tensor): The input; in training mode B must be at least 2.
@@ -62,7 +63,7 @@ class StackedBatchNorm(nn.Module):
         kept = (self.running_mean, self.running_var)
         updated = kept if frozen is None else [statistic.clone() for statistic in kept]
         # All features of all members are the channels of one batch norm: no copy, one kernel.
-        normalised = F.batch_norm(
+        normalized = F.batch_norm(
             x.reshape(1, -1, x.shape[2]),
             *(statistic.view(-1) for statistic in updated),
             self.weight.view(-1),
@@ -74,10 +75,10 @@ class StackedBatchNorm(nn.Module):
         if frozen is not None:
             for statistic, new in zip(kept, updated):
                 statistic.copy_(torch.where(frozen[:, None], statistic, new))
-        return normalised.view_as(x)
+        return normalized.view_as(x)
 
-    def scale_and_shift(self, member: int) -> Tuple[Tensor, Tensor]:
-        """What evaluation mode multiplies with and adds, ``(features,)`` each."""
+    def scale_and_shift(self, member: int) -> tuple[Tensor, Tensor]:
+        """Return what evaluation mode multiplies with and adds, ``(features,)`` each."""
         scale = self.weight[member] * (self.running_var[member] + self.eps).rsqrt()
         return scale, self.bias[member] - self.running_mean[member] * scale
 
@@ -95,12 +96,12 @@ class StackedMLP(nn.Module):
         self.num_members = num_members
         self.linears = nn.ModuleList(
             StackedLinear(num_members, width, following)
-            for width, following in zip(widths, widths[1:])
+            for width, following in itertools.pairwise(widths)
         )
         self.norms = nn.ModuleList(StackedBatchNorm(num_members, width) for width in widths[1:-1])
 
-    def forward(self, x: Tensor, frozen: Optional[Tensor] = None) -> Tensor:
-        """Maps a batch of each member, ``(K, B, in)``, to ``(K, out, B)``.
+    def forward(self, x: Tensor, frozen: Tensor | None = None) -> Tensor:
+        """Map a batch of each member, ``(K, B, in)``, to ``(K, out, B)``.
 
         Args:
             x (Tensor): The input.
@@ -111,7 +112,7 @@ class StackedMLP(nn.Module):
             x = linear(norm(F.relu(x), frozen))
         return x
 
-    def member_tail(self, member: int) -> List[Tuple[Tensor, Tensor]]:
+    def member_tail(self, member: int) -> list[tuple[Tensor, Tensor]]:
         """Weight and bias of a member's layers after the first, in evaluation mode.
 
         A BatchNorm is multiplied into the layer behind it.

@@ -6,9 +6,8 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmdiffrep.models.losses.base import DistillationLoss, resize_like
 from mmdiffrep.registry import MODELS
-
-from .base import DistillationLoss, resize_like
 
 EPS = 1e-6
 
@@ -32,7 +31,7 @@ class AttentionTransferLoss(DistillationLoss):
         super().__init__(loss_weight=loss_weight)
 
     def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Compares ``(B, C, h, w)`` with ``(B, C', h', w')``.
+        """Compare ``(B, C, h, w)`` with ``(B, C', h', w')``.
 
         Raises:
             ValueError: A feature has one pixel only: its attention map is always 1.
@@ -47,6 +46,6 @@ class AttentionTransferLoss(DistillationLoss):
 
 
 def _attention(feature: Tensor) -> Tensor:
-    """Maps ``(B, C, h, w)`` to ``(B, h * w)``, of norm 1."""
+    """Map ``(B, C, h, w)`` to ``(B, h * w)``, of norm 1."""
     energy = feature.square().sum(dim=1).flatten(1)
     return energy / (energy.norm(dim=1, keepdim=True) + EPS)

@@ -25,8 +25,8 @@ class DistillationLoss(nn.Module, ABC):
         same_channels (bool): Both features must have the same number of channels when they are
             compared.
         pools (bool): Only the average over the pixels of a map counts. The teacher's is then
-            averaged before it is standardised, so that it is the average that varies by 1.
-        standardizes (bool): Whether the teacher's channels may be standardised. False where their
+            averaged before it is standardized, so that it is the average that varies by 1.
+        standardizes (bool): Whether the teacher's channels may be standardized. False where their
             values have a meaning of their own, as those of logits do.
     """
 
@@ -45,13 +45,13 @@ class DistillationLoss(nn.Module, ABC):
         self.loss_weight = loss_weight
 
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Returns the weighted loss, a scalar, of ``(B, C, h, w)`` and ``(B, C', h', w')``."""
+        """Return the weighted loss, a scalar, of ``(B, C, h, w)`` and ``(B, C', h', w')``."""
         with torch.autocast(student.device.type, enabled=False):
             return self.loss_weight * self.compare(student.float(), teacher.detach().float())
 
     @abstractmethod
     def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Returns the loss before its weight, a scalar.
+        """Return the loss before its weight, a scalar.
 
         Args:
             student (Tensor): ``(B, C, h, w)``, float32.

@@ -8,9 +8,8 @@ from mmengine.dist import all_gather, get_rank
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmdiffrep.models.losses.base import DistillationLoss, global_average
 from mmdiffrep.registry import MODELS
-
-from .base import DistillationLoss, global_average
 
 
 @MODELS.register_module()
@@ -42,7 +41,7 @@ class ContrastiveLoss(DistillationLoss):
         self.temperature = temperature
 
     def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Compares ``(B, C, h, w)`` with ``(B, C, h', w')``, both averaged over their pixels.
+        """Compare ``(B, C, h, w)`` with ``(B, C, h', w')``, both averaged over their pixels.
 
         Raises:
             ValueError: There is one image only, so nothing to tell it from.

@@ -1,14 +1,14 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Distances between a student's feature and its teacher's, pooled or pixel by pixel."""
 
-from typing import Callable, ClassVar, Dict
+from collections.abc import Callable
+from typing import ClassVar
 
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmdiffrep.models.losses.base import DistillationLoss, global_average, resize_like
 from mmdiffrep.registry import MODELS
-
-from .base import DistillationLoss, global_average, resize_like
 
 
 def _normalized_l2(student: Tensor, teacher: Tensor) -> Tensor:
@@ -19,7 +19,7 @@ def _cosine(student: Tensor, teacher: Tensor) -> Tensor:
     return 1 - F.cosine_similarity(student, teacher, dim=1).mean()
 
 
-DISTANCES: Dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     'l1': F.l1_loss,
     'l2': F.mse_loss,
     'smooth_l1': F.smooth_l1_loss,
@@ -41,7 +41,7 @@ class FeatureLoss(DistillationLoss):
             A mean over the pixels is
 
             - ``'cosine'``: 1 minus the cosine, in [0, 2]. The official ``cosine`` lacks the
-              sign, so that minimising it drives the features apart.
+              sign, so that minimizing it drives the features apart.
         loss_weight (float): Defaults to 1.
     """
 
@@ -59,7 +59,7 @@ class PooledFeatureLoss(FeatureLoss):
     pools: ClassVar[bool] = True
 
     def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Compares ``(B, C, h, w)`` with ``(B, C, h', w')``, both averaged over their pixels."""
+        """Compare ``(B, C, h, w)`` with ``(B, C, h', w')``, both averaged over their pixels."""
         return DISTANCES[self.distance](global_average(student), global_average(teacher))
 
 
@@ -71,5 +71,5 @@ class DenseFeatureLoss(FeatureLoss):
     """
 
     def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Compares ``(B, C, h, w)`` with ``(B, C, h', w')`` at the teacher's size."""
+        """Compare ``(B, C, h, w)`` with ``(B, C, h', w')`` at the teacher's size."""
         return DISTANCES[self.distance](resize_like(student, teacher), teacher)

@@ -8,10 +8,9 @@ from mmengine.dist import get_rank
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmdiffrep.models.losses.base import DistillationLoss, global_average
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.gather import gather_rows
-
-from .base import DistillationLoss, global_average
 
 
 @MODELS.register_module()
@@ -48,7 +47,7 @@ class RelationalLoss(DistillationLoss):
         self.angle_weight = angle_weight
 
     def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Compares ``(B, C, h, w)`` with ``(B, C', h', w')``, both averaged over their pixels.
+        """Compare ``(B, C, h, w)`` with ``(B, C', h', w')``, both averaged over their pixels.
 
         Raises:
             ValueError: There is one image only, so there are no relations.

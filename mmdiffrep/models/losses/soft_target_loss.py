@@ -6,9 +6,8 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmdiffrep.models.losses.base import DistillationLoss, global_average
 from mmdiffrep.registry import MODELS
-
-from .base import DistillationLoss, global_average
 
 
 @MODELS.register_module()
@@ -39,7 +38,7 @@ class SoftTargetLoss(DistillationLoss):
         self.temperature = temperature
 
     def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Compares ``(B, classes, h, w)`` with ``(B, classes, h', w')``, averaged over pixels."""
+        """Compare ``(B, classes, h, w)`` with ``(B, classes, h', w')``, averaged over pixels."""
         divergence = F.kl_div(
             F.log_softmax(global_average(student) / self.temperature, dim=1),
             F.log_softmax(global_average(teacher) / self.temperature, dim=1),

@@ -1,16 +1,16 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Convolutions before the global average: what a CNN head reads."""
 
-from typing import Optional, Sequence, Tuple
+import itertools
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmdiffrep.models.necks.map_check import check_cells, check_maps, check_neck_arguments
 from mmdiffrep.registry import MODELS
-
-from .map_check import check_cells, check_maps, check_neck_arguments
 
 
 @MODELS.register_module()
@@ -42,7 +42,7 @@ class ConvPool(BaseModule):
         side: int,
         channels: Sequence[int] = (512, 512),
         num_timesteps: int = 1,
-        init_cfg: Optional[dict] = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         check_neck_arguments('ConvPool', in_channels, dict(side=side, num_timesteps=num_timesteps))
@@ -60,12 +60,12 @@ class ConvPool(BaseModule):
                     nn.BatchNorm2d(after),
                     nn.ReLU(inplace=True),
                 )
-                for index, (before, after) in enumerate(zip(widths, widths[1:]))
+                for index, (before, after) in enumerate(itertools.pairwise(widths))
             )
         )
 
-    def forward(self, maps: Sequence[Tensor]) -> Tuple[Tensor]:
-        """Reads the maps of a batch.
+    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor]:
+        """Read the maps of a batch.
 
         Args:
             maps (sequence of Tensor): ``(B, C, h, w)``, all taps of the first timestep first.

@@ -2,15 +2,14 @@
 """DifFormer: attention over the tokens of several blocks, at several noise levels."""
 
 import math
-from typing import Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmdiffrep.models.necks.map_check import check_maps, check_neck_arguments
 from mmdiffrep.registry import MODELS
-
-from .map_check import check_maps, check_neck_arguments
 
 NORMS = ('layer', 'batch')
 FUSIONS = ('concat', 'softmax', 'attention')
@@ -22,13 +21,13 @@ class DifFormer(BaseModule):
 
     As published in "Do text-free diffusion models learn discriminative visual representations?"
     (Mukhopadhyay, Gwilliam et al., ECCV 2024; ``ssl_diff/attention_fusion.py`` of the official
-    code). Each tap's maps are pooled, normalised and projected to tokens, by layers that all
+    code). Each tap's maps are pooled, normalized and projected to tokens, by layers that all
     timesteps share. At each timestep a class token attends to the tokens of all taps, without
     positions, in a transformer that all timesteps share too. The class tokens of all timesteps,
     side by side, are the vector; mmpretrain's ``LinearClsHead`` classifies it.
 
     One tap at one timestep is the attention head of "Diffusion Models Beat GANs on Image
-    Classification" (GDC). The layers start with torch's initialisation, the class token with zeros,
+    Classification" (GDC). The layers start with torch's initialization, the class token with zeros,
     as officially.
 
     Args:
@@ -69,7 +68,7 @@ class DifFormer(BaseModule):
         mlp_ratio: int = 4,
         norm: str = 'layer',
         fuse: str = 'concat',
-        init_cfg: Optional[dict] = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         check_neck_arguments(
@@ -116,7 +115,7 @@ class DifFormer(BaseModule):
             for channels, side in zip(self.in_channels, self.sides)
         )
         self.cls_token = nn.Parameter(torch.zeros(1, 1, embed_dims))
-        # In torch's Sequential the blocks keep torch's initialisation, not mmpretrain's for ViTs.
+        # In torch's Sequential the blocks keep torch's initialization, not mmpretrain's for ViTs.
         self.blocks = nn.Sequential(
             *(
                 TransformerEncoderLayer(
@@ -130,8 +129,8 @@ class DifFormer(BaseModule):
         elif fuse == 'attention':
             self.timestep_query = nn.Parameter(torch.zeros(embed_dims))
 
-    def forward(self, maps: Sequence[Tensor]) -> Tuple[Tensor]:
-        """Reads the maps of a batch.
+    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor]:
+        """Read the maps of a batch.
 
         Args:
             maps (sequence of Tensor): ``(B, C, h, w)``, all taps of the first timestep first.
@@ -147,7 +146,7 @@ class DifFormer(BaseModule):
         return (self.fuse_timesteps(self.attend(tokens)),)
 
     def tokenize(self, maps: Sequence[Tensor]) -> Tensor:
-        """Turns the maps into tokens.
+        """Turn the maps into tokens.
 
         Returns:
             Tensor: ``(num_timesteps, B, N, embed_dims)``; N is the number of cells of all taps.
@@ -165,7 +164,7 @@ class DifFormer(BaseModule):
         )
 
     def attend(self, tokens: Tensor) -> Tensor:
-        """Reads the tokens of every timestep with the class token.
+        """Read the tokens of every timestep with the class token.
 
         Args:
             tokens (Tensor): ``(T, B, N, embed_dims)``.
@@ -179,7 +178,7 @@ class DifFormer(BaseModule):
         return read.view(*tokens.shape[:2], -1)
 
     def fuse_timesteps(self, read: Tensor) -> Tensor:
-        """Joins class tokens ``(T, B, embed_dims)`` to ``(B, out_channels)``."""
+        """Join class tokens ``(T, B, embed_dims)`` to ``(B, out_channels)``."""
         if self.fuse == 'concat':
             return read.transpose(0, 1).flatten(1)
         if self.fuse == 'softmax':

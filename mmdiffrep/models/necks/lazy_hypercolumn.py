@@ -3,11 +3,11 @@
 
 DDPM-Seg resizes every map to the image and concatenates them: 2 GiB an image at 256 px. Both things
 that are done with the result can be had from the maps as they are: a training step needs single
-pixels, each a weighted sum of four neighbours; a prediction starts with a Linear, and resizing is
+pixels, each a weighted sum of four neighbors; a prediction starts with a Linear, and resizing is
 linear with weights that sum to 1, so that the Linear can come first.
 """
 
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -47,7 +47,7 @@ class Hypercolumns:
 
     @staticmethod
     def cat(parts: Iterable['Hypercolumns'], num_images: int) -> 'Hypercolumns':
-        """Joins those of several images, whose maps have the same sizes.
+        """Join those of several images, whose maps have the same sizes.
 
         Each part is copied as it comes: parts made one by one are never held all together.
 
@@ -58,7 +58,7 @@ class Hypercolumns:
         Raises:
             ValueError: Maps of different sizes, or another number of images.
         """
-        maps: List[Tensor] = []
+        maps: list[Tensor] = []
         start = 0
         for part in parts:
             maps = maps or [_rows_like(one, num_images) for one in part.maps]
@@ -80,13 +80,13 @@ class Hypercolumns:
         return Hypercolumns(maps)
 
     def to(self, dtype: torch.dtype) -> 'Hypercolumns':
-        """The same in another precision."""
+        """Return the same in another precision."""
         return Hypercolumns([one.to(dtype) for one in self.maps])
 
-    def at(self, image: Tensor, y: Tensor, x: Tensor, size: Tuple[int, int]) -> Tensor:
+    def at(self, image: Tensor, y: Tensor, x: Tensor, size: tuple[int, int]) -> Tensor:
         """Gathers the vectors of single pixels.
 
-        With maps in half precision the weights of the neighbours are rounded to it as well.
+        With maps in half precision the weights of the neighbors are rounded to it as well.
 
         Args:
             image (Tensor): ``(N,)`` indices of images, on the maps' device, as the next two.
@@ -101,8 +101,8 @@ class Hypercolumns:
         start = 0
         for maps in self.maps:
             _, channels, height, width = maps.shape
-            top, bottom, down = _neighbours(y, size[0], height)
-            left, right, along = _neighbours(x, size[1], width)
+            top, bottom, down = _neighbors(y, size[0], height)
+            left, right, along = _neighbors(x, size[1], width)
             rows = torch.stack(
                 [top * width + left, top * width + right, bottom * width + left,
                  bottom * width + right], dim=1
@@ -120,8 +120,8 @@ class Hypercolumns:
             start += channels
         return columns
 
-    def project(self, weight: Tensor) -> List[Tensor]:
-        """Applies a Linear without bias at the maps' own resolutions.
+    def project(self, weight: Tensor) -> list[Tensor]:
+        """Apply a Linear without bias at the maps' own resolutions.
 
         :func:`resized_sum` of the result is the Linear of the resized hypercolumns, exactly.
 
@@ -138,7 +138,7 @@ class Hypercolumns:
         ]
 
 
-def resized_sum(maps: Sequence[Tensor], size: Tuple[int, int]) -> Tensor:
+def resized_sum(maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
     """Resizes maps ``(B, C, h_i, w_i)`` bilinearly to ``size`` and adds them up, largest last."""
     ordered = sorted(maps, key=lambda one: one.shape[2] * one.shape[3])
     total = None
@@ -158,8 +158,8 @@ def _rows_like(maps: Tensor, num: int) -> Tensor:
     )
 
 
-def _neighbours(position: Tensor, size: int, length: int) -> Tuple[Tensor, Tensor, Tensor]:
-    """The two samples of a map that a pixel lies between, and the weight of the second."""
+def _neighbors(position: Tensor, size: int, length: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the two samples of a map that a pixel lies between, and the weight of the second."""
     source = ((position + 0.5) * (length / size) - 0.5).clamp(min=0)
     low = source.floor()
     weight = source - low
@@ -191,8 +191,8 @@ class LazyHypercolumn(BaseModule):
     def __init__(
         self,
         in_channels: Sequence[int],
-        in_strides: Optional[Sequence[int]] = None,
-        init_cfg: Optional[dict] = None,
+        in_strides: Sequence[int] | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.in_channels = tuple(in_channels)
@@ -202,14 +202,14 @@ class LazyHypercolumn(BaseModule):
                 'in_channels must name one map or more, and in_strides as many; got '
                 f'in_channels={in_channels}, in_strides={in_strides}'
             )
-        groups: Dict[int, List[int]] = {}
+        groups: dict[int, list[int]] = {}
         for index, stride in enumerate(strides):
             groups.setdefault(stride, []).append(index)
         self.groups = list(groups.values())
         self.out_channels = sum(self.in_channels)
 
     def forward(self, maps: Sequence[Tensor]) -> Hypercolumns:
-        """Takes ``(B, C_i, h_i, w_i)`` maps.
+        """Take ``(B, C_i, h_i, w_i)`` maps.
 
         Raises:
             ValueError: Other channels than ``in_channels``, or other sizes within a stride.

@@ -1,13 +1,13 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Checks that a neck is given the maps that it was built for."""
 
-from typing import Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
 
 def check_neck_arguments(neck: str, in_channels: Sequence[int], numbers: Mapping[str, int]) -> None:
-    """Checks what every neck of maps takes, when it is built.
+    """Check what every neck of maps takes, when it is built.
 
     Args:
         neck: Name of the neck, for the message.
@@ -30,7 +30,7 @@ def check_neck_arguments(neck: str, in_channels: Sequence[int], numbers: Mapping
 def check_maps(
     neck: str, maps: Sequence[Tensor], in_channels: Sequence[int], num_timesteps: int
 ) -> None:
-    """Checks number and channels of a backbone's maps.
+    """Check number and channels of a backbone's maps.
 
     Args:
         neck: Name of the neck, for the message.
@@ -60,7 +60,7 @@ def check_maps(
 
 
 def check_cells(neck: str, maps: Sequence[Tensor], side: int) -> None:
-    """Checks that maps can be averaged to ``side x side`` cells.
+    """Check that maps can be averaged to ``side x side`` cells.
 
     Raises:
         ValueError: A map has fewer.

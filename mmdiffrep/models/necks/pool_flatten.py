@@ -1,16 +1,15 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Pooled maps as one vector an image: what a linear or an MLP head reads."""
 
-from typing import Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmdiffrep.models.necks.map_check import check_cells, check_maps, check_neck_arguments
 from mmdiffrep.registry import MODELS
-
-from .map_check import check_cells, check_maps, check_neck_arguments
 
 
 @MODELS.register_module()
@@ -40,7 +39,7 @@ class PoolFlatten(BaseModule):
         in_channels: Sequence[int],
         pool: int = 2,
         num_timesteps: int = 1,
-        init_cfg: Optional[dict] = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         check_neck_arguments(
@@ -51,7 +50,7 @@ class PoolFlatten(BaseModule):
         self.num_timesteps = num_timesteps
         self.out_channels = sum(in_channels) * num_timesteps * pool**2
 
-    def forward(self, maps: Sequence[Tensor]) -> Tuple[Tensor]:
+    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor]:
         """Pools the maps of a batch.
 
         Args:

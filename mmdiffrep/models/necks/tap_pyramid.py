@@ -2,16 +2,15 @@
 """The maps of a diffusion model as the feature pyramid that dense heads expect."""
 
 import math
-from typing import List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmdiffrep.models.necks.map_check import check_maps, check_neck_arguments
 from mmdiffrep.registry import MODELS
-
-from .map_check import check_maps, check_neck_arguments
 
 
 @MODELS.register_module()
@@ -34,7 +33,7 @@ class TapPyramid(BaseModule):
         num_timesteps (int): Timesteps that the taps are read at. Defaults to 1.
         out_channels (int): Channels of every level. Defaults to 256.
         out_strides (sequence of int): Strides of the levels, rising. Defaults to (4, 8, 16, 32).
-        num_groups (int): Groups of the normalisation. Defaults to 32.
+        num_groups (int): Groups of the normalization. Defaults to 32.
         init_cfg (dict, optional): mmengine's initialization config.
 
     Raises:
@@ -49,7 +48,7 @@ class TapPyramid(BaseModule):
         out_channels: int = 256,
         out_strides: Sequence[int] = (4, 8, 16, 32),
         num_groups: int = 32,
-        init_cfg: Optional[dict] = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         check_neck_arguments(
@@ -97,8 +96,8 @@ class TapPyramid(BaseModule):
             for taps in self.sources
         )
 
-    def forward(self, maps: Sequence[Tensor]) -> Tuple[Tensor, ...]:
-        """Builds the pyramid.
+    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Build the pyramid.
 
         Args:
             maps (sequence of Tensor): ``(B, C, h, w)``, all taps of the first timestep first.
@@ -136,7 +135,7 @@ class TapPyramid(BaseModule):
         return F.interpolate(one, size=size, mode='bilinear', align_corners=False)
 
 
-def _nearest(stride: int, candidates: Sequence[int]) -> List[int]:
-    """Indices of the candidates whose ratio to ``stride`` is nearest to 1; of two, the finer."""
+def _nearest(stride: int, candidates: Sequence[int]) -> list[int]:
+    """Return indices of the candidates nearest to ``stride`` by ratio; of two, the finer."""
     best = min(candidates, key=lambda one: (abs(math.log(one / stride)), one))
     return [index for index, one in enumerate(candidates) if one == best]

@@ -2,7 +2,7 @@
 """The contract of a reward: how good was it to read an image at its timestep?"""
 
 from abc import ABC, abstractmethod
-from typing import List, NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
@@ -18,9 +18,9 @@ class Lesson(NamedTuple):
         task_loss (Tensor, optional): The host's own loss, a scalar; None if it has none.
     """
 
-    student: Tuple[Tensor, ...]
+    student: tuple[Tensor, ...]
     distill_loss: Tensor
-    task_loss: Optional[Tensor] = None
+    task_loss: Tensor | None = None
 
 
 class Rewarded(NamedTuple):
@@ -33,7 +33,7 @@ class Rewarded(NamedTuple):
     """
 
     reward: Tensor
-    loss: Optional[Tensor] = None
+    loss: Tensor | None = None
 
 
 class Reward(nn.Module, ABC):
@@ -65,8 +65,8 @@ class Reward(nn.Module, ABC):
     def forward(
         self,
         feature: Tensor,
-        data_samples: Optional[List[BaseDataElement]] = None,
-        lesson: Optional[Lesson] = None,
+        data_samples: list[BaseDataElement] | None = None,
+        lesson: Lesson | None = None,
     ) -> Rewarded:
         """Rewards every image of a batch.
 

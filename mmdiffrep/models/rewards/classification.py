@@ -1,16 +1,13 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Reward of a classification run: cross-entropy of an MLP on the pooled teacher feature."""
 
-from typing import List, Optional
-
 import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdiffrep.models.rewards.decoder import DecoderReward
 from mmdiffrep.registry import MODELS
-
-from .decoder import DecoderReward
 
 
 @MODELS.register_module()
@@ -31,7 +28,7 @@ class ClassificationReward(DecoderReward):
     """
 
     def __init__(
-        self, in_channels: int, num_classes: int, hidden_channels: Optional[int] = None
+        self, in_channels: int, num_classes: int, hidden_channels: int | None = None
     ) -> None:
         super().__init__(in_channels)
         self.num_classes = self.check_num_classes(num_classes)
@@ -46,7 +43,7 @@ class ClassificationReward(DecoderReward):
             nn.Linear(hidden, num_classes),
         )
 
-    def task_loss(self, feature: Tensor, data_samples: List[BaseDataElement]) -> Tensor:
+    def task_loss(self, feature: Tensor, data_samples: list[BaseDataElement]) -> Tensor:
         """See :class:`DecoderReward`."""
         logits = self.decoder(feature.mean(dim=(2, 3)))
         if data_samples and all('gt_score' in sample for sample in data_samples):

@@ -2,13 +2,12 @@
 """RepFusion's own kind of reward: how well can the task be read from a teacher feature?"""
 
 from abc import abstractmethod
-from typing import List, Optional
 
 import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from .base import Lesson, Reward, Rewarded
+from mmdiffrep.models.rewards.base import Lesson, Reward, Rewarded
 
 # Labels are checked on the first batches only: the check waits for the device.
 NUM_CHECKED_BATCHES = 10
@@ -31,8 +30,8 @@ class DecoderReward(Reward):
     def forward(
         self,
         feature: Tensor,
-        data_samples: Optional[List[BaseDataElement]] = None,
-        lesson: Optional[Lesson] = None,
+        data_samples: list[BaseDataElement] | None = None,
+        lesson: Lesson | None = None,
     ) -> Rewarded:
         """See :class:`Reward`; the loss has gradient for the decoder only."""
         with torch.autocast(feature.device.type, enabled=False):
@@ -40,11 +39,11 @@ class DecoderReward(Reward):
         return Rewarded(-loss.detach(), loss)
 
     @abstractmethod
-    def task_loss(self, feature: Tensor, data_samples: List[BaseDataElement]) -> Tensor:
-        """Returns the decoder's loss ``(B,)`` on a detached float32 feature ``(B, C, h, w)``."""
+    def task_loss(self, feature: Tensor, data_samples: list[BaseDataElement]) -> Tensor:
+        """Return the decoder's loss ``(B,)`` on a detached float32 feature ``(B, C, h, w)``."""
 
-    def collect(self, data_samples: Optional[List[BaseDataElement]], field: str) -> list:
-        """Returns one field of every data sample, or says which label is missing."""
+    def collect(self, data_samples: list[BaseDataElement] | None, field: str) -> list:
+        """Return one field of every data sample, or says which label is missing."""
         missing = [i for i, sample in enumerate(data_samples or []) if field not in sample]
         if not data_samples or missing:
             raise ValueError(
@@ -55,8 +54,8 @@ class DecoderReward(Reward):
             )
         return [sample.get(field) for sample in data_samples]
 
-    def check_labels(self, labels: Tensor, num_classes: int, ignore: Optional[int] = None) -> None:
-        """Raises a ValueError when a label of the first batches is out of range."""
+    def check_labels(self, labels: Tensor, num_classes: int, ignore: int | None = None) -> None:
+        """Raise a ValueError when a label of the first batches is out of range."""
         if not self.checks_labels():
             return
         wrong = (labels < 0) | (labels >= num_classes)
@@ -71,12 +70,12 @@ class DecoderReward(Reward):
             )
 
     def checks_labels(self) -> bool:
-        """Returns True for the first batches, and counts."""
+        """Return True for the first batches, and counts."""
         self._num_checked += 1
         return self._num_checked <= NUM_CHECKED_BATCHES
 
     def check_num_classes(self, num_classes: int) -> int:
-        """Returns the number of classes, or says that there is nothing to tell apart."""
+        """Return the number of classes, or says that there is nothing to tell apart."""
         if num_classes < 2:
             raise ValueError(
                 f'{type(self).__name__} tells classes apart and needs num_classes of at least 2, '

@@ -1,16 +1,13 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Reward of a landmark run: heatmap error of a light dense decoder."""
 
-from typing import List, Optional
-
 import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdiffrep.models.rewards.decoder import DecoderReward
 from mmdiffrep.registry import MODELS
-
-from .decoder import DecoderReward
 
 
 @MODELS.register_module()
@@ -35,7 +32,7 @@ class HeatmapReward(DecoderReward):
             nn.Conv2d(hidden_channels, num_keypoints, 1),
         )
 
-    def task_loss(self, feature: Tensor, data_samples: List[BaseDataElement]) -> Tensor:
+    def task_loss(self, feature: Tensor, data_samples: list[BaseDataElement]) -> Tensor:
         """See :class:`DecoderReward`."""
         self._check_targets(data_samples)
         fields = self.collect(data_samples, 'gt_fields')
@@ -58,7 +55,7 @@ class HeatmapReward(DecoderReward):
         return (error * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
     @staticmethod
-    def _check_targets(data_samples: Optional[List[BaseDataElement]]) -> None:
+    def _check_targets(data_samples: list[BaseDataElement] | None) -> None:
         """Names targets of other kinds of heads: SimCC, regression, several levels."""
         for sample in data_samples or []:
             heatmaps = getattr(sample.get('gt_fields'), 'heatmaps', None)

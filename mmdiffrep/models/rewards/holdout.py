@@ -2,7 +2,7 @@
 """Which images are kept from the reward's decoder."""
 
 import hashlib
-from typing import List, Optional, Sequence
+from collections.abc import Sequence
 
 import torch
 from mmengine.structures import BaseDataElement
@@ -12,7 +12,7 @@ from torch import Tensor
 IDENTITIES = ('img_path', 'sample_idx', 'img_id')
 
 
-def held_out(data_samples: Optional[Sequence[BaseDataElement]], share: float) -> Tensor:
+def held_out(data_samples: Sequence[BaseDataElement] | None, share: float) -> Tensor:
     """Says which images of a batch are held out.
 
     An image is held out for good: its path (or index) decides, by a hash. So a decoder that sees
@@ -30,7 +30,7 @@ def held_out(data_samples: Optional[Sequence[BaseDataElement]], share: float) ->
     Raises:
         ValueError: Samples without such meta information, or none at all.
     """
-    flags: List[bool] = []
+    flags: list[bool] = []
     for sample in data_samples or []:
         key = next((key for key in IDENTITIES if sample.metainfo.get(key) is not None), None)
         if key is None:

@@ -1,25 +1,22 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Reward without labels: how well can the images of a batch be told apart?"""
 
-from typing import List, Optional
-
 import torch
 from mmengine.dist import get_rank
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdiffrep.models.rewards.base import Lesson, Reward, Rewarded
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.gather import gather_rows
-
-from .base import Lesson, Reward, Rewarded
 
 
 @MODELS.register_module()
 class InstanceDiscriminationReward(Reward):
     """Negative InfoNCE of the teacher features of a batch against themselves.
 
-    The pooled features are normalised and compared with one another. The positive of an image is
+    The pooled features are normalized and compared with one another. The positive of an image is
     the image itself, whose similarity is always 1, so what is rewarded is that the others are
     dissimilar: a timestep at which the features spread. It is the "common" reward of the official
     ``TaskCommon`` classifier (temperature 0.1, no projection). The images of all ranks are
@@ -37,7 +34,7 @@ class InstanceDiscriminationReward(Reward):
     compares_images = True
 
     def __init__(
-        self, in_channels: int, temperature: float = 0.1, projection: Optional[int] = None
+        self, in_channels: int, temperature: float = 0.1, projection: int | None = None
     ) -> None:
         super().__init__(in_channels)
         if temperature <= 0:
@@ -50,8 +47,8 @@ class InstanceDiscriminationReward(Reward):
     def forward(
         self,
         feature: Tensor,
-        data_samples: Optional[List[BaseDataElement]] = None,
-        lesson: Optional[Lesson] = None,
+        data_samples: list[BaseDataElement] | None = None,
+        lesson: Lesson | None = None,
     ) -> Rewarded:
         """See :class:`Reward`.
 
@@ -64,7 +61,7 @@ class InstanceDiscriminationReward(Reward):
         return Rewarded(-loss.detach(), loss if self.learns else None)
 
     def _info_nce(self, vectors: Tensor) -> Tensor:
-        """Returns the InfoNCE ``(B,)`` of vectors ``(B, C)``, those of all ranks as keys."""
+        """Return the InfoNCE ``(B,)`` of vectors ``(B, C)``, those of all ranks as keys."""
         queries = F.normalize(vectors, dim=1)
         keys = gather_rows(queries)
         if len(keys) < 2:

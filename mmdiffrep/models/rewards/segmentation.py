@@ -1,16 +1,13 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Reward of a segmentation run: pixel cross-entropy of a light dense decoder."""
 
-from typing import List
-
 import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdiffrep.models.rewards.decoder import DecoderReward
 from mmdiffrep.registry import MODELS
-
-from .decoder import DecoderReward
 
 
 @MODELS.register_module()
@@ -43,7 +40,7 @@ class SegmentationReward(DecoderReward):
             nn.Conv2d(hidden_channels, num_classes, 1),
         )
 
-    def task_loss(self, feature: Tensor, data_samples: List[BaseDataElement]) -> Tensor:
+    def task_loss(self, feature: Tensor, data_samples: list[BaseDataElement]) -> Tensor:
         """See :class:`DecoderReward`."""
         maps = self.collect(data_samples, 'gt_sem_seg')
         labels = torch.cat([label.data for label in maps]).to(feature.device).long()

@@ -1,16 +1,13 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Reward of a landmark run with a SimCC head (RTMPose): error of the x and y distributions."""
 
-from typing import List
-
 import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdiffrep.models.rewards.decoder import DecoderReward
 from mmdiffrep.registry import MODELS
-
-from .decoder import DecoderReward
 
 
 @MODELS.register_module()
@@ -37,7 +34,7 @@ class SimCCReward(DecoderReward):
             nn.Conv2d(hidden_channels, num_keypoints, 1),
         )
 
-    def task_loss(self, feature: Tensor, data_samples: List[BaseDataElement]) -> Tensor:
+    def task_loss(self, feature: Tensor, data_samples: list[BaseDataElement]) -> Tensor:
         """See :class:`DecoderReward`."""
         labels = self.collect(data_samples, 'gt_instance_labels')
         maps = self.decoder(feature)
@@ -47,8 +44,8 @@ class SimCCReward(DecoderReward):
         weights = torch.cat([label.keypoint_weights.view(1, -1) for label in labels]).to(feature)
         return (error * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
-    def _divergence(self, logits: Tensor, labels: List[BaseDataElement], field: str) -> Tensor:
-        """Compares ``(B, K, n)`` with labels ``(1, K, bins)`` an image; returns ``(B, K)``."""
+    def _divergence(self, logits: Tensor, labels: list[BaseDataElement], field: str) -> Tensor:
+        """Compare ``(B, K, n)`` with labels ``(1, K, bins)`` an image; return ``(B, K)``."""
         if any(field not in label or label.get(field).dim() != 3 for label in labels):
             raise ValueError(
                 f'SimCCReward needs `{field}` (1, K, bins) in the `gt_instance_labels` of every '

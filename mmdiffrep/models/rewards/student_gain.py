@@ -1,15 +1,12 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Reward for what the student gains: does imitating the teacher at t help its own task?"""
 
-from typing import List, Optional, Tuple
-
 import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+from mmdiffrep.models.rewards.base import Lesson, Reward, Rewarded
 from mmdiffrep.registry import MODELS
-
-from .base import Lesson, Reward, Rewarded
 
 # GradScaler's initial scale: small gradients survive layers in float16.
 SCALE = 2.0**16
@@ -44,8 +41,8 @@ class StudentGainReward(Reward):
     def forward(
         self,
         feature: Tensor,
-        data_samples: Optional[List[BaseDataElement]] = None,
-        lesson: Optional[Lesson] = None,
+        data_samples: list[BaseDataElement] | None = None,
+        lesson: Lesson | None = None,
     ) -> Rewarded:
         """See :class:`Reward`.
 
@@ -74,8 +71,8 @@ class StudentGainReward(Reward):
         return Rewarded(cosine.nan_to_num(nan=0.0))
 
     @staticmethod
-    def _gradient(loss: Tensor, lesson: Lesson) -> Tuple[Optional[Tensor], ...]:
-        """The gradient up to a factor, which the cosine ignores."""
+    def _gradient(loss: Tensor, lesson: Lesson) -> tuple[Tensor | None, ...]:
+        """Return the gradient up to a factor, which the cosine ignores."""
         for scale in (SCALE, 1.0):  # 1: float16 cannot hold it scaled
             gradients = torch.autograd.grad(
                 loss * scale, lesson.student, retain_graph=True, allow_unused=True

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """DDPM-Seg as a segmentor of mmseg: a frozen backbone, hypercolumns, an ensemble on pixels."""
 
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -39,7 +39,7 @@ class PixelEnsembleSegmentor(BaseModel):
             the backbone's ``out_channels`` and ``out_strides`` unless given.
         vote_size (str): Where the members label: ``'image'``, on the pixels that the backbone is
             given, after which the label map is resized to the original image by nearest
-            neighbours; or ``'original'``, on the pixels of the original image, which costs more
+            neighbors; or ``'original'``, on the pixels of the original image, which costs more
             where it is larger. Defaults to ``'image'``, as officially.
         data_preprocessor (dict, optional): Config of mmseg's data preprocessor.
         init_cfg (dict, optional): mmengine's initialization config.
@@ -53,10 +53,10 @@ class PixelEnsembleSegmentor(BaseModel):
         self,
         backbone: dict,
         decode_head: dict,
-        neck: Optional[dict] = None,
+        neck: dict | None = None,
         vote_size: str = 'image',
-        data_preprocessor: Optional[dict] = None,
-        init_cfg: Optional[dict] = None,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         if vote_size not in VOTE_SIZES:
@@ -66,7 +66,7 @@ class PixelEnsembleSegmentor(BaseModel):
         self.neck = MODELS.build(self._neck_config(neck))
         self.decode_head = MODELS.build({'in_channels': self.neck.out_channels, **decode_head})
 
-    def _neck_config(self, neck: Optional[dict]) -> dict:
+    def _neck_config(self, neck: dict | None) -> dict:
         neck = dict(neck or dict(type='mmdiffrep.LazyHypercolumn'))
         if 'in_channels' not in neck:
             if not hasattr(self.backbone, 'out_channels'):
@@ -89,13 +89,13 @@ class PixelEnsembleSegmentor(BaseModel):
         """Hypercolumns of what the backbone takes.
 
         Args:
-            inputs: Images ``(B, 3, H, W)`` in the data preprocessor's normalisation; with the
+            inputs: Images ``(B, 3, H, W)`` in the data preprocessor's normalization; with the
                 backbone ``mmdiffrep.StoredFeatures``, the features of a bank.
         """
         return self.neck(self.backbone(inputs))
 
     @staticmethod
-    def image_size(inputs: Any, sample: BaseDataElement) -> Tuple[int, int]:
+    def image_size(inputs: Any, sample: BaseDataElement) -> tuple[int, int]:
         """Height and width of the image of a data sample, as the backbone gets it.
 
         Raises:
@@ -109,7 +109,7 @@ class PixelEnsembleSegmentor(BaseModel):
                 f'{name} has height and width {size}, but square images are expected: crop it, or '
                 "stretch it by dict(type='Resize', scale=(256, 256)) in the pipeline; "
                 "SegmentationInferencer does so with fit='crop' or 'stretch', "
-                'tools/demo_segment.py with --fit'
+                'demo/demo_segment.py with --fit'
             )
         if size[0] < MIN_SIDE:
             raise ValueError(
@@ -126,10 +126,10 @@ class PixelEnsembleSegmentor(BaseModel):
     def forward(
         self,
         inputs: Any,
-        data_samples: Optional[List[BaseDataElement]] = None,
+        data_samples: list[BaseDataElement] | None = None,
         mode: str = 'tensor',
-    ) -> Union[Hypercolumns, List[BaseDataElement]]:
-        """Runs the model in one of mmengine's modes.
+    ) -> Hypercolumns | list[BaseDataElement]:
+        """Run the model in one of mmengine's modes.
 
         Args:
             inputs: Images ``(B, 3, H, W)``, or features, see :meth:`extract_feat`.
@@ -146,12 +146,12 @@ class PixelEnsembleSegmentor(BaseModel):
         raise ValueError(
             f"PixelEnsembleSegmentor knows the modes 'tensor' and 'predict', got {mode!r}; train "
             "it with train_cfg=dict(type='mmdiffrep.PixelTrainLoop'), which draws pixels from all "
-            'labelled images'
+            'labeled images'
         )
 
     def predict(
-        self, inputs: Any, data_samples: Optional[List[BaseDataElement]] = None
-    ) -> List[BaseDataElement]:
+        self, inputs: Any, data_samples: list[BaseDataElement] | None = None
+    ) -> list[BaseDataElement]:
         """Labels images ``(B, 3, H, W)`` at the size of the original ones.
 
         Raises:
@@ -169,8 +169,8 @@ class PixelEnsembleSegmentor(BaseModel):
         return data_samples
 
     def train_step(
-        self, data: Dict[str, Union[Tensor, int]], optim_wrapper: OptimWrapper
-    ) -> Dict[str, Tensor]:
+        self, data: dict[str, Tensor | int], optim_wrapper: OptimWrapper
+    ) -> dict[str, Tensor]:
         """One update of every member that has not stopped.
 
         Args:
@@ -198,8 +198,8 @@ class PixelEnsembleSegmentor(BaseModel):
         return dict(loss=losses.detach().sum() / num_active.clamp(min=1), active_members=num_active)
 
 
-def _empty_samples(inputs: Any) -> List[BaseDataElement]:
-    """Data samples for images that came without; mmseg is only needed here."""
+def _empty_samples(inputs: Any) -> list[BaseDataElement]:
+    """Return data samples for images that came without; mmseg is only needed here."""
     from mmseg.structures import SegDataSample
 
     if not isinstance(inputs, Tensor):
@@ -209,7 +209,7 @@ def _empty_samples(inputs: Any) -> List[BaseDataElement]:
 
 
 def _add_prediction(
-    sample: BaseDataElement, prediction: EnsemblePrediction, size: Tuple[int, int]
+    sample: BaseDataElement, prediction: EnsemblePrediction, size: tuple[int, int]
 ) -> None:
     labels, uncertainty = prediction.labels[None], prediction.uncertainty[None]
     if tuple(labels.shape[1:]) != size:

@@ -1,11 +1,11 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Frozen networks that students learn from."""
 
-from .base import Teacher
-from .build import build_teacher
-from .dpm_teacher import DPMTeacher
-from .host_teacher import HostTeacher, build_host_model
-from .normalisation import check_normalisation, normalisation_of
+from mmdiffrep.models.teachers.base import Teacher
+from mmdiffrep.models.teachers.build import build_teacher
+from mmdiffrep.models.teachers.dpm_teacher import DPMTeacher
+from mmdiffrep.models.teachers.host_teacher import HostTeacher, build_host_model
+from mmdiffrep.models.teachers.normalization import check_normalization, normalization_of
 
 __all__ = [
     'DPMTeacher',
@@ -13,6 +13,6 @@ __all__ = [
     'Teacher',
     'build_host_model',
     'build_teacher',
-    'check_normalisation',
-    'normalisation_of',
+    'check_normalization',
+    'normalization_of',
 ]

@@ -2,7 +2,6 @@
 """The contract of a teacher: a frozen network whose features a student learns."""
 
 from abc import ABC, abstractmethod
-from typing import Dict, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -16,37 +15,37 @@ class Teacher(nn.Module, ABC):
 
     Attributes:
         taps (tuple of str): What is read, in the order of the features.
-        to_rgb (nn.Module): From the host's normalised images ``(B, 3, H, W)`` to RGB in [-1, 1]
+        to_rgb (nn.Module): From the host's normalized images ``(B, 3, H, W)`` to RGB in [-1, 1]
             at the teacher's size.
         source (str): Where the weights come from.
         weights_hash (str): sha256 of the weights.
     """
 
-    taps: Tuple[str, ...]
+    taps: tuple[str, ...]
     to_rgb: nn.Module
     source: str
     weights_hash: str
 
     @property
     @abstractmethod
-    def channels(self) -> Tuple[int, ...]:
+    def channels(self) -> tuple[int, ...]:
         """Channels of every tap."""
 
     @property
     @abstractmethod
-    def num_timesteps(self) -> Optional[int]:
+    def num_timesteps(self) -> int | None:
         """Timesteps that it can be read at, 0 to one less; None: it knows no time."""
 
     @property
-    def record(self) -> Dict[str, str]:
+    def record(self) -> dict[str, str]:
         """What a checkpoint says of the teacher, so that a resumed run finds the same one."""
         return dict(source=self.source, weights_hash=self.weights_hash)
 
     def to_input(self, images: Tensor) -> Tensor:
-        """Returns what is made of the host's images first; timestep policies see the same.
+        """Return what is made of the host's images first; timestep policies see the same.
 
         Args:
-            images (Tensor): The host's normalised images, ``(B, 3, H, W)``.
+            images (Tensor): The host's normalized images, ``(B, 3, H, W)``.
 
         Returns:
             Tensor: float32 ``(B, 3, h, w)``, by default RGB in [-1, 1].
@@ -58,16 +57,16 @@ class Teacher(nn.Module, ABC):
         self,
         images: Tensor,
         t: Tensor,
-        generator: Optional[torch.Generator] = None,
-        inputs: Optional[Tensor] = None,
-    ) -> Tuple[Tensor, ...]:
-        """Returns the features of the taps.
+        generator: torch.Generator | None = None,
+        inputs: Tensor | None = None,
+    ) -> tuple[Tensor, ...]:
+        """Return the features of the taps.
 
         On an accelerator the pass runs in bfloat16 autocast, on a CPU in float32; the host's own
         autocast plays no part.
 
         Args:
-            images (Tensor): The host's normalised images, ``(B, 3, H, W)``.
+            images (Tensor): The host's normalized images, ``(B, 3, H, W)``.
             t (Tensor): Timestep of every image, int64 ``(B,)``.
             generator (torch.Generator, optional): For a noise source that draws anew.
             inputs (Tensor, optional): ``to_input(images)`` if it was computed before.
@@ -77,5 +76,5 @@ class Teacher(nn.Module, ABC):
         """
 
     def train(self, mode: bool = True) -> 'Teacher':
-        """Does nothing: a teacher stays in eval mode."""
+        """Do nothing: a teacher stays in eval mode."""
         return super().train(False)

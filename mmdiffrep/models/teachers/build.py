@@ -1,33 +1,32 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """From the ``teacher`` of a config to a teacher: a diffusion model, or a trained host model."""
 
-from typing import Optional, Sequence, Union
+from collections.abc import Sequence
 
+from mmdiffrep.models.teachers.base import Teacher
+from mmdiffrep.models.teachers.dpm_teacher import DPMTeacher
+from mmdiffrep.models.teachers.host_teacher import HostTeacher
 from mmdiffrep.registry import MODELS
-
-from .base import Teacher
-from .dpm_teacher import DPMTeacher
-from .host_teacher import HostTeacher
 
 
 def build_teacher(
-    teacher: Union[str, dict],
+    teacher: str | dict,
     taps: Sequence[str],
-    mean: Optional[Sequence[float]] = None,
-    std: Optional[Sequence[float]] = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
     channel_order: str = 'rgb',
-    size: Optional[int] = None,
+    size: int | None = None,
     raw_input: bool = False,
-    noise: Union[str, dict] = 'none',
+    noise: str | dict = 'none',
 ) -> Teacher:
-    """Builds a teacher.
+    """Build a teacher.
 
     Args:
         teacher (str or dict): ``dict(type='mmdiffrep.HostTeacher', config=..., checkpoint=...)``;
             anything else is a diffusion model: folder, hub id or config of a denoiser.
         taps (sequence of str): What to read.
         mean (sequence of float, optional): See :class:`DPMTeacher`, as for all that follow.
-        std (sequence of float, optional): The student's normalisation.
+        std (sequence of float, optional): The student's normalization.
         channel_order (str): Order of the student's tensors.
         size (int, optional): Side of the teacher's input.
         raw_input (bool): Feed the student's tensor; for diffusion models only.
@@ -42,7 +41,7 @@ def build_teacher(
         return DPMTeacher(teacher, raw_input=raw_input, noise=noise, **shared)
     if raw_input or noise != 'none':
         raise ValueError(
-            'a HostTeacher sees the clean image in its own normalisation: leave out teacher_input '
+            'a HostTeacher sees the clean image in its own normalization: leave out teacher_input '
             f"and noise, or set teacher_input='exact' and noise='none' (got noise={noise!r})"
         )
     return MODELS.build({**teacher, **shared, 'type': HostTeacher})

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """The frozen diffusion model that a student learns from."""
 
-from typing import Optional, Sequence, Tuple, Union
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -10,8 +10,7 @@ from torch.nn import functional as F
 from mmdiffrep.diffusion.denoisers import load_denoiser
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.noise import build_noise
-
-from .base import Teacher
+from mmdiffrep.models.teachers.base import Teacher
 
 
 class DPMTeacher(Teacher):
@@ -21,15 +20,15 @@ class DPMTeacher(Teacher):
         denoiser (str or dict): Folder, hub id or config, see
             :func:`mmdiffrep.diffusion.denoisers.load_denoiser`.
         taps (sequence of str): What to read; the network is cut after the last of them.
-        mean (sequence of float, optional): The host's normalisation, 0..255 scale, in the
-            channel order of its tensors. Defaults to None: not normalised.
+        mean (sequence of float, optional): The host's normalization, 0..255 scale, in the
+            channel order of its tensors. Defaults to None: not normalized.
         std (sequence of float, optional): See ``mean``.
         channel_order (str): ``'rgb'`` or ``'bgr'``, the order of the host's tensors.
         size (int, optional): Side that images are resized to. Defaults to None: the size that the
             network was trained at.
-        raw_input (bool): Feed the host's normalised tensor as it is, which is what the official
-            code does (ImageNet-normalised images for a network that expects [-1, 1]). Defaults
-            to False: the normalisation is undone exactly.
+        raw_input (bool): Feed the host's normalized tensor as it is, which is what the official
+            code does (ImageNet-normalized images for a network that expects [-1, 1]). Defaults
+            to False: the normalization is undone exactly.
         noise (str or dict): Noise source, see :func:`mmdiffrep.diffusion.noise.build_noise`.
             Defaults to ``'none'``: the clean image, only its timestep is given, as officially.
 
@@ -39,14 +38,14 @@ class DPMTeacher(Teacher):
 
     def __init__(
         self,
-        denoiser: Union[str, dict],
+        denoiser: str | dict,
         taps: Sequence[str],
-        mean: Optional[Sequence[float]] = None,
-        std: Optional[Sequence[float]] = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
         channel_order: str = 'rgb',
-        size: Optional[int] = None,
+        size: int | None = None,
         raw_input: bool = False,
-        noise: Union[str, dict] = 'none',
+        noise: str | dict = 'none',
     ) -> None:
         super().__init__()
         self.taps = tuple(taps)
@@ -60,7 +59,7 @@ class DPMTeacher(Teacher):
         self.noise = build_noise(noise)
 
     @property
-    def channels(self) -> Tuple[int, ...]:
+    def channels(self) -> tuple[int, ...]:
         """Channels of every tap, known without a forward pass."""
         return tuple(self.denoiser.taps[tap].channels for tap in self.taps)
 
@@ -81,9 +80,9 @@ class DPMTeacher(Teacher):
         self,
         images: Tensor,
         t: Tensor,
-        generator: Optional[torch.Generator] = None,
-        inputs: Optional[Tensor] = None,
-    ) -> Tuple[Tensor, ...]:
+        generator: torch.Generator | None = None,
+        inputs: Tensor | None = None,
+    ) -> tuple[Tensor, ...]:
         """See :class:`Teacher`; the features are maps ``(B, C, h, w)``."""
         x = self.to_input(images) if inputs is None else inputs
         eps = self.noise(x, generator=generator)

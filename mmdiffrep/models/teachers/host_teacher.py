@@ -2,8 +2,8 @@
 """A trained model of a host as the teacher, where RepFusion has a diffusion model."""
 
 import os.path as osp
+from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import Dict, Optional, Sequence, Tuple, Union
 
 import torch
 from mmengine.config import Config
@@ -14,12 +14,11 @@ from torch import Tensor, nn
 
 from mmdiffrep.diffusion.checkpoints import hash_weights
 from mmdiffrep.diffusion.input_range import DenoiserInput
-from mmdiffrep.models.distillers.student_taps import StudentTaps
+from mmdiffrep.models.layer_taps import StudentTaps
+from mmdiffrep.models.teachers.base import Teacher
+from mmdiffrep.models.teachers.normalization import check_normalization, normalization_of
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.config_path import get_config_path
-
-from .base import Teacher
-from .normalisation import check_normalisation, normalisation_of
 
 PROBE_SIZE = 64  # px; big enough for a stride of 32, small enough for any CPU
 
@@ -28,7 +27,7 @@ PROBE_SIZE = 64  # px; big enough for a stride of 32, small enough for any CPU
 class HostTeacher(Teacher):
     """Reads layers of a trained mmpretrain, mmseg or mmpose model; timesteps are ignored.
 
-    The model sees the student's images in its own normalisation: that of the student is undone
+    The model sees the student's images in its own normalization: that of the student is undone
     first. A checkpoint has to be there and to fit, key by key. (RepFusion's own code for CNN
     teachers goes on with random weights when it cannot load one.)
 
@@ -39,12 +38,12 @@ class HostTeacher(Teacher):
         checkpoint (str): Its weights: a file, or an address that mmengine can load.
         taps (sequence of str): Layers, as on the student's side: ``'backbone'`` is its last
             output, ``'backbone[1]'`` its second, ``'head.fc'`` the logits of a linear classifier.
-        mean (sequence of float, optional): The student's normalisation, see
-            :class:`~mmdiffrep.models.teachers.DPMTeacher`. Defaults to None: not normalised.
+        mean (sequence of float, optional): The student's normalization, see
+            :class:`~mmdiffrep.models.teachers.DPMTeacher`. Defaults to None: not normalized.
         std (sequence of float, optional): See ``mean``.
         channel_order (str): ``'rgb'`` or ``'bgr'``, the order of the student's tensors.
         size (int, optional): Side that images are resized to. Defaults to None: as they are.
-        normalisation (dict, optional): ``mean``, ``std`` and ``channel_order`` of the teacher's
+        normalization (dict, optional): ``mean``, ``std`` and ``channel_order`` of the teacher's
             own tensors. Defaults to None: read from its config.
 
     Raises:
@@ -54,14 +53,14 @@ class HostTeacher(Teacher):
 
     def __init__(
         self,
-        config: Union[str, dict],
+        config: str | dict,
         checkpoint: str,
         taps: Sequence[str],
-        mean: Optional[Sequence[float]] = None,
-        std: Optional[Sequence[float]] = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
         channel_order: str = 'rgb',
-        size: Optional[int] = None,
-        normalisation: Optional[dict] = None,
+        size: int | None = None,
+        normalization: dict | None = None,
     ) -> None:
         super().__init__()
         cfg = _read_config(config)
@@ -71,9 +70,9 @@ class HostTeacher(Teacher):
         self.source = str(checkpoint)
         self.weights_hash = hash_weights(self.model)
         self.to_rgb = DenoiserInput(mean=mean, std=std, channel_order=channel_order, size=size)
-        if normalisation is not None:
-            check_normalisation(normalisation)
-        own = normalisation or normalisation_of(self.model, cfg)
+        if normalization is not None:
+            check_normalization(normalization)
+        own = normalization or normalization_of(self.model, cfg)
         self._reverse = own['channel_order'] == 'bgr'
         shape = (1, 3, 1, 1)
         self.register_buffer('_mean', torch.tensor(own.get('mean') or [0.0] * 3).view(shape))
@@ -86,12 +85,12 @@ class HostTeacher(Teacher):
         self._channels = tuple(feature.shape[1] for feature in probe)
 
     @property
-    def channels(self) -> Tuple[int, ...]:
+    def channels(self) -> tuple[int, ...]:
         """Channels of every tap."""
         return self._channels
 
     @property
-    def num_timesteps(self) -> Optional[int]:
+    def num_timesteps(self) -> int | None:
         """None: it knows no time."""
         return None
 
@@ -100,14 +99,14 @@ class HostTeacher(Teacher):
         self,
         images: Tensor,
         t: Tensor,
-        generator: Optional[torch.Generator] = None,
-        inputs: Optional[Tensor] = None,
-    ) -> Tuple[Tensor, ...]:
+        generator: torch.Generator | None = None,
+        inputs: Tensor | None = None,
+    ) -> tuple[Tensor, ...]:
         """See :class:`Teacher`; ``t`` and ``generator`` play no part."""
         return self._read(self.to_input(images) if inputs is None else inputs)
 
     @torch.no_grad()
-    def _read(self, rgb: Tensor) -> Tuple[Tensor, ...]:
+    def _read(self, rgb: Tensor) -> tuple[Tensor, ...]:
         pixels = (rgb + 1) * 127.5
         x = ((pixels.flip(1) if self._reverse else pixels) - self._mean) / self._std
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=x.device.type != 'cpu'):
@@ -115,7 +114,7 @@ class HostTeacher(Teacher):
         return tuple(feature.float() for feature in self._layers.take(batch_size=len(x)))
 
 
-def _read_config(config: Union[str, dict]) -> Config:
+def _read_config(config: str | dict) -> Config:
     if not isinstance(config, str):
         return Config(dict(config))
     if '::' in config:
@@ -124,7 +123,7 @@ def _read_config(config: Union[str, dict]) -> Config:
 
 
 def build_host_model(cfg: Config) -> nn.Module:
-    """Builds the model of a config as a runner would, in the scope of its own host."""
+    """Build the model of a config as a runner would, in the scope of its own host."""
     model, scope = dict(cfg.model), cfg.get('default_scope')
     if 'data_preprocessor' in cfg:
         model.setdefault('data_preprocessor', cfg.data_preprocessor)
@@ -140,7 +139,7 @@ def _load_weights(model: nn.Module, checkpoint: str) -> None:
             f"There is no checkpoint file '{checkpoint}' of the teacher: train it first with its "
             'config, or give the path where it is.'
         ) from error
-    state: Dict[str, Tensor] = {
+    state: dict[str, Tensor] = {
         name.removeprefix('module.'): value
         for name, value in loaded.get('state_dict', loaded).items()
     }

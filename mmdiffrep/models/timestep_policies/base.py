@@ -2,7 +2,7 @@
 """The contract of a timestep policy: which timestep the teacher reads each image at."""
 
 from abc import ABC, abstractmethod
-from typing import Dict, NamedTuple, Optional
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,12 +26,12 @@ class TimestepSample(NamedTuple):
     """
 
     t: Tensor
-    log_prob: Optional[Tensor] = None
-    entropy: Optional[Tensor] = None
-    weight: Optional[Tensor] = None
-    action: Optional[Tensor] = None
-    log_probs: Optional[Tensor] = None
-    pair: Optional[int] = None
+    log_prob: Tensor | None = None
+    entropy: Tensor | None = None
+    weight: Tensor | None = None
+    action: Tensor | None = None
+    log_probs: Tensor | None = None
+    pair: int | None = None
 
 
 class TimestepPolicy(nn.Module, ABC):
@@ -50,7 +50,7 @@ class TimestepPolicy(nn.Module, ABC):
 
     max_timestep: int
     num_samples: int = 1
-    num_pairs: Optional[int] = None
+    num_pairs: int | None = None
     needs_reward: bool = False
 
     @abstractmethod
@@ -58,8 +58,8 @@ class TimestepPolicy(nn.Module, ABC):
         self,
         images: Tensor,
         *,
-        uniform: Optional[Tensor] = None,
-        common: Optional[float] = None,
+        uniform: Tensor | None = None,
+        common: float | None = None,
         progress: float = 0.0,
     ) -> TimestepSample:
         """Draws ``num_samples`` timesteps an image.
@@ -81,9 +81,9 @@ class TimestepPolicy(nn.Module, ABC):
         reward: Tensor,
         *,
         progress: float,
-        counted: Optional[Tensor] = None,
-    ) -> Dict[str, Tensor]:
-        """Turns rewards into the policy's losses; none if nothing is learned.
+        counted: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Turn rewards into the policy's losses; none if nothing is learned.
 
         Args:
             sample (TimestepSample): What :meth:`forward` drew.
@@ -93,8 +93,8 @@ class TimestepPolicy(nn.Module, ABC):
         """
         return {}
 
-    def chance(self, images: Tensor, uniform: Optional[Tensor]) -> Tensor:
-        """Returns ``uniform``, or fresh numbers in [0, 1), as float64 ``(D,)``."""
+    def chance(self, images: Tensor, uniform: Tensor | None) -> Tensor:
+        """Return ``uniform``, or fresh numbers in [0, 1), as float64 ``(D,)``."""
         num_draws = self.num_samples * len(images)
         if uniform is None:
             uniform = torch.rand(num_draws, device=images.device, dtype=torch.float64)

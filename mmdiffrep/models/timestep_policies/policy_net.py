@@ -63,7 +63,7 @@ class PolicyNet(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Maps images to logits.
+        """Map images to logits.
 
         Args:
             images (Tensor): ``(B, in_channels, H, W)``, at least 16 px, 34 px with three

@@ -1,15 +1,12 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """RepFusion's reinforced timestep: REINFORCE over the timesteps, with a reward baseline."""
 
-from typing import Dict, Optional, Tuple
-
 import torch
 from torch import Tensor
 
+from mmdiffrep.models.timestep_policies.base import TimestepPolicy, TimestepSample
+from mmdiffrep.models.timestep_policies.reward_statistics import RewardReference, RewardStatistics
 from mmdiffrep.registry import MODELS
-
-from .base import TimestepPolicy, TimestepSample
-from .reward_statistics import RewardReference, RewardStatistics
 
 BASELINES = ('none', 'moving_average', 'batch_mean', 'per_timestep', 'leave_one_out')
 
@@ -44,7 +41,7 @@ class ReinforcedTimestep(TimestepPolicy):
 
     Args:
         num_timesteps (int): The teacher's number of timesteps. Defaults to 1000.
-        num_buckets (int, optional): Size of the action space. Neighbouring timesteps are nearly
+        num_buckets (int, optional): Size of the action space. Neighboring timesteps are nearly
             the same, so an action may stand for a bucket of them, drawn uniformly inside.
             Defaults to None: one action a timestep, as officially.
         net (dict, optional): Config of the network from images to logits; ``num_actions`` is
@@ -61,7 +58,7 @@ class ReinforcedTimestep(TimestepPolicy):
         exploration (float): The share eps of uniform draws, in [0, 1). Defaults to 0, as
             officially.
         warmup (float): The share of the training with a teacher, in [0, 1), in which the policy
-            rests and draws as it was initialised, nearly uniformly, while the reward's decoder
+            rests and draws as it was initialized, nearly uniformly, while the reward's decoder
             learns. What an untrained decoder finds easy is not what tells most. Defaults to 0, as
             officially.
         entropy (float): Coefficient of the entropy bonus at the start. Defaults to 0.1, the
@@ -76,8 +73,8 @@ class ReinforcedTimestep(TimestepPolicy):
     def __init__(
         self,
         num_timesteps: int = 1000,
-        num_buckets: Optional[int] = None,
-        net: Optional[dict] = None,
+        num_buckets: int | None = None,
+        net: dict | None = None,
         baseline: str = 'batch_mean',
         baseline_momentum: float = 0.1,
         num_samples: int = 1,
@@ -137,13 +134,13 @@ class ReinforcedTimestep(TimestepPolicy):
         )
 
     def log_probs(self, images: Tensor) -> Tensor:
-        """Returns log pi(a | x), float32 ``(B, num_actions)``, for images ``(B, 3, H, W)``."""
+        """Return log pi(a | x), float32 ``(B, num_actions)``, for images ``(B, 3, H, W)``."""
         with torch.autocast(images.device.type, enabled=False):
             return self.net(images.float()).log_softmax(dim=1)
 
     @torch.no_grad()
     def timestep_probs(self, images: Tensor) -> Tensor:
-        """Returns pi(t | x) of every timestep, float32 ``(B, num_timesteps)``."""
+        """Return pi(t | x) of every timestep, float32 ``(B, num_timesteps)``."""
         widths = self.edges.diff()
         return (self.log_probs(images).exp() / widths).repeat_interleave(widths, dim=1)
 
@@ -151,8 +148,8 @@ class ReinforcedTimestep(TimestepPolicy):
         self,
         images: Tensor,
         *,
-        uniform: Optional[Tensor] = None,
-        common: Optional[float] = None,
+        uniform: Tensor | None = None,
+        common: float | None = None,
         progress: float = 0.0,
     ) -> TimestepSample:
         """See :class:`TimestepPolicy`.
@@ -172,14 +169,14 @@ class ReinforcedTimestep(TimestepPolicy):
             self.net.requires_grad_(progress >= self.warmup)
         log_probs = self.log_probs(images)
         probs = log_probs.detach().exp().double()
-        behaviour = (1 - self.exploration) * probs + self.exploration / self.num_actions
+        behavior = (1 - self.exploration) * probs + self.exploration / self.num_actions
         chance = self.chance(images, uniform).view(self.num_samples, -1).T
-        action, rest = self._invert(behaviour, chance)
+        action, rest = self._invert(behavior, chance)
         low, high = self.edges[action], self.edges[action + 1]
         t = low + (rest * (high - low)).long()
         weight = None
         if self.exploration:
-            weight = (probs.gather(1, action) / behaviour.gather(1, action)).float()
+            weight = (probs.gather(1, action) / behavior.gather(1, action)).float()
         return TimestepSample(
             t=t.T.flatten(),
             log_prob=log_probs.gather(1, action).T.flatten(),
@@ -190,8 +187,8 @@ class ReinforcedTimestep(TimestepPolicy):
         )
 
     @staticmethod
-    def _invert(probs: Tensor, chance: Tensor) -> Tuple[Tensor, Tensor]:
-        """Turns chance ``(B, k)`` into actions and what is left of the chance inside them."""
+    def _invert(probs: Tensor, chance: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn chance ``(B, k)`` into actions and what is left of the chance inside them."""
         cumulative = probs.cumsum(dim=1)
         # Scaling by the last entry keeps rounding from leaving the last action out.
         point = chance * cumulative[:, -1:]
@@ -207,8 +204,8 @@ class ReinforcedTimestep(TimestepPolicy):
         reward: Tensor,
         *,
         progress: float,
-        counted: Optional[Tensor] = None,
-    ) -> Dict[str, Tensor]:
+        counted: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """REINFORCE with baseline and entropy bonus; see :class:`TimestepPolicy`.
 
         Returns:
@@ -237,7 +234,7 @@ class ReinforcedTimestep(TimestepPolicy):
         }
 
     def _baseline(self, sample: TimestepSample, reward: Tensor, known: RewardReference) -> Tensor:
-        """Returns what a reward of each draw is compared with, a scalar or ``(D,)``."""
+        """Return what a reward of each draw is compared with, a scalar or ``(D,)``."""
         if self.baseline == 'none':
             return torch.zeros_like(known.mean)
         if self.baseline == 'batch_mean':

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Running statistics of the rewards: what a new reward is compared with."""
 
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
@@ -24,7 +24,7 @@ class RewardReference(NamedTuple):
 
     mean: Tensor
     std: Tensor
-    offset: Optional[Tensor]
+    offset: Tensor | None
     count: Tensor
     others: Tensor
 
@@ -41,7 +41,7 @@ class RewardStatistics(nn.Module):
             None: no.
     """
 
-    def __init__(self, momentum: float, num_actions: Optional[int] = None) -> None:
+    def __init__(self, momentum: float, num_actions: int | None = None) -> None:
         super().__init__()
         self.momentum = momentum
         self.num_actions = num_actions
@@ -57,10 +57,10 @@ class RewardStatistics(nn.Module):
         self,
         reward: Tensor,
         counted: Tensor,
-        weight: Optional[Tensor] = None,
-        action: Optional[Tensor] = None,
+        weight: Tensor | None = None,
+        action: Tensor | None = None,
     ) -> RewardReference:
-        """Takes in a batch of D rewards and returns what to measure them by.
+        """Take in a batch of D rewards and return what to measure them by.
 
         Args:
             reward (Tensor): Rewards, ``(D,)``.
@@ -106,7 +106,7 @@ class RewardStatistics(nn.Module):
         )
 
     def _update_offset(self, count: Tensor, total: Tensor) -> None:
-        """A cumulative mean at first, a moving one after ``1 / momentum`` batches."""
+        """Return a cumulative mean at first, a moving one after ``1 / momentum`` batches."""
         seen = count > 0
         self.num_seen += seen
         momentum = (1.0 / self.num_seen.clamp(min=1).double()).clamp(min=self.momentum) * seen

@@ -1,14 +1,11 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Timestep policies without parameters: fixed, uniform, and uniform with a falling maximum."""
 
-from typing import Optional
-
 import torch
 from torch import Tensor
 
+from mmdiffrep.models.timestep_policies.base import TimestepPolicy, TimestepSample
 from mmdiffrep.registry import MODELS
-
-from .base import TimestepPolicy, TimestepSample
 
 
 @MODELS.register_module()
@@ -30,8 +27,8 @@ class FixedTimestep(TimestepPolicy):
         self,
         images: Tensor,
         *,
-        uniform: Optional[Tensor] = None,
-        common: Optional[float] = None,
+        uniform: Tensor | None = None,
+        common: float | None = None,
         progress: float = 0.0,
     ) -> TimestepSample:
         """See :class:`TimestepPolicy`."""
@@ -61,8 +58,8 @@ class UniformTimestep(TimestepPolicy):
         self,
         images: Tensor,
         *,
-        uniform: Optional[Tensor] = None,
-        common: Optional[float] = None,
+        uniform: Tensor | None = None,
+        common: float | None = None,
         progress: float = 0.0,
     ) -> TimestepSample:
         """See :class:`TimestepPolicy`."""
@@ -98,8 +95,8 @@ class AnnealedTimestep(TimestepPolicy):
         self,
         images: Tensor,
         *,
-        uniform: Optional[Tensor] = None,
-        common: Optional[float] = None,
+        uniform: Tensor | None = None,
+        common: float | None = None,
         progress: float = 0.0,
     ) -> TimestepSample:
         """See :class:`TimestepPolicy`."""

@@ -1,14 +1,13 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """A range of timesteps for every pair, one pair an iteration."""
 
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from mmdiffrep.models.timestep_policies.base import TimestepPolicy, TimestepSample
 from mmdiffrep.registry import MODELS
-
-from .base import TimestepPolicy, TimestepSample
 
 
 @MODELS.register_module()
@@ -40,8 +39,8 @@ class StagedTimestep(TimestepPolicy):
         self,
         images: Tensor,
         *,
-        uniform: Optional[Tensor] = None,
-        common: Optional[float] = None,
+        uniform: Tensor | None = None,
+        common: float | None = None,
         progress: float = 0.0,
     ) -> TimestepSample:
         """See :class:`TimestepPolicy`."""

@@ -36,8 +36,8 @@ def source(tmp_path):
     source.images.mkdir(parents=True)
     mapping, partition = ['idx orig_idx orig_file'], []
     for row, (image_id, code) in enumerate(SPLIT.items()):
-        colour = np.full((2 * SIZE, 2 * SIZE, 3), 40 * (row + 1), np.uint8)
-        Image.fromarray(colour).save(source.images / f'{image_id}.jpg')
+        color = np.full((2 * SIZE, 2 * SIZE, 3), 40 * (row + 1), np.uint8)
+        Image.fromarray(color).save(source.images / f'{image_id}.jpg')
         write_part(source, image_id, 'hair', (0, 4, 0, SIZE))
         write_part(source, image_id, 'skin', (2, 12, 2, 14))
         write_part(source, image_id, 'l_eye', (5, 6, 9, 12))
@@ -181,7 +181,7 @@ def test_every_part_paints_over_the_ones_before_it(source):
     np.testing.assert_array_equal(labels, np.tile([*range(1, 19), *[18] * 6], (width, 1)))
 
 
-def test_grey_and_one_bit_masks_count_as_well(source):
+def test_gray_and_one_bit_masks_count_as_well(source):
     path = source.parts / '0' / '00000_skin.png'
     with Image.open(path) as mask:
         expected = merge_parts({1: path}, image_id=0)

@@ -95,7 +95,7 @@ def test_what_does_not_fit_is_named(archive, tmp_path, fault, message):
         path.write_bytes(path.read_bytes()[:200])
     elif fault == 'pickle':
         np.save(folder / 'bad.npy', np.array([{}], object), allow_pickle=True)
-    with pytest.raises(ValueError, match=r'cat_15: 1 of 6 labelled images(.|\n)*' + message):
+    with pytest.raises(ValueError, match=r'cat_15: 1 of 6 labeled images(.|\n)*' + message):
         prepare_ddpm_seg(archive, tmp_path / 'out', size=32)
     assert not (tmp_path / 'out' / 'cat_15').exists(), 'half a data set has no name'
     for path in folder.glob('bad.*'):

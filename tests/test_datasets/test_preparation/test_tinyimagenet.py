@@ -43,8 +43,8 @@ def test_classes_of_both_splits_agree(download, tmp_path):
         assert dataset.metainfo['classes'] == WNIDS
         for index in range(len(dataset)):
             info = dataset.get_data_info(index)
-            grey = cv2.imread(info['img_path']).mean()
-            assert abs(grey - 50 * info['gt_label']) < 3, info
+            gray = cv2.imread(info['img_path']).mean()
+            assert abs(gray - 50 * info['gt_label']) < 3, info
 
 
 def test_second_run_finds_everything(download, tmp_path):

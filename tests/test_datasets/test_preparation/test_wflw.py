@@ -82,7 +82,7 @@ def test_mmpose_reads_it(source):
     assert (high - low).max() < np.ptp(points, axis=0).max() + 2
 
 
-def test_centre_and_scale_are_rounded_outwards():
+def test_center_and_scale_are_rounded_outwards():
     columns = line(0, 'x.jpg').split()
     columns[:196] = ['20.5', '30.25'] * 97 + ['40.75', '39.5']
     face = parse_face(columns)

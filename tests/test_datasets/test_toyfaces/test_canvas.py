@@ -14,7 +14,7 @@ def test_filled_square_covers_its_area():
     assert rows.mean() == pytest.approx(39.5, abs=0.6)
 
 
-def test_pixel_centres():
+def test_pixel_centers():
     assert (fixed_point(np.array((0.5, 0.5)), 1) == 0).all()
     assert fixed_point(np.array(((1.5 / 8, 0.5 / 8),)), 8).tolist() == [[16, 0]]
 

@@ -27,9 +27,9 @@ def test_ranges():
         assert 0 <= face.mouth_open <= 1
         assert -1 <= face.smile <= 1
         assert np.linalg.norm(face.light) == pytest.approx(1)
-        colours = np.array((face.skin, face.hair, face.eye, face.lip, *face.cloth))
-        assert colours.min() >= 0
-        assert colours.max() <= 255
+        colors = np.array((face.skin, face.hair, face.eye, face.lip, *face.cloth))
+        assert colors.min() >= 0
+        assert colors.max() <= 255
 
 
 def test_attributes_are_class_indices_and_every_class_occurs():

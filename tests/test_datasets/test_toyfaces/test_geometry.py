@@ -10,7 +10,7 @@ from mmdiffrep.datasets.toyfaces.geometry import PIVOT, HeadGeometry, smooth_clo
 def test_frontal_projection_is_a_scaled_copy(make_face):
     face = make_face()
     points = np.array(((0.0, 0.0, 0.0), (1.0, 0.0, -1.0), (0.0, 1.0, 0.5)))
-    expected = np.array(face.centre) + face.scale * points[:, :2]
+    expected = np.array(face.center) + face.scale * points[:, :2]
     np.testing.assert_allclose(HeadGeometry(face).project(points), expected, atol=1e-12)
 
 
@@ -46,9 +46,9 @@ def test_rotation_is_a_rotation(yaw, pitch, roll):
 def test_silhouette_of_a_sphere_is_a_circle(make_face):
     face = make_face(yaw=33.0, pitch=10.0, roll=5.0)
     geometry = HeadGeometry(face)
-    centre = (0.2, 0.1, -0.4)
-    circle = geometry.ellipsoid(centre, (0.7, 0.7, 0.7), np.linspace(0, 6, 12))
-    radius = np.linalg.norm(circle - geometry.project(np.array(centre)), axis=1)
+    center = (0.2, 0.1, -0.4)
+    circle = geometry.ellipsoid(center, (0.7, 0.7, 0.7), np.linspace(0, 6, 12))
+    radius = np.linalg.norm(circle - geometry.project(np.array(center)), axis=1)
     np.testing.assert_allclose(radius, 0.7 * face.scale)
 
 

@@ -21,8 +21,8 @@ def _distance_to_edge(region, points):
     """Distance of each point to the nearest pixel at the region's edge."""
     inside = region.astype(bool)
     grown = np.pad(inside, 1)
-    neighbours = [np.roll(grown, shift, axis) for axis in (0, 1) for shift in (1, -1)]
-    differs = np.any([n != grown for n in neighbours], axis=0)[1:-1, 1:-1]
+    neighbors = [np.roll(grown, shift, axis) for axis in (0, 1) for shift in (1, -1)]
+    differs = np.any([n != grown for n in neighbors], axis=0)[1:-1, 1:-1]
     edge = np.argwhere(differs)[:, ::-1]
     return np.linalg.norm(points[:, None] - edge[None], axis=2).min(1)
 
@@ -56,8 +56,8 @@ def test_landmarks_lie_on_the_edges_of_their_parts():
 
 def test_order_is_that_of_wflw_in_mmpose(make_face):
     """A mirrored head has the mirrored landmarks, in the order of mmpose's flip indices."""
-    pose = dict(yaw=24.0, roll=9.0, pitch=6.0, gaze=(0.4, 0.1), centre=(0.46, 0.48))
-    mirror = dict(pose, yaw=-24.0, roll=-9.0, gaze=(-0.4, 0.1), centre=(0.54, 0.48))
+    pose = dict(yaw=24.0, roll=9.0, pitch=6.0, gaze=(0.4, 0.1), center=(0.46, 0.48))
+    mirror = dict(pose, yaw=-24.0, roll=-9.0, gaze=(-0.4, 0.1), center=(0.54, 0.48))
     points, mirrored = (
         face_landmarks(HeadGeometry(make_face(**turn, mouth_open=0.5))) for turn in (pose, mirror)
     )

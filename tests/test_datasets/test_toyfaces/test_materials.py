@@ -2,7 +2,7 @@
 import numpy as np
 
 from mmdiffrep.datasets.celebamask_classes import CELEBAMASK_CLASSES
-from mmdiffrep.datasets.toyfaces.materials import CLASS_TABLE, Material, material_colours
+from mmdiffrep.datasets.toyfaces.materials import CLASS_TABLE, Material, material_colors
 
 
 def test_every_class_is_painted_by_some_material():
@@ -15,14 +15,14 @@ def test_sides_of_the_materials():
         assert CELEBAMASK_CLASSES[CLASS_TABLE[Material[name]]] == name.lower()
 
 
-def test_colours(make_face):
-    colours = material_colours(make_face(hair=(100.0, 50.0, 20.0), skin=(200.0, 150.0, 120.0)))
-    assert colours.shape == (len(Material), 3)
-    assert colours.dtype == np.uint8
-    assert colours[Material.HAIR].tolist() == [100, 50, 20]
-    assert colours[Material.SKIN].tolist() == [200, 150, 120]
+def test_colors(make_face):
+    colors = material_colors(make_face(hair=(100.0, 50.0, 20.0), skin=(200.0, 150.0, 120.0)))
+    assert colors.shape == (len(Material), 3)
+    assert colors.dtype == np.uint8
+    assert colors[Material.HAIR].tolist() == [100, 50, 20]
+    assert colors[Material.SKIN].tolist() == [200, 150, 120]
 
 
-def test_a_hand_has_the_colour_of_the_skin(make_face):
+def test_a_hand_has_the_color_of_the_skin(make_face):
     face = make_face(occluder=3, skin=(200.0, 150.0, 120.0))
-    assert np.abs(material_colours(face)[Material.OCCLUDER] - np.array(face.skin)).max() < 10
+    assert np.abs(material_colors(face)[Material.OCCLUDER] - np.array(face.skin)).max() < 10

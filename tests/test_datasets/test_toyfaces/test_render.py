@@ -70,7 +70,7 @@ def test_sides_follow_celebamask():
 
 
 def test_parts_show_in_the_image():
-    """Skin has its colour where the mask says skin, and hair where it says hair."""
+    """Skin has its color where the mask says skin, and hair where it says hair."""
     errors = []
     for index in range(30):
         face = render_face(1, index)

@@ -47,7 +47,7 @@ def test_shading_is_repeatable(make_face):
     assert np.array_equal(_skin_ball(face), _skin_ball(face))
 
 
-def test_backgrounds_differ_in_kind_and_keep_their_colours(make_face):
+def test_backgrounds_differ_in_kind_and_keep_their_colors(make_face):
     pictures = []
     for kind in range(4):
         face = make_face(

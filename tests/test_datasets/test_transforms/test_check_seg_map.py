@@ -35,6 +35,6 @@ def test_size_of_the_image_file_counts():
         CheckSegMap(num_classes=19)(loaded([[0, 1, 2], [0, 1, 2]], ori_shape=(4, 6)))
 
 
-def test_a_colour_picture_is_refused():
+def test_a_color_picture_is_refused():
     with pytest.raises(ValueError, match='one label per image pixel'):
         CheckSegMap(num_classes=19)(loaded(np.zeros((2, 3, 3))))

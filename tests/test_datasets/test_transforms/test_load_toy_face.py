@@ -40,8 +40,8 @@ def test_pose():
 
 
 def test_label():
-    results = LoadToyFace()(_request('cls', attribute='hair_colour'))
-    assert results['gt_label'] == render_face(4, 2, 48).attributes['hair_colour']
+    results = LoadToyFace()(_request('cls', attribute='hair_color'))
+    assert results['gt_label'] == render_face(4, 2, 48).attributes['hair_color']
 
 
 def test_size_overrides_that_of_the_dataset():

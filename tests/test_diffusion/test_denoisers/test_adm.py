@@ -87,7 +87,7 @@ def test_aliases_both_ways(adm_256):
     for b, name in enumerate(adm_256.taps, start=1):
         assert adm_256.taps.site(f'gdc:{b}') == adm_256.taps.site(name)
         assert canonical_to_alias('gdc', name) == b
-    # DifFormer's favourite block is the one that DIFT reads from ADM.
+    # DifFormer's favorite block is the one that DIFT reads from ADM.
     assert adm_256.taps.site('gdc:24') == adm_256.taps.site('dift:4')
 
 

@@ -16,8 +16,8 @@ from mmdiffrep.diffusion.denoisers.adm_unet import (
 )
 
 
-def randomise(module: nn.Module, seed: int = 0) -> nn.Module:
-    """Give every parameter a value: the zero-initialised ones would hide mistakes."""
+def randomize(module: nn.Module, seed: int = 0) -> nn.Module:
+    """Give every parameter a value: the zero-initialized ones would hide mistakes."""
     generator = torch.Generator().manual_seed(seed)
     for parameter in module.parameters():
         parameter.data.normal_(std=0.1, generator=generator)
@@ -57,7 +57,7 @@ def reference_attention(block: AttentionBlock, x: Tensor, num_heads: int, new_or
 @pytest.mark.parametrize('heads', [dict(num_heads=4, num_head_channels=-1), None])
 def test_attention_matches_reference(new_order, heads):
     heads = heads or dict(num_heads=1, num_head_channels=16)
-    block = randomise(AttentionBlock(64, **heads, use_new_attention_order=new_order))
+    block = randomize(AttentionBlock(64, **heads, use_new_attention_order=new_order))
     x = torch.randn(2, 64, 3, 5, generator=torch.Generator().manual_seed(1))
     ours = block(x)
     torch.testing.assert_close(
@@ -76,7 +76,7 @@ def test_attention_rejects_heads_that_do_not_divide(heads):
 @pytest.mark.parametrize('scale_shift', [False, True])
 @pytest.mark.parametrize('resample', ['none', 'up', 'down'])
 def test_res_block_matches_formula(scale_shift, resample):
-    block = randomise(ResBlock(32, 64, 16, 0.5, scale_shift, resample))
+    block = randomize(ResBlock(32, 64, 16, 0.5, scale_shift, resample))
     x = torch.randn(2, 32, 4, 6, generator=torch.Generator().manual_seed(1))
     embedding = torch.randn(2, 16, generator=torch.Generator().manual_seed(2))
 
@@ -89,9 +89,9 @@ def test_res_block_matches_formula(scale_shift, resample):
 
     def normed(maps: Tensor, norm: nn.GroupNorm) -> Tensor:
         groups = maps.reshape(2, 32, -1)
-        centred = groups - groups.mean(dim=2, keepdim=True)
-        std = (centred.square().mean(dim=2, keepdim=True) + 1e-5).sqrt()
-        unit = (centred / std).reshape(maps.shape)
+        centered = groups - groups.mean(dim=2, keepdim=True)
+        std = (centered.square().mean(dim=2, keepdim=True) + 1e-5).sqrt()
+        unit = (centered / std).reshape(maps.shape)
         return unit * norm.weight[:, None, None] + norm.bias[:, None, None]
 
     def silu(values: Tensor) -> Tensor:
@@ -144,7 +144,7 @@ def test_parameter_names_are_those_of_guided_diffusion():
         'out.2.bias',
     }
     assert unet.middle_block[1].qkv.weight.ndim == 3, 'attention is a 1-d convolution'
-    # Average pooling and nearest neighbour carry no weights of their own.
+    # Average pooling and nearest neighbor carry no weights of their own.
     assert not any('resample' in name or 'upd' in name for name in names)
 
 
@@ -155,6 +155,6 @@ def test_plain_resampling_names():
     assert 'output_blocks.1.1.conv.weight' in names
 
 
-def test_width_must_fit_the_normalisation_groups():
+def test_width_must_fit_the_normalization_groups():
     with pytest.raises(ValueError, match='multiple of 32'):
         ADMUNet(3, 48, 3, 1, (1, 2), ())

@@ -86,8 +86,8 @@ def test_parts_of_a_block_are_taps(dit, latents):
 
 def test_no_label_is_the_null_label(dit, latents):
     plain = dit(latents, 7, taps=['block.2'])['block.2']
-    labelled = dit(latents, 7, torch.tensor([0, 1, 2]), taps=['block.2'])['block.2']
-    assert not torch.allclose(plain, labelled)
+    labeled = dit(latents, 7, torch.tensor([0, 1, 2]), taps=['block.2'])['block.2']
+    assert not torch.allclose(plain, labeled)
     embedder = dit.network.transformer_blocks[0].norm1.emb.class_embedder.embedding_table
     assert len(embedder.weight) == dit.num_classes + 1
     with torch.no_grad():

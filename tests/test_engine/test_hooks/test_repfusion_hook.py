@@ -10,7 +10,6 @@ from mmengine.logging import MMLogger
 from torch.nn import functional as F
 
 from mmdiffrep.engine.hooks import RepFusionHook
-from mmdiffrep.engine.iteration_chance import IterationChance
 from mmdiffrep.models.timestep_policies import ReinforcedTimestep
 from mmdiffrep.testing import (
     greatest_difference,
@@ -20,6 +19,7 @@ from mmdiffrep.testing import (
     tiny_teacher,
 )
 from mmdiffrep.testing.tiny_distillation import PAIR, hook_cfg, hook_of, prepared, run
+from mmdiffrep.utils.random_streams import IterationChance
 
 
 def hand_written_loop(tmp_path, max_iters, accumulate, clip):

@@ -29,7 +29,7 @@ from mmdiffrep.testing.tiny_distillation import PAIR, hook_cfg, prepared, run
         (dict(phases=[('warm', 3)]), 'phases must be'),
         (dict(phases=[('distill', 0), ('joint', 2)]), 'an iteration or more'),
         (dict(seed=-1), 'seed must not be negative'),
-        (dict(normalisation=dict(men=1)), "needs 'channel_order'"),
+        (dict(normalization=dict(men=1)), "needs 'channel_order'"),
         (
             dict(policy=dict(type='mmdiffrep.ReinforcedTimestep', entropy=-0.5)),
             'entropy must not be negative',
@@ -59,7 +59,7 @@ from mmdiffrep.testing.tiny_distillation import PAIR, hook_cfg, prepared, run
         (dict(policy=dict(type='mmdiffrep.FixedTimestep', t=20)), 'has 20 timesteps'),
         (dict(policy=dict(type='mmdiffrep.FixedTimestap')), 'FixedTimestap is not in'),
         (dict(teacher='no/such_model'), 'local folder'),
-        (dict(normalisation=dict(mean=[0] * 3, std=[255] * 3, channel_order='rgb')), 'range|lie'),
+        (dict(normalization=dict(mean=[0] * 3, std=[255] * 3, channel_order='rgb')), 'range|lie'),
     ],
 )
 def test_bad_input_is_named(tmp_path, kwargs, message):

@@ -19,7 +19,7 @@ from mmdiffrep.testing import (
 
 PAIR = dict(student='backbone', teacher='mid', loss=dict(type='mmdiffrep.DenseFeatureLoss'))
 REINFORCED = dict(type='mmdiffrep.ReinforcedTimestep', num_timesteps=20)
-LABELLED = dict(type='mmdiffrep.SegmentationReward', num_classes=4)
+LABELED = dict(type='mmdiffrep.SegmentationReward', num_classes=4)
 LABEL_FREE = dict(type='mmdiffrep.InstanceDiscriminationReward')
 STUDENT_GAIN = dict(type='mmdiffrep.StudentGainReward')
 STAGED = dict(type='mmdiffrep.StagedTimestep', highs=[20, 5])
@@ -176,7 +176,7 @@ def images_alone(items):
 
 @pytest.mark.parametrize(
     ('reward', 'message'),
-    [(STUDENT_GAIN, 'no loss of its own'), (LABELLED, 'gt_sem_seg')],
+    [(STUDENT_GAIN, 'no loss of its own'), (LABELED, 'gt_sem_seg')],
 )
 def test_reward_that_a_distil_only_run_cannot_give_is_named(tmp_path, reward, message):
     loader = dict(
@@ -185,7 +185,7 @@ def test_reward_that_a_distil_only_run_cannot_give_is_named(tmp_path, reward, me
         batch_size=4,
         num_workers=0,
     )
-    if reward is LABELLED:
+    if reward is LABELED:
         loader['collate_fn'] = dict(type='images_alone')
     with pytest.raises(ValueError, match=message):
         run(tmp_path, 1, hook_cfg(reward=reward), model=distil_only(), train_dataloader=loader)

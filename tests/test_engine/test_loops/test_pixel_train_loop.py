@@ -213,7 +213,7 @@ def test_half_precision_is_kept_natively_and_once(tmp_path):
         ('mask size', r'0\.png: the mask has shape \(16, 32\), its image \(32, 32\)'),
         ('image size', r'different sizes: \[\(24, 24\), \(32, 32\)\]; resize'),
         ('padding', r'0\.png has shape \(24, 24\), but arrived padded to \(32, 32\)'),
-        ('few', r'have 256 labelled pixels, less than one batch of 512'),
+        ('few', r'have 256 labeled pixels, less than one batch of 512'),
     ],
 )
 def test_images_and_masks_that_do_not_fit(tmp_path, fault, message):
@@ -240,7 +240,7 @@ def test_a_resume_with_other_pixels_is_refused(tmp_path, change):
     checkpoint = str(tmp_path / f'iter_{EPOCH}.pth')
     again = runner(tmp_path / 'again', None, second, load_from=checkpoint, resume=True)
     torch.manual_seed(7)
-    with pytest.raises(ValueError, match='started with other labelled pixels'):
+    with pytest.raises(ValueError, match='started with other labeled pixels'):
         again.train()
 
 

@@ -98,7 +98,7 @@ def test_noise_levels_find_their_timesteps():
 
 
 @pytest.mark.parametrize('order', ['rgb', 'bgr'])
-def test_host_normalisation_is_undone(images, order):
+def test_host_normalization_is_undone(images, order):
     pixels = (images + 1) * 127.5
     host = pixels if order == 'rgb' else pixels.flip(1)
     host = (host - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)

@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from mmdiffrep.models.connectors import ConvConnector, HypercolumnConnector, MLPConnector
 from mmdiffrep.models.distillers import FeaturePair
+from mmdiffrep.models.distillers.connectors import ConvConnector, HypercolumnConnector, MLPConnector
 from mmdiffrep.models.losses import DenseFeatureLoss
 from mmdiffrep.registry import MODELS
 
@@ -120,6 +120,6 @@ def test_every_connector_and_loss_is_registered():
         assert f'mmdiffrep.{name}' in MODELS
 
 
-def test_logits_are_not_standardised():
+def test_logits_are_not_standardized():
     with pytest.raises(ValueError, match=r'pairs\[3\]: SoftTargetLoss.*standardize=True'):
         pair([6], 6, SOFT, standardize=True)

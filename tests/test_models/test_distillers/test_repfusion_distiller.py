@@ -101,14 +101,14 @@ def test_several_layers_predict_one_teacher_feature():
 
 
 REINFORCED = dict(type='mmdiffrep.ReinforcedTimestep', num_timesteps=10)
-LABELLED = dict(type='mmdiffrep.ClassificationReward', num_classes=3)
+LABELED = dict(type='mmdiffrep.ClassificationReward', num_classes=3)
 LABEL_FREE = dict(type='mmdiffrep.InstanceDiscriminationReward')
 
 
 def test_named_policies_share_the_connectors_and_log_under_their_names():
     distiller = build(
         policy=dict(task=REINFORCED, common=REINFORCED),
-        reward=dict(task=LABELLED, common=LABEL_FREE),
+        reward=dict(task=LABELED, common=LABEL_FREE),
     )
     labels = [BaseDataElement(gt_label=torch.tensor([label])) for label in (0, 2)]
     images = torch.randn(2, 3, 16, 16)
@@ -127,11 +127,11 @@ def test_named_policies_share_the_connectors_and_log_under_their_names():
         (dict(policy=dict(task=dict(num_buckets=3))), 'policy must be dict'),
         (dict(policy={}), 'policy must be dict'),
         (dict(policy='a type of policy'), 'policy must be dict'),
-        (dict(policy=dict(task=REINFORCED), reward=LABELLED), 'reward has the keys'),
-        (dict(policy=dict(task=REINFORCED), reward=dict(other=LABELLED)), r"\['other'\]"),
-        (dict(policy=REINFORCED, reward=dict(task=LABELLED)), 'reward has no type'),
+        (dict(policy=dict(task=REINFORCED), reward=LABELED), 'reward has the keys'),
+        (dict(policy=dict(task=REINFORCED), reward=dict(other=LABELED)), r"\['other'\]"),
+        (dict(policy=REINFORCED, reward=dict(task=LABELED)), 'reward has no type'),
         (dict(policy=dict(task=REINFORCED)), 'needs a reward'),
-        (dict(policy=REINFORCED, reward=LABELLED, holdout=1.0), r'holdout must be in \[0, 1\)'),
+        (dict(policy=REINFORCED, reward=LABELED, holdout=1.0), r'holdout must be in \[0, 1\)'),
         (dict(policy=REINFORCED, reward=LABEL_FREE, holdout=0.5), 'set holdout=0'),
         # Its images are keys of one another: none can be kept from it.
         (
@@ -139,7 +139,7 @@ def test_named_policies_share_the_connectors_and_log_under_their_names():
             'set holdout=0',
         ),
         (
-            dict(policy=dict(type='mmdiffrep.UniformTimestep'), reward=LABELLED),
+            dict(policy=dict(type='mmdiffrep.UniformTimestep'), reward=LABELED),
             'UniformTimestep learns nothing',
         ),
         (dict(policy=dict(type='mmdiffrep.StagedTimestep', highs=[9])), 'for 1 pairs, but.* 2'),

@@ -52,8 +52,8 @@ def test_predictions_and_accuracies_of_every_probe():
     assert found['probe/best'] == found['probe/t10/mid'] == 100
 
 
-def test_standardised_probes_do_not_see_scale_and_shift():
-    head, given = build(standardise=True), features(32)
+def test_standardized_probes_do_not_see_scale_and_shift():
+    head, given = build(standardize=True), features(32)
     moved = tuple(one * 100 + 5 for one in given)
     torch.testing.assert_close(head(given), head(moved), rtol=1e-3, atol=1e-3)
     assert [name for name, _ in head.named_parameters()] == [

@@ -1,4 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import itertools
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -11,7 +13,7 @@ MEMBERS, DIM, BATCH, CLASSES = 3, 11, 16, 5
 def official_member(widths):
     """DDPM-Seg's pixel classifier in plain torch."""
     layers = []
-    for width, following in zip(widths[:-2], widths[1:-1]):
+    for width, following in itertools.pairwise(widths):
         layers += [nn.Linear(width, following), nn.ReLU(), nn.BatchNorm1d(following)]
     return nn.Sequential(*layers, nn.Linear(*widths[-2:]))
 

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from mmdiffrep.models.losses import DenseFeatureLoss, PooledFeatureLoss
 
 
-# The vectors (3, 4) and (4, 3): lengths 5, cosine 24/25, normalised difference (-0.2, 0.2).
+# The vectors (3, 4) and (4, 3): lengths 5, cosine 24/25, normalized difference (-0.2, 0.2).
 @pytest.mark.parametrize(
     ('distance', 'expected'),
     [('l1', 1), ('l2', 1), ('smooth_l1', 0.5), ('normalized_l2', 0.04), ('cosine', 0.04)],

@@ -3,7 +3,7 @@ import pytest
 import torch
 from mmengine.structures import BaseDataElement, InstanceData
 
-from mmdiffrep.engine.host_model import reward_of
+from mmdiffrep.engine.distillation.host_model import reward_of
 from mmdiffrep.models.rewards import SimCCReward
 
 K, WIDTH, HEIGHT = 3, 8, 6

@@ -112,7 +112,7 @@ def test_labels_have_the_size_of_the_original_image(vote_size):
     assert labels.shape == result.uncertainty.data.shape == (1, 32, 48)
     assert labels.dtype == torch.long
     if vote_size == 'image':
-        assert torch.equal(labels[:, ::2, ::3], labels[:, 1::2, 2::3]), 'nearest neighbours'
+        assert torch.equal(labels[:, ::2, ::3], labels[:, 1::2, 2::3]), 'nearest neighbors'
 
 
 def test_an_image_without_a_data_sample():

@@ -35,7 +35,7 @@ def test_noise_is_added_by_the_schedule():
     torch.testing.assert_close(features[0], expected, atol=1e-5, rtol=1e-4)
 
 
-def test_raw_input_is_the_official_behaviour():
+def test_raw_input_is_the_official_behavior():
     teacher = build(raw_input=True)
     expected = teacher.denoiser(IMAGES, T, taps=['mid'])['mid']
     assert torch.equal(teacher(IMAGES, T)[0], expected)

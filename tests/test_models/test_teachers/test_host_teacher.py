@@ -52,7 +52,7 @@ def build(cfg, taps=TAPS, **kwargs):
     return build_teacher(cfg, taps=taps, mean=MEAN, std=STD, channel_order='rgb', **kwargs)
 
 
-def test_taps_and_normalisation_are_those_of_the_model_itself(teacher_cfg):
+def test_taps_and_normalization_are_those_of_the_model_itself(teacher_cfg):
     teacher = build(teacher_cfg)
     pixels = torch.randint(0, 256, (2, 3, 32, 32)).float()  # RGB
     images = (pixels - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
@@ -128,15 +128,15 @@ def test_unknown_layers_and_needless_options_are_named(teacher_cfg):
 
 
 @pytest.mark.parametrize(
-    ('normalisation', 'message'),
+    ('normalization', 'message'),
     [
         (dict(mean=MEAN, std=STD), "needs 'channel_order'"),
         (dict(mean=MEAN, channel_order='rgb'), 'both or neither'),
     ],
 )
-def test_a_normalisation_that_is_given_is_checked(teacher_cfg, normalisation, message):
+def test_a_normalization_that_is_given_is_checked(teacher_cfg, normalization, message):
     with pytest.raises(ValueError, match=message):
-        build(dict(teacher_cfg, normalisation=normalisation))
+        build(dict(teacher_cfg, normalization=normalization))
 
 
 def test_anything_else_is_a_diffusion_model():

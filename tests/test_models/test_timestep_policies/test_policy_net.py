@@ -28,7 +28,7 @@ def test_any_image_size(convolutions, size):
 @pytest.mark.parametrize(
     ('convolutions', 'number'),
     [
-        # LeNet-5 for colour images with 1,000 actions.
+        # LeNet-5 for color images with 1,000 actions.
         (2, 456 + 2416 + 48120 + 10164 + 85000),
         # A third convolution from 16 to 16 channels, then a map of 16 x 4 x 4.
         (3, 456 + 2416 + 6416 + 30840 + 10164 + 85000),

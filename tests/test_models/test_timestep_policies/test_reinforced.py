@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from mmdiffrep.engine.optim import SideOptimizer
+from mmdiffrep.engine.distillation.side_optimizer import SideOptimizer
 from mmdiffrep.models.timestep_policies import ReinforcedTimestep, TimestepSample
 
 IMAGES = torch.linspace(-1, 1, 4 * 3 * 16 * 16).view(4, 3, 16, 16)
@@ -130,7 +130,7 @@ def test_policy_rests_while_it_warms_up():
         sample = policy(IMAGES, uniform=torch.tensor([0.1, 0.1, 0.9, 0.9]), progress=progress)
         losses = policy.loss(sample, torch.tensor([-1.0, -2.0, -3.0, -4.0]), progress=progress)
         (losses['loss_policy'] + connector.weight.sum()).backward()
-        optimizer._synchronise()
+        optimizer._synchronize()
         optimizer.optimizer.step()
         optimizer.zero_grad()
         assert losses['policy_entropy'] > 0
@@ -169,8 +169,8 @@ def expected_gradient(policy, num_images=2):
     if policy.baseline == 'per_timestep':
         policy.statistics.offset.copy_(torch.tensor([0.4, -0.6, 1.0]))
     probs = torch.tensor(LOGITS).softmax(0).double()
-    behaviour = (1 - policy.exploration) * probs + policy.exploration / 3
-    middles = behaviour.cumsum(0) - behaviour / 2
+    behavior = (1 - policy.exploration) * probs + policy.exploration / 3
+    middles = behavior.cumsum(0) - behavior / 2
     total = torch.zeros(3)
     copies = 1 if policy.baseline == 'batch_mean' else num_images
     for actions in itertools.product(range(3), repeat=policy.num_samples * num_images // copies):
@@ -179,7 +179,7 @@ def expected_gradient(policy, num_images=2):
         sample = one(IMAGES[:num_images], uniform=uniform)
         assert sample.action[::copies].tolist() == list(actions)
         one.loss(sample, REWARDS[sample.action], progress=0.0)['loss_policy'].backward()
-        weight = behaviour[list(actions)].prod().float()
+        weight = behavior[list(actions)].prod().float()
         total += weight * one.net.classifier[-1].bias.grad
     return total
 
@@ -266,7 +266,7 @@ def test_images_that_do_not_count_have_no_gradient(baseline):
     assert touched.tolist() == [True, False, False, True]
 
 
-def test_two_first_rewards_cannot_throw_a_standardised_policy_off():
+def test_two_first_rewards_cannot_throw_a_standardized_policy_off():
     """As with a held-out image in each of the first batches."""
     policy = ReinforcedTimestep(num_timesteps=2, entropy=0.0, standardize_reward=True)
     sample = TimestepSample(torch.zeros(1), torch.tensor([-1.0]), torch.zeros(1))

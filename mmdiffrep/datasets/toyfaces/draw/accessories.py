@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """What a person wears on the head, and what gets in front of it."""
 
-from typing import Sequence, Tuple
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -120,13 +120,13 @@ def occluder(scene: Scene) -> None:
 
 
 def _hand(scene: Scene, x: float, y: float, angle: float) -> None:
-    """A hand that reaches up from the lower edge of the image."""
+    """Return a hand that reaches up from the lower edge of the image."""
     unit = scene.face.scale
     tilt = 0.5 * angle
     turn = np.array(((np.cos(tilt), -np.sin(tilt)), (np.sin(tilt), np.cos(tilt))))
     base = np.array((x, max(y, 0.68)))
 
-    def place(points: Sequence[Tuple[float, float]]) -> np.ndarray:
+    def place(points: Sequence[tuple[float, float]]) -> np.ndarray:
         return base + unit * np.asarray(points) @ turn.T
 
     palm = ((-0.42, 0.0), (0.42, 0.0), (0.46, 0.5), (0.3, 1.0), (0.34, 3.0), (-0.34, 3.0))

@@ -108,9 +108,9 @@ def nose(scene: Scene) -> None:
     scene.canvas.fill(hull, M.NOSE)
     for side in (-1, 1):
         nostril = np.array((0.115 * face.nose_width, 1.035 * face.nose_length, 0.22))
-        centre = geometry.project(nostril * (side, 1, 1))
+        center = geometry.project(nostril * (side, 1, 1))
         radii = (0.055 * face.scale * face.nose_width, 0.032 * face.scale)
-        scene.canvas.fill(superellipse(tuple(centre), radii, 2, 12), M.NOSTRIL)
+        scene.canvas.fill(superellipse(tuple(center), radii, 2, 12), M.NOSTRIL)
 
 
 def mouth(scene: Scene) -> None:

@@ -22,9 +22,9 @@ def _outline(scene: Scene, grow: float) -> np.ndarray:
     radii = np.array((1.03, 1.3, 1.25)) + grow
     outline = scene.geometry.ellipsoid((0, -0.3, -0.85), radii, angles)
     if scene.face.curly and scene.face.hair_length:
-        centre = outline.mean(0)
+        center = outline.mean(0)
         bumps = 1 + scene.rng.uniform(-0.02, 0.05, len(outline))
-        outline = centre + (outline - centre) * bumps[:, None]
+        outline = center + (outline - center) * bumps[:, None]
     return outline
 
 

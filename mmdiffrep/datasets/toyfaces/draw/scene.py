@@ -1,15 +1,13 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """What all parts of a drawing share: the face, its posed head, and the canvas."""
 
-from typing import Tuple
-
 import numpy as np
 
 from mmdiffrep.datasets.toyfaces.canvas import Canvas
 from mmdiffrep.datasets.toyfaces.face import Face
 from mmdiffrep.datasets.toyfaces.geometry import HeadGeometry
 
-SIDES: Tuple[Tuple[int, str], ...] = ((-1, 'R'), (1, 'L'))
+SIDES: tuple[tuple[int, str], ...] = ((-1, 'R'), (1, 'L'))
 """Sign of x and the prefix of the materials; the image's left is the person's right."""
 
 
@@ -41,5 +39,5 @@ class Scene:
         self.rng = np.random.Generator(np.random.PCG64(face.texture_seed))
 
     def width(self, half_faces: float) -> float:
-        """A line width in image widths, at least one final pixel."""
+        """Return a line width in image widths, at least one final pixel."""
         return max(half_faces * self.face.scale, self.pixel)

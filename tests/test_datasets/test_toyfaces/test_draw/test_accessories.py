@@ -29,7 +29,7 @@ def test_hats_cover_the_top_but_not_the_mouth(kind, make_scene):
     rows = np.nonzero(shape)[0]
     assert shape.mean() > 0.05
     assert rows.max() < scene.landmarks[76:96, 1].min() * 256
-    assert rows.mean() < 256 * scene.face.centre[1]
+    assert rows.mean() < 256 * scene.face.center[1]
 
 
 def test_a_brim_is_wider_than_a_beanie(make_scene):

@@ -1,0 +1,160 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""What a hook has to find out about the host's model."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from mmengine.model import MMFullyShardedDataParallel
+from mmengine.optim import ApexOptimWrapper, OptimWrapper
+from mmengine.runner import Runner
+from torch import nn
+
+from mmdiffrep.models.distillers import StudentTaps, by_branch
+from mmdiffrep.registry import MODELS
+
+
+def check_host(runner: Runner) -> None:
+    """Raise a TypeError for a run with an optimizer or model that the hook cannot work beside."""
+    optimizer, model = runner.optim_wrapper, runner.model
+    # Apex scales the loss by itself: nothing would unscale the distiller's gradients.
+    if not isinstance(optimizer, OptimWrapper) or isinstance(optimizer, ApexOptimWrapper):
+        raise TypeError(
+            f'the run uses {type(optimizer).__name__}; the distillation hook needs one optimizer '
+            '(OptimWrapper or AmpOptimWrapper)'
+        )
+    if isinstance(model, MMFullyShardedDataParallel):
+        raise TypeError(
+            f'the model is sharded ({type(model).__name__}); the distillation hook reads features '
+            'of a whole one: use MMDistributedDataParallel'
+        )
+
+
+def reward_of(model: nn.Module) -> dict[str, object]:
+    """Return the config of the reward that fits the host's head.
+
+    ``decode_head`` is mmseg's, ``head`` with ``num_classes`` mmpretrain's and with
+    ``out_channels`` mmpose's SimCC and heatmap heads.
+    """
+    decode_head, head = getattr(model, 'decode_head', None), getattr(model, 'head', None)
+    if hasattr(decode_head, 'num_classes'):
+        return dict(
+            type='mmdiffrep.SegmentationReward',
+            num_classes=decode_head.num_classes,
+            ignore_index=getattr(decode_head, 'ignore_index', 255),
+        )
+    if hasattr(head, 'num_classes'):
+        return dict(type='mmdiffrep.ClassificationReward', num_classes=head.num_classes)
+    if hasattr(head, 'simcc_split_ratio'):
+        return dict(type='mmdiffrep.SimCCReward', num_keypoints=head.out_channels)
+    if hasattr(head, 'out_channels'):
+        return dict(type='mmdiffrep.HeatmapReward', num_keypoints=head.out_channels)
+    raise TypeError(
+        f'no reward is known for {type(model).__name__} '
+        f'(decode_head={type(decode_head).__name__}, head={type(head).__name__}): give the hook '
+        "reward=dict(type='mmdiffrep.ClassificationReward' | 'mmdiffrep.SegmentationReward' | "
+        "'mmdiffrep.HeatmapReward' | 'mmdiffrep.SimCCReward', ...), or one that needs no labels, "
+        "'mmdiffrep.InstanceDiscriminationReward' or, if a task is learned, "
+        "'mmdiffrep.StudentGainReward'"
+    )
+
+
+def fill_rewards(model: nn.Module, policy: dict, reward: dict | None) -> dict | None:
+    """Give every policy that learns and has no reward the one that fits the host's head.
+
+    Args:
+        model (nn.Module): The host's model.
+        policy (dict): Config of a policy, or several by name.
+        reward (dict, optional): Config of a reward, or several by the name of their policy.
+
+    Returns:
+        dict or None: The same with what was missing.
+    """
+    found = {}
+    for name, (config, given) in by_branch(policy, reward).items():
+        kind = config['type']
+        kind = MODELS.get(kind) if isinstance(kind, str) else kind
+        # What is no policy at all is named when the distiller is built.
+        if given is None and getattr(kind, 'needs_reward', False):
+            given = reward_of(model)
+        if given is not None:
+            found[name] = given
+    return found.get('') if 'type' in policy else found
+
+
+def channels_by_pair(
+    model: nn.Module,
+    layers: Sequence[Sequence[str]],
+    given: Sequence[int | Sequence[int] | None],
+) -> list[tuple[int, ...]]:
+    """Return the channels of every pair's student layers.
+
+    Args:
+        model (nn.Module): The host's model, without DDP.
+        layers (sequence): The student layers of every pair.
+        given (sequence): The channels of every pair as the config has them, or None.
+
+    Raises:
+        ValueError: A pair has another number of channels than of layers, or channels are neither
+            given nor found.
+    """
+    channels = [None if n is None else tuple(np.atleast_1d(n).tolist()) for n in given]
+    if None in channels:
+        probed = iter(student_channels(model, [name for names in layers for name in names]))
+        found = [tuple(next(probed) for _ in names) for names in layers]
+        for index, (numbers, right) in enumerate(zip(channels, found)):
+            if numbers not in (None, right):
+                raise ValueError(
+                    f'pairs[{index}] has student_channels={list(numbers)}, but its layers '
+                    f'{list(layers[index])} have {list(right)}: leave it out'
+                )
+        return found
+    for index, (names, numbers) in enumerate(zip(layers, channels)):
+        if len(names) != len(numbers):
+            raise ValueError(
+                f'pairs[{index}] has the student layers {list(names)} and '
+                f'student_channels={list(numbers)}: give one number a layer'
+            )
+    return channels
+
+
+@torch.no_grad()
+def student_channels(
+    model: nn.Module, names: Sequence[str], image_size: int = 128
+) -> tuple[int, ...]:
+    """Find the channels of student layers by one forward pass on an empty image.
+
+    The pass runs in eval mode under a forked random state, so it leaves no trace.
+
+    Args:
+        model (nn.Module): The host's model, without DDP.
+        names (sequence of str): Student layers, see :class:`StudentTaps`.
+        image_size (int): Side of the image. Defaults to 128.
+
+    Raises:
+        ValueError: The model cannot take such an image, a layer does not run, or its output is no
+            feature or has no such index.
+    """
+    training = {name: module.training for name, module in model.named_modules()}
+    device = next(model.parameters()).device
+    taps = StudentTaps(model, names)
+    taps.attach()
+    passed = False
+    try:
+        with torch.random.fork_rng(devices=[device] if device.type == 'cuda' else []):
+            model.eval()
+            model(torch.zeros(1, 3, image_size, image_size, device=device), None, mode='tensor')
+        passed = True
+        return tuple(feature.shape[1] for feature in taps.take(batch_size=1))
+    except (RuntimeError, ValueError, TypeError, AssertionError) as error:
+        if passed and isinstance(error, ValueError):  # the layer is no feature in training either
+            raise
+        raise ValueError(
+            f'the channels of the student layers {list(names)} could not be found by passing an '
+            f'empty {image_size} px image through {type(model).__name__} ({error}): give '
+            'student_channels=... in each pair'
+        ) from error
+    finally:
+        taps.detach()
+        for name, module in model.named_modules():
+            module.training = training[name]

@@ -1,0 +1,141 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""An optimizer that steps beside the host's, in the same backward pass."""
+
+import torch
+from mmengine.dist import all_reduce, broadcast, get_world_size
+from mmengine.optim import OptimWrapper, build_optim_wrapper
+from mmengine.registry import OPTIMIZERS
+from mmengine.runner import Runner
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+
+
+class SideOptimizer:
+    """Trains ``module`` with an optimizer of its own whenever the host's optimizer steps.
+
+    Nothing of the host is patched: the step happens in a post-hook of the host optimizer's
+    ``step``, which makes it right under gradient accumulation and GradScaler (the scale is still
+    that of this backward pass; if the host's step is skipped for an overflow, so is this one).
+    Under DDP the gradients are averaged over the ranks in one flat all-reduce. A module that has
+    nothing to train (a loss without a connector) is left alone.
+
+    Args:
+        module (nn.Module): What is trained; it lives outside the host's model.
+        optimizer (dict): Optimizer config, e.g. ``dict(type='AdamW', lr=1e-3)``.
+        paramwise_cfg (dict, optional): As in mmengine's ``optim_wrapper``. Defaults to None.
+        clip_grad (dict, optional): Arguments of ``torch.nn.utils.clip_grad_norm_``; the norm is
+            this module's own, not the host's. Defaults to None.
+
+    Raises:
+        ValueError: ``optimizer`` names no optimizer.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        optimizer: dict,
+        paramwise_cfg: dict | None = None,
+        clip_grad: dict | None = None,
+    ) -> None:
+        self.params: list[nn.Parameter] = [p for p in module.parameters() if p.requires_grad]
+        _check_type(optimizer)
+        wrapper_cfg = dict(type='OptimWrapper', optimizer=optimizer)
+        if paramwise_cfg is not None:
+            wrapper_cfg['paramwise_cfg'] = paramwise_cfg
+        if self.params:
+            self.optimizer = build_optim_wrapper(module, wrapper_cfg).optimizer
+        else:  # torch refuses an empty list, but not an empty group
+            self.optimizer = OPTIMIZERS.build(dict(optimizer, params=[dict(params=[])]))
+        self.clip_grad = clip_grad
+        self.module = module
+        self._handle: torch.utils.hooks.RemovableHandle | None = None
+
+    def broadcast(self) -> None:
+        """Give every rank the parameters and buffers of rank 0."""
+        for tensor in (*self.module.parameters(), *self.module.buffers()):
+            broadcast(tensor.detach())
+
+    def attach(self, host: OptimWrapper) -> None:
+        """Step from now on after each step of the host's optimizer."""
+        if not self.params:
+            return
+        scaler = getattr(host, 'loss_scaler', None)
+
+        def step(*_: object) -> None:
+            self._synchronize()
+            if self.clip_grad is not None:
+                if scaler is not None:
+                    scaler.unscale_(self.optimizer)
+                clip_grad_norm_(self.params, **self.clip_grad)
+            if scaler is not None:
+                scaler.step(self.optimizer)
+            else:
+                self.optimizer.step()
+
+        self._handle = host.optimizer.register_step_post_hook(step)
+
+    def detach(self) -> None:
+        """Stop stepping."""
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None
+
+    def zero_grad(self) -> None:
+        """Clear the gradients; to be called once the host's accumulation window is over."""
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def follow_schedule(self, runner: Runner, param_scheduler: dict | list | None) -> None:
+        """Build schedulers of its own and lets the runner step, save and restore them.
+
+        Args:
+            runner (Runner): The host's runner; its schedulers are built already.
+            param_scheduler (dict or list, optional): Scheduler configs. None takes the run's own,
+                with its absolute values (``eta_min`` and the like).
+        """
+        if not self.params:
+            return
+        configs = runner.cfg.get('param_scheduler') if param_scheduler is None else param_scheduler
+        if not configs:
+            if param_scheduler is None and runner.param_schedulers:
+                runner.logger.warning(
+                    "the run's schedulers are not in its config, so the distiller's learning rate "
+                    'stays constant: give the hook param_scheduler=...'
+                )
+            return
+        own = runner._build_param_scheduler(configs, self.optimizer)
+        if isinstance(runner.param_schedulers, dict):
+            raise TypeError(
+                'the run has several optimizers (param_scheduler is a dict); the distillation hook '
+                'supports one optimizer'
+            )
+        runner.param_schedulers = [*(runner.param_schedulers or []), *own]
+
+    def _synchronize(self) -> None:
+        """Averages the gradients over all ranks; a missing gradient counts as zero.
+
+        What rests (without `requires_grad`, on all ranks alike) stays without one.
+        """
+        params = [param for param in self.params if param.requires_grad]
+        for param in params:
+            if param.grad is None:
+                param.grad = torch.zeros_like(param)
+        if get_world_size() == 1 or not params:
+            return
+        flat: Tensor = torch.cat([param.grad.flatten() for param in params])
+        all_reduce(flat, op='mean')
+        offset = 0
+        for param in params:
+            param.grad.copy_(flat[offset : offset + param.numel()].view_as(param))
+            offset += param.numel()
+
+
+def _check_type(optimizer: dict) -> None:
+    """Names a type that does not exist, where mmengine says that None is not callable."""
+    kind = optimizer.get('type')
+    with OPTIMIZERS.switch_scope_and_registry(None) as registry:
+        if kind is None or (isinstance(kind, str) and registry.get(kind) is None):
+            raise ValueError(
+                f"the distiller's optimizer has the type {kind!r}, which is not in the "
+                f'{registry.scope} registry of optimizers: expected one such as '
+                "dict(type='AdamW', lr=1e-3)"
+            )

@@ -1,0 +1,120 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Any data set with stored latents in the place of its images."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import ConcatDataset, Dataset
+
+from mmdiffrep.diffusion.arguments import check_arguments
+from mmdiffrep.feature_bank.bank import FeatureBank
+from mmdiffrep.feature_bank.build import DEFAULT_ROOT, build_feature_bank
+from mmdiffrep.feature_bank.images import content_hash, image_name, read_sample
+from mmdiffrep.feature_bank.latent_reader import LatentReader
+from mmdiffrep.feature_bank.recipe import LATENT, LatentRecipe
+from mmdiffrep.feature_bank.views import AugmentedView
+from mmdiffrep.registry import DATASETS
+
+
+@DATASETS.register_module()
+class LatentDataset(Dataset):
+    """Wraps a data set: ``inputs`` of its samples become latents (C, h, w), all else stays.
+
+    Latents are computed once, by all processes of a run together, and mapped into memory, so that
+    processes of a machine share one copy. The model takes ``mmdiffrep.StoredFeaturesPreprocessor``
+    as data preprocessor and ``mmdiffrep.LatentDPMBackbone`` as backbone.
+
+    Args:
+        dataset (dict): Config of the data set. Its pipeline packs images and draws no random
+            numbers.
+        reader (dict): Arguments of :class:`~mmdiffrep.feature_bank.LatentReader`: ``vae``, ...
+        views (int): 0, the default, gives the latent of the image as it is. With k >= 1 there are k
+            augmented copies of every image (a crop and a flip drawn from view and index, see
+            :class:`~mmdiffrep.feature_bank.views.AugmentedView`), one of which is drawn each time.
+            DDAE with DiT: 10.
+        bank (str, optional): Folder of a bank that has all the latents, which are only read.
+            Defaults to None: it is found from the reader under ``root``, and what it lacks is
+            computed, on construction.
+        root (str): Where banks are. Defaults to ``'work_dirs/feature_banks'``.
+        max_bytes (int, optional): Greatest size of the bank. Defaults to None: what the disk holds.
+        verify (str): ``'sizes'`` or ``'full'``, see
+            :class:`~mmdiffrep.feature_bank.bank.FeatureBank`. Defaults to ``'sizes'``.
+
+    Raises:
+        FileNotFoundError: No such bank, VAE or image.
+        ValueError: ``bank`` holds features, latents of another VAE, or latents made otherwise; or
+            see :func:`~mmdiffrep.feature_bank.build.build_feature_bank`.
+    """
+
+    def __init__(
+        self,
+        dataset: dict,
+        reader: Mapping[str, Any],
+        views: int = 0,
+        bank: str | None = None,
+        root: str = DEFAULT_ROOT,
+        max_bytes: int | None = None,
+        verify: str = 'sizes',
+    ) -> None:
+        if not isinstance(views, int) or views < 0:
+            raise ValueError(f'views must be 0 or a number of augmented copies, got {views!r}.')
+        self.dataset = DATASETS.build(dataset)
+        numbers = range(1, views + 1) if views else [0]
+        self.views: list[Dataset] = [AugmentedView(self.dataset, view) for view in numbers]
+        check_arguments(reader, LatentReader, 'reader')
+        compute = LatentReader(**reader)
+        if bank is None:
+            every = ConcatDataset(self.views)
+            self.bank = build_feature_bank(every, compute, root, max_bytes, verify).bank
+        else:
+            self.bank = FeatureBank(bank, verify)
+            _require(self.bank, compute.recipe)
+
+    @property
+    def metainfo(self) -> dict[str, Any]:
+        """That of the data set."""
+        return self.dataset.metainfo
+
+    def full_init(self) -> None:
+        """As mmengine expects; it has happened."""
+
+    def get_data_info(self, index: int) -> dict[str, Any]:
+        """Return what the data set knows of a sample before its pipeline."""
+        return self.dataset.get_data_info(index)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        view = 0 if len(self.views) == 1 else int(np.random.randint(len(self.views)))
+        return self.read(index, view)
+
+    def read(self, index: int, view: int) -> dict[str, Any]:
+        """Read a sample in one of its views, counted from 0."""
+        sample = read_sample(self.views[view], index)
+        image = content_hash(sample['inputs'])
+        if image not in self.bank:
+            raise ValueError(
+                f'{image_name(self.dataset, index)} is not in {self.bank!r}. Either the pipeline '
+                'draws random numbers: take that of the test split. Or the bank has fewer views, '
+                'or other images: leave out `bank`, and what is missing is computed.'
+            )
+        # A copy: a view sent to another process would take its whole shard along.
+        latent: Tensor = self.bank[image][LATENT].clone()
+        return {**sample, 'inputs': latent}
+
+
+def _require(bank: FeatureBank, recipe: LatentRecipe) -> None:
+    """Check that a bank holds the latents that a recipe stands for."""
+    found = bank.recipe
+    if not isinstance(found, LatentRecipe):
+        raise ValueError(f'{bank.folder} holds features of {found.model}, no latents.')
+    if found.vae != recipe.vae:
+        raise ValueError(
+            f'{bank.folder} holds latents of another VAE: {found.model} (weights '
+            f'{found.vae[:12]}), but the reader has {recipe.model} (weights {recipe.vae[:12]}). '
+            'Leave out `bank` to compute those, or name the VAE that they were computed with.'
+        )
+    bank.require(recipe)

@@ -1,0 +1,95 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Frechet distance between two sets of features (Heusel et al. 2017), gathered batch by batch."""
+
+import torch
+from mmengine.dist import all_reduce
+from torch import Tensor
+
+
+class FeatureMoments:
+    """Number, mean and covariance of features, in float64 on the CPU.
+
+    Attributes:
+        count: Features so far.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._sum: Tensor | None = None
+        self._outer: Tensor | None = None
+
+    def update(self, features: Tensor) -> 'FeatureMoments':
+        """Take in a batch.
+
+        Args:
+            features: (B, D), finite.
+
+        Raises:
+            ValueError: Another shape than before, or values that are no numbers.
+        """
+        if features.ndim != 2 or (self.count and features.shape[1] != len(self._sum)):
+            known = f', D = {len(self._sum)}' if self.count else ''
+            raise ValueError(f'Expected features (B, D){known}, got {tuple(features.shape)}.')
+        values = features.detach().to('cpu', torch.float64)
+        if not values.isfinite().all():
+            raise ValueError('The features hold values that are no finite numbers.')
+        if self._sum is None:
+            self._sum = values.new_zeros(values.shape[1])
+            self._outer = values.new_zeros(values.shape[1], values.shape[1])
+        self.count += len(values)
+        self._sum += values.sum(dim=0)
+        self._outer += values.T @ values
+        return self
+
+    def reduce(self) -> 'FeatureMoments':
+        """Add up those of all processes, each of which has seen some features."""
+        count = torch.tensor(self.count)
+        for values in (count, self._sum, self._outer):
+            all_reduce(values)
+        self.count = int(count)
+        return self
+
+    @property
+    def mean(self) -> Tensor:
+        """(D,)."""
+        return self._sum / self.count
+
+    @property
+    def covariance(self) -> Tensor:
+        """(D, D), divided by the count less one."""
+        mean = self.mean
+        return (self._outer - self.count * mean.outer(mean)) / (self.count - 1)
+
+
+def frechet_distance(first: FeatureMoments, second: FeatureMoments) -> float:
+    """Squared Frechet distance of the Gaussians with the same mean and covariance.
+
+    ``|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))``. With fewer images than dimensions the
+    covariances are estimated badly and the distance comes out too great; compare only distances of
+    equal numbers of images. Official for FID: 50,000 images.
+
+    Raises:
+        ValueError: Fewer than two features in a set, or of different dimensions.
+    """
+    for moments in (first, second):
+        if moments.count < 2:
+            raise ValueError(
+                f'The Frechet distance needs at least 2 images in each set, got {moments.count}.'
+            )
+    if len(first.mean) != len(second.mean):
+        raise ValueError(
+            f'The features have {len(first.mean)} and {len(second.mean)} dimensions: both sets '
+            'must be embedded by the same network.'
+        )
+    ours, theirs = first.covariance, second.covariance
+    # tr((C1 C2)^(1/2)) by symmetric matrices: the eigenvalues of C1^(1/2) C2 C1^(1/2)
+    root = _square_root(ours)
+    cross = torch.linalg.eigvalsh(root @ theirs @ root).clamp(min=0).sqrt().sum()
+    shift = (first.mean - second.mean).square().sum()
+    return max(0.0, float(shift + ours.trace() + theirs.trace() - 2 * cross))
+
+
+def _square_root(matrix: Tensor) -> Tensor:
+    """Of a symmetric matrix without negative eigenvalues, up to rounding."""
+    values, vectors = torch.linalg.eigh(matrix)
+    return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
