@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmdiffrep.diffusion.arguments import check_arguments
+from mmdiffrep.utils.checks import check_arguments
 
 # One source of randomness for a batch, or one for each image of it.
 Generators = torch.Generator | Iterable[torch.Generator]

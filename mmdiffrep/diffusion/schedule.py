@@ -8,9 +8,9 @@ import torch
 from diffusers import DDPMScheduler
 from torch import Tensor
 
-from mmdiffrep.diffusion.arguments import check_arguments
 from mmdiffrep.diffusion.edm_schedule import EDMSchedule
 from mmdiffrep.diffusion.schedule_base import Schedule, check_noise
+from mmdiffrep.utils.checks import check_arguments
 
 # beta_schedule of diffusers, first and last beta. linear: DDPM (Ho et al. 2020, section 4) and
 # guided-diffusion's 'linear' at 1000 steps; scaled_linear: Stable Diffusion's scheduler config;

@@ -7,12 +7,12 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from mmdiffrep.diffusion.arguments import check_arguments
 from mmdiffrep.feature_bank.bank import FeatureBank
 from mmdiffrep.feature_bank.build import DEFAULT_ROOT, build_feature_bank
 from mmdiffrep.feature_bank.images import content_hash, image_name, read_sample
 from mmdiffrep.feature_bank.reader import FeatureReader
 from mmdiffrep.registry import DATASETS
+from mmdiffrep.utils.checks import check_arguments
 
 
 @DATASETS.register_module()

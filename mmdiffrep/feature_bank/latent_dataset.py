@@ -8,7 +8,6 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import ConcatDataset, Dataset
 
-from mmdiffrep.diffusion.arguments import check_arguments
 from mmdiffrep.feature_bank.bank import FeatureBank
 from mmdiffrep.feature_bank.build import DEFAULT_ROOT, build_feature_bank
 from mmdiffrep.feature_bank.images import content_hash, image_name, read_sample
@@ -16,6 +15,7 @@ from mmdiffrep.feature_bank.latent_reader import LatentReader
 from mmdiffrep.feature_bank.recipe import LATENT, LatentRecipe
 from mmdiffrep.feature_bank.views import AugmentedView
 from mmdiffrep.registry import DATASETS
+from mmdiffrep.utils.checks import check_arguments
 
 
 @DATASETS.register_module()

@@ -4,12 +4,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmdiffrep.diffusion.arguments import check_arguments
 from mmdiffrep.diffusion.checkpoints import resolve_folder
 from mmdiffrep.diffusion.denoisers.adm import ADMDenoiser
 from mmdiffrep.diffusion.denoisers.base import Denoiser
 from mmdiffrep.diffusion.denoisers.dit import DiTDenoiser
 from mmdiffrep.diffusion.denoisers.unet2d import UNet2DDenoiser
+from mmdiffrep.utils.checks import check_arguments
 
 _FAMILIES = {
     'UNet2DDenoiser': UNet2DDenoiser,

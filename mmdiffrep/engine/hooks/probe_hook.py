@@ -15,7 +15,6 @@ from mmengine.registry import DATASETS, DefaultScope
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mmdiffrep.diffusion.arguments import check_arguments
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.features import read_features, resolve_timesteps
 from mmdiffrep.diffusion.input_range import DenoiserInput
@@ -24,6 +23,7 @@ from mmdiffrep.engine.averaged_model import averaged_model, require_method
 from mmdiffrep.measures import ProbeTraining, check_labels, fit_grid_probe
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.atomic_file import write_atomically
+from mmdiffrep.utils.checks import check_arguments
 from mmdiffrep.utils.fail_together import fail_together
 from mmdiffrep.utils.rng import keep_random_state
 

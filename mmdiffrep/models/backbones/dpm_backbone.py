@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from mmdiffrep.diffusion.arguments import check_arguments
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.features import read_features, resolve_timesteps
 from mmdiffrep.diffusion.input_range import DenoiserInput
@@ -17,6 +16,7 @@ from mmdiffrep.diffusion.taps import tap_names
 from mmdiffrep.models.backbones.denoiser_record import check_record, record_of
 from mmdiffrep.models.backbones.unregistered import Unregistered
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import check_arguments
 
 
 @MODELS.register_module()

@@ -1,0 +1,127 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Check user input where it comes in: bounds, choices, types, names.
+
+Each function returns the value it was given, so that a check is part of an assignment::
+
+    self.interval = at_least('interval', interval, 1)
+"""
+
+import difflib
+import inspect
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, TypeVar
+
+T = TypeVar('T')
+Number = TypeVar('Number', int, float)
+
+
+def of_type(name: str, value: T, *types: type) -> T:
+    """Check a type; ``bool`` does not pass as a number, and an ``int`` passes as a ``float``.
+
+    Raises:
+        TypeError: Another type, such as the string ``'False'`` for a bool.
+    """
+    accepted = (*types, int) if float in types else types
+    if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in types):
+        expected = ' or '.join('None' if kind is type(None) else kind.__name__ for kind in types)
+        raise TypeError(f'{name} must be {expected}, got {value!r} ({type(value).__name__}).')
+    return value
+
+
+def at_least(name: str, value: Number, low: float) -> Number:
+    """Check that a number is finite and not below ``low``.
+
+    Raises:
+        TypeError: Not a number.
+        ValueError: Below ``low``, NaN or infinite.
+    """
+    of_type(name, value, float)
+    if not (math.isfinite(value) and value >= low):
+        raise ValueError(f'{name} must be at least {low}, got {value}.')
+    return value
+
+
+def positive(name: str, value: Number) -> Number:
+    """Check that a number is finite and above 0.
+
+    Raises:
+        TypeError: Not a number.
+        ValueError: 0 or below, NaN or infinite.
+    """
+    of_type(name, value, float)
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f'{name} must be positive, got {value}.')
+    return value
+
+
+def integer(name: str, value: int, low: int | None = None) -> int:
+    """Check for an integer, optionally with a lower bound.
+
+    Raises:
+        TypeError: Not an integer; 10.0 and True are not.
+        ValueError: Below ``low``.
+    """
+    of_type(name, value, int)
+    return value if low is None else at_least(name, value, low)
+
+
+def within(name: str, value: Number, low: float, high: float) -> Number:
+    """Check that a number lies in [low, high].
+
+    Raises:
+        TypeError: Not a number.
+        ValueError: Outside, or NaN.
+    """
+    of_type(name, value, float)
+    if not low <= value <= high:
+        raise ValueError(f'{name} must be in [{low}, {high}], got {value}.')
+    return value
+
+
+def one_of(name: str, value: T, choices: Collection[T]) -> T:
+    """Check that a value is one of some choices.
+
+    Raises:
+        ValueError: It is not; the message lists the choices and the nearest.
+    """
+    if value not in choices:
+        listed = ', '.join(repr(choice) for choice in choices)
+        raise ValueError(
+            f'{name} must be one of {listed}, got {value!r}.{did_you_mean(value, choices)}'
+        )
+    return value
+
+
+def near_names(name: object, known: Iterable[object], n: int = 3, cutoff: float = 0.5) -> list[str]:
+    """List the names most like ``name``, best first."""
+    return difflib.get_close_matches(str(name), [str(other) for other in known], n, cutoff)
+
+
+def did_you_mean(name: object, known: Iterable[object]) -> str:
+    """Return `` Did you mean a or b?``, or nothing if no known name is near."""
+    near = near_names(name, known)
+    return f' Did you mean {" or ".join(near)}?' if near else ''
+
+
+def check_arguments(
+    given: Mapping[str, Any], function: Callable[..., Any], owner: str, hidden: Iterable[str] = ()
+) -> None:
+    """Check that a function takes all the keyword arguments given.
+
+    Args:
+        given: The arguments.
+        function: What will be called with them.
+        owner: Name of the function in the error.
+        hidden: Parameters that a config cannot set.
+
+    Raises:
+        ValueError: A key that is not a parameter; the message names near ones.
+    """
+    known = [name for name in inspect.signature(function).parameters if name not in hidden]
+    for key in given:
+        if key not in known:
+            raise ValueError(
+                f"{owner} has no argument '{key}'.{did_you_mean(key, known)} "
+                f'It takes: {", ".join(known) or "none"}.'
+            )

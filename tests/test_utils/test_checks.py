@@ -1,0 +1,69 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import pytest
+
+from mmdiffrep.utils.checks import (
+    at_least,
+    check_arguments,
+    integer,
+    near_names,
+    of_type,
+    one_of,
+    positive,
+    within,
+)
+
+
+def bake(flour, water=1, *, secret=None):
+    return flour, water, secret
+
+
+def test_known_arguments_pass():
+    check_arguments({'flour': 1, 'water': 2, 'secret': 3}, bake, 'The oven')
+
+
+def test_near_names_are_offered():
+    with pytest.raises(
+        ValueError, match=r"The oven has no argument 'flower'. Did you mean flour\?"
+    ):
+        check_arguments({'flower': 1}, bake, 'The oven')
+
+
+def test_hidden_arguments_are_refused():
+    with pytest.raises(ValueError, match=r'It takes: flour, water\.$'):
+        check_arguments({'secret': 1}, bake, 'The oven', hidden=['secret'])
+
+
+@pytest.mark.parametrize(
+    ('check', 'good', 'bad'),
+    [
+        (lambda value: at_least('x', value, 1), [1, 2.5], [0.5, float('nan'), float('inf')]),
+        (lambda value: positive('x', value), [1e-9, 3], [0, -1, float('nan')]),
+        (lambda value: integer('x', value, 0), [0, 7], [-1]),
+        (lambda value: within('x', value, 0, 1), [0, 0.5, 1], [-0.1, 1.1, float('nan')]),
+        (lambda value: one_of('x', value, ('left', 'right')), ['left'], ['up', None]),
+    ],
+)
+def test_bounds_and_choices(check, good, bad):
+    assert [check(value) for value in good] == good
+    for value in bad:
+        with pytest.raises(ValueError, match='^x must be '):
+            check(value)
+
+
+@pytest.mark.parametrize('value', ['False', True, None, [1]])
+def test_numbers_are_numbers(value):
+    for check in (lambda: at_least('x', value, 0), lambda: integer('x', value)):
+        with pytest.raises(TypeError, match='^x must be '):
+            check()
+
+
+def test_types():
+    assert of_type('x', None, bool, type(None)) is None and of_type('x', 2, float) == 2
+    with pytest.raises(TypeError, match=r"^x must be bool or None, got 'False' \(str\)\.$"):
+        of_type('x', 'False', bool, type(None))
+
+
+def test_the_nearest_choice_is_named():
+    with pytest.raises(ValueError, match="got 'meen'. Did you mean mean"):
+        one_of('pool', 'meen', ('mean', 'max'))
+    assert near_names('dec1', ['dec.1', 'mid']) == ['dec.1']
