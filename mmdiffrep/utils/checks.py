@@ -93,7 +93,7 @@ def one_of(name: str, value: T, choices: Collection[T]) -> T:
     return value
 
 
-def near_names(name: object, known: Iterable[object], n: int = 3, cutoff: float = 0.5) -> list[str]:
+def near_names(name: object, known: Iterable[object], n: int = 3, cutoff: float = 0.6) -> list[str]:
     """List the names most like ``name``, best first."""
     return difflib.get_close_matches(str(name), [str(other) for other in known], n, cutoff)
 
