@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ('mmdiffrep', 'configs', 'tools', 'requirements', 'setup.py', 'pyproject.toml')
+SOURCES = ('mmdiffrep', 'configs', 'demo', 'tools', 'requirements', 'setup.py', 'pyproject.toml')
 FILES = ('MANIFEST.in', 'model-index.yml', 'LICENSE', 'README.md')
 PROBE = 'repfusion/packaging_probe.py'
 PIP = [sys.executable, '-m', 'pip', '--disable-pip-version-check', '-q']

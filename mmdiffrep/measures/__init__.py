@@ -5,7 +5,7 @@ from mmdiffrep.measures.alignment import alignment, uniformity
 from mmdiffrep.measures.cka import StreamedCKA, linear_cka, unbiased_hsic
 from mmdiffrep.measures.grid_probe import GridProbe, ProbeTraining, fit_grid_probe
 from mmdiffrep.measures.labels import check_labels, hold_out
-from mmdiffrep.measures.probe import LabelledFeatures, ProbeResult, knn_probe, linear_probe
+from mmdiffrep.measures.probe import LabeledFeatures, ProbeResult, knn_probe, linear_probe
 from mmdiffrep.measures.spectrum import (
     SpectrumSummary,
     StreamedSpectrum,
@@ -15,12 +15,12 @@ from mmdiffrep.measures.spectrum import (
     rank_tolerance,
     singular_values,
     stable_rank,
-    summarise,
+    summarize,
 )
 
 __all__ = [
     'GridProbe',
-    'LabelledFeatures',
+    'LabeledFeatures',
     'ProbeResult',
     'ProbeTraining',
     'SpectrumSummary',
@@ -39,7 +39,7 @@ __all__ = [
     'rank_tolerance',
     'singular_values',
     'stable_rank',
-    'summarise',
+    'summarize',
     'unbiased_hsic',
     'uniformity',
 ]

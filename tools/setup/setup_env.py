@@ -78,7 +78,9 @@ def main() -> None:
 
 def fingerprint() -> str:
     """Hash of all that decides what gets installed."""
-    files = sorted([*REQUIREMENTS.glob('*.txt'), ROOT / 'setup.py', *ROOT.glob('tools/setup/*_env.py')])
+    files = sorted(
+        [*REQUIREMENTS.glob('*.txt'), ROOT / 'setup.py', *ROOT.glob('tools/setup/*_env.py')]
+    )
     texts = [path.read_bytes() for path in files]
     python = f'{sys.version} {sysconfig.get_platform()} {ROOT} {MMCV_VERSION}'
     return hashlib.sha256(b'\0'.join([python.encode(), *texts])).hexdigest()

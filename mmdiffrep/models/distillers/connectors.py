@@ -92,7 +92,7 @@ class HypercolumnConnector(nn.Module):
 
 @MODELS.register_module()
 class ChannelStandardizer(nn.Module):
-    """Standardises every channel by its running mean and variance.
+    """Standardizes every channel by its running mean and variance.
 
     The scale of a diffusion feature changes with tap and timestep, and a few channels are much
     larger than the rest; a plain distance then sees those alone. The statistics are a cumulative
@@ -115,7 +115,7 @@ class ChannelStandardizer(nn.Module):
 
     @torch.no_grad()
     def forward(self, feature: Tensor) -> Tensor:
-        """Standardises ``(B, channels, h, w)``; in training mode it updates the statistics."""
+        """Standardizes ``(B, channels, h, w)``; in training mode it updates the statistics."""
         if self.training:
             moments = torch.stack(
                 [feature.mean(dim=(0, 2, 3)), feature.square().mean(dim=(0, 2, 3))]
