@@ -44,7 +44,7 @@ def test_every_repeat_is_trained_and_tested_once(tool, tmp_path, capsys, monkeyp
     assert set(metrics[0]) >= {'mIoU', 'mIoU_count_ignored', 'uncertainty'}
     assert metrics[0] != metrics[1]
     assert f'± {stdev(one["uncertainty"] for one in metrics):.2g} |' in table
-    monkeypatch.setattr(tool, 'build_runner', None)  # nothing is run again
+    monkeypatch.setattr('mmdiffrep.apis.repeat_splits.build_runner', None)  # nothing is run again
     assert start(tool, tmp_path) == 0
     assert start(tool, tmp_path, 'train_cfg.batch_size=1024') == 1
     assert 'of another config or other options' in capsys.readouterr().err

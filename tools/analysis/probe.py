@@ -31,8 +31,8 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import track
 
-from mmdiffrep.analysis import EncoderFeatures, LabeledFeatures, check_classes, collect_features
-from mmdiffrep.measures import knn_probe, linear_probe
+from mmdiffrep.analysis import EncoderFeatures, check_classes, collect_features
+from mmdiffrep.measures import LabeledFeatures, knn_probe, linear_probe
 
 PROBES = {'linear': linear_probe, 'knn': knn_probe}
 HEADINGS = {'linear': 'linear probe', 'knn': 'nearest neighbors'}

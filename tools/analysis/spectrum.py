@@ -29,8 +29,8 @@ from analysis_options import (
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from mmdiffrep.analysis import FeatureKey, stream_features, summarize
-from mmdiffrep.measures import StreamedSpectrum, rank_tolerance
+from mmdiffrep.analysis import FeatureKey, stream_features
+from mmdiffrep.measures import StreamedSpectrum, rank_tolerance, summarize
 
 MEASURES = {
     'rank': 'numerical rank',
