@@ -17,7 +17,7 @@ from mmdiffrep.analysis.encoder import Encoder
 from mmdiffrep.apis import FeatureExtractor
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.input_range import DenoiserInput
-from mmdiffrep.models.distillers import StudentTaps
+from mmdiffrep.models.distillers import LayerTaps
 from mmdiffrep.utils.checkpoint_io import load_checkpoint_file
 from mmdiffrep.utils.versions import require_host
 
@@ -121,7 +121,7 @@ class StudentReader:
         config: The training config, or its file.
         checkpoint: What it trained.
         layers: Names of submodules, ``'backbone'`` or ``'backbone[1]'``, see
-            :class:`~mmdiffrep.models.distillers.StudentTap`.
+            :class:`~mmdiffrep.models.distillers.Layer`.
         grid: See :class:`TeacherReader`.
         device: Where the model runs; None: the CPU.
 
@@ -154,7 +154,7 @@ class StudentReader:
                 f'{checkpoint} does not fit the model of the config: {error}'
             ) from error
         self.model.eval().requires_grad_(False).to(device or 'cpu')
-        self.taps = StudentTaps(self.model, layers)
+        self.taps = LayerTaps(self.model, layers)
         self.grid = grid
         self.keys = tuple(FeatureKey(layer) for layer in layers)
 

@@ -1,78 +1,114 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Reads features of a student while its own forward pass runs."""
+"""Read layers of any model during its own forward pass.
 
-import difflib
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+A layer is named by its dotted path in the model:
 
+================  ====================================================
+``path``          its output; the last one if it returns several
+``path[i]``       its output number ``i``; negative numbers count from the end
+``path@in``       its input (the first tensor that it is given)
+================  ====================================================
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
-# The outputs of one call of a module and their versions at that moment.
+from mmdiffrep.utils.checks import near_names
+
+_GRAMMAR = re.compile(r'([^\[\]@]+)(?:\[(-?\d+)\]|@(in))?')
+# What one call of a module gave or was given, and the tensors' versions at that moment.
 Captured = tuple[tuple[object, ...], list[int]]
 
 
-class StudentTap(NamedTuple):
-    """Where a student is tapped.
+class Layer(NamedTuple):
+    """A layer that is read.
 
     Attributes:
-        module (str): Dotted name of a submodule, e.g. ``'backbone.layer4'``.
-        index (int): Which of its outputs, if it returns a tuple.
+        path (str): Dotted path of a submodule, such as ``'backbone.layer4'``.
+        side (str): ``'out'`` or ``'in'``.
+        index (int): Which of its outputs, if it returns several.
     """
 
-    module: str
+    path: str
+    side: str = 'out'
     index: int = -1
 
     @classmethod
-    def parse(cls, name: str) -> 'StudentTap':
-        """Parse ``'backbone'``, its last output, or ``'backbone[2]'``."""
-        module, bracket, index = name.partition('[')
-        if not bracket:
-            return cls(module)
-        if not (index.endswith(']') and index[:-1].lstrip('-').isdigit()):
+    def parse(cls, name: str) -> 'Layer':
+        """Parse ``'path'``, ``'path[i]'`` or ``'path@in'``.
+
+        Raises:
+            ValueError: Anything else.
+        """
+        match = _GRAMMAR.fullmatch(name)
+        if match is None:
             raise ValueError(
-                f"{name!r} is no layer: expected 'module.path' or 'module.path[index]'"
+                f"{name!r} is not a layer: expected 'module.path', 'module.path[index]' or "
+                "'module.path@in'"
             )
-        return cls(module, int(index[:-1]))
+        path, index, side = match.groups()
+        if side:
+            return cls(path, 'in', 0)
+        return cls(path) if index is None else cls(path, index=int(index))
+
+    def __str__(self) -> str:
+        return f'{self.path}@in' if self.side == 'in' else self.path
 
 
-def find_module(model: nn.Module, name: str) -> nn.Module:
-    """Return a submodule by its dotted name.
+def find_module(model: nn.Module, path: str) -> nn.Module:
+    """Return a submodule by its dotted path.
 
     Raises:
-        ValueError: The name does not exist; the nearest names are listed.
+        ValueError: There is none; the nearest paths are listed.
     """
     modules = dict(model.named_modules())
-    if name in modules and name:
-        return modules[name]
-    near = difflib.get_close_matches(name, modules, n=5, cutoff=0.4)
+    if path in modules and path:
+        return modules[path]
+    near = near_names(path, modules, n=5, cutoff=0.4)
     top = [child for child, _ in model.named_children()]
     raise ValueError(
-        f'{type(model).__name__} has no layer {name!r}. '
+        f'{type(model).__name__} has no layer {path!r}. '
         + (f'Near matches: {near}. ' if near else '')
         + f'Top-level layers: {top}.'
     )
 
 
-class StudentTaps:
-    """Holds the tapped features of one forward pass, until they are taken.
+class LayerTaps:
+    """Holds the features of one forward pass until they are taken.
 
     Args:
-        model (nn.Module): The student, already unwrapped from DDP.
-        names (sequence of str): Student layers, see :meth:`StudentTap.parse`.
+        model (nn.Module): The model, already unwrapped from DDP.
+        names (sequence of str): Layers, see :meth:`Layer.parse`.
         role (str): What errors call the model. Defaults to ``'student'``.
+
+    Raises:
+        ValueError: A name that is not a layer, or a layer that the model does not have.
     """
 
     def __init__(self, model: nn.Module, names: Sequence[str], role: str = 'student') -> None:
         self.role = role
-        self.taps = [StudentTap.parse(name) for name in names]
-        self._modules = {tap.module: find_module(model, tap.module) for tap in self.taps}
-        self._captured: dict[str, list[Captured]] = {}
-        self._handles: list = []
+        self.layers = [Layer.parse(name) for name in names]
+        self._sites = {
+            (layer.path, layer.side): find_module(model, layer.path) for layer in self.layers
+        }
+        self._captured: dict[tuple[str, str], list[Captured]] = {}
+        self._handles: list[RemovableHandle] = []
 
     def attach(self) -> None:
         """Register the forward hooks."""
-        for name, module in self._modules.items():
-            self._handles.append(module.register_forward_hook(self._capture(name)))
+        for site, module in self._sites.items():
+            capture = self._capture(site)
+            if site[1] == 'in':
+                handle = module.register_forward_pre_hook(capture, with_kwargs=True)
+            else:
+                handle = module.register_forward_hook(capture)
+            self._handles.append(handle)
 
     def detach(self) -> None:
         """Remove the forward hooks and drop what they captured."""
@@ -81,60 +117,88 @@ class StudentTaps:
         self._handles.clear()
         self.clear()
 
+    @contextmanager
+    def attached(self) -> Iterator[None]:
+        """Have the forward hooks in place for the length of a ``with`` block."""
+        self.attach()
+        try:
+            yield
+        finally:
+            self.detach()
+
     def clear(self) -> None:
-        """Drop features that nobody took, e.g. of a pass in tensor mode."""
+        """Drop features that nobody took, such as those of a pass in tensor mode."""
         self._captured.clear()
 
-    def _capture(self, name: str) -> Callable[..., None]:
-        def hook(module: nn.Module, args: tuple, output: object) -> None:
-            outputs = output if isinstance(output, (tuple, list)) else (output,)
-            # An operation in place raises a tensor's version: see take.
-            versions = [
-                out._version if isinstance(out, Tensor) and not out.is_inference() else 0
-                for out in outputs
-            ]
-            self._captured.setdefault(name, []).append((tuple(outputs), versions))
+    def _capture(self, site: tuple[str, str]) -> Callable[..., None]:
+        def hook(module: nn.Module, args: tuple[Any, ...], other: Any) -> None:
+            if site[1] == 'in':  # other: the keyword arguments
+                given = [*args, *other.values()]
+                values = tuple(value for value in given if isinstance(value, Tensor))[:1]
+            else:
+                values = tuple(other) if isinstance(other, (tuple, list)) else (other,)
+            captured = (values, [_version(value) for value in values])
+            self._captured.setdefault(site, []).append(captured)
 
         return hook
 
     def take(self, batch_size: int) -> tuple[Tensor, ...]:
-        """Hands the features over, one a tap, and forgets them.
+        """Hand over the features, one per layer, and forget them.
 
         Args:
-            batch_size (int): What the features must have as their first dimension.
+            batch_size (int): Length of their first dimension.
+
+        Returns:
+            tuple: Features ``(B, C, H, W)`` or ``(B, C)``.
 
         Raises:
-            RuntimeError: A layer did not run, ran twice, or its output was changed in place.
+            RuntimeError: A layer did not run, ran twice, or its output was changed in place (a
+                compiled model is not checked for the last).
             ValueError: The output is not a feature, has no such index or another batch size.
         """
         captured, self._captured = self._captured, {}
-        return tuple(self._pick(tap, captured.get(tap.module, []), batch_size) for tap in self.taps)
+        return tuple(
+            self._pick(layer, captured.get((layer.path, layer.side), []), batch_size)
+            for layer in self.layers
+        )
 
-    def _pick(self, tap: StudentTap, captured: list[Captured], batch_size: int) -> Tensor:
-        name = f'{self.role} layer {tap.module!r}'
+    def _pick(self, layer: Layer, captured: list[Captured], batch_size: int) -> Tensor:
+        name = f'{self.role} layer {str(layer)!r}'
         if len(captured) != 1:
             raise RuntimeError(
                 f'{name} ran {len(captured)} times in one step, expected once. '
                 + (
                     'Tap a layer that is called once.'
                     if captured
-                    else 'Is it part of the training pass?'
+                    else 'Is it part of the forward pass?'
                 )
             )
-        outputs, versions = captured[0]
-        if not -len(outputs) <= tap.index < len(outputs):
+        values, versions = captured[0]
+        does = 'is given' if layer.side == 'in' else 'returns'
+        if not -len(values) <= layer.index < len(values):
             raise ValueError(
-                f'{name} returns {len(outputs)} features, index {tap.index} is out of range'
+                f'{name} {does} {len(values)} features, index {layer.index} is out of range'
             )
-        feature = outputs[tap.index]
+        feature = values[layer.index]
         if not isinstance(feature, Tensor) or feature.dim() not in (2, 4):
             what = tuple(feature.shape) if isinstance(feature, Tensor) else type(feature).__name__
-            raise ValueError(f'{name} returns {what}, expected a feature (B, C, H, W) or (B, C)')
+            raise ValueError(f'{name} {does} {what}, expected a feature (B, C, H, W) or (B, C)')
         if len(feature) != batch_size:
-            raise ValueError(f'{name} returns {len(feature)} features for {batch_size} images')
-        if not feature.is_inference() and feature._version != versions[tap.index]:
+            raise ValueError(f'{name} {does} {len(feature)} features for {batch_size} images')
+        if _version(feature) > versions[layer.index]:
             raise RuntimeError(
-                f'the output of {name} was changed in place after it was read (by '
-                'an in-place ReLU or addition, most likely): tap the block or stage around it'
+                f'the {"input" if layer.side == "in" else "output"} of {name} was changed in place '
+                'after it was read (most likely by an in-place ReLU or addition): tap the block or '
+                'stage around it'
             )
         return feature
+
+
+def _version(value: object) -> int:
+    """Count the in-place operations on a tensor."""
+    if not isinstance(value, Tensor):
+        return 0
+    # `is_inference` would split a compiled model's graph at each layer.
+    if not torch.compiler.is_compiling() and value.is_inference():
+        return 0
+    return value._version

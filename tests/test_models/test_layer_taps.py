@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmdiffrep.models.distillers import StudentTap, StudentTaps, find_module
+from mmdiffrep.models.distillers import Layer, LayerTaps, find_module
 
 
 class Student(nn.Module):
@@ -30,16 +30,24 @@ class Backbone(nn.Module):
 
 
 def test_names_are_parsed():
-    assert StudentTap.parse('backbone') == ('backbone', -1)
-    assert StudentTap.parse('a.b[2]') == ('a.b', 2)
-    assert StudentTap.parse('a[-2]') == ('a', -2)
-    with pytest.raises(ValueError, match=r'module.path\[index\]'):
-        StudentTap.parse('a[one]')
+    assert Layer.parse('backbone') == ('backbone', 'out', -1)
+    assert Layer.parse('a.b[2]') == ('a.b', 'out', 2)
+    assert Layer.parse('a[-2]') == ('a', 'out', -2)
+    assert Layer.parse('a.0@in') == ('a.0', 'in', 0)
+
+
+@pytest.mark.parametrize(
+    'name',
+    ['a[one]', 'a[1', 'a[--1]', 'a[]', 'a@out', 'a@', '@in', '', 'a[0]@in', 'a@in[0]', '[0]'],
+)
+def test_other_names_are_refused(name):
+    with pytest.raises(ValueError, match=r"not a layer: expected 'module.path', .*@in'"):
+        Layer.parse(name)
 
 
 def test_features_are_taken_once_and_in_order():
     student = Student()
-    taps = StudentTaps(student, ['backbone', 'backbone.layer1', 'backbone[0]'])
+    taps = LayerTaps(student, ['backbone', 'backbone.layer1', 'backbone[0]'])
     taps.attach()
     student(torch.randn(2, 3, 5, 5))
     last, layer1, first = taps.take(batch_size=2)
@@ -48,9 +56,28 @@ def test_features_are_taken_once_and_in_order():
         taps.take(batch_size=2)
 
 
+def test_the_input_of_a_layer_is_what_the_one_before_it_returns():
+    student = Student()
+    taps = LayerTaps(student, ['backbone.relu@in', 'backbone.layer2', 'backbone@in'])
+    images = torch.randn(2, 3, 5, 5)
+    with taps.attached():
+        student.backbone(images)
+        given, returned, whole = taps.take(batch_size=2)
+    assert given is returned and whole is images
+
+
+def test_an_input_given_by_keyword_is_found():
+    student = Student()
+    taps = LayerTaps(student, ['backbone.layer1@in'])
+    images = torch.randn(2, 3, 5, 5)
+    with taps.attached():
+        student.backbone.layer1(input=images)
+        assert taps.take(batch_size=2) == (images,)
+
+
 def test_layers_that_run_twice_are_refused_and_clear_forgets():
     student = Student()
-    taps = StudentTaps(student, ['backbone'])
+    taps = LayerTaps(student, ['backbone'])
     taps.attach()
     student(torch.randn(2, 3, 5, 5))
     taps.clear()
@@ -62,24 +89,58 @@ def test_layers_that_run_twice_are_refused_and_clear_forgets():
 
 def test_in_place_change_after_the_tap_is_found():
     student = Student(inplace=True)
-    taps = StudentTaps(student, ['backbone.layer2'])
+    taps = LayerTaps(student, ['backbone.layer2'])
     taps.attach()
     student(torch.randn(2, 3, 5, 5))
     with pytest.raises(RuntimeError, match='changed in place'):
         taps.take(batch_size=2)
 
 
+def test_in_place_change_of_an_input_is_found():
+    student = Student(inplace=True)
+    taps = LayerTaps(student, ['backbone.relu@in'], role='teacher')
+    with (
+        taps.attached(),
+        pytest.raises(RuntimeError, match="input of teacher layer 'backbone.relu@in'"),
+    ):
+        student(torch.randn(2, 3, 5, 5))
+        taps.take(batch_size=2)
+
+
 def test_detach_leaves_no_hook():
     student = Student()
-    taps = StudentTaps(student, ['backbone', 'backbone.layer1'])
-    taps.attach()
-    taps.detach()
-    assert not any(module._forward_hooks for module in student.modules())
+    taps = LayerTaps(student, ['backbone', 'backbone.layer1', 'backbone.layer1@in'])
+    with taps.attached():
+        assert student.backbone.layer1._forward_pre_hooks
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in student.modules())
+
+
+@pytest.mark.parametrize('inplace', [False, True])
+def test_a_compiled_model_stays_one_graph(inplace):
+    torch.compiler.reset()
+    student = Student(inplace)
+    taps = LayerTaps(student, ['backbone', 'backbone.layer1', 'backbone.relu'])
+    compiled = torch.compile(student, backend='aot_eager', fullgraph=True)
+    images = torch.randn(2, 3, 5, 5)
+    with taps.attached():
+        student(images)
+        expected = taps.take(batch_size=2)
+        compiled(images)
+        torch.testing.assert_close(taps.take(batch_size=2), expected)
+    torch.compiler.reset()
+
+
+def test_features_read_in_inference_mode():
+    student = Student()
+    taps = LayerTaps(student, ['backbone'])
+    with taps.attached(), torch.inference_mode():
+        student(torch.randn(2, 3, 5, 5))
+        assert taps.take(batch_size=2)[0].is_inference()
 
 
 def test_name_without_an_index_in_its_brackets():
-    with pytest.raises(ValueError, match=r"'backbone\[x\]' is no layer"):
-        StudentTaps(Student(), ['backbone[x]'])
+    with pytest.raises(ValueError, match=r"'backbone\[x\]' is not a layer"):
+        LayerTaps(Student(), ['backbone[x]'])
 
 
 def test_wrong_names_list_near_matches():
@@ -93,7 +154,7 @@ def test_wrong_names_list_near_matches():
 )
 def test_wrong_index_and_batch(name, batch_size, message):
     student = Student()
-    taps = StudentTaps(student, [name])
+    taps = LayerTaps(student, [name])
     taps.attach()
     student(torch.randn(2, 3, 5, 5))
     with pytest.raises(ValueError, match=message):

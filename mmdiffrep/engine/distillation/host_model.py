@@ -10,7 +10,7 @@ from mmengine.optim import ApexOptimWrapper, OptimWrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from mmdiffrep.models.distillers import StudentTaps, by_branch
+from mmdiffrep.models.distillers import LayerTaps, by_branch
 from mmdiffrep.registry import MODELS
 
 
@@ -128,7 +128,7 @@ def student_channels(
 
     Args:
         model (nn.Module): The host's model, without DDP.
-        names (sequence of str): Student layers, see :class:`StudentTaps`.
+        names (sequence of str): Student layers, see :class:`LayerTaps`.
         image_size (int): Side of the image. Defaults to 128.
 
     Raises:
@@ -137,7 +137,7 @@ def student_channels(
     """
     training = {name: module.training for name, module in model.named_modules()}
     device = next(model.parameters()).device
-    taps = StudentTaps(model, names)
+    taps = LayerTaps(model, names)
     taps.attach()
     passed = False
     try:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from mmdiffrep.models.distillers import Reading, RepFusionDistiller, StudentTaps
+from mmdiffrep.models.distillers import LayerTaps, Reading, RepFusionDistiller
 from mmdiffrep.models.teachers import Teacher
 from mmdiffrep.models.timestep_policies import TimestepSample
 from mmdiffrep.utils.random_streams import IterationChance
@@ -19,7 +19,7 @@ class DistillationPass:
     """Takes the student's features, draws timesteps, reads the teacher and compares.
 
     Args:
-        taps (StudentTaps): Where the student is tapped, one name after the other.
+        taps (LayerTaps): Where the student is tapped, one name after the other.
         teacher (Teacher): The frozen teacher.
         distiller (RepFusionDistiller): What is trained besides the student.
         group_sizes (sequence of int): How many student layers each pair has.
@@ -33,7 +33,7 @@ class DistillationPass:
 
     def __init__(
         self,
-        taps: StudentTaps,
+        taps: LayerTaps,
         teacher: Teacher,
         distiller: RepFusionDistiller,
         group_sizes: Sequence[int],
@@ -80,10 +80,10 @@ class DistillationPass:
             RuntimeError: A student feature without gradient.
         """
         features = self.taps.take(batch_size=len(images))
-        for tap, feature in zip(self.taps.taps, features):
+        for layer, feature in zip(self.taps.layers, features):
             if not feature.requires_grad:
                 raise RuntimeError(
-                    f'the feature of student layer {tap.module!r} carries no gradient, so '
+                    f'the feature of student layer {str(layer)!r} carries no gradient, so '
                     'nothing would be distilled: is the layer frozen, or wrapped as a whole in '
                     'activation checkpointing (checkpoint its children instead)?'
                 )

@@ -17,7 +17,7 @@ from mmdiffrep.engine.distillation.phases import PhaseSchedule, RestingTask
 from mmdiffrep.engine.distillation.side_optimizer import SideOptimizer
 from mmdiffrep.engine.distillation.step import DistillationPass
 from mmdiffrep.engine.not_finite import check_parameters
-from mmdiffrep.models.distillers import RepFusionDistiller, StudentTaps
+from mmdiffrep.models.distillers import LayerTaps, RepFusionDistiller
 from mmdiffrep.models.teachers import (
     Teacher,
     build_teacher,
@@ -186,7 +186,7 @@ class RepFusionHook(Hook):
 
     def _build(self, model: nn.Module, runner: Runner) -> None:
         names = [name for layers in self.layers for name in layers]
-        self.taps = StudentTaps(model, names)
+        self.taps = LayerTaps(model, names)
         settings = self.normalization or normalization_of(model, runner.cfg)
         self.teacher = build_teacher(
             self.teacher_cfg,

@@ -1,37 +1,36 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""A backbone of a host where a ``DPMBackbone`` could be: the rivals of diffusion features."""
+"""Read any backbone of a host as a ``DPMBackbone`` is read: the baselines of diffusion features."""
 
-import difflib
 from collections.abc import Sequence
-from contextlib import ExitStack
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
-from torch import Tensor, nn
+from torch import Tensor
 
+from mmdiffrep.models.layer_taps import LayerTaps
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import integer
 
 PROBE_SIZE = 64  # px; big enough for a stride of 32, small enough for any CPU
 
 
 @MODELS.register_module()
 class HostBackbone(BaseModule):
-    """Reads the maps of any backbone of mmpretrain or mmseg, at an image size of its own.
+    """Reads the maps of any backbone of mmpretrain or mmseg, at its own image size.
 
-    As of a :class:`~mmdiffrep.models.backbones.DPMBackbone`, channels and strides of the maps are
-    known when it is built, so that neck and head need none in the config. They are found by one
-    pass of an empty image.
+    Like those of a :class:`~mmdiffrep.models.backbones.DPMBackbone`, channels and strides of the
+    maps are known after construction, so that the config of neck and head can leave them out. They
+    are found by a forward pass of an empty image.
 
     Args:
-        backbone (dict): Config of the backbone; weights come from its ``init_cfg``, and random ones
-            are drawn without it.
-        layers (sequence of str, optional): Submodules to read, by dotted names; what one is given
-            is read with ``@in`` behind the name, as DDPM-Seg does of SwAV. Defaults to None: what
-            the backbone returns.
-        size (int, optional): Side that images are resized to, bilinearly with antialiasing, as a
-            vision transformer needs. Defaults to None: as they come.
+        backbone (dict): Config of the backbone; its ``init_cfg`` says where the weights come from.
+            Without one they are random.
+        layers (sequence of str, optional): Layers of the backbone to read: ``'layer2'``,
+            ``'layer2[0]'`` or ``'layer2.0@in'``, the input of a block, which DDPM-Seg reads of
+            SwAV. See :mod:`mmdiffrep.models.layer_taps`. Defaults to None: the backbone's outputs.
+        size (int, optional): Side in pixels that images are resized to, bilinearly with
+            antialiasing; a vision transformer needs it. Defaults to None: not resized.
         init_cfg (dict, optional): mmengine's initialization config.
 
     Attributes:
@@ -39,8 +38,8 @@ class HostBackbone(BaseModule):
         out_strides (tuple of int): Strides relative to the image that the backbone sees.
 
     Raises:
-        ValueError: An unknown layer, one that is not run, a ``size`` below 1, or outputs that are
-            no maps.
+        RuntimeError: A layer that does not run, runs twice, or is changed in place afterwards.
+        ValueError: An unknown layer, a ``size`` below 1, or outputs that are not maps.
     """
 
     def __init__(
@@ -51,19 +50,17 @@ class HostBackbone(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if size is not None and size < 1:
-            raise ValueError(f'size must be at least 1 pixel, or None, got {size}')
+        self.size = None if size is None else integer('size', size, low=1)
         self.backbone = MODELS.build(backbone)
         self.layers = None if layers is None else tuple(layers)
-        self.size = size
-        self._check_layers()
+        self._taps = None if layers is None else LayerTaps(self.backbone, self.layers, 'backbone')
         side = size or PROBE_SIZE
         with torch.no_grad():
             self.backbone.eval()
             maps = self(torch.zeros(1, 3, side, side))
             self.backbone.train()
-        self.out_channels = tuple(one.shape[1] for one in maps)
-        self.out_strides = tuple(round(side / one.shape[2]) for one in maps)
+        self.out_channels = tuple(x.shape[1] for x in maps)
+        self.out_strides = tuple(round(side / x.shape[2]) for x in maps)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Compute the maps.
@@ -78,9 +75,9 @@ class HostBackbone(BaseModule):
             images = F.interpolate(
                 images, size=(self.size, self.size), mode='bilinear', antialias=True
             )
-        maps = self.backbone(images) if self.layers is None else self._read_layers(images)
+        maps = self._read(images)
         maps = (maps,) if isinstance(maps, Tensor) else tuple(maps)
-        wrong = [one for one in maps if not isinstance(one, Tensor) or one.ndim != 4]
+        wrong = [x for x in maps if not isinstance(x, Tensor) or x.ndim != 4]
         if wrong:
             what = tuple(wrong[0].shape) if isinstance(wrong[0], Tensor) else type(wrong[0])
             raise ValueError(
@@ -89,37 +86,9 @@ class HostBackbone(BaseModule):
             )
         return maps
 
-    def _read_layers(self, images: Tensor) -> tuple[Tensor, ...]:
-        found: dict[str, Any] = {}
-        with ExitStack() as hooks:
-            for layer in self.layers:
-                hooks.enter_context(_watch(self._submodule(layer), layer, found))
+    def _read(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:
+        if self._taps is None:
+            return self.backbone(images)
+        with self._taps.attached():
             self.backbone(images)
-        missing = [layer for layer in self.layers if layer not in found]
-        if missing:
-            raise ValueError(
-                f'the layers {missing} of {type(self.backbone).__name__} are not run in a pass'
-            )
-        return tuple(found[layer] for layer in self.layers)
-
-    def _submodule(self, layer: str) -> nn.Module:
-        return self.backbone.get_submodule(layer.removesuffix('@in'))
-
-    def _check_layers(self) -> None:
-        names = [name for name, _ in self.backbone.named_modules() if name]
-        for layer in self.layers or ():
-            if layer.removesuffix('@in') not in names:
-                near = difflib.get_close_matches(layer, names, n=5)
-                raise ValueError(
-                    f'{type(self.backbone).__name__} has no layer {layer!r}; near it are '
-                    f'{near or names[:10]}'
-                )
-
-
-def _watch(module: nn.Module, layer: str, found: dict[str, Any]) -> Any:
-    """Keep what a module gives, or is given, in ``found``; return the hook's handle."""
-    if layer.endswith('@in'):
-        return module.register_forward_pre_hook(
-            lambda _, inputs: found.__setitem__(layer, inputs[0])
-        )
-    return module.register_forward_hook(lambda _, inputs, output: found.__setitem__(layer, output))
+            return self._taps.take(batch_size=len(images))

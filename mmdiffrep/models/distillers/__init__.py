@@ -4,14 +4,14 @@
 from mmdiffrep.models.distillers.feature_pair import FeaturePair
 from mmdiffrep.models.distillers.repfusion_distiller import RepFusionDistiller, by_branch
 from mmdiffrep.models.distillers.timestep_branch import Reading, TimestepBranch
-from mmdiffrep.models.layer_taps import StudentTap, StudentTaps, find_module
+from mmdiffrep.models.layer_taps import Layer, LayerTaps, find_module
 
 __all__ = [
     'FeaturePair',
+    'Layer',
+    'LayerTaps',
     'Reading',
     'RepFusionDistiller',
-    'StudentTap',
-    'StudentTaps',
     'TimestepBranch',
     'by_branch',
     'find_module',

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mmdiffrep.diffusion.checkpoints import hash_weights
 from mmdiffrep.diffusion.input_range import DenoiserInput
-from mmdiffrep.models.layer_taps import StudentTaps
+from mmdiffrep.models.layer_taps import LayerTaps
 from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.models.teachers.normalization import check_normalization, normalization_of
 from mmdiffrep.registry import MODELS
@@ -78,7 +78,7 @@ class HostTeacher(Teacher):
         self.register_buffer('_mean', torch.tensor(own.get('mean') or [0.0] * 3).view(shape))
         self.register_buffer('_std', torch.tensor(own.get('std') or [1.0] * 3).view(shape))
         self.taps = tuple(taps)
-        self._layers = StudentTaps(self.model, self.taps, role='teacher')
+        self._layers = LayerTaps(self.model, self.taps, role='teacher')
         self._layers.attach()
         side = size or PROBE_SIZE
         probe = self._read(torch.zeros(1, 3, side, side))

@@ -1,10 +1,13 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from mmdiffrep.models.backbones import HostBackbone
+from mmdiffrep.registry import MODELS
 
 RESNET = dict(type='mmpretrain.ResNet', depth=18, base_channels=4, stem_channels=4)
 VIT = dict(
@@ -16,6 +19,16 @@ VIT = dict(
     out_type='featmap',
     final_norm=False,
 )
+
+
+@MODELS.register_module(force=True)
+class WithUnusedLayer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(3, 2, 1), nn.Linear(2, 2)
+
+    def forward(self, x):
+        return self.conv(x)
 
 
 def test_channels_and_strides_are_known():
@@ -52,15 +65,27 @@ def test_layers_are_read_before_and_behind():
 
 
 def test_unknown_layer():
-    with pytest.raises(ValueError, match=r"no layer 'layer9'; near it are .*layer"):
+    with pytest.raises(ValueError, match=r"ResNet has no layer 'layer9'. Near matches: .*layer"):
         HostBackbone(RESNET, layers=['layer9'])
 
 
 def test_layer_that_is_not_run():
-    backbone = HostBackbone(RESNET)
-    backbone.backbone.unused, backbone.layers = nn.Identity(), ('layer1', 'unused')
-    with pytest.raises(ValueError, match=r"\['unused'\] of ResNet are not run"):
-        backbone(torch.rand(1, 3, 64, 64))
+    with pytest.raises(RuntimeError, match="backbone layer 'fc' ran 0 times"):
+        HostBackbone(dict(type='mmdiffrep.WithUnusedLayer'), layers=['conv', 'fc'])
+
+
+def test_an_activation_that_is_overwritten_is_not_read():
+    with pytest.raises(RuntimeError, match=r"'layer1.0.bn1' was changed in place"):
+        HostBackbone(RESNET, layers=['layer1.0.bn1'])
+
+
+def test_a_copy_reads_its_own_layers():
+    backbone = HostBackbone(RESNET, layers=['layer1']).eval()
+    twin = copy.deepcopy(backbone)
+    with torch.no_grad():
+        twin.backbone.conv1.weight.zero_()
+    images = torch.rand(1, 3, 64, 64)
+    assert not torch.equal(twin(images)[0], backbone(images)[0])
 
 
 def test_vectors_are_no_maps():
@@ -69,5 +94,5 @@ def test_vectors_are_no_maps():
 
 
 def test_size():
-    with pytest.raises(ValueError, match='at least 1 pixel'):
+    with pytest.raises(ValueError, match='size must be at least 1'):
         HostBackbone(RESNET, size=0)
