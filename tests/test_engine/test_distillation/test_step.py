@@ -52,7 +52,7 @@ def test_policy_sees_what_the_teacher_gets(raw_input):
     policy.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     teacher.denoiser.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     distiller = Mock(branches=[SimpleNamespace(policy=policy)], branch_names=[''])
-    taps = Mock(taps=[], take=lambda batch_size: [])
+    taps = Mock(layers=[], take=lambda batch_size: [])
     distil = DistillationPass(taps, teacher, distiller, group_sizes=[])
     distil(images, None, {}, IterationChance(seed=0, iteration=0), progress=0.0)
     expected = images if raw_input else pixels / 127.5 - 1
@@ -61,7 +61,7 @@ def test_policy_sees_what_the_teacher_gets(raw_input):
 
 def test_a_feature_without_gradient_is_named():
     taps = SimpleNamespace(
-        taps=[SimpleNamespace(module='backbone.layer4')],
+        layers=['backbone.layer4'],
         take=lambda batch_size: [torch.zeros(batch_size, 4, 2, 2)],
     )
     distil = make(FixedTimestep(t=0), 20, taps)
