@@ -42,7 +42,7 @@ def resolve_timesteps(
     if isinstance(given, (int, float)):
         raise ValueError(f'timesteps and noise_levels are lists, such as [50]; got {given}')
     if timesteps is None:
-        timesteps = [_timestep_of(schedule, level) for level in noise_levels]
+        timesteps = [_nearest_timestep(schedule, level) for level in noise_levels]
     resolved = tuple(int(t) for t in timesteps)
     last = schedule.num_timesteps - 1
     if not resolved or any(t != raw for t, raw in zip(resolved, timesteps)):
@@ -56,9 +56,9 @@ def resolve_timesteps(
     return resolved
 
 
-def _timestep_of(schedule: Schedule, level: float) -> int:
+def _nearest_timestep(schedule: Schedule, level: float) -> int:
     """Return the timestep of a noise level, which EDM's few timesteps may not have."""
-    timestep = schedule.timestep_of(level)
+    timestep = schedule.nearest_timestep(level)
     found = float(schedule.levels[timestep])
     if abs(found - level) > _TOLERANCE * level:
         raise ValueError(

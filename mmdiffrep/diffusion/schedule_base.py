@@ -77,8 +77,8 @@ class Schedule(ABC):
         """T: timesteps run from 0 to T - 1."""
         return len(self.levels)
 
-    def sigma(self, t: Tensor | int) -> Tensor:
-        """Noise levels in [0, 1] of timesteps of any shape.
+    def noise_level(self, t: Tensor | int) -> Tensor:
+        """Return the noise levels in [0, 1] of timesteps of any shape.
 
         Raises:
             ValueError: Not integers, or outside 0 .. T - 1.
@@ -87,18 +87,18 @@ class Schedule(ABC):
         self._check_values(t)
         return self._look_up('levels', t, t.device)
 
-    def timestep_of(self, sigma: float) -> int:
-        """Return the timestep whose noise level is nearest to ``sigma``.
+    def nearest_timestep(self, level: float) -> int:
+        """Return the timestep whose noise level is nearest to ``level``.
 
         Args:
-            sigma: Noise level in [0, 1].
+            level: Noise level in [0, 1].
 
         Raises:
             ValueError: A level outside [0, 1].
         """
-        if not 0 <= sigma <= 1:
-            raise ValueError(f'A noise level is sqrt(1 - alpha-bar), in [0, 1]; got {sigma}.')
-        return int((self.levels - sigma).abs().argmin())
+        if not 0 <= level <= 1:
+            raise ValueError(f'A noise level is sqrt(1 - alpha-bar), in [0, 1]; got {level}.')
+        return int((self.levels - level).abs().argmin())
 
     def check_timesteps(self, t: Tensor | int, batch: int) -> Tensor:
         """Return timesteps as a (batch,) long tensor.

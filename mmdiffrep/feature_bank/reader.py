@@ -94,7 +94,7 @@ class FeatureReader:
         self.to_rgb = DenoiserInput(channel_order=channel_order, size=side)
         self.shapes = stored_shapes(self.extract.tap_table, self.extract.timesteps, side, pool)
         self.dtype = getattr(torch, dtype)
-        levels = denoiser.schedule.sigma(torch.tensor(self.extract.timesteps)).tolist()
+        levels = denoiser.schedule.noise_level(torch.tensor(self.extract.timesteps)).tolist()
         self.recipe = FeatureRecipe(
             weights=denoiser.weights_hash,
             settings=json.loads(json.dumps(denoiser.settings)),

@@ -21,7 +21,7 @@ def test_cells_are_all_timesteps_taps_and_pools(denoiser):
         assert key == (cell.timestep, cell.tap) and cell.model == 'tiny'
         assert cell.width == channels[cell.tap] * cell.pool**2
         assert cell.noise_level == pytest.approx(
-            float(denoiser.schedule.sigma(cell.timestep)), abs=1e-6
+            float(denoiser.schedule.noise_level(cell.timestep)), abs=1e-6
         )  # recipes have six digits
 
 

@@ -18,7 +18,7 @@ def test_timesteps_are_those_of_ddae(t, sigma):
     schedule = build_schedule('edm')
     assert schedule.num_timesteps == 19
     assert schedule.sigmas[t].item() == pytest.approx(sigma, abs=5e-4)
-    assert schedule.timestep_of(sigma / math.sqrt(1 + sigma**2)) == t
+    assert schedule.nearest_timestep(sigma / math.sqrt(1 + sigma**2)) == t
 
 
 def test_steps_are_those_of_diffusers():
@@ -61,10 +61,10 @@ def test_noise_levels_are_those_of_a_mixture_of_unit_variance():
     schedule = build_schedule('edm')
     t = torch.arange(19)
     expected = schedule.sigmas / (1 + schedule.sigmas**2).sqrt()
-    torch.testing.assert_close(schedule.sigma(t), expected.float())
+    torch.testing.assert_close(schedule.noise_level(t), expected.float())
     ddpm = build_schedule('linear')
-    level = float(ddpm.sigma(11))
-    assert schedule.timestep_of(level) == 4  # DDAE's best timesteps have nearly the same noise
+    level = float(ddpm.noise_level(11))
+    assert schedule.nearest_timestep(level) == 4  # DDAE's best timesteps have nearly the same noise
 
 
 def test_network_is_told_of_the_noise():

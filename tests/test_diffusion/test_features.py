@@ -63,7 +63,7 @@ def test_fresh_noise_differs_between_timesteps_and_follows_the_generator(images)
 
 def test_noise_levels_find_the_nearest_timesteps():
     schedule = NoiseSchedule.preset('cosine', 50)
-    levels = [float(schedule.sigma(t)) for t in (3, 40)]
+    levels = [float(schedule.noise_level(t)) for t in (3, 40)]
     assert resolve_timesteps(schedule, noise_levels=levels) == (3, 40)
 
 

@@ -19,8 +19,8 @@ def test_a_straight_line_from_the_image_to_the_noise(t):
     found = schedule.add_noise(x0, eps, t)
     torch.testing.assert_close(found, torch.full_like(x0, 2 * (1 - share) - 3 * share))
     level = share / math.hypot(share, 1 - share)
-    assert float(schedule.sigma(t)) == pytest.approx(level, abs=1e-6)
-    assert abs(schedule.timestep_of(level) - t) <= 1
+    assert float(schedule.noise_level(t)) == pytest.approx(level, abs=1e-6)
+    assert abs(schedule.nearest_timestep(level) - t) <= 1
 
 
 def test_the_two_directions_mirror_each_other():

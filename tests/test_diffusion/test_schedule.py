@@ -41,29 +41,29 @@ def test_closed_form_of_the_linear_schedule():
 @pytest.mark.parametrize(('step', 'sigma'), [(1, 0.010), (50, 0.170), (101, 0.324), (250, 0.690)])
 def test_noise_levels_of_the_linear_schedule(step, sigma):
     # sqrt(1 - abar) after so many steps, as tabulated for DDPM; timesteps count from 0
-    assert build_schedule('linear').sigma(step - 1).item() == pytest.approx(sigma, abs=1e-3)
+    assert build_schedule('linear').noise_level(step - 1).item() == pytest.approx(sigma, abs=1e-3)
 
 
 def test_sigma_keeps_the_shape_of_the_timesteps():
     schedule = build_schedule(None)
     t = torch.tensor([[0, 10], [20, 30]])
-    assert schedule.sigma(t).shape == (2, 2)
-    assert torch.equal(schedule.sigma(t) ** 2 + schedule.alphas_cumprod[t], torch.ones(2, 2))
+    assert schedule.noise_level(t).shape == (2, 2)
+    assert torch.equal(schedule.noise_level(t) ** 2 + schedule.alphas_cumprod[t], torch.ones(2, 2))
 
 
 @given(st.integers(0, 999), st.sampled_from(['linear', 'scaled_linear', 'cosine']))
-def test_timestep_of_inverts_sigma(t, name):
+def test_nearest_timestep_inverts_noise_level(t, name):
     schedule = build_schedule(name)
-    found = schedule.timestep_of(float(schedule.sigma(t)))
-    assert schedule.sigma(found) == schedule.sigma(t)
+    found = schedule.nearest_timestep(float(schedule.noise_level(t)))
+    assert schedule.noise_level(found) == schedule.noise_level(t)
 
 
 @given(st.floats(0, 1))
-def test_timestep_of_is_the_nearest(sigma):
+def test_nearest_timestep_is_the_nearest(sigma):
     schedule = build_schedule(dict(name='linear', num_timesteps=50))
     levels = [math.sqrt(1 - float(abar)) for abar in schedule.alphas_cumprod.double()]
     best = min(abs(level - sigma) for level in levels)
-    assert abs(levels[schedule.timestep_of(sigma)] - sigma) == pytest.approx(best, abs=1e-5)
+    assert abs(levels[schedule.nearest_timestep(sigma)] - sigma) == pytest.approx(best, abs=1e-5)
 
 
 def test_half_precision_images_are_noised_in_fp32():
@@ -104,12 +104,12 @@ def test_timesteps_out_of_range(t):
     with pytest.raises(ValueError, match=r'0 \.\. 999'):
         schedule.add_noise(x0, x0, t)
     with pytest.raises(ValueError, match=r'0 \.\. 999'):
-        schedule.sigma(t)
+        schedule.noise_level(t)
 
 
 def test_a_noise_level_is_no_timestep():
     with pytest.raises(ValueError, match='Timesteps are integers'):
-        build_schedule(None).sigma(0.5)
+        build_schedule(None).noise_level(0.5)
 
 
 @pytest.mark.parametrize(

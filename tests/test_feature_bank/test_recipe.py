@@ -67,7 +67,7 @@ def test_what_weights_do_not_show_is_in_the_key(denoiser):
 
 
 def test_noise_levels_and_their_timesteps_are_one_recipe(denoiser):
-    level = float(denoiser.schedule.sigma(15))
+    level = float(denoiser.schedule.noise_level(15))
     by_level = FeatureReader(denoiser, ['mid'], noise_levels=[level]).recipe
     assert by_level.key == FeatureReader(denoiser, ['mid'], [15]).recipe.key
 

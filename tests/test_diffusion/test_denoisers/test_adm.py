@@ -248,7 +248,7 @@ def test_schedules():
     cosine = ADMDenoiser.build(**TINY, noise_schedule='cosine', predict_xstart=True).schedule
     assert cosine.prediction_type == 'sample'
     # Improved DDPM, eq. 17: half of the variance is noise a little before the middle.
-    assert 490 < cosine.timestep_of(0.5**0.5) < 500
+    assert 490 < cosine.nearest_timestep(0.5**0.5) < 500
     with pytest.raises(ValueError, match='noise_schedule'):
         ADMDenoiser.build(**TINY, noise_schedule='sqrt')
 
