@@ -171,7 +171,8 @@ class AttentionBlock(nn.Module):
         else:
             qkv = qkv.unflatten(1, (self.num_heads, 3, -1)).transpose(1, 2)
         # PyTorch's kernels accumulate the logits and the softmax in float32 at any input dtype.
-        query, key, value = qkv.transpose(-1, -2).unbind(1)
+        # Its fused kernels want a last dimension of stride 1, or N x N logits are written out.
+        query, key, value = qkv.transpose(-1, -2).contiguous().unbind(1)
         attended = F.scaled_dot_product_attention(query, key, value)
         attended = attended.transpose(-1, -2).flatten(1, 2)
         return (tokens + self.proj_out(attended)).view_as(x)
