@@ -12,10 +12,10 @@ from torch import Tensor
 Rows = TypeVar('Rows', Tensor, np.ndarray)
 
 # What a number is for; each has a stream of its own.
-UNIFORM, COMMON, NOISE = range(3)
+UNIFORM, SHARED, NOISE = range(3)
 
 
-class IterationChance:
+class IterationStreams:
     """Random numbers as a function of (seed, iteration): there is no state to save.
 
     They are drawn for the images of all ranks and every rank takes its share, so that N ranks draw
@@ -34,7 +34,7 @@ class IterationChance:
         self.rank = rank
         self.world_size = world_size
 
-    def uniform(self, num_images: int, num_draws: int = 1, branch: int = 0) -> Tensor:
+    def uniforms(self, num_images: int, num_draws: int = 1, branch: int = 0) -> Tensor:
         """Return numbers in [0, 1) for this rank's images, float64 ``(num_draws * num_images,)``.
 
         The first draws of all images come first.
@@ -44,9 +44,9 @@ class IterationChance:
         numbers = torch.rand(shape, generator=generator, dtype=torch.float64)
         return self._share(numbers, num_images).T.flatten()
 
-    def common(self, branch: int = 0) -> float:
+    def shared(self, branch: int = 0) -> float:
         """Return a number in [0, 1) that all ranks share."""
-        return int(self._words(branch, COMMON, 1)[0] >> np.uint64(10)) / 2**53
+        return int(self._words(branch, SHARED, 1)[0] >> np.uint64(10)) / 2**53
 
     def generators(
         self,
@@ -55,7 +55,7 @@ class IterationChance:
         branch: int = 0,
         device: str | torch.device = 'cpu',
     ) -> Iterator[torch.Generator]:
-        """Yield a generator for every draw, in the order of :meth:`uniform`, when asked for."""
+        """Yield a generator for every draw, in the order of :meth:`uniforms`, when asked for."""
         words = self._words(branch, NOISE, self.world_size * num_images * num_draws)
         words = self._share(words.reshape(-1, num_draws), num_images)
         return (torch.Generator(device).manual_seed(int(word)) for word in words.T.flatten())
@@ -69,7 +69,7 @@ class IterationChance:
         return sequence.generate_state(count, dtype=np.uint64) >> np.uint64(1)
 
 
-class ImageChance:
+class ImageStreams:
     """Random numbers for a batch, each image's a function of (seed, place) alone.
 
     The place of an image is the number of images before it in the run. So there is nothing to save,
@@ -85,8 +85,8 @@ class ImageChance:
         self.seed = seed
         self.places = range(first, first + count)
 
-    def uniform(self, num: int) -> Tensor:
-        """Numbers in (0, 1) for each image: (B, num), float64, on the CPU."""
+    def uniforms(self, num: int) -> Tensor:
+        """Return numbers in (0, 1) for each image, float64 ``(B, num)`` on the CPU."""
         draws = torch.empty(len(self.places), num, dtype=torch.float64, device='cpu')
         generator = torch.Generator()
         for row, place in zip(draws, self.places):

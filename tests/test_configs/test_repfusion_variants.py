@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from mmdiffrep.engine.hooks import RepFusionHook
 from mmdiffrep.registry import MODELS
 from mmdiffrep.testing import greatest_difference, parameters_of, tiny_teacher
-from mmdiffrep.utils.random_streams import IterationChance
+from mmdiffrep.utils.random_streams import IterationStreams
 
 VARIANTS = Path(__file__).parents[2] / 'configs' / 'repfusion' / 'variants'
 NAMES = sorted(path.stem for path in VARIANTS.glob('*.py'))
@@ -54,8 +54,8 @@ def check_that_distillation_teaches(runner):
     hook.taps.attach()
     data = runner.model.data_preprocessor(next(iter(runner.train_dataloader)), True)
     task = runner.model(data['inputs'], data['data_samples'], mode='loss')
-    chance = IterationChance(seed=0, iteration=0)
-    terms = hook._pass(data['inputs'], data['data_samples'], task, chance, progress=0.0)
+    streams = IterationStreams(seed=0, iteration=0)
+    terms = hook._pass(data['inputs'], data['data_samples'], task, streams, progress=0.0)
     hook.taps.detach()
     distilled = sum(value for key, value in terms.items() if 'loss_distill' in key)
     (gradient,) = torch.autograd.grad(distilled, [runner.model.backbone.conv1.weight])

@@ -10,7 +10,7 @@ from torch import Tensor
 from mmdiffrep.models.distillers import LayerTaps, Reading, RepFusionDistiller
 from mmdiffrep.models.teachers import Teacher
 from mmdiffrep.models.timestep_policies import TimestepSample
-from mmdiffrep.utils.random_streams import IterationChance
+from mmdiffrep.utils.random_streams import IterationStreams
 
 Item = TypeVar('Item')
 
@@ -64,7 +64,7 @@ class DistillationPass:
         images: Tensor,
         data_samples: list | None,
         task: dict[str, Tensor | list[Tensor]],
-        chance: IterationChance,
+        streams: IterationStreams,
         progress: float,
     ) -> dict[str, Tensor]:
         """Return the distillation terms, after a forward pass of the student.
@@ -73,7 +73,7 @@ class DistillationPass:
             images (Tensor): The host's normalized images, ``(B, 3, H, W)``.
             data_samples (list, optional): The host's data samples.
             task (dict): The host's own losses.
-            chance (IterationChance): The random numbers of this iteration.
+            streams (IterationStreams): The random numbers of this iteration.
             progress (float): Share of the training with a teacher that is done, in [0, 1].
 
         Raises:
@@ -87,7 +87,7 @@ class DistillationPass:
                     'nothing would be distilled: is the layer frozen, or wrapped as a whole in '
                     'activation checkpointing (checkpoint its children instead)?'
                 )
-        readings = self._read(images, chance, progress)
+        readings = self._read(images, streams, progress)
         with torch.autocast(images.device.type, enabled=False):
             return self.distiller(
                 grouped(features, self.group_sizes), readings, data_samples, progress, _total(task)
@@ -98,7 +98,7 @@ class DistillationPass:
         self.taps.clear()
         self.drawn = {}
 
-    def _read(self, images: Tensor, chance: IterationChance, progress: float) -> list[Reading]:
+    def _read(self, images: Tensor, streams: IterationStreams, progress: float) -> list[Reading]:
         """Draws timesteps and reads the teacher there, once for every branch."""
         inputs = self.teacher.to_input(images)
         readings = []
@@ -107,14 +107,14 @@ class DistillationPass:
             shape = (len(images), draws, index)
             sample = branch.policy(
                 inputs,
-                uniform=chance.uniform(*shape),
-                common=chance.common(index),
+                uniform=streams.uniforms(*shape),
+                common=streams.shared(index),
                 progress=progress,
             )
             features = self.teacher(
                 _repeated(images, draws),
                 sample.t,
-                generator=chance.generators(*shape, device=images.device),
+                generator=streams.generators(*shape, device=images.device),
                 inputs=_repeated(inputs, draws),
             )
             readings.append(Reading(sample, features))

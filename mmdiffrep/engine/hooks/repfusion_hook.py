@@ -26,7 +26,7 @@ from mmdiffrep.models.teachers import (
 )
 from mmdiffrep.models.timestep_policies import TimestepSample
 from mmdiffrep.registry import HOOKS
-from mmdiffrep.utils.random_streams import IterationChance
+from mmdiffrep.utils.random_streams import IterationStreams
 
 PAIR_KEYS = {'student', 'teacher', 'loss', 'standardize', 'connector', 'student_channels'}
 
@@ -284,7 +284,7 @@ class RepFusionHook(Hook):
             arguments['inputs'],
             arguments.get('data_samples'),
             task,
-            IterationChance(self.seed, runner.iter, self._rank, self._world),
+            IterationStreams(self.seed, runner.iter, self._rank, self._world),
             progress=self.phases.progress(runner.iter, runner.max_iters),
         )
         if self._task.rests:

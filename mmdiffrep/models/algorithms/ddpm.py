@@ -82,14 +82,14 @@ class DDPM(DiffusionModel):
         Args:
             images: Batch (B, C, H, W) that gives size and device.
         """
-        chance = self.chance(images)
-        fraction = chance.uniform(1)[:, 0]
+        streams = self.streams(images)
+        fraction = streams.uniforms(1)[:, 0]
         if self.timestep_logits is not None:
             mean, std = self.timestep_logits
             fraction = (torch.special.ndtri(fraction) * std + mean).sigmoid()
         last = self.scheduler.config.num_train_timesteps - 1
         timesteps = (fraction * (last + 1)).long().clamp(max=last)  # rounding may reach 1
-        return DDPMDraw(timesteps.to(images.device, non_blocking=True), chance.noise(images))
+        return DDPMDraw(timesteps.to(images.device, non_blocking=True), streams.noise(images))
 
     def output(self, images: Tensor, draw: DDPMDraw) -> Tensor:
         """Return the network's output for the noised images (B, C, H, W)."""

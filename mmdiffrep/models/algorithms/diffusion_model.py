@@ -21,7 +21,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from mmdiffrep.diffusion.sampling import Sampler, build_sampler, run_sampler
-from mmdiffrep.utils.random_streams import ImageChance
+from mmdiffrep.utils.random_streams import ImageStreams
 
 _TOLERANCE = 0.05  # interpolation and augmentation may leave [-1, 1] a little
 
@@ -130,10 +130,10 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
             return list(self.sample(len(inputs), generator=generator))
         raise ValueError(f"mode is {mode!r}, expected 'loss', 'tensor' or 'predict'")
 
-    def chance(self, images: Tensor) -> ImageChance:
+    def streams(self, images: Tensor) -> ImageStreams:
         """Return the random numbers of this rank's images (B, C, H, W) in the current iteration."""
         first = self._seen() + get_rank() * len(images)
-        return ImageChance(self.seed, first, len(images))
+        return ImageStreams(self.seed, first, len(images))
 
     def precision(self, device_type: str) -> AbstractContextManager[None]:
         """Return the context of the network's passes in training."""

@@ -105,12 +105,12 @@ class EDM(DiffusionModel):
         Args:
             images: Batch (B, C, H, W) that gives size and device.
         """
-        chance = self.chance(images)
-        uniform = chance.uniform(1 if self.augment is None else 1 + NUM_DRAWS)
+        streams = self.streams(images)
+        uniform = streams.uniforms(1 if self.augment is None else 1 + NUM_DRAWS)
         sigma = (self.p_mean + self.p_std * torch.special.ndtri(uniform[:, 0])).exp()
         return EDMDraw(
             sigma=sigma.to(images.device, torch.float32, non_blocking=True),
-            noise=chance.noise(images),
+            noise=streams.noise(images),
             augment=None if self.augment is None else uniform[:, 1:],
         )
 

@@ -12,7 +12,7 @@ from mmdiffrep.engine.distillation.step import DistillationPass, grouped
 from mmdiffrep.models.teachers import DPMTeacher
 from mmdiffrep.models.timestep_policies import FixedTimestep, ReinforcedTimestep
 from mmdiffrep.testing import tiny_teacher
-from mmdiffrep.utils.random_streams import IterationChance
+from mmdiffrep.utils.random_streams import IterationStreams
 
 
 def make(policy, num_timesteps, taps=None):
@@ -54,7 +54,7 @@ def test_policy_sees_what_the_teacher_gets(raw_input):
     distiller = Mock(branches=[SimpleNamespace(policy=policy)], branch_names=[''])
     taps = Mock(layers=[], take=lambda batch_size: [])
     distil = DistillationPass(taps, teacher, distiller, group_sizes=[])
-    distil(images, None, {}, IterationChance(seed=0, iteration=0), progress=0.0)
+    distil(images, None, {}, IterationStreams(seed=0, iteration=0), progress=0.0)
     expected = images if raw_input else pixels / 127.5 - 1
     torch.testing.assert_close(seen, [expected, expected])
 
@@ -66,4 +66,4 @@ def test_a_feature_without_gradient_is_named():
     )
     distil = make(FixedTimestep(t=0), 20, taps)
     with pytest.raises(RuntimeError, match="student layer 'backbone.layer4' carries no gradient"):
-        distil(torch.zeros(2, 3, 8, 8), None, {}, chance=None, progress=0.0)
+        distil(torch.zeros(2, 3, 8, 8), None, {}, streams=None, progress=0.0)

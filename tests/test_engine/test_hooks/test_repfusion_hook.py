@@ -19,7 +19,7 @@ from mmdiffrep.testing import (
     tiny_teacher,
 )
 from mmdiffrep.testing.tiny_distillation import PAIR, hook_cfg, hook_of, prepared, run
-from mmdiffrep.utils.random_streams import IterationChance
+from mmdiffrep.utils.random_streams import IterationStreams
 
 
 def hand_written_loop(tmp_path, max_iters, accumulate, clip):
@@ -44,8 +44,8 @@ def hand_written_loop(tmp_path, max_iters, accumulate, clip):
 
         rgb = pixels / 127.5 - 1
         rgb = F.interpolate(rgb, size=(16, 16), mode='bilinear', antialias=True)
-        chance = IterationChance(hook.seed, step).uniform(4)
-        sample = branch.policy(rgb, uniform=chance)
+        uniform = IterationStreams(hook.seed, step).uniforms(4)
+        sample = branch.policy(rgb, uniform=uniform)
         with torch.no_grad():
             target = teacher.denoiser(rgb, sample.t, taps=['mid'])['mid']
         student = distiller.pairs[0].connector(features[-1])
