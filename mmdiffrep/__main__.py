@@ -4,6 +4,7 @@
 import sys
 
 from mmdiffrep.cli import test, train
+from mmdiffrep.cli.command import run_command
 
 COMMANDS = {'train': train.main, 'test': test.main}
 
@@ -14,7 +15,7 @@ def main() -> None:
         sys.exit(f'usage: python -m mmdiffrep {{{",".join(COMMANDS)}}} CONFIG ...  (-h for help)')
     command = sys.argv.pop(1)
     sys.argv[0] = f'python -m mmdiffrep {command}'
-    COMMANDS[command]()
+    run_command(COMMANDS[command])
 
 
 if __name__ == '__main__':

@@ -13,10 +13,16 @@ from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmdiffrep.cli.command import TRACEBACK_OPTION, TRACEBACK_VARIABLE
+from mmdiffrep.cli.terminal import BriefTerminal, ignore_host_deprecations
 from mmdiffrep.utils.checkpoint_io import register_safe_loader
+from mmdiffrep.utils.checks import did_you_mean
 from mmdiffrep.utils.config_path import get_config_path
 from mmdiffrep.utils.dist import setup_dist
 from mmdiffrep.utils.versions import require_host
+
+# Of a data loader; PyTorch refuses them where there are no worker processes.
+WORKER_OPTIONS = ('persistent_workers', 'prefetch_factor', 'timeout', 'multiprocessing_context')
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +40,11 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         '--trust-checkpoint',
         action='store_true',
         help='also load checkpoints that run code when they are loaded',
+    )
+    parser.add_argument(
+        TRACEBACK_OPTION,
+        action='store_true',
+        help=f'show the traceback of an error, as {TRACEBACK_VARIABLE}=1 does',
     )
     # Launchers other than torchrun pass the rank as an option.
     parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
@@ -62,6 +73,8 @@ def load_config(args: argparse.Namespace) -> Config:
         os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     require_host(cfg.get('default_scope'))
     register_safe_loader(trust=args.trust_checkpoint)
+    ignore_host_deprecations()
+    _drop_worker_options(cfg)
     setup_dist(cfg, args.launcher)
     if get_device() == 'cpu' and _replace_sync_bn(cfg.get('model')):
         print_log(
@@ -71,6 +84,19 @@ def load_config(args: argparse.Namespace) -> Config:
             level=logging.WARNING,
         )
     return cfg
+
+
+def _drop_worker_options(cfg: Config) -> None:
+    """Drop what PyTorch refuses for a data loader without worker processes."""
+    for name, loader in cfg.items():
+        if not (name.endswith('_dataloader') and isinstance(loader, dict)):
+            continue
+        # 0 is also PyTorch's default
+        dropped = [key for key in WORKER_OPTIONS if loader.get(key)]
+        if dropped and not loader.get('num_workers'):
+            for key in dropped:
+                del loader[key]
+            print_log(f'{name} has num_workers=0: ignoring its {", ".join(dropped)}.', 'current')
 
 
 def _replace_sync_bn(node: Any) -> bool:
@@ -90,5 +116,18 @@ def _replace_sync_bn(node: Any) -> bool:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Return the runner the config asks for: mmengine's, or that of ``runner_type``."""
-    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    """Return the runner the config asks for: mmengine's, or that of ``runner_type``.
+
+    Raises:
+        ValueError: The config has no model.
+        KeyError: There is no such runner.
+    """
+    if 'model' not in cfg:
+        raise ValueError(f'{cfg.filename} has no model: it is a part of configs, not one to run.')
+    kind = RUNNERS.get(cfg.runner_type) if 'runner_type' in cfg else Runner
+    if kind is None:
+        raise KeyError(
+            f'There is no runner_type {cfg.runner_type!r}.'
+            f'{did_you_mean(cfg.runner_type, RUNNERS.module_dict)}'
+        )
+    return type(kind.__name__, (BriefTerminal, kind), {}).from_cfg(cfg)

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.evaluator import DumpResults
 
 from mmdiffrep.cli.run_config import add_run_arguments, build_runner, load_config
+from mmdiffrep.utils.checkpoint_io import follow_pointer
 from mmdiffrep.utils.dist import close_dist
 
 # Each host's visualization hook, and the option that switches it on.
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file, or the name of one that comes with mmdiffrep')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('checkpoint', help='checkpoint file, or the work directory of a run')
     parser.add_argument('--out', metavar='FILE.pkl', help='also write the predictions')
     parser.add_argument('--show-dir', metavar='FOLDER', help='also draw the predictions')
     add_run_arguments(parser)
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
         parser.error(f'--out must end in .pkl, got {args.out}')
     cfg = load_config(args)
-    cfg.load_from = args.checkpoint
+    cfg.load_from = follow_pointer(args.checkpoint)
     cfg.resume = False
     if args.show_dir:
         _draw_predictions(cfg, args.show_dir)
@@ -74,7 +75,3 @@ def _draw_predictions(cfg: Config, folder: str) -> None:
 def _dataset_type(cfg: Config) -> str:
     dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     return str(dataset.get('type')).rpartition('.')[-1]
-
-
-if __name__ == '__main__':
-    main()

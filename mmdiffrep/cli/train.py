@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 
 from mmdiffrep.cli.run_config import add_run_arguments, build_runner, load_config
-from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint
+from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint, follow_pointer
 from mmdiffrep.utils.dist import close_dist
 
 
@@ -48,8 +48,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _resume(cfg: Config, checkpoint: str) -> None:
-    """Point the runner at the checkpoint; keeps ``load_from`` when there is none to resume from."""
-    found = find_resume_checkpoint(cfg.work_dir) if checkpoint == 'auto' else checkpoint
+    """Point the runner at the checkpoint; keep ``load_from`` when there is none to resume from."""
+    if checkpoint == 'auto':
+        found = find_resume_checkpoint(cfg.work_dir)
+    else:
+        found = follow_pointer(checkpoint)
     cfg.resume = found is not None
     if found is None:
         print(f'No complete checkpoint in {cfg.work_dir}: training from the start.', flush=True)
@@ -79,7 +82,3 @@ def _enable_auto_scale_lr(cfg: Config) -> None:
             'size, over all processes, that its learning rate is meant for.'
         )
     cfg.auto_scale_lr.enable = True
-
-
-if __name__ == '__main__':
-    main()

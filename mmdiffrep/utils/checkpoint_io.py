@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 
 # What readers raise for files that end too early.
 _DAMAGE = (SafetensorError, RuntimeError, EOFError, IndexError, struct.error)
+POINTER = 'last_checkpoint'  # mmengine's: holds the path of the newest checkpoint
 _NUMBERED = re.compile(r'^(?:iter|epoch)_(\d+)\.pth$')
 
 
@@ -80,13 +81,33 @@ def find_resume_checkpoint(work_dir: str | Path) -> str | None:
     return None
 
 
+def follow_pointer(path: str) -> str:
+    """Return the checkpoint that a work directory or its ``last_checkpoint`` stands for.
+
+    Args:
+        path: Any other path is returned as it is.
+
+    Raises:
+        FileNotFoundError: The work directory has no complete checkpoint.
+    """
+    is_pointer = os.path.basename(path) == POINTER and os.path.isfile(path)
+    if not (is_pointer or os.path.isdir(path)):
+        return path
+    work_dir = os.path.dirname(path) if is_pointer else path
+    found = find_resume_checkpoint(work_dir)
+    if found is None:
+        raise FileNotFoundError(f'There is no complete checkpoint in {work_dir or "."}.')
+    return found
+
+
 def load_checkpoint_file(
     path: str | Path, map_location: Any = 'cpu', trust: bool = False
 ) -> dict[str, Any]:
     """Load a ``.pth``/``.pt`` or ``.safetensors`` file.
 
     Args:
-        path: The file.
+        path: The file; a run's work directory or the ``last_checkpoint`` in it stands for the
+            newest complete checkpoint of the run.
         map_location: As in ``torch.load``.
         trust: Also load files that run code when unpickled. Only for files whose origin you trust.
 
@@ -98,7 +119,7 @@ def load_checkpoint_file(
         RuntimeError: The file is not complete, or cannot be read for another reason.
         pickle.UnpicklingError: Reading the file would run code and ``trust`` is False.
     """
-    path = os.path.expanduser(str(path))
+    path = follow_pointer(os.path.expanduser(str(path)))
     if not os.path.isfile(path):
         raise FileNotFoundError(f'There is no checkpoint file {path}.')
     is_safetensors = path.endswith('.safetensors')
@@ -153,7 +174,7 @@ def register_safe_loader(trust: bool = False) -> None:
 
 
 def _named_by_pointer(work_dir: Path) -> Path | None:
-    pointer = work_dir / 'last_checkpoint'
+    pointer = work_dir / POINTER
     if not pointer.is_file():
         return None
     text = pointer.read_text().strip()

@@ -3,7 +3,7 @@ import argparse
 
 import pytest
 
-from mmdiffrep.cli.run_config import add_run_arguments, load_config
+from mmdiffrep.cli.run_config import add_run_arguments, build_runner, load_config
 
 
 @pytest.fixture
@@ -48,3 +48,30 @@ def test_sync_bn_becomes_bn_without_an_accelerator(load, monkeypatch, device, no
         cfg.model.auxiliary_head[1].norm_cfg,
     ]
     assert [cfg_.type for cfg_ in norms] == [norm] * 4
+
+
+def test_a_part_of_a_config_is_named(load, tmp_path):
+    config = tmp_path / 'part.py'
+    config.write_text("optim_wrapper = dict(type='OptimWrapper')\n")
+    with pytest.raises(ValueError, match=r'part\.py has no model'):
+        build_runner(load(config))
+
+
+@pytest.mark.parametrize(
+    'option', ['persistent_workers=True', 'prefetch_factor=4', 'timeout=5', None]
+)
+@pytest.mark.parametrize('name', ['train_dataloader', 'val_dataloader'])
+def test_options_of_workers_are_dropped_without_workers(load, tiny_config, capsys, name, option):
+    given = [f'{name}.{option}'] if option else []
+    cfg = load(tiny_config, '--cfg-options', *given, f'{name}.num_workers=0')
+    log = ''.join(capsys.readouterr())
+    if option:
+        assert option.split('=')[0] not in cfg[name]
+        assert f'{name} has num_workers=0: ignoring its {option.split("=")[0]}' in log
+    else:
+        assert 'ignoring' not in log
+
+
+def test_options_of_workers_are_kept_with_workers(load, tiny_config):
+    options = ('train_dataloader.num_workers=2', 'train_dataloader.persistent_workers=True')
+    assert load(tiny_config, '--cfg-options', *options).train_dataloader.persistent_workers is True

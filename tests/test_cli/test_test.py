@@ -37,6 +37,20 @@ def test_writes_the_metric_and_the_predictions(error_after, checkpoint, tmp_path
     assert len(pickle.loads((tmp_path / 'predictions.pkl').read_bytes())) == 16
 
 
+@pytest.mark.parametrize('given', ['run', 'run/', 'run/last_checkpoint'])
+def test_a_work_dir_stands_for_its_newest_checkpoint(error_after, checkpoint, tmp_path, given):
+    (tmp_path / 'run').mkdir()
+    checkpoint.rename(tmp_path / 'run' / 'iter_7.pth')
+    (tmp_path / 'run' / 'last_checkpoint').write_text('run/iter_7.pth')
+    assert error_after(given) == pytest.approx(0.75)
+
+
+def test_a_work_dir_without_checkpoints_is_named(error_after, tmp_path):
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(FileNotFoundError, match='no complete checkpoint in empty'):
+        error_after('empty')
+
+
 def test_missing_checkpoint_is_named(error_after):
     with pytest.raises(FileNotFoundError, match=r'nowhere\.pth'):
         error_after('nowhere.pth')

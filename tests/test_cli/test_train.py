@@ -99,6 +99,13 @@ def test_resume_takes_a_given_checkpoint(config_after, tmp_path):
     assert (cfg.load_from, cfg.resume) == ('some.pth', True)
 
 
+def test_resume_takes_the_pointer_of_another_run(tiny_config, config_after, tmp_path):
+    train.main([tiny_config, '--work-dir', 'other'])
+    for given in ('other', 'other/last_checkpoint'):
+        cfg = config_after('--work-dir', tmp_path / 'run', '--resume', given)
+        assert (cfg.load_from, cfg.resume) == (str(tmp_path / 'other' / 'iter_4.pth'), True)
+
+
 def test_resume_takes_the_newest_complete_checkpoint(tiny_config, config_after, tmp_path):
     train.main([tiny_config, '--work-dir', 'run'])
     newest = tmp_path / 'run' / 'iter_4.pth'

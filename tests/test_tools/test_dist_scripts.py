@@ -50,12 +50,19 @@ def weight(path):
 def test_two_cpu_processes_equal_one_with_the_doubled_batch(run_script, tmp_path, monkeypatch):
     code, output = run_script('dist_train.sh', CONFIG, 2, '--work-dir', 'two')
     assert code == 0, output
-    assert 'GPU number: 2' in output
+    (log,) = tmp_path.glob('two/*/*.log')
+    assert 'GPU number: 2' in log.read_text()
     doubled = ('--cfg-options', 'train_dataloader.batch_size=4')
     monkeypatch.syspath_prepend(str(PROJECT))
     train.main([str(CONFIG), '--work-dir', str(tmp_path / 'one'), *doubled])
     two, one = (weight(tmp_path / name / 'iter_4.pth') for name in ('two', 'one'))
     torch.testing.assert_close(two, one, rtol=0, atol=1e-6)
+
+
+def test_an_error_in_both_processes_is_reported_once(run_script):
+    code, output = run_script('dist_train.sh', CONFIG, 2, '--cfg-options', 'load_from=no.pth')
+    assert code != 0
+    assert output.count('There is no checkpoint file no.pth.') == 1
 
 
 def test_dist_test_gathers_the_metric_of_all_processes(run_script, tmp_path):

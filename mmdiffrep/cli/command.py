@@ -1,0 +1,83 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Run a command so that what the user has to read is one block."""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from mmengine.logging import MMLogger
+
+TRACEBACK_OPTION = '--traceback'
+TRACEBACK_VARIABLE = 'MMDIFFREP_TRACEBACK'
+# A launcher ends the other processes once one has failed, which takes it seconds under load.
+_WAIT_FOR_FIRST_PROCESS = 15.0
+
+
+def run_command(main: Callable[[], None]) -> None:
+    """Run a command line; an error ends in its message, and the traceback in the log file.
+
+    With ``--traceback`` on the command line, or MMDIFFREP_TRACEBACK=1 in the environment, errors
+    are raised as they are. Where several processes fail for the same reason, the first one reports.
+
+    Args:
+        main: Reads the command line and does the work.
+
+    Raises:
+        SystemExit: With status 1 after an error, 130 after Ctrl-C.
+    """
+    if TRACEBACK_OPTION in sys.argv or os.environ.get(TRACEBACK_VARIABLE, '0') != '0':
+        main()
+        return
+    try:
+        main()
+    except KeyboardInterrupt:
+        print('\nStopped by Ctrl-C.', file=sys.stderr)
+        raise SystemExit(130) from None
+    except Exception as error:  # noqa: BLE001, whatever it is, it is reported
+        if int(os.environ.get('RANK', 0)) > 0:
+            time.sleep(_WAIT_FOR_FIRST_PROCESS)
+        print(f'\n{describe_error(error, _append_traceback(error))}', file=sys.stderr, flush=True)
+        raise SystemExit(1) from None
+
+
+def describe_error(error: Exception, log_file: str | None = None) -> str:
+    """Return an error's message, where it was raised, and where its traceback is.
+
+    Args:
+        error: A raised exception.
+        log_file: The log that holds its traceback.
+    """
+    message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    raised_at = traceback.extract_tb(error.__traceback__)[-1]
+    details = f'at {_short_path(raised_at.filename)}:{raised_at.lineno}'
+    if log_file is not None:
+        details += f', traceback in {log_file}'
+    return (
+        f'{type(error).__name__}: {message or "(no message)"}\n'
+        f'({details}; {TRACEBACK_OPTION} or {TRACEBACK_VARIABLE}=1 shows the traceback here)'
+    )
+
+
+def _append_traceback(error: Exception) -> str | None:
+    """Append the traceback to the run's log file, if the run came far enough to have one."""
+    log_file = MMLogger.get_current_instance().log_file
+    if log_file is None:
+        return None
+    try:
+        with open(log_file, 'a', encoding='utf-8') as log:
+            log.writelines(traceback.format_exception(error))
+    except OSError:  # a full disk may be the error itself
+        return None
+    return log_file
+
+
+def _short_path(filename: str) -> str:
+    """Return a module's path from its package on."""
+    path = Path(filename)
+    package = path.parent
+    while (package / '__init__.py').exists():
+        package = package.parent
+    return str(path.relative_to(package))

@@ -1,0 +1,40 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""What of a run's log the terminal shows; the log file has all of it."""
+
+import logging
+import re
+import warnings
+from typing import Any
+
+from mmengine.logging import MMLogger
+
+# Environment, merged config and list of hooks: 300 to 500 lines at the start of every run.
+_LONG = re.compile(r'\s*(-{20,}\s+System environment:|Config:\n|Hooks will be executed)')
+_DEPRECATED = re.compile(r'(will|would) be deprecated')
+_HOSTS = r'(mmengine|mmcv|mmseg|mmpose|mmpretrain|mmdet)\b'
+
+
+class BriefTerminal:
+    """Mix-in for a runner whose terminal leaves out what only the log file needs.
+
+    Left out are the environment, the merged config, the list of hooks, and what the hosts log about
+    their own deprecated functions.
+    """
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """Build the run's logger, as mmengine does."""
+        logger = super().build_logger(*args, **kwargs)
+        for handler in logger.handlers:
+            if not isinstance(handler, logging.FileHandler):
+                handler.addFilter(_is_for_the_terminal)
+        return logger
+
+
+def ignore_host_deprecations() -> None:
+    """Ignore warnings of the hosts about deprecated functions that they call themselves."""
+    warnings.filterwarnings('ignore', message='.*be deprecated', module=_HOSTS)
+
+
+def _is_for_the_terminal(record: logging.LogRecord) -> bool:
+    message = record.getMessage()
+    return not (_LONG.match(message) or _DEPRECATED.search(message))
