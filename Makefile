@@ -5,7 +5,9 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = PYTHONPATH=$(CURDIR) PATH=$(abspath $(VENV))/bin:$$PATH $(VENV)/bin/python
 
-.PHONY: setup demo demo-fewshot test lint format clean distclean
+DOCS_VENV ?= .venv-docs
+
+.PHONY: setup demo demo-fewshot test lint format docs clean distclean
 
 setup:
 	@$(PYTHON) tools/setup/setup_env.py --venv $(VENV)
@@ -27,8 +29,16 @@ format: setup
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
+docs: $(DOCS_VENV)/ready
+	$(DOCS_VENV)/bin/mkdocs build --strict
+
+$(DOCS_VENV)/ready: requirements/docs.txt requirements/constraints.txt
+	$(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/pip install -q -r requirements/docs.txt -c requirements/constraints.txt
+	@touch $@
+
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist site *.egg-info .pytest_cache .ruff_cache .hypothesis
 
 distclean: clean
-	rm -rf $(if $(wildcard .venv/.mmdiffrep-env),.venv) mmdiffrep/.mim
+	rm -rf $(if $(wildcard .venv/.mmdiffrep-env),.venv) $(DOCS_VENV) mmdiffrep/.mim

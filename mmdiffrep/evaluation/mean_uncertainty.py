@@ -16,10 +16,8 @@ class MeanUncertainty(BaseMetric):
     The result is ``uncertainty``, in nats, for models such as ``PixelEnsembleSegmentor`` whose
     predictions have a score.
 
-    Args:
-        collect_device (str): As in mmengine's ``BaseMetric``.
-        prefix (str, optional): As in ``BaseMetric``.
-        collect_dir (str, optional): As in ``BaseMetric``.
+    The arguments are those of mmengine's ``BaseMetric``: ``collect_device``, ``prefix`` and
+    ``collect_dir``.
     """
 
     def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict[str, Any]]) -> None:

@@ -18,9 +18,8 @@ class MultiProbeAccuracy(BaseMetric):
     images that it is reported on, is too good: choose on other images, as
     ``tools/analysis/sweep.py`` does.
 
-    Args:
-        collect_device (str): See :class:`mmengine.evaluator.BaseMetric`. Defaults to ``'cpu'``.
-        prefix (str, optional): Of the keys. Defaults to None: ``'probe'``.
+    The arguments are those of mmengine's ``BaseMetric``: ``collect_device`` and ``prefix``, which
+    defaults to ``'probe'``.
 
     Raises:
         ValueError: At the first batch, predictions of another head.
