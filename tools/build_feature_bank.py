@@ -23,13 +23,14 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.data import Subset
 
-from mmdiffrep.analysis import ImageSource, load_data_config
+from mmdiffrep.analysis import ImageSource
 from mmdiffrep.analysis.data import SPLITS
 from mmdiffrep.feature_bank import BankBuild, FeatureReader, build_feature_bank, upsampled_bytes
 from mmdiffrep.feature_bank.bank import VERIFY
 from mmdiffrep.feature_bank.build import DEFAULT_ROOT
 from mmdiffrep.feature_bank.reader import DTYPES
 from mmdiffrep.utils.dist import PLACES, close_dist, setup_dist
+from mmdiffrep.utils.host_models import find_config
 
 DEFAULT_TIMESTEPS = [50, 150, 250]  # DDPM-Seg's
 
@@ -78,7 +79,7 @@ def build(args: argparse.Namespace) -> None:
         setup_dist(Config(), args.launcher)
         if not is_distributed():
             init_dist(args.launcher)
-    cfg = load_data_config(args.data, args.cfg_options)
+    cfg = find_config(args.data, args.cfg_options)
     source = ImageSource(cfg, args.split, args.num_images, channel_order=args.channel_order)
     timesteps = args.timesteps or (None if args.noise_levels else DEFAULT_TIMESTEPS)
     reader = FeatureReader(

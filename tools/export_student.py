@@ -7,11 +7,9 @@ Example:
 """
 
 import argparse
-import os
 from collections.abc import Sequence
 
 from mmdiffrep.apis.export_student import export_student
-from mmdiffrep.utils.config_path import get_config_path
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -32,8 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         help='also load a checkpoint that runs code when it is loaded',
     )
     args = parser.parse_args(argv)
-    config = args.config if os.path.isfile(args.config) else get_config_path(args.config)
-    student = export_student(config, args.checkpoint, args.out, trust=args.trust_checkpoint)
+    student = export_student(args.config, args.checkpoint, args.out, trust=args.trust_checkpoint)
     for path in student[:3]:
         print(path)
     print(f'greatest difference of the raw outputs: {student.greatest_difference:.3g}')

@@ -30,8 +30,8 @@ from mmdiffrep.apis.make_dataset_ddpm import (
 )
 from mmdiffrep.diffusion.denoisers import load_denoiser
 from mmdiffrep.diffusion.sampling import SAMPLERS
-from mmdiffrep.utils.config_path import get_config_path
 from mmdiffrep.utils.dist import PLACES, close_dist, setup_dist
+from mmdiffrep.utils.host_models import find_config
 
 
 def parser() -> argparse.ArgumentParser:
@@ -76,8 +76,7 @@ def make(args: argparse.Namespace) -> MadeDataset:
         ValueError: Options that do not fit, or a config without a denoiser.
         OSError: Files that are missing or cannot be written.
     """
-    path = args.config if Path(args.config).is_file() else get_config_path(args.config)
-    cfg = Config.fromfile(path)
+    cfg = find_config(args.config)
     model = args.denoiser or cfg.model.backbone.get('denoiser')
     if model is None:
         raise ValueError(

@@ -7,7 +7,6 @@ from mmdiffrep.analysis.data import (
     ImageSource,
     check_classes,
     labels_of,
-    load_data_config,
 )
 from mmdiffrep.analysis.encoder import Encoder, parse_encoder
 from mmdiffrep.analysis.features import (
@@ -44,7 +43,6 @@ __all__ = [
     'diffusion_grid',
     'encoder_grid',
     'labels_of',
-    'load_data_config',
     'parse_encoder',
     'pool_map',
     'recommended_config',

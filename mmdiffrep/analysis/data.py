@@ -7,12 +7,10 @@ from typing import Any, NamedTuple
 
 import torch
 from mmengine.config import Config
-from mmengine.hub import get_config
 from mmengine.registry import DATASETS, init_default_scope
 from torch import Tensor
 
 from mmdiffrep.utils.channel_order import channel_order_of
-from mmdiffrep.utils.config_path import get_config_path
 from mmdiffrep.utils.versions import require_host
 
 SPLITS = ('train', 'val', 'test')
@@ -37,7 +35,8 @@ class ImageSource:
     augmentation gets in; where there is neither, it keeps its own.
 
     Args:
-        cfg: A config with data loaders and ``default_scope``, see :func:`load_data_config`.
+        cfg: A config with data loaders and ``default_scope``, see
+            :func:`~mmdiffrep.utils.host_models.find_config`.
         split: ``'train'``, ``'val'`` or ``'test'``.
         num_images: Number of images, drawn at random without repetition; None: all.
         seed: Of the draw.
@@ -120,31 +119,6 @@ class ImageSource:
             yield ImageBatch(
                 [item['inputs'] for item in items], [item['data_samples'] for item in items]
             )
-
-
-def load_data_config(name: str, options: dict[str, Any] | None = None) -> Config:
-    """Read a config.
-
-    Args:
-        name: A file, the name of a config that comes with mmdiffrep, or one of a host as
-            ``mmpretrain::resnet/resnet18_8xb16_cifar10.py``.
-        options: Entries to override, as in ``tools/train.py --cfg-options``.
-
-    Raises:
-        FileNotFoundError: There is no such config.
-        ImportError: The host is not installed.
-    """
-    package, separator, _ = name.partition('::')
-    if separator and package != 'mmdiffrep':
-        require_host(package)
-        cfg = get_config(name)
-        cfg.setdefault('default_scope', package)
-    else:
-        name = name.partition('::')[2] or name
-        cfg = Config.fromfile(name if os.path.isfile(name) else get_config_path(name))
-    if options:
-        cfg.merge_from_dict(options)
-    return cfg
 
 
 def labels_of(data_samples: Sequence[Any]) -> Tensor:

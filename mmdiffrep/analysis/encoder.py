@@ -13,10 +13,9 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor
 
-from mmdiffrep.analysis.data import load_data_config
 from mmdiffrep.diffusion.checkpoints import hash_weights
 from mmdiffrep.utils.channel_order import network_order_of, preprocessor_of, reads_cifar
-from mmdiffrep.utils.checkpoint_io import load_checkpoint_file
+from mmdiffrep.utils.host_models import find_config, load_host_weights
 from mmdiffrep.utils.versions import require_host
 
 DEFAULT_SIZE = 224  # px; what ImageNet's models were trained at
@@ -69,7 +68,7 @@ class Encoder:
                 "channel_order and native_order must be 'rgb' or 'bgr', got "
                 f'{channel_order!r} and {native_order!r}.'
             )
-        cfg = config if isinstance(config, Config) else load_data_config(config)
+        cfg = find_config(config)
         scope = cfg.get('default_scope', 'mmengine')
         require_host(scope)
         init_default_scope(scope)
@@ -78,7 +77,7 @@ class Encoder:
         self.host = MODELS.build(copy.deepcopy(settings))
         self.name = Path(cfg.filename or 'encoder').stem
         if checkpoint is not None:
-            _load(self.host.backbone, Path(checkpoint))
+            load_host_weights(self.host.backbone, checkpoint, prefix='backbone.', extra=True)
         elif settings['backbone'].get('init_cfg'):
             self.host.init_weights()
         else:
@@ -158,23 +157,3 @@ def _trained_size(cfg: Config, backbone: Mapping[str, Any]) -> int:
     if len(sides) > 1:
         raise ValueError(f'The backbone has img_size={given}, which is no square: give a size.')
     return sides.pop()
-
-
-def _load(backbone: torch.nn.Module, checkpoint: Path) -> None:
-    weights = load_checkpoint_file(checkpoint)
-    weights = weights.get('state_dict', weights)
-    prefix = 'backbone.' if any(name.startswith('backbone.') for name in weights) else ''
-    own = {
-        name.removeprefix(prefix): value
-        for name, value in weights.items()
-        if name.startswith(prefix)
-    }
-    try:
-        missing = backbone.load_state_dict(own, strict=False).missing_keys
-    except RuntimeError as error:
-        raise ValueError(f'{checkpoint} does not fit the backbone: {error}') from error
-    if missing:
-        raise ValueError(
-            f'{checkpoint} lacks {len(missing)} weights of {type(backbone).__name__}, such as '
-            f'{missing[:3]}: it is of another model.'
-        )

@@ -7,7 +7,6 @@ from typing import NamedTuple, Protocol
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
 from rich.progress import track
 from torch import Tensor
 from torch.nn import functional as F
@@ -17,9 +16,8 @@ from mmdiffrep.analysis.encoder import Encoder
 from mmdiffrep.apis import FeatureExtractor
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.input_range import DenoiserInput
-from mmdiffrep.models.distillers import LayerTaps
-from mmdiffrep.utils.checkpoint_io import load_checkpoint_file
-from mmdiffrep.utils.versions import require_host
+from mmdiffrep.models.layer_taps import LayerTaps
+from mmdiffrep.utils.host_models import build_host_model, find_config, load_host_weights
 
 
 class FeatureKey(NamedTuple):
@@ -118,10 +116,10 @@ class StudentReader:
     """Reads layers of a trained host model, on images that its own data preprocessor prepares.
 
     Args:
-        config: The training config, or its file.
+        config: The training config, see :func:`~mmdiffrep.utils.host_models.find_config`.
         checkpoint: What it trained.
-        layers: Names of submodules, ``'backbone'`` or ``'backbone[1]'``, see
-            :class:`~mmdiffrep.models.distillers.Layer`.
+        layers: Layers, such as ``'backbone'`` or ``'backbone[1]'``, see
+            :mod:`mmdiffrep.models.layer_taps`.
         grid: See :class:`TeacherReader`.
         device: Where the model runs; None: the CPU.
 
@@ -139,20 +137,8 @@ class StudentReader:
         device: None | str | torch.device = None,
     ) -> None:
         _check_grid(grid)
-        cfg = config if isinstance(config, Config) else Config.fromfile(config)
-        require_host(cfg.get('default_scope'))
-        init_default_scope(cfg.get('default_scope', 'mmengine'))
-        model_cfg = cfg.model.to_dict()
-        if 'data_preprocessor' in cfg:
-            model_cfg.setdefault('data_preprocessor', cfg.data_preprocessor.to_dict())
-        self.model = MODELS.build(model_cfg)
-        weights = load_checkpoint_file(checkpoint)
-        try:
-            self.model.load_state_dict(weights.get('state_dict', weights))
-        except RuntimeError as error:
-            raise ValueError(
-                f'{checkpoint} does not fit the model of the config: {error}'
-            ) from error
+        self.model = build_host_model(find_config(config))
+        load_host_weights(self.model, checkpoint)
         self.model.eval().requires_grad_(False).to(device or 'cpu')
         self.taps = LayerTaps(self.model, layers)
         self.grid = grid
@@ -163,12 +149,9 @@ class StudentReader:
         """Read a batch, see :class:`Reader`."""
         data = dict(inputs=list(batch.inputs), data_samples=list(batch.data_samples))
         inputs = self.model.data_preprocessor(data, False)['inputs']
-        self.taps.attach()
-        try:
+        with self.taps.attached():
             self.model(inputs, None, mode='tensor')
             features = self.taps.take(batch_size=len(batch.inputs))
-        finally:
-            self.taps.detach()
         return {key: pool_map(map_, self.grid) for key, map_ in zip(self.keys, features)}
 
 

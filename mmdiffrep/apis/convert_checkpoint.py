@@ -1,7 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Any checkpoint into a small file of weights that loads without running code."""
+"""Convert any checkpoint to a small file of weights that loads without running code."""
 
-import difflib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +12,10 @@ from torch import Tensor
 
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.checkpoint_io import load_checkpoint_file
+from mmdiffrep.utils.checks import near_names
+from mmdiffrep.utils.host_models import weights_of
 from mmdiffrep.utils.plain_state import to_plain
 
-# Where training codes keep the weights inside a checkpoint.
-_CONTAINERS = ('state_dict', 'model', 'module')
 # What OpenMMLab's inferencers read besides the weights.
 _META = ('dataset_meta', 'CLASSES', 'PALETTE')
 
@@ -76,38 +75,6 @@ def write_weights(weights: dict[str, Tensor], meta: dict[str, Any], target: Path
         write_atomically(buffer.getvalue(), target)
 
 
-def weights_of(checkpoint: Any, source: str | Path) -> dict[str, Tensor]:
-    """Find the state dict in a loaded checkpoint, without DDP's prefix.
-
-    Args:
-        checkpoint: What the file held.
-        source: The file, for errors.
-
-    Raises:
-        ValueError: There are no weights in it.
-    """
-    if not isinstance(checkpoint, dict):
-        raise ValueError(
-            f'{source} holds a {type(checkpoint).__name__}, no checkpoint: save a state dict, '
-            'torch.save(model.state_dict(), ...).'
-        )
-    for name in _CONTAINERS:
-        if isinstance(checkpoint.get(name), dict):
-            checkpoint = checkpoint[name]
-            break
-    weights = {
-        name.removeprefix('module.'): value
-        for name, value in checkpoint.items()
-        if isinstance(value, Tensor)
-    }
-    if not weights:
-        raise ValueError(
-            f'{source} holds no weights: neither at the top nor under one of {_CONTAINERS}. Its '
-            f'entries are {sorted(map(str, checkpoint))[:10]}.'
-        )
-    return weights
-
-
 def _select(
     weights: dict[str, Tensor], prefix: str, rename: Sequence[tuple[str, str]]
 ) -> dict[str, Tensor]:
@@ -127,6 +94,6 @@ def _select(
         present = {
             name[: at + 1] for name in weights for at, sign in enumerate(name) if sign == '.'
         }
-        near = difflib.get_close_matches(prefix, present) or sorted(present, key=len)[:5]
+        near = near_names(prefix, present) or sorted(present, key=len)[:5]
         raise ValueError(f'No weight starts with {prefix!r}. Prefixes in this file: {near}.')
     return selected

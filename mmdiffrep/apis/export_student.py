@@ -11,14 +11,18 @@ import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.registry import MODELS, init_default_scope
 from safetensors.torch import load_file, save, save_file
-from torch import Tensor, nn
+from torch import nn
 
 from mmdiffrep.apis import run_in_host
-from mmdiffrep.apis.convert_checkpoint import weights_of, write_weights
+from mmdiffrep.apis.convert_checkpoint import write_weights
 from mmdiffrep.utils.atomic_file import write_atomically
-from mmdiffrep.utils.checkpoint_io import load_checkpoint_file
+from mmdiffrep.utils.host_models import (
+    build_host_model,
+    find_config,
+    load_host_weights,
+    model_config,
+)
 from mmdiffrep.utils.versions import require_host
 
 _OURS = 'mmdiffrep.'
@@ -68,7 +72,7 @@ def export_student(
     mmdiffrep and compared with the original.
 
     Args:
-        config: The training config.
+        config: The training config, see :func:`~mmdiffrep.utils.host_models.find_config`.
         checkpoint: What it trained; averaged weights (EMA) are taken where the run kept them.
         out_dir: For ``<name of the config>.py``, ``.pth`` and ``.safetensors``.
         trust: Also load a checkpoint that runs code. Only if you trust its origin.
@@ -77,14 +81,15 @@ def export_student(
         The files and how close the outputs are.
 
     Raises:
-        ValueError: The model itself has parts of mmdiffrep, or the config names no host.
-        RuntimeError: The weights do not fit the model, the host cannot run the student, or it gives
-            other outputs there.
+        ValueError: The model itself has parts of mmdiffrep, the config names no host, or the
+            weights do not fit the model.
+        RuntimeError: The host cannot run the student, or it gives other outputs there.
     """
-    cfg = config if isinstance(config, Config) else Config.fromfile(config)
+    cfg = find_config(config)
     exported = host_config(cfg)
-    loaded = load_checkpoint_file(checkpoint, trust=trust)
-    model = _build(exported.default_scope, cfg, weights_of(loaded, checkpoint))
+    student = {'default_scope': exported.default_scope, 'model': _student_model(cfg)}
+    model = build_host_model(Config(student)).eval()
+    loaded = load_host_weights(model, checkpoint, trust=trust)
 
     name = Path(str(cfg.filename or 'student')).stem
     files = [Path(out_dir) / f'{name}{suffix}' for suffix in ('.py', '.pth', '.safetensors')]
@@ -120,7 +125,7 @@ def host_config(cfg: Config) -> Config:
             f'default_scope is {scope!r}; students of {sorted(_LOADERS)} are exported.'
         )
     require_host(scope)
-    model = _without_pretraining(_model_config(cfg))
+    model = _student_model(cfg)
     ours = _our_types(model, 'model')
     if ours:
         raise ValueError(
@@ -149,11 +154,8 @@ def host_config(cfg: Config) -> Config:
     return Config(exported)
 
 
-def _model_config(cfg: Config) -> dict[str, Any]:
-    model = cfg.model.to_dict()
-    if 'data_preprocessor' in cfg:
-        model.setdefault('data_preprocessor', cfg.data_preprocessor.to_dict())
-    return model
+def _student_model(cfg: Config) -> dict[str, Any]:
+    return _without_pretraining(model_config(cfg))
 
 
 def _without_pretraining(part: Any) -> Any:
@@ -205,14 +207,6 @@ def _host_pipeline(cfg: Config, dataset: dict[str, Any], scope: str) -> list[dic
 def _unscoped(name: str) -> str:
     """Strip the library from a type: ``mmseg.LoadAnnotations`` -> ``LoadAnnotations``."""
     return name.rpartition('.')[2]
-
-
-def _build(scope: str, cfg: Config, state_dict: dict[str, Tensor]) -> nn.Module:
-    """Return the student as the training config describes it, with its weights."""
-    init_default_scope(scope)
-    model = MODELS.build(_without_pretraining(_model_config(cfg)))
-    model.load_state_dict(state_dict)
-    return model.eval()
 
 
 def _difference_in_host(model: nn.Module, exported: Config, config: Path, weights: Path) -> float:

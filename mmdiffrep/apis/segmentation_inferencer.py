@@ -13,12 +13,8 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.device import get_device
 from mmengine.registry import DefaultScope
-from torch import nn
 
-from mmdiffrep.apis.convert_checkpoint import weights_of
-from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checkpoint_io import load_checkpoint_file
-from mmdiffrep.utils.config_path import get_config_path
+from mmdiffrep.utils.host_models import build_host_model, find_config, load_host_weights
 
 ImageInput = str | Path | np.ndarray
 
@@ -95,13 +91,12 @@ class SegmentationInferencer:
             )
         self.fit = fit
         self.batch_size = batch_size
-        cfg = config if isinstance(config, Config) else _read_config(str(config))
-        loaded = load_checkpoint_file(checkpoint, trust=trust)
-        self.classes, self.palette = _classes_and_palette(loaded, checkpoint)
+        cfg = find_config(config)
         with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmseg')):
             self.pipeline = Compose(_image_transforms(cfg))
-            self.model = MODELS.build(cfg.model)
-        _load_weights(self.model, weights_of(loaded, checkpoint), checkpoint)
+            self.model = build_host_model(cfg)
+        loaded = load_host_weights(self.model, checkpoint, trust=trust)
+        self.classes, self.palette = _classes_and_palette(loaded, checkpoint)
         self.model.to(device or get_device()).eval()
 
     def __call__(self, image: ImageInput) -> Segmentation:
@@ -163,10 +158,6 @@ class SegmentationInferencer:
         return results
 
 
-def _read_config(config: str) -> Config:
-    return Config.fromfile(config if Path(config).is_file() else get_config_path(config))
-
-
 def _read_image(given: ImageInput) -> tuple[str, np.ndarray]:
     if isinstance(given, np.ndarray):
         if given.ndim != 3 or given.shape[2] != 3 or given.dtype != np.uint8:
@@ -211,14 +202,3 @@ def _classes_and_palette(
     if palette is None or len(palette) != len(classes):
         palette = np.random.default_rng(0).integers(0, 256, (len(classes), 3)).tolist()
     return classes, [list(color) for color in palette]
-
-
-def _load_weights(model: nn.Module, weights: dict[str, Any], file: str | Path) -> None:
-    # Of a run on a feature bank nothing in the file says which diffusion model it was.
-    own = {key: value for key, value in model.state_dict().items() if key.endswith('_extra_state')}
-    try:
-        model.load_state_dict({**own, **weights})
-    except RuntimeError as error:
-        raise ValueError(
-            f'{file} does not fit the config; give the one that it was trained with. {error}'
-        ) from error

@@ -17,7 +17,7 @@ from mmdiffrep.cli.command import TRACEBACK_OPTION, TRACEBACK_VARIABLE
 from mmdiffrep.cli.terminal import BriefTerminal, ignore_host_deprecations
 from mmdiffrep.utils.checkpoint_io import register_safe_loader
 from mmdiffrep.utils.checks import did_you_mean
-from mmdiffrep.utils.config_path import get_config_path
+from mmdiffrep.utils.config_path import config_file
 from mmdiffrep.utils.dist import setup_dist
 from mmdiffrep.utils.versions import require_host
 
@@ -61,7 +61,7 @@ def load_config(args: argparse.Namespace) -> Config:
         FileNotFoundError: There is no such config.
         ImportError: The config's host library is not installed.
     """
-    path = args.config if os.path.isfile(args.config) else get_config_path(args.config)
+    path = config_file(args.config)
     cfg = Config.fromfile(path)
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)

@@ -136,6 +136,41 @@ def load_checkpoint_file(
         raise RuntimeError(_explain_damage(path, error)) from error
 
 
+def load_checkpoint_url(url: str, map_location: Any = 'cpu', trust: bool = False) -> dict[str, Any]:
+    """Load a checkpoint from an ``http(s)://`` address, through torch's download folder.
+
+    Args:
+        url: The address.
+        map_location: As in ``torch.load``.
+        trust: As in :func:`load_checkpoint_file`.
+
+    Returns:
+        The checkpoint.
+
+    Raises:
+        pickle.UnpicklingError: Reading the file would run code and ``trust`` is False.
+        OSError: The file cannot be downloaded.
+    """
+
+    def load() -> dict[str, Any]:
+        try:
+            return torch.hub.load_state_dict_from_url(
+                url, map_location=map_location, weights_only=not trust
+            )
+        except pickle.UnpicklingError as error:
+            name = os.path.basename(urlparse(url).path)  # where torch.hub has put it
+            path = os.path.join(torch.hub.get_dir(), 'checkpoints', name)
+            raise pickle.UnpicklingError(_explain_refusal(path, error)) from error
+
+    rank, world_size = get_dist_info()
+    if world_size == 1:
+        return load()
+    if rank == 0:
+        load()  # fills the download folder that the other ranks read
+    torch.distributed.barrier()
+    return load()
+
+
 def register_safe_loader(trust: bool = False) -> None:
     """Make mmengine, and every library on it, load checkpoints by :func:`load_checkpoint_file`.
 
@@ -150,23 +185,7 @@ def register_safe_loader(trust: bool = False) -> None:
         return load_checkpoint_file(filename, map_location, trust)
 
     def load_from_http(filename: str, map_location: Any = None) -> dict[str, Any]:
-        def load() -> dict[str, Any]:
-            try:
-                return torch.hub.load_state_dict_from_url(
-                    filename, map_location=map_location, weights_only=not trust
-                )
-            except pickle.UnpicklingError as error:
-                name = os.path.basename(urlparse(filename).path)  # where torch.hub has put it
-                path = os.path.join(torch.hub.get_dir(), 'checkpoints', name)
-                raise pickle.UnpicklingError(_explain_refusal(path, error)) from error
-
-        rank, world_size = get_dist_info()
-        if world_size == 1:
-            return load()
-        if rank == 0:
-            load()  # fills the download folder that the other ranks read
-        torch.distributed.barrier()
-        return load()
+        return load_checkpoint_url(filename, map_location, trust)
 
     # mmengine prints a loader's name without its first ten letters, hence `load_from_`.
     CheckpointLoader.register_scheme('', loader=load_from_local, force=True)

@@ -1,10 +1,11 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Finding the configs that come with the package, by path and by ``mmdiffrep::...``."""
+"""Find the configs that come with the package, by path and by ``mmdiffrep::...``."""
 
-import difflib
 from pathlib import Path
 
 from mmengine.config import Config
+
+from mmdiffrep.utils.checks import near_names
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # An installed package carries its configs; in a source tree they are next to it.
@@ -12,7 +13,7 @@ _PLACES = (_PACKAGE / '.mim' / 'configs', _PACKAGE.parent / 'configs')
 
 
 def get_config_path(name: str) -> str:
-    """Absolute path of a config that comes with mmdiffrep.
+    """Return the absolute path of a config that comes with mmdiffrep.
 
     In a downstream config, under any launcher::
 
@@ -34,11 +35,24 @@ def get_config_path(name: str) -> str:
     known = sorted(
         {path.relative_to(place).as_posix() for place in _PLACES for path in place.rglob('*.py')}
     )
-    near = difflib.get_close_matches(relative, known, n=5, cutoff=0.4)
+    near = near_names(relative, known, n=5, cutoff=0.4)
     raise FileNotFoundError(
         f'mmdiffrep has no config {name!r}. '
         + (f'Did you mean: {", ".join(near)}?' if near else f'It has: {", ".join(known)}')
     )
+
+
+def config_file(name: str | Path) -> str:
+    """Return the path of a config: of a file, or of one that comes with mmdiffrep.
+
+    Args:
+        name: A file, or a path below ``configs/`` with or without ``.py`` and ``mmdiffrep::``.
+
+    Raises:
+        FileNotFoundError: There is neither.
+    """
+    path = Path(name).expanduser()
+    return str(path) if path.is_file() else get_config_path(str(name).removeprefix('mmdiffrep::'))
 
 
 def register_config_scope() -> None:

@@ -9,9 +9,9 @@ from mmdiffrep.analysis.data import (
     ImageSource,
     check_classes,
     labels_of,
-    load_data_config,
 )
 from mmdiffrep.datasets.toyfaces import render_face
+from mmdiffrep.utils.host_models import find_config
 
 TRAIN, TEST = 0, 2  # collections of ToyFaces
 
@@ -104,16 +104,16 @@ def test_unknown_channel_order_has_to_be_given(face_config):
 
 
 def test_configs_are_found_by_name(face_config, tmp_path):
-    ours = load_data_config(
+    ours = find_config(
         'repfusion/toyfaces_r18_cls_scratch.py', {'test_dataloader.dataset.num_images': 3}
     )
     assert len(ImageSource(ours)) == 3
     face_config().dump(tmp_path / 'own.py')
-    assert len(ImageSource(load_data_config(str(tmp_path / 'own.py')))) == 8
-    host = load_data_config('mmpretrain::_base_/datasets/cifar10_bs16.py')
+    assert len(ImageSource(find_config(str(tmp_path / 'own.py')))) == 8
+    host = find_config('mmpretrain::_base_/datasets/cifar10_bs16.py')
     assert host.default_scope == 'mmpretrain' and host.test_dataloader.dataset.type == 'CIFAR10'
     with pytest.raises(FileNotFoundError, match='Did you mean'):
-        load_data_config('repfusion/toyfaces_r18_cls_scrach.py')
+        find_config('repfusion/toyfaces_r18_cls_scrach.py')
 
 
 def test_bad_input(face_config):

@@ -9,11 +9,11 @@ from mmdiffrep.analysis import (
     ImageSource,
     StoredSplit,
     encoder_grid,
-    load_data_config,
     parse_encoder,
     sweep,
 )
 from mmdiffrep.measures import ProbeTraining
+from mmdiffrep.utils.host_models import find_config
 
 RESNET = dict(type='ResNet_CIFAR', depth=18, base_channels=8, out_indices=(0, 3))
 
@@ -70,10 +70,10 @@ def test_bad_configs_and_weights(tmp_path, weights):
     with pytest.raises(ValueError, match=r'no model\.backbone'):
         Encoder(Config(dict(default_scope='mmpretrain', model=dict(type='X'))))
     torch.save(dict(state_dict={'backbone.conv1.weight': torch.ones(1)}), tmp_path / 'bad.pth')
-    with pytest.raises(ValueError, match='does not fit'):
+    with pytest.raises(ValueError, match='does not fit .* missing'):
         Encoder(config(RESNET), tmp_path / 'bad.pth', size=32)
     torch.save(dict(state_dict={'backbone.x': torch.ones(1)}), tmp_path / 'other.pth')
-    with pytest.raises(ValueError, match='lacks .* of another model'):
+    with pytest.raises(ValueError, match='does not fit .* missing'):
         Encoder(config(RESNET), tmp_path / 'other.pth', size=32)
     with pytest.raises(FileNotFoundError):
         Encoder(config(RESNET), tmp_path / 'nothing.pth', size=32)
@@ -101,7 +101,7 @@ def test_an_encoder_is_swept_like_a_diffusion_model(weights, face_config, tmp_pa
 
 
 def test_an_encoder_of_cifar_sees_rgb_images_of_32_pixels():
-    cfg = load_data_config('mmpretrain::resnet/resnet18_8xb16_cifar10.py')
+    cfg = find_config('mmpretrain::resnet/resnet18_8xb16_cifar10.py')
     cfg.model.backbone.base_channels = 8
     torch.manual_seed(0)
     encoder = Encoder(cfg, channel_order='rgb')

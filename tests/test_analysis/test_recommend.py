@@ -5,9 +5,10 @@ from diffusers import DDPMScheduler, UNet2DModel
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmdiffrep.analysis import Cell, diffusion_grid, load_data_config, recommended_config
+from mmdiffrep.analysis import Cell, diffusion_grid, recommended_config
 from mmdiffrep.measures import ProbeTraining
 from mmdiffrep.testing import tiny_teacher
+from mmdiffrep.utils.host_models import find_config
 
 DATA = 'repfusion/toyfaces_r18_cls_scratch.py'
 
@@ -28,7 +29,7 @@ def write(folder, model, data_name=DATA, options=None, **training):
         cell,
         grid.readers[0].recipe,
         3,
-        load_data_config(data_name, options),
+        find_config(data_name, options),
         data_name,
         folder,
         ProbeTraining(**training),

@@ -84,7 +84,7 @@ def test_bad_input(tmp_path, options, message):
 @pytest.mark.parametrize('content', [[torch.zeros(3)], torch.zeros(3)])
 def test_no_checkpoint(tmp_path, content):
     torch.save(content, tmp_path / 'a.pt')
-    with pytest.raises(ValueError, match=f'holds a {type(content).__name__}, no checkpoint'):
+    with pytest.raises(ValueError, match=f'holds a {type(content).__name__}, not a checkpoint'):
         convert_checkpoint(tmp_path / 'a.pt', tmp_path / 'b.pth')
 
 

@@ -14,8 +14,9 @@ from mmengine.device import get_device
 from rich.console import Console
 from rich.table import Table
 
-from mmdiffrep.analysis import Encoder, ImageSource, TeacherReader, load_data_config, parse_encoder
+from mmdiffrep.analysis import Encoder, ImageSource, TeacherReader, parse_encoder
 from mmdiffrep.analysis.data import SPLITS
+from mmdiffrep.utils.host_models import find_config
 
 TIMESTEPS = (0, 2, 10, 50, 100, 200, 300, 500, 700, 900)
 NOISES = ('none', 'per_image', 'shared')
@@ -113,7 +114,7 @@ def image_source(
     args: argparse.Namespace, split: str, num_images: int | None = None
 ) -> ImageSource:
     """Return the images that the options ask for."""
-    cfg = load_data_config(args.data, args.cfg_options)
+    cfg = find_config(args.data, args.cfg_options)
     return ImageSource(cfg, split, num_images, channel_order=args.channel_order)
 
 

@@ -26,11 +26,11 @@ from mmengine.runner import set_random_seed
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from mmdiffrep.analysis import load_data_config
 from mmdiffrep.analysis.reward_curve import Curve, check_request, reward_curves
 from mmdiffrep.engine.distillation.host_model import fill_rewards
-from mmdiffrep.models.teachers import Teacher, build_host_model, build_teacher, normalization_of
+from mmdiffrep.models.teachers import Teacher, build_teacher, normalization_of
 from mmdiffrep.registry import DATASETS, MODELS
+from mmdiffrep.utils.host_models import build_host_model, find_config
 
 TIMESTEPS = (0, 50, 100, 200, 300, 400, 500, 600, 700, 800, 900)
 
@@ -98,7 +98,7 @@ def read(
 
 def measure(args: argparse.Namespace) -> None:
     """Read the features, train the decoders, print, write and draw."""
-    cfg = load_data_config(args.config, args.cfg_options)
+    cfg = find_config(args.config, args.cfg_options)
     hook = hook_of(cfg)
     init_default_scope(cfg.default_scope)
     set_random_seed(args.seed)

@@ -44,7 +44,6 @@ from mmdiffrep.analysis import (
     check_classes,
     diffusion_grid,
     encoder_grid,
-    load_data_config,
     recommended_config,
     sweep,
 )
@@ -54,6 +53,7 @@ from mmdiffrep.feature_bank.reader import DTYPES
 from mmdiffrep.measures import ProbeTraining, hold_out
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.dist import PLACES, close_dist, setup_dist
+from mmdiffrep.utils.host_models import find_config
 from mmdiffrep.visualization import draw_heat_maps
 
 DEFAULT_TIMESTEPS = [0, 10, 50, 100, 200, 500]
@@ -229,7 +229,7 @@ def recommend(
     best = best_cell(result for result in results if result.cell.timestep is not None)
     cell = best.cell
     said = f'{cell.tap}, t = {cell.timestep}, pool {cell.pool}'
-    data = load_data_config(args.data, args.cfg_options)
+    data = find_config(args.data, args.cfg_options)
     accuracy = float(best.held_out.mean())
     error = (accuracy * (1 - accuracy) / num_held_out) ** 0.5
     images = f'{num_held_out} held-out images'

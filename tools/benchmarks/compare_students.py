@@ -36,7 +36,7 @@ from rich.console import Console
 
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.checkpoint_io import register_safe_loader
-from mmdiffrep.utils.config_path import get_config_path
+from mmdiffrep.utils.config_path import config_file
 
 NEVER = 10**9
 START = 'model.backbone.init_cfg.checkpoint'
@@ -59,11 +59,6 @@ class Row(NamedTuple):
     student: str
     fraction: float
     seed: int
-
-
-def config_file(name: str) -> Path:
-    """Return the config of a path or of a name below configs/."""
-    return Path(name if Path(name).is_file() else get_config_path(name))
 
 
 def leaves(node: object, key: str = '') -> Iterator[tuple[str, str]]:
@@ -349,7 +344,7 @@ def main(argv: list[str] | None = None) -> None:
     console = Console()
     students = {
         '+'.join(path.stem for path in paths): paths
-        for paths in ([config_file(name) for name in s.split('+')] for s in args.students)
+        for paths in ([Path(config_file(name)) for name in s.split('+')] for s in args.students)
     }
     if any(len(paths) > 2 for paths in students.values()):
         raise ValueError('a student is CONFIG or DISTILLATION+CONFIG: at most one +')

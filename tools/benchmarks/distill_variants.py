@@ -30,15 +30,13 @@ from distill_step import SHAPES
 from measure import peak_bytes, time_in_turns
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from rich.console import Console
 from rich.table import Table
 
 from mmdiffrep.diffusion import load_denoiser
 from mmdiffrep.engine.hooks import RepFusionHook
-from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.config_path import get_config_path
+from mmdiffrep.utils.host_models import build_host_model, find_config
 
 VARIANTS = Path(__file__).resolve().parents[2] / 'configs' / 'repfusion' / 'variants'
 NAMES = sorted(path.stem for path in VARIANTS.glob('*.py'))
@@ -151,12 +149,7 @@ class Step:
 
 def _save_random_weights(teacher: dict, folder: str) -> None:
     """Give a CNN teacher a checkpoint: one need not be trained to be timed."""
-    cfg = teacher['config']
-    if isinstance(cfg, str):
-        cfg = Config.fromfile(get_config_path(cfg))
-    model = dict(cfg['model'], data_preprocessor=cfg['data_preprocessor'])
-    with DefaultScope.overwrite_default_scope(cfg['default_scope']):
-        weights = MODELS.build(model).state_dict()
+    weights = build_host_model(find_config(teacher['config'])).state_dict()
     teacher['checkpoint'] = f'{folder}/cnn.pth'
     torch.save(weights, teacher['checkpoint'])
 

@@ -23,13 +23,14 @@ from rich.progress import track
 from rich.table import Table
 from torch import Tensor
 
-from mmdiffrep.analysis import ImageSource, StoredSplit, diffusion_grid, load_data_config, sweep
+from mmdiffrep.analysis import ImageSource, StoredSplit, diffusion_grid, sweep
 from mmdiffrep.analysis.data import labels_of
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.features import read_features
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.noise import build_noise
 from mmdiffrep.measures import ProbeTraining, fit_grid_probe, hold_out
+from mmdiffrep.utils.host_models import find_config
 
 HELD_OUT = 0.2
 # (timestep, tap) -> accuracies on the held-out and on the test images, (S,) each
@@ -147,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add('--device', default='cpu')
     args = parser.parse_args(arguments)
     args.taps = args.taps or list(load_denoiser(args.model).taps)[:8]
-    cfg = load_data_config(args.data, args.cfg_options)
+    cfg = find_config(args.data, args.cfg_options)
     sources = [
         ImageSource(cfg, split, number)
         for split, number in (('train', args.num_images), ('test', args.num_test))

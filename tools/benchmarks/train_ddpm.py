@@ -15,7 +15,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,7 +34,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from mmdiffrep.models.algorithms import DDPM
 from mmdiffrep.registry import DATASETS
-from mmdiffrep.utils.config_path import get_config_path
+from mmdiffrep.utils.host_models import find_config
 
 SKIPPED = ('mmdiffrep.SampleGridHook', 'mmdiffrep.ExportDenoiserHook')
 
@@ -269,8 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     if args.rounds < 2 or args.iters < 1:
         parser.error(f'expected rounds >= 2 and iters >= 1, got {args.rounds} and {args.iters}')
-    found = args.config if Path(args.config).is_file() else get_config_path(args.config)
-    cfg = Config.fromfile(found)
+    cfg = find_config(args.config)
     if cfg.model.type != 'mmdiffrep.DDPM':
         parser.error(f'the bare loop trains mmdiffrep.DDPM, the config has {cfg.model.type}')
     loader = cfg.train_dataloader

@@ -4,14 +4,13 @@
 from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.models.teachers.build import build_teacher
 from mmdiffrep.models.teachers.dpm_teacher import DPMTeacher
-from mmdiffrep.models.teachers.host_teacher import HostTeacher, build_host_model
+from mmdiffrep.models.teachers.host_teacher import HostTeacher
 from mmdiffrep.models.teachers.normalization import check_normalization, normalization_of
 
 __all__ = [
     'DPMTeacher',
     'HostTeacher',
     'Teacher',
-    'build_host_model',
     'build_teacher',
     'check_normalization',
     'normalization_of',

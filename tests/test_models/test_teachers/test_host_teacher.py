@@ -96,7 +96,7 @@ def test_config_may_be_a_file_a_name_or_one_of_a_host(teacher_cfg, tmp_path):
     from_file = build({**teacher_cfg, 'config': str(tmp_path / 'teacher.py')})
     assert from_file.weights_hash == build(teacher_cfg).weights_hash
     for name in ('repfusion/toyfaces_r18_cls_scratch', 'mmpretrain::resnet/resnet18_8xb32_in1k.py'):
-        with pytest.raises(ValueError, match='does not fit its config'):
+        with pytest.raises(ValueError, match='does not fit the ImageClassifier of its config'):
             build({**teacher_cfg, 'config': name})
 
 
