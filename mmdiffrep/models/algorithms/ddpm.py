@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Train a DDPM, so that a project can make a teacher of its own."""
+"""Train a DDPM, for example as a teacher."""
 
 from typing import NamedTuple
 
@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from mmdiffrep.diffusion.schedule_base import PREDICTIONS
 from mmdiffrep.models.algorithms.diffusion_model import DiffusionModel
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import one_of
 
 
 class DDPMDraw(NamedTuple):
-    """What an iteration draws.
+    """Random numbers of one iteration.
 
     Attributes:
         timesteps: (B,) long.
@@ -37,11 +38,11 @@ class DDPM(DiffusionModel):
         data_preprocessor: It must give RGB images in [-1, 1], which is checked on the first
             batches; ``ImgDataPreprocessor`` with mean and std 127.5 does.
         timestep_logits: ``(mean, std)`` of a logit-normal distribution of the relative timestep
-            ``t / T`` in training (Esser et al. 2024, section 3.1). Defaults to None: uniform, as in
-            the paper.
-        seed: Seed of the training draw.
-        bf16: Train the U-Net under bfloat16 autocast, which needs no loss scaling and works on CPUs
-            too (``AmpOptimWrapper`` refuses them). Defaults to False.
+            ``t / T`` in training (Esser et al. 2024, section 3.1). Defaults to None: uniform
+            (paper).
+        seed: Seed of timesteps and noise in training.
+        bf16: Train the U-Net under bfloat16 autocast, without loss scaling and on CPUs too
+            (``AmpOptimWrapper`` refuses CPUs). Defaults to False.
         zero_init: Start each residual branch and the output at zero, as the paper's code does
             (``init_scale=0``); diffusers does not. Defaults to True.
         init_cfg: mmengine's initialization config.
@@ -68,16 +69,12 @@ class DDPM(DiffusionModel):
             )
         with torch.device('cpu'):  # a network built on the meta device needs real betas
             built = DDPMScheduler(**(scheduler or {}))
-        if built.config.prediction_type not in PREDICTIONS:
-            raise ValueError(
-                f'scheduler.prediction_type is {built.config.prediction_type!r}, expected one of '
-                f'{PREDICTIONS}'
-            )
+        one_of('scheduler.prediction_type', built.config.prediction_type, PREDICTIONS)
         super().__init__(unet, built, data_preprocessor, seed, bf16, zero_init, init_cfg)
         self.timestep_logits = timestep_logits
 
     def draw(self, images: Tensor) -> DDPMDraw:
-        """Timesteps and noise of the current iteration for this rank's images.
+        """Draw timesteps and noise of the current iteration for this rank's images.
 
         Args:
             images: Batch (B, C, H, W) that gives size and device.
@@ -98,7 +95,7 @@ class DDPM(DiffusionModel):
             return self.unet(noisy, draw.timesteps).sample
 
     def loss(self, images: Tensor, draw: DDPMDraw) -> dict[str, Tensor]:
-        """Mean squared error between the network's output and its target.
+        """Compute the mean squared error between the network's output and its target.
 
         Args:
             images: Clean RGB images (B, C, H, W) in [-1, 1].
@@ -115,5 +112,5 @@ class DDPM(DiffusionModel):
         return {'loss_denoise': F.mse_loss(self.output(images, draw).float(), target)}
 
     def _write(self, folder: str, unet: UNet2DModel) -> None:
-        """Return a ``DDPMPipeline`` folder: model_index.json, unet/ and scheduler/."""
+        """Write a ``DDPMPipeline`` folder: model_index.json, unet/ and scheduler/."""
         DDPMPipeline(unet=unet, scheduler=self.scheduler).save_pretrained(folder)

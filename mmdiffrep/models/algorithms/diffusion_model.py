@@ -1,8 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What training a diffusion model has in common, whatever its objective.
+"""Base class for training a diffusion model, independent of its objective.
 
-The network and the schedulers are diffusers' own. What comes out is a folder that any diffusers
-user can load.
+The network and the schedulers are diffusers' own. The result is a folder that diffusers can load.
 """
 
 import copy
@@ -29,19 +28,19 @@ _TOLERANCE = 0.05  # interpolation and augmentation may leave [-1, 1] a little
 class DiffusionModel(BaseModel, metaclass=ABCMeta):
     """An unconditional diffusion model of square images, in training.
 
-    The random numbers of an image depend on the seed and on its place in the run alone, and the
-    number of images seen so far is a buffer of the checkpoint. So a resumed run draws what an
-    undisturbed one would, and N processes, or N accumulated batches, draw what one batch of N times
-    the size would.
+    The random numbers of an image depend on the seed and on its position in the run alone, and the
+    number of images seen so far is a buffer of the checkpoint. A resumed run therefore draws the
+    same numbers as an undisturbed run, and N processes, or N accumulated batches, the same as one
+    batch of N times the size.
 
     Args:
         unet: Keyword arguments of ``diffusers.UNet2DModel``. ``sample_size`` is required.
-        scheduler: The diffusers scheduler that says how the model is read and sampled from.
+        scheduler: The diffusers scheduler of the model.
         data_preprocessor: It must give RGB images in [-1, 1], which is checked on the first
             batches; ``ImgDataPreprocessor`` with mean and std 127.5 does.
-        seed: Seed of the training draw.
-        bf16: Train the U-Net under bfloat16 autocast, which needs no loss scaling and works on CPUs
-            too (``AmpOptimWrapper`` refuses them).
+        seed: Seed of the random numbers in training.
+        bf16: Train the U-Net under bfloat16 autocast, without loss scaling and on CPUs too
+            (``AmpOptimWrapper`` refuses CPUs).
         zero_init: Start each residual branch and the output at zero.
         init_cfg: mmengine's initialization config.
 
@@ -67,8 +66,8 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
             )
         if unet.get('num_class_embeds') is not None:
             raise ValueError(
-                f'unet.num_class_embeds is {unet["num_class_embeds"]}, but the models that are '
-                'trained here are unconditional: leave it out'
+                f'unet.num_class_embeds is {unet["num_class_embeds"]}, but only unconditional '
+                'models are trained here: leave it out'
             )
         self.unet = UNet2DModel(**unet)
         self.scheduler = scheduler
@@ -82,7 +81,7 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
 
     @abstractmethod
     def draw(self, images: Tensor) -> Any:
-        """Return what the current iteration draws for the images (B, C, H, W) of this rank."""
+        """Draw the random numbers of this iteration for this rank's images (B, C, H, W)."""
 
     @abstractmethod
     def output(self, images: Tensor, draw: Any) -> Tensor:
@@ -90,7 +89,7 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
 
     @abstractmethod
     def loss(self, images: Tensor, draw: Any) -> dict[str, Tensor]:
-        """``{'loss_denoise': scalar}`` for images and a draw."""
+        """Return ``{'loss_denoise': scalar}`` for images and a draw."""
 
     def forward(
         self,
@@ -113,7 +112,7 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
 
         Raises:
             ValueError: If the mode is unknown, or the images of the first training batches have
-                another size or range.
+                the wrong size or range.
         """
         if mode == 'loss':
             self._check_images(inputs)
@@ -145,7 +144,7 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
         """Return the sampler of that name for this model.
 
         Raises:
-            ValueError: An unknown name, or a sampler that this kind of model has no use for.
+            ValueError: An unknown name, or a sampler for another kind of model.
         """
         return build_sampler(name, self.scheduler.config)
 
@@ -157,7 +156,7 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
         num_inference_steps: int = 50,
         sampler: str = 'ddim',
     ) -> Tensor:
-        """Draw images from the model.
+        """Sample images from the model.
 
         Args:
             num: Number of images.
@@ -165,8 +164,8 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
                 None, the global one.
             num_inference_steps: Steps of the sampler. Defaults to 50.
             sampler: ``'ddim'`` (deterministic given the first noise), ``'heun'`` (likewise, of
-                second order: two network evaluations a step) or, not for EDM, ``'ddpm'``
-                (ancestral; use about as many steps as the schedule has).
+                second order: two network evaluations per step) or, not for EDM, ``'ddpm'``
+                (ancestral; use as many steps as the schedule has).
 
         Returns:
             RGB images (num, C, H, W) in [-1, 1].
@@ -196,8 +195,8 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
     def save_pretrained(self, folder: str, dtype: torch.dtype = torch.float16) -> None:
         """Write a diffusers folder.
 
-        The folder appears, or replaces an older one, only when it is complete. The older one is
-        moved aside to ``<folder>.old`` for that instant.
+        The folder appears, or replaces an older one, only when it is complete. The older folder is
+        moved to ``<folder>.old`` for that moment.
 
         Args:
             folder: Where to write.
@@ -217,13 +216,13 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
         """Write network and scheduler."""
 
     def _seen(self) -> int:
-        """Images of all ranks so far; read back once, as an accelerator would be waited for."""
+        """Return the images of all ranks so far; read from the device once, as that waits."""
         if self._seen_on_host is None:
             self._seen_on_host = int(self.images_seen)
         return self._seen_on_host
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        """Take the images seen from a checkpoint, as all buffers."""
+        """Load the buffers, and forget the host's copy of the images seen."""
         super()._load_from_state_dict(*args, **kwargs)
         self._seen_on_host = None
 

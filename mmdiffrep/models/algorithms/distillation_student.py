@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""A student without a head, for a distil-only stage on images without labels."""
+"""A student without a head, for a distillation-only stage on images without labels."""
 
 from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
@@ -10,7 +10,7 @@ from mmdiffrep.registry import MODELS
 
 @MODELS.register_module()
 class DistillationStudent(BaseModel):
-    """A backbone alone, trained by :class:`~mmdiffrep.engine.hooks.RepFusionHook`.
+    """A backbone without a head, trained by :class:`~mmdiffrep.engine.hooks.RepFusionHook`.
 
     Its checkpoints hold ``backbone.*`` keys, so that any host model loads the result with
     ``init_cfg=dict(type='Pretrained', checkpoint=..., prefix='backbone.')``.
@@ -18,10 +18,10 @@ class DistillationStudent(BaseModel):
     Args:
         backbone (dict): Config of the student, e.g. ``dict(type='mmseg.ResNetV1c', depth=18)``.
         data_preprocessor (dict): Config of the host's data preprocessor.
-        neck (dict, optional): Config of a module that takes the backbone's outputs, for students
-            that are compared behind it: ``dict(type='mmpretrain.HRFuseScales', ...)`` fuses
-            HRNet's scales, as officially. It is trained with the backbone and thrown away
-            afterwards. Defaults to None.
+        neck (dict, optional): Config of a module after the backbone, for students whose distilled
+            feature is the neck's output: ``dict(type='mmpretrain.HRFuseScales', ...)`` fuses
+            HRNet's scales (official). It is trained with the backbone and not used afterwards.
+            Defaults to None.
         init_cfg (dict, optional): Initialization. Defaults to None.
     """
 
@@ -44,7 +44,7 @@ class DistillationStudent(BaseModel):
     ) -> dict[str, Tensor] | tuple[Tensor, ...]:
         """Run the backbone, and the neck if there is one, on ``(B, 3, H, W)``.
 
-        In mode ``'loss'`` it returns no loss of its own: the hook adds those of the distillation.
+        In mode ``'loss'`` it returns an empty dict: the hook adds the distillation losses.
         In mode ``'tensor'`` it returns the features, a tuple of ``(B, C, h, w)``.
 
         Raises:

@@ -13,10 +13,11 @@ from mmdiffrep.diffusion.edm_schedule import EDMSchedule, precondition
 from mmdiffrep.models.algorithms.diffusion_model import DiffusionModel
 from mmdiffrep.models.algorithms.edm_augment import NUM_DRAWS, NUM_LABELS, GeometricAugment
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import positive
 
 
 class EDMDraw(NamedTuple):
-    """What an iteration draws.
+    """Random numbers of one iteration.
 
     Attributes:
         sigma: (B,) standard deviations of the noise.
@@ -34,9 +35,9 @@ class EDM(DiffusionModel):
     """Diffusion model in the formulation of EDM (Karras et al. 2022, table 1, last column).
 
     The noise level of an image is log-normal, the network is preconditioned, and its loss is
-    weighted so that it counts the same at every level. The folder that it leaves has a
-    ``UNet2DModel`` and an ``EDMEulerScheduler``, whose ``num_train_timesteps`` (18) is the number
-    of noise levels that a denoiser's timesteps count.
+    weighted to have the same size at every level. The exported folder has a ``UNet2DModel`` and an
+    ``EDMEulerScheduler``, whose ``num_train_timesteps`` (18) is the number of timesteps of the
+    denoiser.
 
     Args:
         unet: Keyword arguments of ``diffusers.UNet2DModel``. ``sample_size`` is required.
@@ -47,14 +48,14 @@ class EDM(DiffusionModel):
             batches; ``ImgDataPreprocessor`` with mean and std 127.5 does.
         p_mean: Mean of ln(sigma) in training. Defaults to the official -1.2.
         p_std: Standard deviation of ln(sigma). Defaults to the official 1.2.
-        augment_prob: Probability of each geometric augmentation, of which the network is told.
-            Defaults to 0: none. Official for the augmented models of EDM and DDAE: 0.12. The nine
-            labels enter through a Linear whose output is added to the time embedding (officially:
-            before the embedding's two layers). Zero labels add nothing, so the network that is
-            sampled from, exported and read is an unconditional one.
-        seed: Seed of the training draw.
-        bf16: Train the U-Net under bfloat16 autocast, which needs no loss scaling and works on CPUs
-            too (``AmpOptimWrapper`` refuses them). Defaults to False.
+        augment_prob: Probability of each geometric augmentation, which is a condition of the
+            network. Defaults to 0: none (official for the augmented models of EDM and DDAE: 0.12).
+            The nine labels enter through a Linear whose output is added to the time embedding
+            (official: before the embedding's two layers). Zero labels add nothing, so that the
+            network is unconditional in sampling, export and feature extraction.
+        seed: Seed of the random numbers in training.
+        bf16: Train the U-Net under bfloat16 autocast, without loss scaling and on CPUs too
+            (``AmpOptimWrapper`` refuses CPUs). Defaults to False.
         zero_init: Start each residual branch and the output at zero. Defaults to True.
         init_cfg: mmengine's initialization config.
 
@@ -76,8 +77,6 @@ class EDM(DiffusionModel):
         zero_init: bool = True,
         init_cfg: dict | None = None,
     ) -> None:
-        if p_std <= 0:
-            raise ValueError(f'p_std must be above 0, got {p_std}')
         kind = unet.get('time_embedding_type', 'positional')
         if kind != 'positional':
             raise ValueError(
@@ -93,14 +92,14 @@ class EDM(DiffusionModel):
         super().__init__(unet, built, data_preprocessor, seed, bf16, zero_init, init_cfg)
         self.schedule = schedule
         self.p_mean = p_mean
-        self.p_std = p_std
+        self.p_std = positive('p_std', p_std)
         self.augment = augment
         if augment is not None:
             embedding = self.unet.time_embedding.linear_2.out_features
             self.label_embed = nn.Linear(NUM_LABELS, embedding, bias=False)
 
     def draw(self, images: Tensor) -> EDMDraw:
-        """Noise levels, noise and augmentation of the current iteration for this rank's images.
+        """Draw noise levels, noise and augmentation of this iteration for this rank's images.
 
         Args:
             images: Batch (B, C, H, W) that gives size and device.
@@ -120,11 +119,11 @@ class EDM(DiffusionModel):
         return self._network_of(images, draw, labels)
 
     def loss(self, images: Tensor, draw: EDMDraw) -> dict[str, Tensor]:
-        """EDM's weighted mean squared error.
+        """Compute EDM's weighted mean squared error.
 
         ``(sigma^2 + sigma_data^2) / (sigma * sigma_data)^2 * (D - image)^2`` is computed as the
-        squared error of the network itself, ``(F - (image - c_skip x) / c_out)^2``, to which it is
-        equal and which loses no digits at small sigma.
+        squared error of the network itself, ``(F - (image - c_skip x) / c_out)^2``, which is equal
+        and loses no digits at small sigma.
 
         Args:
             images: Clean RGB images (B, C, H, W) in [-1, 1].
@@ -149,11 +148,11 @@ class EDM(DiffusionModel):
 
         Args:
             image: Its own input (B, C, H, W), c_in times the noised image.
-            time: ln(sigma) / 4, (B,) or one for all.
-            labels: Augmentation (B, 9). Defaults to None: not augmented.
+            time: ln(sigma) / 4, (B,) or a scalar.
+            labels: Augmentation labels (B, 9). Defaults to None: not augmented.
 
         Raises:
-            ValueError: Labels of a wrong size, or for a model without augmentation.
+            ValueError: Labels of a wrong shape, or for a model without augmentation.
         """
         if self.augment is None:
             if labels is not None:
@@ -180,7 +179,7 @@ class EDM(DiffusionModel):
             return self.network(c.inward * (images + sigma * draw.noise), c.noise.flatten(), labels)
 
     def _write(self, folder: str, unet: UNet2DModel) -> None:
-        """unet/ and scheduler/; no pipeline of diffusers samples EDM's unconditional models."""
+        """Write unet/ and scheduler/; diffusers has no pipeline for EDM's unconditional models."""
         unet.register_to_config(class_embed_type=None)
         unet.save_pretrained(os.path.join(folder, 'unet'))
         self.scheduler.save_pretrained(os.path.join(folder, 'scheduler'))

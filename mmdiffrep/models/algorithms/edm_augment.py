@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""EDM's geometric augmentation, of which the network is told (Karras et al. 2022, appendix F.2)."""
+"""EDM's geometric augmentation, a condition of the network (Karras et al. 2022, appendix F.2)."""
 
 import math
 
@@ -14,12 +14,12 @@ _SHIFT_STD = 0.125  # official, in image sides
 
 
 class GeometricAugment:
-    """Flips, scales, turns, stretches and shifts images, and says what it did in nine numbers.
+    """Flip, scale, rotate, stretch and shift images, and return the transform as nine labels.
 
     Half of the images are flipped left to right. Each other transform is drawn with probability
-    ``prob``: a flip upside down (one half of those drawn), a scale ``2^(0.2 n)``, a turn by any
-    angle, a stretch ``2^(0.2 n)`` along a direction (half of the time the x axis), and a shift of
-    ``0.125 n`` image sides, n standard normal. Parameters and labels are EDM's and DDAE's.
+    ``prob``: a flip upside down (for half of the drawn images), a scale ``2^(0.2 n)``, a rotation
+    by any angle, a stretch ``2^(0.2 n)`` along a direction (half of the time the x axis), and a
+    shift of ``0.125 n`` image sides, n standard normal. Parameters and labels are EDM's and DDAE's.
 
     The image is resampled once, bicubically and mirrored at its border; the official code does so
     at twice the resolution with a wavelet filter. Images that are only flipped keep their pixels.
@@ -44,9 +44,9 @@ class GeometricAugment:
             uniform: (B, 14) uniform numbers in (0, 1), on the CPU.
 
         Returns:
-            The images, and (B, 9) labels, zero where nothing was done: flip left to right, flip
-            upside down, octaves of scale / 0.2, cos(turn) - 1, sin(turn), octaves of stretch / 0.2
-            times cos and sin of its direction, shifts / 0.125.
+            The images, and (B, 9) labels, zero for an unchanged image: flip left to right, flip
+            upside down, octaves of scale / 0.2, cos(angle) - 1, sin(angle), octaves of stretch /
+            0.2 times cos and sin of its direction, shifts / 0.125.
         """
         columns = iter(uniform.T)
 
@@ -93,7 +93,7 @@ class GeometricAugment:
 
 
 def _rotation(angle: Tensor) -> Tensor:
-    """Matrices (B, 2, 2) that turn points (x, y)."""
+    """Return matrices (B, 2, 2) that rotate points (x, y)."""
     cos, sin = angle.cos(), angle.sin()
     return torch.stack([cos, -sin, sin, cos], dim=1).view(-1, 2, 2)
 
@@ -104,7 +104,7 @@ def _flip(images: Tensor, chosen: Tensor, dim: int) -> Tensor:
 
 
 def _resample(images: Tensor, matrices: Tensor, moved: Tensor) -> Tensor:
-    """Read the moved images at the places (B, 2, 3) that their pixels come from."""
+    """Resample the moved images by the affine matrices (B, 2, 3) of their source points."""
     rows = moved.nonzero()[:, 0]
     if not len(rows):
         return images

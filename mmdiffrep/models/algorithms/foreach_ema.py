@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""mmengine's averaged weights, all parameters at once."""
+"""mmengine's exponential moving average, for all parameters at once."""
 
 from typing import Any
 
@@ -9,14 +9,15 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import positive
 
 
 @MODELS.register_module()
 class ForeachEMA(MomentumAnnealingEMA):
-    """The averages of mmengine's ``MomentumAnnealingEMA`` in a few kernels.
+    """mmengine's ``MomentumAnnealingEMA`` in a few kernels.
 
-    mmengine averages one parameter after the other and reads the step back from the accelerator for
-    each of them, which it has to wait for.
+    mmengine averages one parameter after the other and reads the step from the device for each of
+    them, which waits for the device.
 
     The decay is ``min(1 - momentum, 1 - (1 + steps / gamma)^-power)``, so that a short run forgets
     its start.
@@ -25,10 +26,10 @@ class ForeachEMA(MomentumAnnealingEMA):
         model: The model to average.
         momentum: 1 minus the decay. Defaults to mmengine's 0.0002. Official for DDPM: 0.0001.
         gamma: Steps of the warm-up. Defaults to mmengine's 100.
-        power: Its exponent. Defaults to mmengine's 1. DDAE's code (``ema_pytorch``): gamma 1 and
-            power 2 / 3.
+        power: Exponent of the warm-up. Defaults to mmengine's 1. DDAE's code (``ema_pytorch``):
+            gamma 1 and power 2 / 3.
         interval: Steps between two averages. Defaults to 1.
-        device: Where the averages are. Defaults to None: where the model is.
+        device: Device of the averages. Defaults to None: the device of the model.
         update_buffers: Average buffers too, instead of copying them. Defaults to False.
 
     Raises:
@@ -46,13 +47,11 @@ class ForeachEMA(MomentumAnnealingEMA):
         update_buffers: bool = False,
     ) -> None:
         super().__init__(model, momentum, gamma, interval, device, update_buffers)
-        if power <= 0:
-            raise ValueError(f'power of the EMA must be above 0, got {power}')
-        self.power = power
+        self.power = positive('power', power)
         self._steps_on_host: int | None = None
 
     def update_parameters(self, model: nn.Module) -> None:
-        """Average in the parameters of a model; the first ones are copied."""
+        """Update the averages with the parameters of a model; the first call copies them."""
         if self._steps_on_host is None:
             self._steps_on_host = int(self.steps)
         if self._steps_on_host % self.interval == 0:
@@ -70,12 +69,12 @@ class ForeachEMA(MomentumAnnealingEMA):
         self._steps_on_host += 1
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        """Take the number of steps from a checkpoint, as all buffers."""
+        """Load the buffers, and forget the host's copy of the number of steps."""
         super()._load_from_state_dict(*args, **kwargs)
         self._steps_on_host = None
 
 
 def _averaged(model: nn.Module, buffers: bool) -> list[Tensor]:
-    """Return what is averaged: floating-point parameters, and buffers on request."""
+    """Return the averaged tensors: floating-point parameters, and buffers on request."""
     tensors = [*model.parameters(), *(model.buffers() if buffers else ())]
     return [tensor.detach() for tensor in tensors if tensor.is_floating_point()]

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""From the logits of an ensemble's members to one label map and its uncertainty."""
+"""Combine the logits of an ensemble's members into one label map and its uncertainty."""
 
 from typing import NamedTuple
 
@@ -10,10 +10,10 @@ TOP_SHARE = 10  # the image score is the mean over the most uncertain tenth of t
 
 
 class EnsemblePrediction(NamedTuple):
-    """What an ensemble says of one image.
+    """Prediction of an ensemble for one image.
 
     Attributes:
-        labels: ``(H, W)`` int64: the label that most members give; of equally many, the smallest.
+        labels: ``(H, W)`` int64: the label of most members; ties go to the smallest.
         uncertainty: ``(H, W)`` Jensen-Shannon divergence of the members, 0 to ln(classes).
         score: Mean of the highest tenth of ``uncertainty``, a scalar.
     """
@@ -24,16 +24,16 @@ class EnsemblePrediction(NamedTuple):
 
 
 class EnsembleVote:
-    """Takes members one by one, so that memory does not grow with their number.
+    """Count members one by one, so that memory does not grow with their number.
 
-    As DDPM-Seg's ``predict_labels``: the label is the mode of the members' labels, where
-    ``torch.mode`` gives the smallest of several; the mean probability only serves the divergence
-    JS = H(mean p) - mean H(p), in nats.
+    As in DDPM-Seg's ``predict_labels``, the label is the mode of the members' labels
+    (``torch.mode`` returns the smallest in a tie); the mean probability is used for the divergence
+    JS = H(mean p) - mean H(p) alone, in nats.
 
     Args:
         num_pixels (int): Number of pixels.
         num_classes (int): Number of classes.
-        device: Where the members' logits are.
+        device: Device of the logits.
     """
 
     def __init__(self, num_pixels: int, num_classes: int, device: torch.device) -> None:
@@ -63,9 +63,9 @@ class EnsembleVote:
 
 
 def top_share_mean(values: Tensor) -> Tensor:
-    """Mean of the highest tenth of the values, at least of one.
+    """Return the mean of the highest tenth of the values, of at least one value.
 
-    Officially int(N / 10) values, which for less than ten pixels takes all of them.
+    Official: int(N / 10) values, which takes all of them below ten pixels.
     """
     flat = values.flatten()
     return flat.topk(max(1, len(flat) // TOP_SHARE)).values.mean()

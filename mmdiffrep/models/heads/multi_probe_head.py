@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Many linear probes of one frozen backbone in one training run."""
+"""Many linear probes of one frozen backbone in a single training run."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import integer, one_of
 
 
 @MODELS.register_module()
 class MultiProbeHead(BaseModule):
     """One linear classifier for every timestep and tap of a ``DPMBackbone``, side by side.
 
-    As in the grid mode of DDAE (Xiang et al., ICCV 2023; https://github.com/FutureXiang/ddae): the
-    features of one pass train all probes, each by its own cross-entropy, and no probe sees another.
-    A prediction has the classes of all probes, which ``mmdiffrep.MultiProbeAccuracy`` compares; the
-    host's own metrics see those of one probe.
+    Equals the grid mode of DDAE (Xiang et al., ICCV 2023; https://github.com/FutureXiang/ddae): the
+    features of one pass train all probes, each by its own cross-entropy. A prediction has the
+    classes of all probes, which ``mmdiffrep.MultiProbeAccuracy`` compares; the host's metrics see
+    the classes of one probe.
 
     Args:
         num_classes (int): Number of classes.
@@ -28,12 +29,12 @@ class MultiProbeHead(BaseModule):
         shown (str, optional): The probe whose classes are the prediction for the host, such as
             ``'t10/dec.5'``. Defaults to None: the first one.
         standardize (bool): Normalize the vectors by a BatchNorm without scale and shift, so that
-            one learning rate suits taps of any scale. Defaults to False, as officially.
+            one learning rate suits taps of any scale. Defaults to False (official: False).
         init_cfg (dict, optional): mmengine's initialization config. Defaults to None:
-            ``nn.Linear``'s own, as officially.
+            ``nn.Linear``'s own (official).
 
     Attributes:
-        names (tuple of str): Of the probes, ``'t<timestep>/<tap>'``.
+        names (tuple of str): Names of the probes, ``'t<timestep>/<tap>'``.
 
     Raises:
         ValueError: No timesteps, taps and channels that differ in number, an unknown ``shown``, or
@@ -51,20 +52,15 @@ class MultiProbeHead(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if num_classes < 2:
-            raise ValueError(f'num_classes must be at least 2, got {num_classes}')
         if len(in_channels) != len(taps) or not taps or not timesteps:
             raise ValueError(
                 f'expected timesteps and one number of in_channels for each tap, got timesteps='
                 f'{list(timesteps)}, {len(taps)} taps and {len(in_channels)} in_channels'
             )
-        self.num_classes = num_classes
+        self.num_classes = integer('num_classes', num_classes, 2)
         self.in_channels = tuple(in_channels) * len(timesteps)
         self.names = tuple(f't{t}/{tap}' for t in timesteps for tap in taps)
-        shown = self.names[0] if shown is None else shown
-        if shown not in self.names:
-            raise ValueError(f'shown={shown!r} is none of the probes {list(self.names)}')
-        self._shown = self.names.index(shown)
+        self._shown = self.names.index(one_of('shown', shown or self.names[0], self.names))
         self.probes = nn.ModuleList([nn.Linear(width, num_classes) for width in self.in_channels])
         self.norms = nn.ModuleList(
             nn.BatchNorm1d(width, affine=False) if standardize else nn.Identity()
@@ -81,18 +77,17 @@ class MultiProbeHead(BaseModule):
             Tensor: ``(P, B, num_classes)``.
 
         Raises:
-            ValueError: Another number or length of vectors.
+            ValueError: Wrong number or length of vectors.
         """
-        widths = tuple(one.shape[1] for one in features)
-        if widths != self.in_channels or any(one.ndim != 2 for one in features):
-            shapes = [tuple(one.shape) for one in features]
+        shapes = [tuple(vectors.shape) for vectors in features]
+        if tuple(shape[1:] for shape in shapes) != tuple((width,) for width in self.in_channels):
             raise ValueError(
                 f'MultiProbeHead has probes for vectors of {list(self.in_channels)} numbers '
                 f'({", ".join(self.names)}), but was given {shapes}: let taps, timesteps and '
                 'in_channels be those of the backbone, and pool its maps by a neck'
             )
         return torch.stack(
-            [probe(norm(one)) for probe, norm, one in zip(self.probes, self.norms, features)]
+            [probe(norm(x)) for probe, norm, x in zip(self.probes, self.norms, features)]
         )
 
     def loss(self, features: tuple[Tensor, ...], data_samples: list) -> dict[str, Tensor]:
@@ -103,21 +98,22 @@ class MultiProbeHead(BaseModule):
             data_samples (list): mmpretrain's data samples with ``gt_label``.
 
         Returns:
-            dict: ``loss``, and ``accuracy_best``, that of the best probe on the batch in percent.
+            dict: ``loss``, and ``accuracy_best``, the accuracy of the best probe on the batch in
+            percent.
 
         Raises:
-            ValueError: The images are mixed (``gt_score``), so that they have no one class.
+            ValueError: The images are mixed (``gt_score``) and have no single class.
         """
         if 'gt_score' in data_samples[0]:
-            raise ValueError('MultiProbeHead takes one class an image: no batch augmentation')
+            raise ValueError('MultiProbeHead takes one class per image: no batch augmentation')
         labels = torch.cat([sample.gt_label for sample in data_samples]).to(features[0].device)
         scores = self(features)
-        loss = sum(F.cross_entropy(one, labels) for one in scores)
+        loss = sum(F.cross_entropy(score, labels) for score in scores)
         right = (scores.detach().argmax(2) == labels).float().mean(1)
         return dict(loss=loss, accuracy_best=right.max() * 100)
 
     def predict(self, features: tuple[Tensor, ...], data_samples: list | None = None) -> list:
-        """Classifies images.
+        """Classify images.
 
         Args:
             features (tuple of Tensor): See :meth:`forward`.
@@ -125,7 +121,7 @@ class MultiProbeHead(BaseModule):
 
         Returns:
             list: Data samples with ``probe_labels`` (P,), the classes of all probes, and
-            ``pred_label`` and ``pred_score`` of the one that is shown.
+            ``pred_label`` and ``pred_score`` of the probe ``shown``.
         """
         from mmpretrain.structures import DataSample
 

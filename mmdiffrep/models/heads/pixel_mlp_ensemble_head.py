@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""DDPM-Seg's head: an ensemble of perceptrons that label single pixels."""
+"""DDPM-Seg's head: an ensemble of MLPs that label single pixels."""
 
 from collections.abc import Sequence
 
@@ -13,31 +13,32 @@ from mmdiffrep.models.heads.member_stop_rule import MemberStopRule
 from mmdiffrep.models.heads.stacked_mlp import StackedMLP
 from mmdiffrep.models.necks import Hypercolumns, resized_sum
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import integer
 
-MANY_CLASSES = 30  # official: from here on the perceptrons are wider
+MANY_CLASSES = 30  # official: from this number on the MLPs are wider
 HIDDEN_CHANNELS = ((128, 32), (256, 128))  # official: for few and for many classes
 
 
 @MODELS.register_module()
 class PixelMLPEnsembleHead(BaseModule):
-    """Perceptrons that vote on the label of each pixel (DDPM-Seg, Baranchuk et al., ICLR 2022).
+    """MLPs that vote on the label of each pixel (DDPM-Seg, Baranchuk et al., ICLR 2022).
 
-    Members have the same shape and differ by their initial weights and by the order in which they
+    Members have the same shape and differ in their initial weights and in the order in which they
     see the pixels. Their weights are stacked and trained at once. At test the first layer is
-    applied to the maps at their own resolution, before they are resized to the image, which gives
-    the same for a twentieth of the multiplications.
+    applied to the maps at their own resolution, before they are resized to the image: the same
+    result with a twentieth of the multiplications.
 
     Args:
         num_classes (int): Number of classes.
         in_channels (int): Length of a pixel's vector; ``PixelEnsembleSegmentor`` sets it to the
             neck's ``out_channels``.
-        num_members (int): Number of perceptrons. Defaults to 10, as officially.
+        num_members (int): Number of MLPs. Defaults to 10 (official: 10).
         hidden_channels (sequence of int, optional): Widths of the hidden layers. Defaults to None,
-            the official ones: 128 and 32 for less than 30 classes, else 256 and 128.
-        begin_epoch (int): First epoch in which members may stop, from 0. Defaults to 4, as
-            officially.
+            the official widths: 128 and 32 below 30 classes, else 256 and 128.
+        begin_epoch (int): First epoch in which members may stop, from 0. Defaults to 4
+            (official: 4).
         patience (int): A member stops after more batches than this in a row without a new lowest
-            loss. Defaults to 50, as officially.
+            loss. Defaults to 50 (official: 50).
         init_cfg (dict, optional): mmengine's initialization config.
 
     Raises:
@@ -55,25 +56,22 @@ class PixelMLPEnsembleHead(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if num_classes < 2 or in_channels < 1 or num_members < 1:
-            raise ValueError(
-                'expected num_classes >= 2, in_channels >= 1 and num_members >= 1, got '
-                f'num_classes={num_classes}, in_channels={in_channels}, num_members={num_members}'
-            )
+        self.num_classes = integer('num_classes', num_classes, 2)
+        self.in_channels = integer('in_channels', in_channels, 1)
+        self.num_members = integer('num_members', num_members, 1)
         if hidden_channels is None:
             hidden_channels = HIDDEN_CHANNELS[num_classes >= MANY_CLASSES]
         if not hidden_channels or min(hidden_channels) < 1:
-            raise ValueError(f'expected one hidden width or more, got {hidden_channels}')
-        self.num_classes = num_classes
-        self.in_channels = in_channels
-        self.num_members = num_members
+            raise ValueError(
+                f'hidden_channels must be one or more positive widths, got {hidden_channels}'
+            )
         self.mlp = StackedMLP(num_members, [in_channels, *hidden_channels, num_classes])
         self.stop_rule = MemberStopRule(num_members, begin_epoch, patience)
 
     def member_losses(
         self, columns: Tensor, labels: Tensor, frozen: Tensor | None = None
     ) -> Tensor:
-        """Cross-entropy of every member on its own batch of pixels.
+        """Compute the cross-entropy of every member on its own batch of pixels.
 
         Args:
             columns (Tensor): Hypercolumns ``(num_members, B, in_channels)``.
@@ -88,11 +86,11 @@ class PixelMLPEnsembleHead(BaseModule):
         return F.cross_entropy(logits.float(), labels, reduction='none').mean(dim=1)
 
     def member_logits(self, first: Sequence[Tensor], member: int, size: tuple[int, int]) -> Tensor:
-        """Logits of one member for all pixels of one image, in evaluation mode.
+        """Compute the logits of one member for all pixels of one image, in evaluation mode.
 
         Args:
-            first (sequence of Tensor): What :meth:`project` gave.
-            member (int): Which member.
+            first (sequence of Tensor): Output of :meth:`project`.
+            member (int): Index of the member.
             size (tuple): Height and width of the label map.
 
         Returns:
@@ -112,14 +110,14 @@ class PixelMLPEnsembleHead(BaseModule):
 
     @torch.no_grad()
     def predict(self, columns: Hypercolumns, size: tuple[int, int]) -> EnsemblePrediction:
-        """Labels one image.
+        """Label one image.
 
         Args:
-            columns (Hypercolumns): Those of one image.
+            columns (Hypercolumns): Hypercolumns of one image.
             size (tuple): Height and width of the label map.
 
         Raises:
-            ValueError: Several images, or hypercolumns of another length.
+            ValueError: Several images, or hypercolumns of the wrong length.
         """
         if len(columns) != 1 or columns.dim != self.in_channels:
             raise ValueError(

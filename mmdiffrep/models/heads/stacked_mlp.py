@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Several perceptrons of the same shape with stacked weights, trained and run at once."""
+"""Several MLPs of the same shape with stacked weights, trained and run at once."""
 
 import itertools
 from collections.abc import Sequence
@@ -78,7 +78,7 @@ class StackedBatchNorm(nn.Module):
         return normalized.view_as(x)
 
     def scale_and_shift(self, member: int) -> tuple[Tensor, Tensor]:
-        """Return what evaluation mode multiplies with and adds, ``(features,)`` each."""
+        """Return the factor and the offset of evaluation mode, ``(features,)`` each."""
         scale = self.weight[member] * (self.running_var[member] + self.eps).rsqrt()
         return scale, self.bias[member] - self.running_mean[member] * scale
 
@@ -113,9 +113,9 @@ class StackedMLP(nn.Module):
         return x
 
     def member_tail(self, member: int) -> list[tuple[Tensor, Tensor]]:
-        """Weight and bias of a member's layers after the first, in evaluation mode.
+        """Return weight and bias of a member's layers after the first, in evaluation mode.
 
-        A BatchNorm is multiplied into the layer behind it.
+        Each BatchNorm is folded into the layer after it.
         """
         tail = []
         for norm, linear in zip(self.norms, self.linears[1:]):

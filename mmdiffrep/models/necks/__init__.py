@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What stands between a backbone's maps and a head."""
+"""Necks between a backbone's maps and a head."""
 
 from mmdiffrep.models.necks.conv_pool import ConvPool
 from mmdiffrep.models.necks.difformer import DifFormer

@@ -1,21 +1,20 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Convolutions before the global average: what a CNN head reads."""
+"""Convolutions before the global average: the CNN head of GDC."""
 
 import itertools
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmdiffrep.models.necks.map_check import check_cells, check_maps, check_neck_arguments
+from mmdiffrep.models.necks.tap_neck import TapNeck
 from mmdiffrep.registry import MODELS
 
 
 @MODELS.register_module()
-class ConvPool(BaseModule):
-    """Averages the maps to one size, and reads them with convolutions and a global average.
+class ConvPool(TapNeck):
+    """Average the maps to one size, then apply convolutions and a global average.
 
     The CNN head of "Diffusion Models Beat GANs on Image Classification" (GDC, Mukhopadhyay et al.,
     2023) is not in the released code; the layers here are ours: 3x3 convolutions without bias, each
@@ -24,7 +23,7 @@ class ConvPool(BaseModule):
     Args:
         in_channels (sequence of int): Channels of each tap; the paper's tap is ``dec.4`` of
             ADM-256, with 1024.
-        side (int): Cells a side that the maps are averaged to, at most those that they have.
+        side (int): Cells per side that the maps are averaged to, at most the cells they have.
         channels (sequence of int): Output channels of the convolutions. Defaults to (512, 512).
         num_timesteps (int): Timesteps that the taps are read at. Defaults to 1.
         init_cfg (dict, optional): mmengine's initialization config.
@@ -44,15 +43,10 @@ class ConvPool(BaseModule):
         num_timesteps: int = 1,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
-        check_neck_arguments('ConvPool', in_channels, dict(side=side, num_timesteps=num_timesteps))
-        if isinstance(channels, int) or not channels or min(channels) < 1:
-            raise ValueError(f'ConvPool: channels are one width or more, got {channels}')
-        self.in_channels = tuple(in_channels)
-        self.side = side
-        self.num_timesteps = num_timesteps
-        self.out_channels = channels[-1]
-        widths = [sum(in_channels) * num_timesteps, *channels]
+        super().__init__(in_channels, num_timesteps, init_cfg)
+        (self.side,) = self._integers('side', [side])
+        widths = [sum(in_channels) * num_timesteps, *self._integers('channels', channels)]
+        self.out_channels = widths[-1]
         self.layers = nn.Sequential(
             *(
                 nn.Sequential(
@@ -64,19 +58,9 @@ class ConvPool(BaseModule):
             )
         )
 
-    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor]:
-        """Read the maps of a batch.
-
-        Args:
-            maps (sequence of Tensor): ``(B, C, h, w)``, all taps of the first timestep first.
-
-        Returns:
-            tuple: The vectors ``(B, out_channels)`` alone.
-
-        Raises:
-            ValueError: Another number of maps, other channels, or maps with fewer cells.
-        """
-        check_maps('ConvPool', maps, self.in_channels, self.num_timesteps)
-        check_cells('ConvPool', maps, self.side)
-        joined = torch.cat([F.adaptive_avg_pool2d(one, self.side) for one in maps], dim=1)
+    def read(self, maps: Sequence[Tensor]) -> tuple[Tensor]:
+        """Return the vectors ``(B, out_channels)`` alone."""
+        for tensor in maps:
+            self._check_cells(tensor, self.side)
+        joined = torch.cat([F.adaptive_avg_pool2d(tensor, self.side) for tensor in maps], dim=1)
         return (self.layers(joined).mean(dim=(2, 3)),)

@@ -5,19 +5,19 @@ import math
 from collections.abc import Sequence
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmdiffrep.models.necks.map_check import check_maps, check_neck_arguments
+from mmdiffrep.models.necks.tap_neck import TapNeck
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import one_of
 
 NORMS = ('layer', 'batch')
 FUSIONS = ('concat', 'softmax', 'attention')
 
 
 @MODELS.register_module()
-class DifFormer(BaseModule):
-    """Turns the maps of a diffusion model into one vector an image.
+class DifFormer(TapNeck):
+    """Turn the maps of a diffusion model into one vector per image.
 
     As published in "Do text-free diffusion models learn discriminative visual representations?"
     (Mukhopadhyay, Gwilliam et al., ECCV 2024; ``ssl_diff/attention_fusion.py`` of the official
@@ -27,25 +27,25 @@ class DifFormer(BaseModule):
     side by side, are the vector; mmpretrain's ``LinearClsHead`` classifies it.
 
     One tap at one timestep is the attention head of "Diffusion Models Beat GANs on Image
-    Classification" (GDC). The layers start with torch's initialization, the class token with zeros,
-    as officially.
+    Classification" (GDC). The layers start with torch's initialization and the class token with
+    zeros, as in the official code.
 
     Args:
-        in_channels (sequence of int): Channels of each tap; officially 1024, 1024 and 512, which
-            are the taps ``mid``, ``dec.4`` and ``dec.10`` of ADM-256.
-        sides (sequence of int): Cells a side that each tap's maps are averaged to, at most those
-            that they have; officially 16, or the maps' own 8 of ``mid``.
-        num_timesteps (int): Timesteps that the taps are read at; officially 3: 90, 150 and 300.
-        embed_dims (int): Length of a token. Defaults to 1024, as officially.
-        num_layers (int): Transformer blocks. Defaults to 2, as officially.
-        num_heads (int): Attention heads. Defaults to 8, as officially.
-        mlp_ratio (int): Hidden length of the blocks' perceptrons, in tokens. Defaults to 4, as
-            officially.
+        in_channels (sequence of int): Channels of each tap (official: 1024, 1024 and 512, the taps
+            ``mid``, ``dec.4`` and ``dec.10`` of ADM-256).
+        sides (sequence of int): Cells per side that each tap's maps are averaged to, at most the
+            cells they have (official: 16, and 8 for ``mid``).
+        num_timesteps (int): Timesteps that the taps are read at (official: 90, 150 and 300).
+        embed_dims (int): Length of a token. Defaults to 1024 (official: 1024).
+        num_layers (int): Transformer blocks. Defaults to 2 (official: 2).
+        num_heads (int): Attention heads. Defaults to 8 (official: 8).
+        mlp_ratio (int): Hidden width of the blocks' MLPs in units of ``embed_dims``. Defaults to 4
+            (official: 4).
         norm (str): ``'layer'``, over channels and cells together with a weight for each, or
-            ``'batch'``. Defaults to ``'layer'``; the official code has both and runs ``'layer'``.
-        fuse (str): What becomes of the timesteps: ``'concat'``, as officially; ``'softmax'``, a
-            sum with learned weights; ``'attention'``, the same with weights that depend on the
-            image. Defaults to ``'concat'``.
+            ``'batch'``. Defaults to ``'layer'`` (official: ``'layer'``).
+        fuse (str): How the timesteps are joined: ``'concat'`` (official); ``'softmax'``, a sum with
+            learned weights; ``'attention'``, a sum with weights that depend on the image. Defaults
+            to ``'concat'``.
         init_cfg (dict, optional): mmengine's initialization config.
 
     Attributes:
@@ -54,7 +54,7 @@ class DifFormer(BaseModule):
 
     Raises:
         ImportError: mmpretrain, whose transformer block this uses, is not installed.
-        ValueError: Numbers that do not fit, an unknown ``norm`` or ``fuse``.
+        ValueError: A number out of range, or an unknown ``norm`` or ``fuse``.
     """
 
     def __init__(
@@ -70,38 +70,21 @@ class DifFormer(BaseModule):
         fuse: str = 'concat',
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
-        check_neck_arguments(
-            'DifFormer',
-            in_channels,
-            dict(
-                num_timesteps=num_timesteps,
-                embed_dims=embed_dims,
-                num_layers=num_layers,
-                num_heads=num_heads,
-                mlp_ratio=mlp_ratio,
-            ),
+        super().__init__(in_channels, num_timesteps, init_cfg)
+        self.sides = self._integers('sides', sides, len(in_channels))
+        sizes = dict(
+            embed_dims=embed_dims, num_layers=num_layers, num_heads=num_heads, mlp_ratio=mlp_ratio
         )
-        if isinstance(sides, int) or len(sides) != len(in_channels) or min(sides) < 1:
-            raise ValueError(
-                f'DifFormer: sides needs one integer for each of the {len(in_channels)} taps, at '
-                f'least 1; got {sides}'
-            )
+        for name, size in sizes.items():
+            self._integers(name, [size])
         if embed_dims % num_heads:
             raise ValueError(
                 f'DifFormer: embed_dims={embed_dims} must be a multiple of num_heads={num_heads}'
             )
-        if norm not in NORMS or fuse not in FUSIONS:
-            raise ValueError(
-                f'DifFormer: norm must be of {NORMS} and fuse of {FUSIONS}, got {norm!r} and '
-                f'{fuse!r}'
-            )
+        one_of('DifFormer: norm', norm, NORMS)
+        self.fuse = one_of('DifFormer: fuse', fuse, FUSIONS)
         from mmpretrain.models.backbones.vision_transformer import TransformerEncoderLayer
 
-        self.in_channels = tuple(in_channels)
-        self.sides = tuple(sides)
-        self.num_timesteps = num_timesteps
-        self.fuse = fuse
         self.out_channels = embed_dims * (num_timesteps if fuse == 'concat' else 1)
         self.tokenizers = nn.ModuleList(
             nn.Sequential(
@@ -129,21 +112,9 @@ class DifFormer(BaseModule):
         elif fuse == 'attention':
             self.timestep_query = nn.Parameter(torch.zeros(embed_dims))
 
-    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor]:
-        """Read the maps of a batch.
-
-        Args:
-            maps (sequence of Tensor): ``(B, C, h, w)``, all taps of the first timestep first.
-
-        Returns:
-            tuple: The vectors ``(B, out_channels)`` alone.
-
-        Raises:
-            ValueError: Another number of maps, other channels, or maps with fewer cells than they
-                should be averaged to.
-        """
-        tokens = self.tokenize(maps)
-        return (self.fuse_timesteps(self.attend(tokens)),)
+    def read(self, maps: Sequence[Tensor]) -> tuple[Tensor]:
+        """Return the vectors ``(B, out_channels)`` alone."""
+        return (self.fuse_timesteps(self.attend(self.tokenize(maps))),)
 
     def tokenize(self, maps: Sequence[Tensor]) -> Tensor:
         """Turn the maps into tokens.
@@ -151,7 +122,6 @@ class DifFormer(BaseModule):
         Returns:
             Tensor: ``(num_timesteps, B, N, embed_dims)``; N is the number of cells of all taps.
         """
-        check_maps('DifFormer', maps, self.in_channels, self.num_timesteps)
         taps = len(self.in_channels)
         return torch.stack(
             [
@@ -188,12 +158,6 @@ class DifFormer(BaseModule):
             scores = (read * query).sum(dim=2, keepdim=True)
         return (scores.softmax(dim=0) * read).sum(dim=0)
 
-    def _tokens_of(self, tap: int, one: Tensor) -> Tensor:
-        side = self.sides[tap]
-        if min(one.shape[2:]) < side:
-            raise ValueError(
-                f'DifFormer was built for {side}x{side} cells of tap {tap}, but its map has '
-                f'{one.shape[2]}x{one.shape[3]}: its weights belong to the cells, so train it with '
-                'other `sides`, or give images of the size that it was built for'
-            )
-        return self.tokenizers[tap](one).transpose(1, 2)
+    def _tokens_of(self, tap: int, tensor: Tensor) -> Tensor:
+        self._check_cells(tensor, self.sides[tap])
+        return self.tokenizers[tap](tensor).transpose(1, 2)

@@ -1,10 +1,10 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Hypercolumns: all maps of an image as one vector a pixel, without resizing the maps.
+"""Hypercolumns: all maps of an image as one vector per pixel, without resizing the maps.
 
-DDPM-Seg resizes every map to the image and concatenates them: 2 GiB an image at 256 px. Both things
-that are done with the result can be had from the maps as they are: a training step needs single
-pixels, each a weighted sum of four neighbors; a prediction starts with a Linear, and resizing is
-linear with weights that sum to 1, so that the Linear can come first.
+DDPM-Seg resizes every map to the image and concatenates them: 2 GiB per image at 256 px. Neither
+training nor prediction needs the result: a training step reads single pixels, each a weighted sum
+of four neighbors; a prediction starts with a Linear, and bilinear resizing is linear with weights
+that sum to 1, so that the Linear can come first.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ from mmdiffrep.registry import MODELS
 
 
 class Hypercolumns:
-    """Maps of one or more images, read as one vector a pixel at any image size.
+    """Maps of one or more images, read as one vector per pixel at any image size.
 
     The vector of a pixel is what bilinear resizing (``align_corners=False``) of every map to the
     size of the image, and concatenation, would give there. The maps may be features computed
@@ -28,28 +28,28 @@ class Hypercolumns:
         maps (sequence of Tensor): ``(B, C_i, h_i, w_i)`` each, fastest in channels-last memory.
 
     Raises:
-        ValueError: Not one or more maps of the same number of images.
+        ValueError: No map, or maps of different numbers of images.
     """
 
     def __init__(self, maps: Sequence[Tensor]) -> None:
-        shapes = [tuple(one.shape) for one in maps]
+        shapes = [tuple(tensor.shape) for tensor in maps]
         if not shapes or any(len(s) != 4 for s in shapes) or len({s[0] for s in shapes}) != 1:
             raise ValueError(f'expected maps (B, C, h, w) of the same images, got shapes {shapes}')
-        self.maps = tuple(one.contiguous(memory_format=torch.channels_last) for one in maps)
+        self.maps = tuple(tensor.contiguous(memory_format=torch.channels_last) for tensor in maps)
         self.dim = sum(shape[1] for shape in shapes)
 
     def __len__(self) -> int:
         return len(self.maps[0])
 
     def __getitem__(self, index: int) -> 'Hypercolumns':
-        """Those of one image."""
-        return Hypercolumns([one[index : index + 1] for one in self.maps])
+        """Return the hypercolumns of one image."""
+        return Hypercolumns([tensor[index : index + 1] for tensor in self.maps])
 
     @staticmethod
     def cat(parts: Iterable['Hypercolumns'], num_images: int) -> 'Hypercolumns':
-        """Join those of several images, whose maps have the same sizes.
+        """Join the hypercolumns of several images, whose maps have the same sizes.
 
-        Each part is copied as it comes: parts made one by one are never held all together.
+        Each part is copied as it comes, so that a generator never holds all of them.
 
         Args:
             parts (iterable of Hypercolumns): One or more, of the same precision.
@@ -61,8 +61,10 @@ class Hypercolumns:
         maps: list[Tensor] = []
         start = 0
         for part in parts:
-            maps = maps or [_rows_like(one, num_images) for one in part.maps]
-            sizes = {tuple(tuple(one.shape[1:]) for one in group) for group in (maps, part.maps)}
+            maps = maps or [_rows_like(tensor, num_images) for tensor in part.maps]
+            sizes = {
+                tuple(tuple(tensor.shape[1:]) for tensor in group) for group in (maps, part.maps)
+            }
             if len(sizes) != 1:
                 raise ValueError(
                     f'the images have maps (C, h, w) of different sizes: {sorted(sizes)}; bring '
@@ -72,21 +74,21 @@ class Hypercolumns:
             stop = start + len(part)
             if stop > num_images:
                 break
-            for whole, one in zip(maps, part.maps):
-                whole[start:stop] = one
+            for whole, tensor in zip(maps, part.maps):
+                whole[start:stop] = tensor
             start = stop
         if start != num_images:
             raise ValueError(f'the parts do not have {num_images} images together')
         return Hypercolumns(maps)
 
     def to(self, dtype: torch.dtype) -> 'Hypercolumns':
-        """Return the same in another precision."""
-        return Hypercolumns([one.to(dtype) for one in self.maps])
+        """Return the hypercolumns in another precision."""
+        return Hypercolumns([tensor.to(dtype) for tensor in self.maps])
 
     def at(self, image: Tensor, y: Tensor, x: Tensor, size: tuple[int, int]) -> Tensor:
-        """Gathers the vectors of single pixels.
+        """Gather the vectors of single pixels.
 
-        With maps in half precision the weights of the neighbors are rounded to it as well.
+        With maps in half precision, the weights of the neighbors have half precision as well.
 
         Args:
             image (Tensor): ``(N,)`` indices of images, on the maps' device, as the next two.
@@ -131,25 +133,25 @@ class Hypercolumns:
         Returns:
             list: ``(B, O, h_i, w_i)`` for each map.
         """
-        parts = weight.split([one.shape[1] for one in self.maps], dim=1)
+        parts = weight.split([tensor.shape[1] for tensor in self.maps], dim=1)
         return [
-            F.linear(one.permute(0, 2, 3, 1).to(weight.dtype), part).permute(0, 3, 1, 2)
-            for one, part in zip(self.maps, parts)
+            F.linear(tensor.permute(0, 2, 3, 1).to(weight.dtype), part).permute(0, 3, 1, 2)
+            for tensor, part in zip(self.maps, parts)
         ]
 
 
 def resized_sum(maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
-    """Resizes maps ``(B, C, h_i, w_i)`` bilinearly to ``size`` and adds them up, largest last."""
-    ordered = sorted(maps, key=lambda one: one.shape[2] * one.shape[3])
+    """Resize maps ``(B, C, h_i, w_i)`` bilinearly to ``size`` and adds them up, largest last."""
+    ordered = sorted(maps, key=lambda tensor: tensor.shape[2] * tensor.shape[3])
     total = None
-    for one in ordered:
-        resized = F.interpolate(one, size=size, mode='bilinear', align_corners=False)
+    for tensor in ordered:
+        resized = F.interpolate(tensor, size=size, mode='bilinear', align_corners=False)
         total = resized if total is None else total.add_(resized)
     return total
 
 
 def _rows_like(maps: Tensor, num: int) -> Tensor:
-    """Memory for so many maps, not yet written, which :class:`Hypercolumns` need not copy."""
+    """Allocate ``num`` maps in the memory format that :class:`Hypercolumns` keeps."""
     return torch.empty(
         (num, *maps.shape[1:]),
         dtype=maps.dtype,
@@ -169,11 +171,11 @@ def _neighbors(position: Tensor, size: int, length: int) -> tuple[Tensor, Tensor
 
 @MODELS.register_module()
 class LazyHypercolumn(BaseModule):
-    """Turns a backbone's maps into :class:`Hypercolumns`.
+    """Turn a backbone's maps into :class:`Hypercolumns`.
 
     Maps of the same stride are concatenated, so that a pixel is gathered, and the first layer of a
-    head applied, once a stride and not once a map. Columns are therefore ordered by stride, in the
-    order in which the strides appear, and within a stride as given. DDPM-Seg orders them as given.
+    head applied, once per stride instead of once per map. Columns are therefore ordered by stride,
+    in the order in which the strides appear, and within a stride as given (official: as given).
 
     Args:
         in_channels (sequence of int): Channels of the maps.
@@ -185,7 +187,7 @@ class LazyHypercolumn(BaseModule):
         out_channels (int): Length of a pixel's vector, the sum of ``in_channels``.
 
     Raises:
-        ValueError: No channels, or another number of strides.
+        ValueError: No map, or not one stride per map.
     """
 
     def __init__(
@@ -214,7 +216,7 @@ class LazyHypercolumn(BaseModule):
         Raises:
             ValueError: Other channels than ``in_channels``, or other sizes within a stride.
         """
-        shapes = [tuple(one.shape) for one in maps]
+        shapes = [tuple(tensor.shape) for tensor in maps]
         if tuple(shape[1] for shape in shapes) != self.in_channels:
             raise ValueError(
                 f'expected maps with {self.in_channels} channels, got shapes {shapes}; set '

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmdiffrep.models.necks.map_check import check_maps, check_neck_arguments
+from mmdiffrep.models.necks.tap_neck import TapNeck
 from mmdiffrep.registry import MODELS
 
 
 @MODELS.register_module()
-class TapPyramid(BaseModule):
+class TapPyramid(TapNeck):
     """Maps of strides 4, 8, 16 and 32 with equal channels, from any taps at any timesteps.
 
     A level reads all maps of the tap stride that is nearest to its own: they are brought to the
@@ -24,7 +23,7 @@ class TapPyramid(BaseModule):
 
     mmseg's ``UPerHead`` takes the levels as they are; mmdet's ``FPN`` behind it
     (``neck=[dict(type='mmdiffrep.TapPyramid', ...), dict(type='FPN', ...)]``) feeds RetinaNet and
-    Mask R-CNN. Not in the published code, whose dense results came without one.
+    Mask R-CNN. The published code has no such neck.
 
     Args:
         in_channels (sequence of int): Channels of each tap.
@@ -37,7 +36,7 @@ class TapPyramid(BaseModule):
         init_cfg (dict, optional): mmengine's initialization config.
 
     Raises:
-        ValueError: Numbers that do not fit.
+        ValueError: A number out of range, or strides that do not fit the taps.
     """
 
     def __init__(
@@ -50,37 +49,18 @@ class TapPyramid(BaseModule):
         num_groups: int = 32,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
-        check_neck_arguments(
-            'TapPyramid',
-            in_channels,
-            dict(
-                num_timesteps=num_timesteps,
-                out_channels=out_channels,
-                num_groups=num_groups,
-            ),
-        )
-        if isinstance(in_strides, int) or len(in_strides) != len(in_channels):
-            raise ValueError(
-                f'TapPyramid: in_strides needs one stride for each of the {len(in_channels)} taps, '
-                f'got {in_strides}'
-            )
-        strides = [] if isinstance(out_strides, int) else list(out_strides)
-        if not strides or strides != sorted(set(strides)) or min(*strides, *in_strides) < 1:
-            raise ValueError(
-                'TapPyramid: strides are integers of at least 1, those of the levels rising; got '
-                f'in_strides={in_strides} and out_strides={out_strides}'
-            )
-        if out_channels % num_groups:
+        super().__init__(in_channels, num_timesteps, init_cfg)
+        self.in_strides = self._integers('in_strides', in_strides, len(in_channels))
+        self.out_strides = self._integers('out_strides', out_strides)
+        self._integers('num_groups', [num_groups])
+        if self.out_strides != tuple(sorted(set(self.out_strides))):
+            raise ValueError(f'TapPyramid: out_strides must rise, got {out_strides}')
+        if out_channels < 1 or out_channels % num_groups:
             raise ValueError(
                 f'TapPyramid: out_channels={out_channels} must be a multiple of '
                 f'num_groups={num_groups}'
             )
-        self.in_channels = tuple(in_channels)
-        self.in_strides = tuple(in_strides)
-        self.num_timesteps = num_timesteps
         self.out_channels = out_channels
-        self.out_strides = tuple(strides)
         self.sources = [_nearest(stride, self.in_strides) for stride in self.out_strides]
         self.levels = nn.ModuleList(
             nn.Sequential(
@@ -96,20 +76,8 @@ class TapPyramid(BaseModule):
             for taps in self.sources
         )
 
-    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Build the pyramid.
-
-        Args:
-            maps (sequence of Tensor): ``(B, C, h, w)``, all taps of the first timestep first.
-
-        Returns:
-            tuple: ``(B, out_channels, H / stride, W / stride)`` for each of ``out_strides``, sides
-            rounded up.
-
-        Raises:
-            ValueError: Another number of maps, or maps of other channels.
-        """
-        check_maps('TapPyramid', maps, self.in_channels, self.num_timesteps)
+    def read(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return ``(B, out_channels, ceil(H / s), ceil(W / s))`` for each s of ``out_strides``."""
         taps = len(self.in_channels)
         return tuple(
             layers(
@@ -125,17 +93,17 @@ class TapPyramid(BaseModule):
             for layers, sources, stride in zip(self.levels, self.sources, self.out_strides)
         )
 
-    def _resized(self, one: Tensor, tap: int, stride: int) -> Tensor:
+    def _resized(self, tensor: Tensor, tap: int, stride: int) -> Tensor:
         if self.in_strides[tap] == stride:
-            return one
+            return tensor
         ratio = self.in_strides[tap] / stride
-        size = tuple(math.ceil(side * ratio) for side in one.shape[2:])
+        size = tuple(math.ceil(side * ratio) for side in tensor.shape[2:])
         if ratio < 1:
-            return F.adaptive_avg_pool2d(one, size)
-        return F.interpolate(one, size=size, mode='bilinear', align_corners=False)
+            return F.adaptive_avg_pool2d(tensor, size)
+        return F.interpolate(tensor, size=size, mode='bilinear', align_corners=False)
 
 
 def _nearest(stride: int, candidates: Sequence[int]) -> list[int]:
     """Return indices of the candidates nearest to ``stride`` by ratio; of two, the finer."""
-    best = min(candidates, key=lambda one: (abs(math.log(one / stride)), one))
-    return [index for index, one in enumerate(candidates) if one == best]
+    best = min(candidates, key=lambda other: (abs(math.log(other / stride)), other))
+    return [index for index, other in enumerate(candidates) if other == best]

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""The labeled pixels of a few images, in an order of its own for every member of an ensemble."""
+"""The labeled pixels of a few images, in a separate order for every member of an ensemble."""
 
 import hashlib
 
@@ -11,12 +11,12 @@ from mmdiffrep.models.necks import Hypercolumns
 
 
 class LabeledPixels:
-    """Pixels with labels whose hypercolumns are gathered when they are drawn.
+    """Labeled pixels whose hypercolumns are gathered when they are sampled.
 
-    What is stored are the maps at their own resolution, and place and label of every pixel.
+    Stored are the maps at their own resolution, and the position and label of every pixel.
 
     Args:
-        columns (Hypercolumns): Those of all images.
+        columns (Hypercolumns): Hypercolumns of all images.
         labels (Tensor): Label maps ``(num_images, H, W)``.
         ignore_index (int): The label of pixels to leave out.
         min_class_pixels (int): A class with fewer pixels than this in an image is left out there.
@@ -30,13 +30,13 @@ class LabeledPixels:
     ) -> None:
         self.columns = columns
         self.size: tuple[int, int] = tuple(labels.shape[1:])
-        labels = torch.stack([drop_rare(one, ignore_index, min_class_pixels) for one in labels])
+        labels = torch.stack([drop_rare(each, ignore_index, min_class_pixels) for each in labels])
         self.place = (labels.flatten() != ignore_index).nonzero()[:, 0]
         self.label = labels.flatten()[self.place]
         if not len(self.place):
             raise ValueError(
                 f'none of the {len(labels)} images has a pixel to train on: all are labeled '
-                f'{ignore_index} (to be ignored) or belong to a class with less than '
+                f'{ignore_index} (ignored) or belong to a class with fewer than '
                 f'min_class_pixels={min_class_pixels} pixels in the image'
             )
 
@@ -44,7 +44,7 @@ class LabeledPixels:
         return len(self.place)
 
     def shuffles(self, seed: int, epoch: int, num_members: int) -> Tensor:
-        """Each member's order in one epoch, a function of (seed, epoch, member).
+        """Return each member's order in one epoch, a function of (seed, epoch, member).
 
         Returns:
             Tensor: ``(num_members, len(self))`` int32, on the pixels' device.
@@ -56,10 +56,10 @@ class LabeledPixels:
         return torch.from_numpy(np.stack(orders)).to(self.place.device)
 
     def batch(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """Gathers pixels.
+        """Gather pixels.
 
         Args:
-            chosen (Tensor): Numbers of pixels, ``(num_members, B)``, 0 to len(self) - 1.
+            chosen (Tensor): Indices of pixels, ``(num_members, B)``, 0 to len(self) - 1.
 
         Returns:
             tuple: Hypercolumns ``(num_members, B, dim)`` float32 and labels ``(num_members, B)``.
@@ -71,7 +71,7 @@ class LabeledPixels:
         return columns.view(*chosen.shape, -1), self.label[chosen.long()]
 
     def fingerprint(self) -> str:
-        """Return a hash of places and labels."""
+        """Return a hash of positions and labels."""
         digest = hashlib.sha256(str(self.size).encode())
         for values in (self.place, self.label):
             digest.update(values.cpu().numpy().tobytes())
@@ -79,7 +79,7 @@ class LabeledPixels:
 
 
 def drop_rare(labels: Tensor, ignore_index: int, min_class_pixels: int) -> Tensor:
-    """Ignores the classes that have too few pixels in an image, as DDPM-Seg does below 20.
+    """Ignore the classes that have too few pixels in an image (official: fewer than 20).
 
     Args:
         labels (Tensor): ``(H, W)``, not negative.

@@ -13,14 +13,15 @@ from torch import Tensor
 from mmdiffrep.models.heads import EnsemblePrediction
 from mmdiffrep.models.necks import Hypercolumns
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import one_of
 
 VOTE_SIZES = ('image', 'original')
-MIN_SIDE = 16  # pixels; a smaller image shows nothing
+MIN_SIDE = 16  # pixels
 
 
 @MODELS.register_module()
 class PixelEnsembleSegmentor(BaseModel):
-    """Labels pixels by what a frozen backbone has there (DDPM-Seg, Baranchuk et al., ICLR 2022).
+    """Label pixels by the features of a frozen backbone (DDPM-Seg, Baranchuk et al., ICLR 2022).
 
     It takes the place of mmseg's ``EncoderDecoder`` and is trained by
     :class:`~mmdiffrep.engine.loops.PixelTrainLoop`. ``predict`` adds to every data sample
@@ -30,17 +31,16 @@ class PixelEnsembleSegmentor(BaseModel):
     - ``uncertainty_score``: the mean of its highest tenth, a scalar tensor.
 
     Args:
-        backbone (dict): Config of a backbone, e.g. ``mmdiffrep.DPMBackbone``. It is frozen here,
-            whatever it is.
+        backbone (dict): Config of a backbone, e.g. ``mmdiffrep.DPMBackbone``. It is frozen here.
         decode_head (dict): Config of ``mmdiffrep.PixelMLPEnsembleHead``; ``in_channels`` is the
             neck's ``out_channels`` unless given.
         neck (dict, optional): Config of the neck. Defaults to None:
             ``dict(type='mmdiffrep.LazyHypercolumn')``. Its ``in_channels`` and ``in_strides`` are
             the backbone's ``out_channels`` and ``out_strides`` unless given.
-        vote_size (str): Where the members label: ``'image'``, on the pixels that the backbone is
-            given, after which the label map is resized to the original image by nearest
-            neighbors; or ``'original'``, on the pixels of the original image, which costs more
-            where it is larger. Defaults to ``'image'``, as officially.
+        vote_size (str): Pixels that the members label: ``'image'``, the pixels of the backbone's
+            input, after which the label map is resized to the original image by nearest neighbor;
+            or ``'original'``, the pixels of the original image, which costs more if it is larger.
+            Defaults to ``'image'`` (official: ``'image'``).
         data_preprocessor (dict, optional): Config of mmseg's data preprocessor.
         init_cfg (dict, optional): mmengine's initialization config.
 
@@ -59,9 +59,7 @@ class PixelEnsembleSegmentor(BaseModel):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
-        if vote_size not in VOTE_SIZES:
-            raise ValueError(f'vote_size must be one of {VOTE_SIZES}, got {vote_size!r}')
-        self.vote_size = vote_size
+        self.vote_size = one_of('vote_size', vote_size, VOTE_SIZES)
         self.backbone = MODELS.build(backbone).requires_grad_(False)
         self.neck = MODELS.build(self._neck_config(neck))
         self.decode_head = MODELS.build({'in_channels': self.neck.out_channels, **decode_head})
@@ -79,14 +77,14 @@ class PixelEnsembleSegmentor(BaseModel):
         return neck
 
     def train(self, mode: bool = True) -> 'PixelEnsembleSegmentor':
-        """Switches the head; the backbone stays in evaluation mode."""
+        """Switch the mode of the head; the backbone stays in evaluation mode."""
         super().train(mode)
         self.backbone.eval()
         return self
 
     @torch.no_grad()
     def extract_feat(self, inputs: Any) -> Hypercolumns:
-        """Hypercolumns of what the backbone takes.
+        """Compute the hypercolumns of the backbone's input.
 
         Args:
             inputs: Images ``(B, 3, H, W)`` in the data preprocessor's normalization; with the
@@ -96,7 +94,7 @@ class PixelEnsembleSegmentor(BaseModel):
 
     @staticmethod
     def image_size(inputs: Any, sample: BaseDataElement) -> tuple[int, int]:
-        """Height and width of the image of a data sample, as the backbone gets it.
+        """Return height and width of a data sample's image as the backbone gets it.
 
         Raises:
             ValueError: The image is padded, not square or tiny: a diffusion model of square images
@@ -118,7 +116,7 @@ class PixelEnsembleSegmentor(BaseModel):
         if isinstance(inputs, Tensor) and tuple(inputs.shape[2:]) != size:
             raise ValueError(
                 f'{name} has shape {size}, but arrived '
-                f'padded to {tuple(inputs.shape[2:])}; take batch_size=1, and no `size` or '
+                f'padded to {tuple(inputs.shape[2:])}; set batch_size=1, and no `size` or '
                 '`test_cfg` in the data preprocessor'
             )
         return size
@@ -152,7 +150,7 @@ class PixelEnsembleSegmentor(BaseModel):
     def predict(
         self, inputs: Any, data_samples: list[BaseDataElement] | None = None
     ) -> list[BaseDataElement]:
-        """Labels images ``(B, 3, H, W)`` at the size of the original ones.
+        """Label images ``(B, 3, H, W)`` at the size of the original ones.
 
         Raises:
             ValueError: Padded images, or features without data samples.
@@ -171,7 +169,7 @@ class PixelEnsembleSegmentor(BaseModel):
     def train_step(
         self, data: dict[str, Tensor | int], optim_wrapper: OptimWrapper
     ) -> dict[str, Tensor]:
-        """One update of every member that has not stopped.
+        """Update every member that has not stopped.
 
         Args:
             data (dict): ``columns`` ``(K, B, dim)`` and ``labels`` ``(K, B)``, a batch of pixels
@@ -189,7 +187,7 @@ class PixelEnsembleSegmentor(BaseModel):
             )
         active = ~rule.stopped
         losses = losses.where(active, 0.0)
-        # A sum, so that every member takes the step that it would take alone.
+        # A sum, so that every member takes the same step as if trained alone.
         optim_wrapper.update_params(losses.sum())
         if may_stop:
             rule.update(losses.detach())
@@ -199,7 +197,7 @@ class PixelEnsembleSegmentor(BaseModel):
 
 
 def _empty_samples(inputs: Any) -> list[BaseDataElement]:
-    """Return data samples for images that came without; mmseg is only needed here."""
+    """Return empty data samples for images; mmseg is needed here alone."""
     from mmseg.structures import SegDataSample
 
     if not isinstance(inputs, Tensor):

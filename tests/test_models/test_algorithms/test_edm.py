@@ -227,7 +227,7 @@ def test_is_found_by_its_scoped_name():
     [
         (lambda: build(unet=dict(UNET, sample_size=None)), 'sample_size is None'),
         (lambda: build(unet=dict(UNET, time_embedding_type='fourier')), "got 'fourier'"),
-        (lambda: build(p_std=0), 'p_std must be above 0, got 0'),
+        (lambda: build(p_std=0), 'p_std must be positive, got 0'),
         (lambda: build(augment_prob=2), 'augment_prob must be .* got 2'),
         (lambda: build(scheduler=dict(prediction_type='sample')), "got 'sample'"),
         (lambda: build(scheduler=dict(sigma_min=-1)), 'sigma_min=-1'),

@@ -60,5 +60,5 @@ def test_goes_on_from_a_checkpoint():
 
 
 def test_wrong_power():
-    with pytest.raises(ValueError, match='must be above 0, got 0'):
+    with pytest.raises(ValueError, match='power must be positive, got 0'):
         ForeachEMA(nn.Linear(1, 1), power=0)

@@ -55,5 +55,5 @@ def test_state_is_saved():
 
 @pytest.mark.parametrize('wrong', [dict(begin_epoch=-1), dict(patience=-1)])
 def test_negative_numbers_are_refused(wrong):
-    with pytest.raises(ValueError, match='must not be negative'):
+    with pytest.raises(ValueError, match='must be at least 0'):
         MemberStopRule(1, **wrong)

@@ -70,7 +70,7 @@ def test_predict_without_samples():
     ('options', 'message'),
     [
         (dict(taps=['mid']), 'one number of in_channels for each tap'),
-        (dict(shown='t1/mid'), 'none of the probes'),
+        (dict(shown='t1/mid'), 'shown must be one of'),
         (dict(num_classes=1), 'at least 2'),
         (dict(timesteps=[]), 'expected timesteps'),
     ],

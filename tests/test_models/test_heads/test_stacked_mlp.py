@@ -13,7 +13,7 @@ MEMBERS, DIM, BATCH, CLASSES = 3, 11, 16, 5
 def official_member(widths):
     """DDPM-Seg's pixel classifier in plain torch."""
     layers = []
-    for width, following in itertools.pairwise(widths):
+    for width, following in itertools.pairwise(widths[:-1]):
         layers += [nn.Linear(width, following), nn.ReLU(), nn.BatchNorm1d(following)]
     return nn.Sequential(*layers, nn.Linear(*widths[-2:]))
 
