@@ -8,7 +8,8 @@ import torch
 
 from mmdiffrep.analysis.encoder import Encoder
 from mmdiffrep.analysis.encoder_reader import EncoderReader
-from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
+from mmdiffrep.diffusion.denoisers import Denoiser
+from mmdiffrep.diffusion.features import frozen_denoiser
 from mmdiffrep.feature_bank import FeatureReader, MapKey
 from mmdiffrep.feature_bank.recipe import describe_noise
 
@@ -89,6 +90,7 @@ def diffusion_grid(
     pass_size: int = 64,
     device: None | str | torch.device = None,
     name: str | None = None,
+    precision: str | None = None,
 ) -> GridModel:
     """Prepare the grid of a diffusion model.
 
@@ -107,6 +109,8 @@ def diffusion_grid(
         pass_size: Greatest number of images in a pass, counting one for each timestep.
         device: Where the model runs.
         name: For tables; None: the model's source.
+        precision: What the model computes in, see
+            :class:`~mmdiffrep.diffusion.feature_extractor.FeatureExtractor`.
 
     Raises:
         FileNotFoundError: No such model.
@@ -117,7 +121,7 @@ def diffusion_grid(
         raise ValueError(f'There must be at least one view, got views={views}.')
     _check_pools(pools, {})
     describe_noise(noise)
-    denoiser = model if isinstance(model, Denoiser) else load_denoiser(model, taps=taps)
+    denoiser = frozen_denoiser(model, taps, precision)
     number = len(timesteps if timesteps is not None else noise_levels or ())
     readers = [
         FeatureReader(
@@ -131,6 +135,7 @@ def diffusion_grid(
             dtype=dtype,
             device=device,
             batch_size=max(1, pass_size // max(1, number)),
+            precision=precision,
         )
         for view in range(views)
     ]

@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from mmdiffrep.analysis.data import ImageBatch, ImageSource, labels_of
 from mmdiffrep.analysis.encoder import Encoder
-from mmdiffrep.apis import FeatureExtractor
-from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
+from mmdiffrep.diffusion.denoisers import Denoiser
+from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
+from mmdiffrep.diffusion.features import frozen_denoiser
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.models.layer_taps import LayerTaps
 from mmdiffrep.utils.host_models import build_host_model, find_config, load_host_weights
@@ -62,8 +63,10 @@ class TeacherReader:
         grid: Maps are averaged over a grid of so many by so many cells and flattened; 1 is the
             global average. None: flattened as they are.
         channel_order: Of the images, ``'bgr'`` or ``'rgb'``.
-        pass_size: Greatest number of images in a pass, counting one for each timestep.
+        pass_size: Greatest number of images in a pass, counting one per timestep.
         device: Where the model runs.
+        precision: What the model computes in, see
+            :class:`~mmdiffrep.diffusion.feature_extractor.FeatureExtractor`.
 
     Raises:
         FileNotFoundError: No such model.
@@ -80,11 +83,12 @@ class TeacherReader:
         channel_order: str = 'bgr',
         pass_size: int = 64,
         device: None | str | torch.device = None,
+        precision: str | None = None,
     ) -> None:
         _check_grid(grid)
         if len(set(taps)) < len(taps) or len(set(noises)) < len(noises):
             raise ValueError(f'Taps {list(taps)} and noises {list(noises)} must not repeat.')
-        denoiser = model if isinstance(model, Denoiser) else load_denoiser(model, taps=taps)
+        denoiser = frozen_denoiser(model, taps, precision)
         self.extractors = {
             noise: FeatureExtractor(
                 denoiser,
@@ -93,6 +97,7 @@ class TeacherReader:
                 noise=noise,
                 device=device,
                 batch_size=max(1, pass_size // max(1, len(timesteps))),
+                precision=precision,
             )
             for noise in noises
         }

@@ -1,19 +1,19 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Features of images, from any diffusion model, in two lines."""
 
-import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from mmdiffrep.diffusion.checkpoints import as_dtype
-from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
-from mmdiffrep.diffusion.features import read_features, resolve_timesteps
-from mmdiffrep.diffusion.noise import build_noise
+from mmdiffrep.diffusion.denoisers import Denoiser
+from mmdiffrep.diffusion.features import frozen_denoiser, read_features, resolve_timesteps
+from mmdiffrep.diffusion.input_range import Images, check_unit_range, to_batch
+from mmdiffrep.diffusion.noise import NoiseSource, build_noise
 from mmdiffrep.diffusion.taps import tap_names
-
-_OVERSHOOT = 0.05  # interpolation may leave [-1, 1] a little
+from mmdiffrep.utils.checks import integer
 
 
 class FeatureExtractor:
@@ -29,23 +29,26 @@ class FeatureExtractor:
         model: Diffusers folder, hub id, ``mmdiffrep://<name>`` or config, see
             :func:`~mmdiffrep.diffusion.denoisers.load_denoiser`, which is truncated after the last
             tap; or a :class:`~mmdiffrep.diffusion.denoisers.Denoiser`, which is frozen, moved to
-            ``device`` and ``dtype`` and otherwise left as it is.
+            ``device`` and otherwise left as it is.
         taps: What to read, see :mod:`mmdiffrep.diffusion.taps`.
         timesteps: Timesteps of the model's schedule.
         noise_levels: Standard deviations of the noise in (0, 1), instead of ``timesteps``.
         noise: Noise source, see :func:`~mmdiffrep.diffusion.noise.build_noise`. ``'shared'``: one
             draw for all images.
         device: Where the model runs; None: where it is (a loaded one: the CPU).
-        dtype: Precision of weights and features, e.g. ``torch.bfloat16`` or ``'bfloat16'``; None:
-            as loaded (float32).
+        dtype: Type of the features, e.g. ``torch.bfloat16`` or ``'bfloat16'``, which is also the
+            ``precision`` unless that is given; None: float32.
         batch_size: Images per forward pass, each at all timesteps; None: all that are given. Only
             memory depends on it, unless the noise is ``'fresh'``.
+        precision: What the model computes in: ``'auto'``, ``'float32'``, ``'bfloat16'`` or
+            ``'float16'``; None: float32 on a CPU, ``'auto'`` on a GPU. See
+            :class:`~mmdiffrep.diffusion.precision.FrozenPrecision`.
 
     Raises:
         FileNotFoundError: No such model.
         TapError: Unknown taps, or taps behind the cut of a truncated denoiser.
         ValueError: Timesteps out of range, both or neither of ``timesteps`` and
-            ``noise_levels``, an unknown ``dtype``, or a ``batch_size`` below 1.
+            ``noise_levels``, an unknown ``dtype`` or ``precision``, or a ``batch_size`` below 1.
     """
 
     def __init__(
@@ -54,31 +57,34 @@ class FeatureExtractor:
         taps: Sequence[str],
         timesteps: Sequence[int] | None = None,
         noise_levels: Sequence[float] | None = None,
-        noise: str | dict = 'shared',
+        noise: str | dict | NoiseSource = 'shared',
         device: None | str | torch.device = None,
         dtype: None | str | torch.dtype = None,
         batch_size: int | None = None,
+        precision: str | None = None,
     ) -> None:
-        if batch_size is not None and batch_size < 1:
-            raise ValueError(f'batch_size must be at least 1, got {batch_size}.')
-        dtype = None if dtype is None else as_dtype(dtype)
+        self.batch_size = None if batch_size is None else integer('batch_size', batch_size, 1)
+        self.dtype = torch.float32 if dtype is None else as_dtype(dtype)
+        if dtype is not None and precision is None:
+            precision = str(self.dtype).removeprefix('torch.')
         self.taps = tap_names(taps)
-        self.batch_size = batch_size
-        denoiser = model if isinstance(model, Denoiser) else load_denoiser(model, taps=self.taps)
-        self.tap_table = {tap: denoiser.taps[tap] for tap in self.taps}
-        self.timesteps = resolve_timesteps(denoiser.schedule, timesteps, noise_levels)
         self.noise = build_noise(noise)
-        self.denoiser = denoiser.freeze().to(device=device, dtype=dtype)
+        self.denoiser = frozen_denoiser(model, self.taps, precision).to(device)
+        self.tap_table = {tap: self.denoiser.taps[tap] for tap in self.taps}
+        self.timesteps = resolve_timesteps(self.denoiser.schedule, timesteps, noise_levels)
+        self.denoiser.settle_precision()
 
-    @torch.no_grad()
     def __call__(
-        self, images: Tensor, labels: Tensor | None = None
+        self, images: Images, labels: Tensor | None = None
     ) -> dict[tuple[int, str], Tensor]:
         """Compute features.
 
         Args:
-            images: (B, 3, H, W) RGB in [-1, 1], on any device. They are not resized: a model works
-                best at the size it was trained on, ``extractor.denoiser.image_size``.
+            images: (B, 3, H, W) RGB in [-1, 1], on any device; or one image (3, H, W). 8-bit
+                images may be given as they are: PIL images, and arrays and tensors of uint8, RGB,
+                of shape (H, W, 3) or (3, H, W); or a list of images of one size. They are not
+                resized: a model works best at the size it was trained on,
+                ``extractor.denoiser.image_size``.
             labels: (B,) classes for a class-conditional model, else None.
 
         Returns:
@@ -86,10 +92,31 @@ class FeatureExtractor:
             timestep first.
 
         Raises:
+            TypeError: Something other than images.
             ValueError: Images of another shape or range, or a side that does not divide by the
                 model's largest stride.
         """
-        _check_range(images)
+        batch = to_batch(images)
+        check_unit_range(batch)
+        return self.read(batch, labels, partial(Tensor.to, dtype=self.dtype))
+
+    @torch.no_grad()
+    def read(
+        self,
+        images: Tensor,
+        labels: Tensor | None = None,
+        finish: Callable[[Tensor], Tensor] = Tensor.float,
+    ) -> dict[tuple[int, str], Tensor]:
+        """Compute features of a batch whose shape and range are known to be right.
+
+        Args:
+            images: (B, 3, H, W) RGB in [-1, 1].
+            labels: See :meth:`__call__`.
+            finish: What is made of the maps (B, C, h, w) of a pass before the next one.
+
+        Returns:
+            ``{(timestep, tap): finish(maps)}``, all passes concatenated.
+        """
         device = next(self.denoiser.parameters()).device
         size = self.batch_size or max(len(images), 1)
         parts = []
@@ -98,23 +125,8 @@ class FeatureExtractor:
             cond = None if labels is None else labels[chosen].to(device)
             x0 = images[chosen].to(device, torch.float32)
             parts.append(
-                read_features(self.denoiser, x0, self.timesteps, self.taps, self.noise, cond)
+                read_features(
+                    self.denoiser, x0, self.timesteps, self.taps, self.noise, cond, finish=finish
+                )
             )
         return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
-
-
-def _check_range(images: Tensor) -> None:
-    if images.ndim != 4 or images.shape[1] != 3 or not len(images):
-        raise ValueError(f'Expected images (B, 3, H, W), got shape {tuple(images.shape)}.')
-    low, high = float(images.min()), float(images.max())
-    if low < -1 - _OVERSHOOT or high > 1 + _OVERSHOOT or not low <= high:
-        raise ValueError(
-            f'Expected RGB images in [-1, 1], got values in {low:.4g} .. {high:.4g}. '
-            'For 0 .. 255 images: images / 127.5 - 1.'
-        )
-    if low >= 0 and high > low:
-        warnings.warn(
-            f'The images lie in {low:.3g} .. {high:.3g}, where [-1, 1] is expected; if they are in '
-            '[0, 1], give images * 2 - 1.',
-            stacklevel=3,
-        )

@@ -1,16 +1,38 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""From clean images to features: noise, timestep, denoiser, taps."""
+"""Read a frozen denoiser: load and cut it, noise the images, run it, collect the taps.
 
-from collections.abc import Sequence
+Everything that reads features uses these functions: the extractor, the backbones, the teacher,
+feature banks and the analysis.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from mmdiffrep.diffusion.denoisers import Denoiser
-from mmdiffrep.diffusion.noise import NoiseSource
+from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
+from mmdiffrep.diffusion.noise import Generators, NoiseSource
 from mmdiffrep.diffusion.schedule_base import Schedule
 
-_TOLERANCE = 0.05  # relative, between a noise level and the nearest one that there is
+_TOLERANCE = 0.05  # relative, between a noise level and that of the nearest timestep
+
+
+def frozen_denoiser(
+    model: str | Mapping[str, Any] | Denoiser,
+    taps: Sequence[str] | None = None,
+    precision: str | None = None,
+) -> Denoiser:
+    """Load a denoiser, cut it after the last tap and freeze it.
+
+    Args:
+        model: See :func:`~mmdiffrep.diffusion.denoisers.load_denoiser`; or a denoiser, which is
+            frozen and otherwise left as it is.
+        taps: What will be read of it; None keeps a loaded one whole.
+        precision: See :class:`~mmdiffrep.diffusion.precision.FrozenPrecision`.
+    """
+    denoiser = model if isinstance(model, Denoiser) else load_denoiser(model, taps=taps)
+    return denoiser.freeze().compute_in(precision)
 
 
 def resolve_timesteps(
@@ -18,7 +40,7 @@ def resolve_timesteps(
     timesteps: Sequence[int] | None = None,
     noise_levels: Sequence[float] | None = None,
 ) -> tuple[int, ...]:
-    """Check the timesteps, or finds those of the given noise levels.
+    """Check timesteps, or find those of given noise levels.
 
     Args:
         schedule: The denoiser's noise schedule.
@@ -33,16 +55,16 @@ def resolve_timesteps(
         ValueError: If not exactly one of the two is given, or it is empty, repeats a timestep
             or holds one out of range, or the schedule has no timestep of such a noise level.
     """
-    if (timesteps is None) == (noise_levels is None):
+    given = noise_levels if timesteps is None else timesteps
+    if given is None or (timesteps is not None and noise_levels is not None):
         raise ValueError(
             f'give either timesteps or noise_levels; got timesteps={timesteps}, '
             f'noise_levels={noise_levels}'
         )
-    given = noise_levels if timesteps is None else timesteps
     if isinstance(given, (int, float)):
         raise ValueError(f'timesteps and noise_levels are lists, such as [50]; got {given}')
     if timesteps is None:
-        timesteps = [_nearest_timestep(schedule, level) for level in noise_levels]
+        timesteps = [_nearest_timestep(schedule, level) for level in given]
     resolved = tuple(int(t) for t in timesteps)
     last = schedule.num_timesteps - 1
     if not resolved or any(t != raw for t, raw in zip(resolved, timesteps)):
@@ -76,33 +98,94 @@ def read_features(
     taps: Sequence[str],
     noise: NoiseSource,
     cond: Tensor | None = None,
-    generator: torch.Generator | None = None,
+    generator: Generators | None = None,
+    pass_size: int | None = None,
+    finish: Callable[[Tensor], Tensor] = Tensor.float,
 ) -> dict[tuple[int, str], Tensor]:
-    """Read every tap at every timestep in one forward pass, timesteps folded into the batch.
+    """Read every tap at every timestep, timesteps folded into the batch.
 
     Args:
         denoiser: Whole, or truncated after the last of ``taps``.
         images: (B, 3, H, W), clean RGB images in [-1, 1].
         timesteps: Different timesteps of the denoiser's schedule.
         taps: Names of taps.
-        noise: Where the noise comes from. ``fresh`` draws anew for every image and timestep;
-            ``none`` gives the clean image, and only tells the denoiser the timestep.
+        noise: Source of the noise. ``fresh`` draws anew for every image and timestep; ``none``
+            gives the clean image, and the denoiser is only told the timestep.
         cond: (B,) labels for a class-conditional denoiser, else None.
         generator: Random numbers for a noise source that draws anew.
+        pass_size: See :func:`read_taps`.
+        finish: See :func:`read_taps`.
 
     Returns:
         ``{(timestep, tap): (B, C, h, w)}``, all taps of the first timestep first.
     """
-    batch = len(images)
-    folded = images.repeat(len(timesteps), 1, 1, 1)
-    t = torch.tensor(timesteps, device=images.device).repeat_interleave(batch)
-    eps = noise(folded, generator=generator)
-    x_t = folded if eps is None else denoiser.schedule.add_noise(folded, eps, t)
+    batch, num = len(images), len(timesteps)
+    t = torch.cat([torch.full((batch,), t, device=images.device) for t in timesteps])
+    eps = noise.at_timesteps(images, num, generator)
+    x_t = images.repeat(num, 1, 1, 1)
+    if eps is not None:
+        x_t = denoiser.schedule.add_noise(x_t, eps, t)
     if cond is not None:
-        cond = cond.repeat(len(timesteps))
-    maps = denoiser(x_t, t, cond, taps=taps)
+        cond = cond.repeat(num)
+    maps = read_taps(denoiser, x_t, t, taps, cond, pass_size, finish)
     return {
         (timestep, tap): maps[tap][index * batch : (index + 1) * batch]
         for index, timestep in enumerate(timesteps)
         for tap in taps
     }
+
+
+def noised(
+    schedule: Schedule,
+    images: Tensor,
+    t: Tensor,
+    noise: NoiseSource,
+    generator: Generators | None = None,
+) -> Tensor:
+    """Return x_t of a batch, every image at its own timestep; the images themselves without noise.
+
+    Args:
+        schedule: The denoiser's noise schedule.
+        images: (B, 3, H, W), clean RGB images in [-1, 1].
+        t: (B,) timesteps.
+        noise: Source of the noise.
+        generator: Random numbers for a noise source that draws anew.
+    """
+    eps = noise(images, generator=generator)
+    return images if eps is None else schedule.add_noise(images, eps, t)
+
+
+def read_taps(
+    denoiser: Denoiser,
+    x_t: Tensor,
+    t: Tensor,
+    taps: Sequence[str],
+    cond: Tensor | None = None,
+    pass_size: int | None = None,
+    finish: Callable[[Tensor], Tensor] = Tensor.float,
+) -> dict[str, Tensor]:
+    """Read the taps of a batch in passes of limited size.
+
+    Args:
+        denoiser: Whole, or truncated after the last of ``taps``.
+        x_t: (B, 3, H, W), noised or clean images.
+        t: (B,) timesteps.
+        taps: Names of taps.
+        cond: (B,) labels for a class-conditional denoiser, else None.
+        pass_size: Greatest number of images in a forward pass; None: all. Memory depends on it,
+            the features do not, up to rounding.
+        finish: What is made of each map of a pass, by default float32.
+
+    Returns:
+        ``{tap: (B, C, h, w)}``.
+    """
+    size = pass_size or max(len(x_t), 1)
+    parts = []
+    for start in range(0, max(len(x_t), 1), size):
+        chosen = slice(start, start + size)
+        labels = None if cond is None else cond[chosen]
+        maps = denoiser(x_t[chosen], t[chosen], labels, taps=taps)
+        parts.append({tap: finish(maps[tap]) for tap in taps})
+    if len(parts) == 1:
+        return parts[0]
+    return {tap: torch.cat([part[tap] for part in parts]) for tap in taps}

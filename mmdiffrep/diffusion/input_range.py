@@ -1,21 +1,35 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""From a host's normalized images to what a denoiser was trained on: RGB in [-1, 1]."""
+"""Bring images to what a denoiser was trained on: RGB in [-1, 1], of its size."""
 
+import logging
+import warnings
 from collections.abc import Sequence
+from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image, ImageOps
 from torch import Tensor, nn
 
-_TOLERANCE = 0.05  # in units of [-1, 1]: interpolation and augmentation may overshoot a little
+from mmdiffrep.utils.checks import one_of
+
+logger = logging.getLogger('mmdiffrep')
+
+OVERSHOOT = 0.05  # in units of [-1, 1]: interpolation and augmentation may overshoot a little
 _NORMALIZED = 8.0  # images of 0 .. 255 hardly ever stay below this; normalized ones always do
+_ASPECT = 1.01  # ratio of aspect ratios; above it, resizing distorts the image
+_PIL_MODES = ('1', 'L', 'LA', 'P', 'RGB', 'RGBA', 'CMYK', 'YCbCr', 'HSV')  # 8 bits per channel
+
+SingleImage: TypeAlias = Tensor | np.ndarray | Image.Image
+Images: TypeAlias = SingleImage | Sequence[SingleImage]
 
 
 class DenoiserInput(nn.Module):
     """Undoes a host's normalization exactly, and resizes to the denoiser's size.
 
-    What a host pads after normalizing (its ``pad_val`` 0) comes out as the color ``mean``, which
-    is a plain gray to the denoiser; padding is neither found nor removed here.
+    What a host pads after normalizing (its ``pad_val`` 0) comes out as the color ``mean``, a plain
+    gray to the denoiser; padding is neither detected nor removed.
 
     Args:
         mean: Per channel, in 0 .. 255 units and in the channel order of the images given, as in
@@ -25,8 +39,8 @@ class DenoiserInput(nn.Module):
         channel_order: ``'rgb'`` or ``'bgr'``: the order of the images given (of a host that
             converts, the order after it).
         size: Side, or (height, width), of the images returned; None: as given. Resized bilinearly
-            with antialiasing, in fp32.
-        check_batches: The range of this many first batches is checked.
+            with antialiasing, in float32. A warning says once if that changes the aspect ratio.
+        check_batches: The range of the first ``check_batches`` batches is checked.
 
     Raises:
         ValueError: Arguments that contradict each other.
@@ -41,18 +55,17 @@ class DenoiserInput(nn.Module):
         check_batches: int = 2,
     ) -> None:
         super().__init__()
-        if channel_order not in ('rgb', 'bgr'):
-            raise ValueError(f"channel_order must be 'rgb' or 'bgr', got {channel_order!r}.")
+        self.channel_order = one_of('channel_order', channel_order, ('rgb', 'bgr'))
         if (mean is None) != (std is None):
             raise ValueError(f'Give mean and std both or neither, got mean={mean}, std={std}.')
-        if mean is not None and not (len(mean) == len(std) == 3 and min(std) > 0):
+        if mean is not None and not (len(mean) == len(std or ()) == 3 and min(std or ()) > 0):
             raise ValueError(f'mean and std are 3 numbers each, std > 0; got {mean}, {std}.')
         self.normalized = mean is not None
-        self.channel_order = channel_order
         self.size = (size, size) if isinstance(size, int) else size
         self.batches_to_check = check_batches
-        self.mean = [0.0] * 3 if mean is None else [float(value) for value in mean]
-        self.std = [1.0] * 3 if std is None else [float(value) for value in std]
+        self.mean = [float(value) for value in mean or [0.0] * 3]
+        self.std = [float(value) for value in std or [1.0] * 3]
+        self._warned = False
         self._on_device: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
     def forward(self, images: Tensor) -> Tensor:
@@ -62,7 +75,7 @@ class DenoiserInput(nn.Module):
             images: (B, 3, H, W) in the host's normalization.
 
         Returns:
-            (B, 3, h, w) fp32, RGB in [-1, 1].
+            (B, 3, h, w) float32, RGB in [-1, 1].
 
         Raises:
             ValueError: A wrong shape, several sizes, or pixel values that cannot come from this
@@ -74,8 +87,7 @@ class DenoiserInput(nn.Module):
                 f'Expected one tensor (B, 3, H, W), got a list of {len(images)} images of sides '
                 f'{sides}: resize or pad them to one size in the pipeline or data preprocessor.'
             )
-        if images.ndim != 4 or images.shape[1] != 3:
-            raise ValueError(f'Expected images (B, 3, H, W), got shape {tuple(images.shape)}.')
+        check_shape(images)
         mean, std = self._constants(images.device)
         pixels = images.float() * std + mean
         if self.batches_to_check > 0:
@@ -85,13 +97,14 @@ class DenoiserInput(nn.Module):
             pixels = pixels.flip(1)
         pixels = pixels / 127.5 - 1
         if self.size is not None and tuple(self.size) != tuple(pixels.shape[2:]):
+            self._warn_of_distortion(*pixels.shape[2:])
             pixels = F.interpolate(
                 pixels, size=self.size, mode='bilinear', align_corners=False, antialias=True
             )
         return pixels
 
     def _constants(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Mean and std in fp32; buffers would be rounded when a model is cast to half."""
+        """Return mean and std in float32; buffers would be rounded when a model is cast to half."""
         if device not in self._on_device:
             shape = (1, 3, 1, 1)
             self._on_device[device] = (
@@ -100,10 +113,24 @@ class DenoiserInput(nn.Module):
             )
         return self._on_device[device]
 
+    def _warn_of_distortion(self, height: int, width: int) -> None:
+        """Say once that resizing changes the aspect ratio."""
+        new_height, new_width = self.size or (height, width)
+        change = (height * new_width) / (width * new_height)
+        if not self._warned and not 1 / _ASPECT < change < _ASPECT:
+            self._warned = True
+            logger.warning(
+                'Images of %d x %d are resized to %d x %d for the denoiser, which changes their '
+                'aspect ratio and with it the features. Crop or pad them to that shape in the '
+                'pipeline, or set `size` of the input to None (every image as it is) or to '
+                '(height, width) of the same shape.',
+                *(height, width, new_height, new_width),
+            )
+
     def _check_range(self, images: Tensor, pixels: Tensor) -> None:
         given = f'{float(images.min()):.3g} .. {float(images.max()):.3g}'
         low, high = float(pixels.min()), float(pixels.max())
-        slack = _TOLERANCE * 127.5
+        slack = OVERSHOOT * 127.5
         if not self.normalized and 0 < max(high, -low) < _NORMALIZED and (low < 0 or high <= 1):
             raise ValueError(
                 f'The images lie in {given}, which looks normalized, but no mean and std were '
@@ -118,3 +145,94 @@ class DenoiserInput(nn.Module):
                 "was expected. Set mean and std to those of the host's data preprocessor, in "
                 'units of 0 .. 255, or to None if it does not normalize.'
             )
+
+
+def check_shape(images: Tensor, channels: int = 3) -> None:
+    """Check that a tensor is a batch of images.
+
+    Args:
+        images: What is checked.
+        channels: Number of channels expected.
+
+    Raises:
+        ValueError: Not (B, channels, H, W).
+    """
+    if images.ndim != 4 or images.shape[1] != channels:
+        raise ValueError(f'Expected images (B, {channels}, H, W), got shape {tuple(images.shape)}.')
+
+
+def check_unit_range(images: Tensor) -> None:
+    """Check that images lie in [-1, 1], and warn if they seem to lie in [0, 1].
+
+    Args:
+        images: (B, C, H, W), at least one.
+
+    Raises:
+        ValueError: They do not, or hold NaN.
+    """
+    low, high = float(images.min()), float(images.max())
+    if low < -1 - OVERSHOOT or high > 1 + OVERSHOOT or not low <= high:
+        raise ValueError(
+            f'Expected RGB images in [-1, 1], got values in {low:.4g} .. {high:.4g}. '
+            'For 0 .. 255 images: images / 127.5 - 1.'
+        )
+    if low >= 0 and high > low:
+        warnings.warn(
+            f'The images lie in {low:.3g} .. {high:.3g}, where [-1, 1] is expected; if they are in '
+            '[0, 1], give images * 2 - 1.',
+            stacklevel=3,
+        )
+
+
+def to_batch(images: Images) -> Tensor:
+    """Make one batch of what a notebook has at hand.
+
+    Args:
+        images: A batch (B, 3, H, W) or one image (3, H, W), float in [-1, 1]; 8-bit RGB images as
+            PIL gives them, or as arrays and tensors of uint8, (H, W, 3) or (3, H, W); or a list of
+            images of one size.
+
+    Returns:
+        (B, 3, H, W), RGB; what had 8 bits is brought to [-1, 1].
+
+    Raises:
+        TypeError: Something other than images.
+        ValueError: No image, another shape, several sizes, or PIL images that do not have 8 bits
+            per channel.
+    """
+    if isinstance(images, (list, tuple)):
+        batches = [_to_tensor(image) for image in images]
+        sides = sorted({tuple(batch.shape[-2:]) for batch in batches})
+        if len(sides) > 1:
+            raise ValueError(
+                f'Images of one size are read at once, got sides {sides}: resize them.'
+            )
+        batch = torch.cat(batches) if batches else torch.empty(0)
+    else:
+        batch = _to_tensor(images)
+    if not len(batch):
+        raise ValueError(f'Expected images (B, 3, H, W), got shape {tuple(batch.shape)}.')
+    check_shape(batch)
+    return batch
+
+
+def _to_tensor(images: Any) -> Tensor:
+    """Return one image or several as (B, 3, H, W)."""
+    if isinstance(images, Image.Image):
+        if images.mode not in _PIL_MODES:
+            raise ValueError(
+                f'Expected a PIL image of 8 bits per channel, got mode {images.mode!r}: bring it '
+                'to [-1, 1] and give it as an array or tensor (3, H, W).'
+            )
+        images = np.array(ImageOps.exif_transpose(images).convert('RGB'))
+    if isinstance(images, np.ndarray):
+        images = torch.from_numpy(np.ascontiguousarray(images))
+    if not isinstance(images, Tensor):
+        raise TypeError(
+            'Expected images as a tensor (B, 3, H, W) or (3, H, W) in [-1, 1], a uint8 array '
+            f'(H, W, 3), a PIL image, or a list of these, got {type(images).__name__}.'
+        )
+    batch = images[None] if images.ndim == 3 else images
+    if batch.ndim == 4 and batch.shape[1] != 3 and batch.shape[3] == 3:
+        batch = batch.permute(0, 3, 1, 2)
+    return batch.float() / 127.5 - 1 if batch.dtype == torch.uint8 else batch

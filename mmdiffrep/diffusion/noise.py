@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Where the noise eps of x_t comes from: fresh, shared, per image, or none.
+"""Sources of the noise eps in x_t: fresh, shared, per image, or none.
 
 Papers differ: DDPM-Seg gives every image the same draw, DDAE, GDC and DIFT draw anew each time,
 RepFusion's official code adds no noise. ``per_image`` makes features a function of the image
@@ -16,38 +16,64 @@ from torch import Tensor
 
 from mmdiffrep.utils.checks import check_arguments
 
-# One source of randomness for a batch, or one for each image of it.
+# One source of randomness for a batch, or one per image.
 Generators = torch.Generator | Iterable[torch.Generator]
 
 
 class NoiseSource(ABC):
-    """Gives the noise for a batch of images."""
+    """Gives the noise for a batch of images.
+
+    Attributes:
+        repeats: Whether the same images always get the same noise, so that a draw serves every
+            timestep that they are read at.
+    """
+
+    repeats = False
 
     @abstractmethod
     def __call__(self, images: Tensor, generator: Generators | None = None) -> Tensor | None:
-        """Draws noise.
+        """Draw noise.
 
         Args:
             images: (B, C, H, W) in [-1, 1].
-            generator: Source of randomness, or one for each image; read by ``fresh`` only.
+            generator: Source of randomness, or one per image; used by ``fresh`` only.
 
         Returns:
             (B, C, H, W) standard normal noise with the images' device and dtype, or None for a
             clean input.
         """
 
+    def at_timesteps(
+        self, images: Tensor, num: int, generator: Generators | None = None
+    ) -> Tensor | None:
+        """Draw noise for a batch that is repeated once per timestep.
+
+        Args:
+            images: (B, C, H, W) in [-1, 1].
+            num: Number of timesteps.
+            generator: See :meth:`__call__`.
+
+        Returns:
+            (num * B, C, H, W), all images of the first timestep first, or None.
+        """
+        if not self.repeats:
+            return self(images.repeat(num, 1, 1, 1), generator)
+        eps = self(images, generator)
+        return None if eps is None else eps.repeat(num, 1, 1, 1)
+
 
 class FreshNoise(NoiseSource):
     """A new draw at every call, from ``generator`` or else torch's global state.
 
-    With a generator for each image the noise of an image does not depend on the rest of the batch.
+    With a generator per image the noise of an image does not depend on the rest of the batch.
     """
 
     def __call__(self, images: Tensor, generator: Generators | None = None) -> Tensor:
-        """Draws anew; see :class:`NoiseSource`."""
+        """Draw anew; see :class:`NoiseSource`."""
         if not isinstance(generator, (torch.Generator, type(None))):
             draws = [
-                torch.randn(images.shape[1:], generator=one, device=one.device) for one in generator
+                torch.randn(images.shape[1:], generator=source, device=source.device)
+                for source in generator
             ]
             if len(draws) != len(images):
                 raise ValueError(f'got {len(draws)} generators for {len(images)} images')
@@ -63,12 +89,14 @@ class SharedNoise(NoiseSource):
         seed: Seed of the draw.
     """
 
+    repeats = True
+
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
         self._drawn: dict[tuple[tuple[int, ...], torch.device, torch.dtype], Tensor] = {}
 
     def __call__(self, images: Tensor, generator: Generators | None = None) -> Tensor:
-        """Give the one draw; see :class:`NoiseSource`."""
+        """Return the draw of this shape; see :class:`NoiseSource`."""
         key = (tuple(images.shape[1:]), images.device, images.dtype)
         if key not in self._drawn:
             self._drawn[key] = _draw(self.seed, key[0]).to(images)
@@ -76,20 +104,22 @@ class SharedNoise(NoiseSource):
 
 
 class PerImageNoise(NoiseSource):
-    """Noise that depends on the image's content and a seed, on nothing else.
+    """Noise that depends on the image's content and a seed alone.
 
     The image is rounded to 8 bits before it is hashed and the draw is made on the CPU, so the
     result does not depend on batch, order, process or device, as long as the rounded pixels agree.
 
     Args:
-        seed: Seed; other seeds give other noise for the same image.
+        seed: Another seed gives other noise for the same image.
     """
+
+    repeats = True
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
 
     def __call__(self, images: Tensor, generator: Generators | None = None) -> Tensor:
-        """Draws from each image's own seed; see :class:`NoiseSource`."""
+        """Draw from each image's own seed; see :class:`NoiseSource`."""
         levels = ((images.detach().float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
         draws = [_draw(self._seed_of(image), tuple(image.shape)) for image in levels.cpu()]
         return torch.stack(draws).to(images)
@@ -101,10 +131,12 @@ class PerImageNoise(NoiseSource):
 
 
 class NoNoise(NoiseSource):
-    """No noise: the denoiser is given the clean image; the timestep is still told to it."""
+    """No noise: the denoiser sees the clean image and is told the timestep."""
+
+    repeats = True
 
     def __call__(self, images: Tensor, generator: Generators | None = None) -> None:
-        """Give None; see :class:`NoiseSource`."""
+        """Return None; see :class:`NoiseSource`."""
         return None
 
 
@@ -121,16 +153,19 @@ _SOURCES: dict[str, type[NoiseSource]] = {
 }
 
 
-def build_noise(cfg: str | Mapping[str, Any]) -> NoiseSource:
+def build_noise(cfg: str | Mapping[str, Any] | NoiseSource) -> NoiseSource:
     """Build a noise source.
 
     Args:
-        cfg: ``'fresh'``, ``'shared'``, ``'per_image'``, ``'none'``, or a dict with such a ``type``
-            and the source's arguments, e.g. ``dict(type='shared', seed=0)``.
+        cfg: ``'fresh'``, ``'shared'``, ``'per_image'``, ``'none'``, or a dict with one of these as
+            ``type`` and the source's arguments, e.g. ``dict(type='shared', seed=0)``; or a source,
+            which is returned.
 
     Raises:
         ValueError: Unknown type or argument.
     """
+    if isinstance(cfg, NoiseSource):
+        return cfg
     args = dict(cfg) if isinstance(cfg, Mapping) else {'type': cfg}
     kind = args.pop('type', None)
     if kind not in _SOURCES:

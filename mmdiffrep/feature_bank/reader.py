@@ -9,11 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmdiffrep.apis import FeatureExtractor
 from mmdiffrep.diffusion.denoisers import Denoiser
+from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.taps import Tap
 from mmdiffrep.feature_bank.recipe import FeatureRecipe, describe_noise
+from mmdiffrep.utils.checks import integer, one_of
 
 # Timestep and tap of a map.
 MapKey = tuple[int, str]
@@ -39,7 +40,9 @@ class FeatureReader:
         pool: Average maps over so many by so many cells, 1: all of the map; None: store them at
             their own resolution.
         dtype: What to store: ``'float16'``, ``'bfloat16'`` or ``'float32'``.
-        precision: dtype of weights and pass, one of the same; None: as loaded (float32).
+        precision: What the model computes in: ``'auto'``, ``'float32'``, ``'bfloat16'`` or
+            ``'float16'``; None: float32 on a CPU, ``'auto'`` on a GPU. Banks of different precision
+            are different banks.
         device: Where the model runs; None: where it is (a loaded one: the CPU).
         batch_size: Images per pass, each at all timesteps. Features of another batch size, device
             or library may differ in the last bits.
@@ -70,10 +73,7 @@ class FeatureReader:
         device: None | str | torch.device = None,
         batch_size: int = 8,
     ) -> None:
-        if dtype not in DTYPES or precision not in (None, *DTYPES):
-            raise ValueError(
-                f'dtype and precision must be of {DTYPES}, got {dtype!r} and {precision!r}.'
-            )
+        one_of('dtype', dtype, DTYPES)
         if len(set(taps)) < len(taps):
             raise ValueError(f'taps must differ from one another, got {list(taps)}.')
         noise_record = describe_noise(noise)
@@ -84,8 +84,8 @@ class FeatureReader:
             noise_levels,
             noise,
             device=device,
-            dtype=None if precision is None else getattr(torch, precision),
             batch_size=batch_size,
+            precision=precision,
         )
         self.batch_size = batch_size
         denoiser = self.extract.denoiser
@@ -104,7 +104,7 @@ class FeatureReader:
             noise=noise_record,
             size=side,
             channel_order=channel_order,
-            precision=str(next(denoiser.parameters()).dtype).removeprefix('torch.'),
+            precision=denoiser.precision,
             pool=pool,
             dtype=dtype,
             model=denoiser.source,
@@ -187,8 +187,8 @@ def stored_shapes(
     Raises:
         ValueError: ``pool`` is below 1 or finer than a map.
     """
-    if pool is not None and pool < 1:
-        raise ValueError(f'pool is None or a number of cells of at least 1, got {pool}.')
+    if pool is not None:
+        integer('pool', pool, 1)
     shapes = {}
     for name, (channels, stride) in taps.items():
         side = size // stride

@@ -1,6 +1,10 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import io
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from mmdiffrep.apis import FeatureExtractor
 from mmdiffrep.diffusion.denoisers import load_denoiser
@@ -84,6 +88,59 @@ def test_dtype(images):
     )
 
 
+def test_what_a_notebook_has_at_hand_gives_the_features_of_its_batch(denoiser):
+    levels = torch.randint(0, 256, (2, 16, 16, 3), generator=torch.Generator().manual_seed(2))
+    arrays = levels.byte().numpy()
+    extract = FeatureExtractor(denoiser, ['mid'], [3], noise='per_image')
+    expected = extract(levels.permute(0, 3, 1, 2).float() / 127.5 - 1)[3, 'mid']
+    pictures = [Image.fromarray(array) for array in arrays]
+    tensors = [torch.from_numpy(array).permute(2, 0, 1) for array in arrays]
+    for images in (arrays, list(arrays), pictures, tensors, torch.stack(tensors)):
+        torch.testing.assert_close(extract(images)[3, 'mid'], expected)
+    for image in (pictures[0], arrays[0], tensors[0], tensors[0].float() / 127.5 - 1):
+        torch.testing.assert_close(extract(image)[3, 'mid'], expected[:1])
+
+
+def test_gray_pictures_and_turned_ones_are_made_rgb_and_upright(denoiser):
+    extract = FeatureExtractor(denoiser, ['mid'], [3], noise='none')
+    upright = Image.fromarray((np.arange(256) % 256).astype('uint8').reshape(16, 16))
+    exif = upright.getexif()
+    exif[0x0112] = 3  # turned by 180 degrees
+    file = io.BytesIO()
+    upright.rotate(180).save(file, 'png', exif=exif)
+    torch.testing.assert_close(extract(Image.open(file)), extract(upright.convert('RGB')))
+
+
+@pytest.mark.parametrize(
+    ('images', 'error', 'message'),
+    [
+        ('photo.png', TypeError, 'a PIL image, or a list of these, got str'),
+        ([], ValueError, r'\(B, 3, H, W\)'),
+        ([torch.zeros(3, 16, 16), torch.zeros(3, 32, 16)], ValueError, 'of one size'),
+        (Image.new('I;16', (16, 16)), ValueError, "8 bits per channel, got mode 'I;16'"),
+        (np.zeros((16, 16), 'uint8'), ValueError, 'shape'),
+    ],
+)
+def test_what_is_not_images_is_an_error(denoiser, images, error, message):
+    with pytest.raises(error, match=message):
+        FeatureExtractor(denoiser, TAPS, TIMESTEPS)(images)
+
+
+def test_precision_is_that_of_the_pass_not_of_the_features(images):
+    rough = FeatureExtractor(ADM, ['mid'], [3], precision='bfloat16')
+    assert rough.denoiser.precision == 'bfloat16'
+    assert rough(images)[3, 'mid'].dtype == torch.float32
+    exact = FeatureExtractor(ADM, ['mid'], [3])
+    assert exact.denoiser.precision == 'float32'
+
+
+def test_a_network_computes_in_one_precision():
+    extract = FeatureExtractor(ADM, ['mid'], [3], precision='bfloat16')
+    with pytest.raises(ValueError, match='already computes in bfloat16'):
+        FeatureExtractor(extract.denoiser, ['mid'], [3], precision='float32')
+    assert FeatureExtractor(extract.denoiser, ['mid'], [3]).denoiser.precision == 'bfloat16'
+
+
 def test_config_is_truncated():
     assert 'dec.1' not in FeatureExtractor(ADM, ['mid'], [0]).denoiser.taps
 
@@ -124,7 +181,7 @@ def test_bad_arguments(denoiser, arguments, error):
         FeatureExtractor(**{**dict(model=denoiser, taps=TAPS, timesteps=TIMESTEPS), **arguments})
 
 
-@pytest.mark.parametrize('shape', [(3, 16, 16), (0, 3, 16, 16), (1, 1, 16, 16), (1, 3, 15, 16)])
+@pytest.mark.parametrize('shape', [(16, 16), (0, 3, 16, 16), (1, 1, 16, 16), (1, 3, 15, 16)])
 def test_bad_shapes(denoiser, shape):
     with pytest.raises(ValueError, match=r'shape|multiples'):
         FeatureExtractor(denoiser, TAPS, TIMESTEPS)(torch.zeros(shape))

@@ -33,7 +33,7 @@ def test_every_image_meets_every_timestep(images):
     for t in (9, 2):
         assert torch.equal(read[t, 'x_t'], images)
         assert read[t, 't'].tolist() == [t] * 3
-        assert torch.equal(read[t, 'cond'], labels)
+        assert torch.equal(read[t, 'cond'].long(), labels)
 
 
 def test_noise_has_the_timestep_strength(images):

@@ -115,7 +115,7 @@ def test_only_the_first_batches_are_checked():
 
 
 def test_wrong_arguments():
-    with pytest.raises(ValueError, match="'rgb' or 'bgr'"):
+    with pytest.raises(ValueError, match="'rgb', 'bgr'"):
         DenoiserInput(channel_order='RGB')
     with pytest.raises(ValueError, match='both or neither'):
         DenoiserInput(mean=MEAN)

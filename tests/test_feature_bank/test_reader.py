@@ -90,7 +90,7 @@ def test_values_that_a_dtype_cannot_hold_are_refused(reader_of, pictures):
         (dict(pool=9), ValueError, 'finer than the map of mid, 8 x 8'),
         (dict(pool=0), ValueError, 'at least 1'),
         (dict(size=9), ValueError, 'multiples of 2'),
-        (dict(channel_order='gbr'), ValueError, "'rgb' or 'bgr'"),
+        (dict(channel_order='gbr'), ValueError, "'rgb', 'bgr'"),
         (dict(batch_size=0), ValueError, 'batch_size'),
         (dict(model='no such folder'), FileNotFoundError, 'neither an existing folder'),
     ],

@@ -35,7 +35,7 @@ from mmdiffrep.diffusion import Denoiser, load_denoiser
 from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS
 from mmdiffrep.diffusion.feedback import MapAdder
 from mmdiffrep.models.backbones import FeedbackDPMBackbone
-from mmdiffrep.models.backbones.unregistered import Unregistered
+from mmdiffrep.models.backbones.frozen_denoiser import UntrackedModule
 from mmdiffrep.models.necks import DifFormer
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -144,7 +144,7 @@ def _run_whole_passes(backbone: FeedbackDPMBackbone, whole: Denoiser) -> None:
     first = whole.share_weights().truncate(blocks)
     second = whole.truncate([*backbone.taps, blocks[-1]])
     backbone.adder = MapAdder(second, [target for _, target in backbone.pairs])
-    backbone.first_pass, backbone.second_pass = Unregistered(first), Unregistered(second)
+    backbone.first_pass, backbone.second_pass = UntrackedModule(first), UntrackedModule(second)
 
 
 def peak_of(variant: str, shape: str, batch: int, size: int | None, device: str) -> int:

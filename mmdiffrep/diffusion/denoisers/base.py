@@ -4,7 +4,7 @@
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mmdiffrep.diffusion.checkpoints import hash_weights
+from mmdiffrep.diffusion.precision import FrozenPrecision, no_autocast
 from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.diffusion.taps import BlockPaths, TapError, TapTable, tap_names
 from mmdiffrep.diffusion.trace import StopPass, TapRecorder, trace_calls
@@ -51,6 +52,7 @@ class Denoiser(nn.Module, ABC):
         self.num_classes = num_classes
         self.source = source
         self._frozen = False
+        self._precision: FrozenPrecision | None = None
         self._cut_taps: Sequence[str] | None = None
         self._whole_hash: str | None = None
         self._recorder = TapRecorder()
@@ -292,6 +294,40 @@ class Denoiser(nn.Module, ABC):
         self.requires_grad_(False)
         return self.eval()
 
+    def compute_in(self, precision: str | None = None) -> 'Denoiser':
+        """Fix what a frozen network computes in; the host's autocast plays no part from then on.
+
+        Args:
+            precision: See :class:`~mmdiffrep.diffusion.precision.FrozenPrecision`.
+
+        Raises:
+            ValueError: An unknown precision, or the network already computes in another one.
+        """
+        chosen = FrozenPrecision(precision)
+        if self._precision is None or not self._precision.settled:
+            self._precision = chosen
+        elif precision is not None and chosen.dtype_of(self) != self._precision.dtype_of(self):
+            raise ValueError(
+                f'{self.source} already computes in {self.precision}, which another reader of it '
+                f'was given; load it again for precision={precision!r}.'
+            )
+        return self
+
+    @property
+    def precision(self) -> str:
+        """What a pass computes in, such as ``'float32'``."""
+        fixed = self._precision
+        dtype = next(self.parameters()).dtype if fixed is None else fixed.dtype_of(self)
+        return str(dtype).removeprefix('torch.')
+
+    def settle_precision(self) -> 'Denoiser':
+        """Cast the weights to what :meth:`compute_in` says, which else the first pass does."""
+        if self._precision is not None and not self._precision.settled:
+            if self._whole_hash is None and self._precision.changes(self):
+                self._whole_hash = self.weights_hash  # that of the weights as loaded
+            self._precision.settle(self)
+        return self
+
     def train(self, mode: bool = True) -> 'Denoiser':
         """Set training mode; a frozen network stays in eval mode."""
         return super().train(mode and not self._frozen)
@@ -313,9 +349,11 @@ class Denoiser(nn.Module, ABC):
         self._check_images(x_t)
         self._check_cond(cond, len(x_t))
         t = self.schedule.check_timesteps(t, len(x_t)).to(x_t.device)
-        precision = next(self.network.parameters()).dtype
         image, time = self.schedule.network_input(x_t, t)
-        return self._call(self.network, image.to(precision), time, cond)
+        self.settle_precision()
+        weight = next(self.network.parameters())
+        with nullcontext() if self._precision is None else no_autocast(weight.device):
+            return self._call(self.network, image.to(weight.dtype), time, cond)
 
     def _check_images(self, x_t: Tensor) -> None:
         if x_t.ndim != 4 or x_t.shape[1] != self.in_channels:

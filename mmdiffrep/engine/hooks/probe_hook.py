@@ -16,7 +16,8 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
-from mmdiffrep.diffusion.features import read_features, resolve_timesteps
+from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
+from mmdiffrep.diffusion.features import resolve_timesteps
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.noise import build_noise
 from mmdiffrep.engine.averaged_model import averaged_model, require_method
@@ -181,15 +182,13 @@ class ProbeHook(Hook):
             model.save_pretrained(path, dtype=torch.float32)
             return load_denoiser(path, taps=self.taps).freeze().to(device)
 
-    @torch.no_grad()
     def _features(self, denoiser: Denoiser, images: Tensor) -> dict[Any, Tensor]:
-        """Global averages (N, C) of all maps by (timestep, tap)."""
-        device = next(denoiser.parameters()).device
-        parts = []
-        for chosen in images.split(max(1, self.pass_size // len(self.timesteps))):
-            maps = read_features(denoiser, chosen.to(device), self.timesteps, self.taps, self.noise)
-            parts.append({key: one.float().mean((2, 3)).cpu() for key, one in maps.items()})
-        return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+        """Return global averages (N, C) of all maps by (timestep, tap)."""
+        size = max(1, self.pass_size // len(self.timesteps))
+        extract = FeatureExtractor(
+            denoiser, self.taps, self.timesteps, noise=self.noise, batch_size=size
+        )
+        return extract.read(images, finish=lambda maps: maps.float().mean((2, 3)).cpu())
 
     def _read(self, config: dict, number: int | None, size: int) -> LabeledImages:
         with DefaultScope.overwrite_default_scope(self.scope):

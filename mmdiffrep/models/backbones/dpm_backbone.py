@@ -1,36 +1,32 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """A diffusion model as the backbone of any OpenMMLab model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from torch import Tensor
 
-from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
-from mmdiffrep.diffusion.features import read_features, resolve_timesteps
+from mmdiffrep.diffusion.denoisers import load_denoiser
+from mmdiffrep.diffusion.features import frozen_denoiser, read_features
 from mmdiffrep.diffusion.input_range import DenoiserInput
-from mmdiffrep.diffusion.noise import build_noise
-from mmdiffrep.diffusion.taps import tap_names
-from mmdiffrep.models.backbones.denoiser_record import check_record, record_of
-from mmdiffrep.models.backbones.unregistered import Unregistered
+from mmdiffrep.models.backbones.frozen_denoiser import DenoiserBackbone, UntrackedModule
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import check_arguments
+from mmdiffrep.utils.checks import check_arguments, integer
 
 
 @MODELS.register_module()
-class DPMBackbone(BaseModule):
+class DPMBackbone(DenoiserBackbone):
     """Reads the taps of a denoiser at one or more noise levels.
 
     The image is brought from the host's normalization to the denoiser's range, noised, and passed
     once through the denoiser, which is truncated after its last tap; all timesteps are folded into
     the batch.
 
-    A frozen denoiser stays in eval mode, computes no gradients (in bfloat16 on an accelerator),
-    and is not registered as a submodule: optimizers, EMA, DDP and ``state_dict`` do not see it.
-    Checkpoints record its source and the hash of its weights instead, and loading one into a
-    backbone with another denoiser is an error.
+    A frozen denoiser stays in eval mode, computes no gradients and is not registered as a
+    submodule: optimizers, EMA, DDP and ``state_dict`` do not see it. Checkpoints record its source,
+    the hash of its weights and its precision instead, and loading one into a backbone with another
+    denoiser is an error.
 
     Args:
         denoiser (str or dict): Folder, hub id or config, see
@@ -43,14 +39,21 @@ class DPMBackbone(BaseModule):
             Defaults to ``'shared'``: one draw for all images (seed 0), as DDPM-Seg does.
         test_noise (str or dict, optional): Noise source in evaluation mode, where ``'fresh'`` noise
             would make a score depend on the draw. Defaults to None: ``noise``.
-        max_side (int, optional): Maps with more cells a side are averaged to so many before they
-            are brought to float32 and kept. Defaults to None: as they are.
+        max_side (int, optional): Larger maps are averaged to ``max_side`` x ``max_side`` cells
+            before they are brought to float32 and kept. Defaults to None: as they are.
         frozen (bool): Whether the denoiser is kept as it is. Defaults to True.
         input (dict, optional): How the host's images arrive, see
             :class:`mmdiffrep.diffusion.input_range.DenoiserInput`: ``mean`` and ``std`` of the
             host's data preprocessor, ``channel_order`` of its output and ``size``, the side that
             images are resized to; None keeps their size. ``size`` defaults to the side that the
             denoiser was trained at.
+        precision (str, optional): What a frozen denoiser computes in: ``'auto'``, ``'float32'``,
+            ``'bfloat16'`` or ``'float16'``, see
+            :class:`mmdiffrep.diffusion.precision.FrozenPrecision`. Defaults to None: float32 on a
+            CPU, ``'auto'`` on a GPU.
+        pass_size (int, optional): Greatest number of images in a forward pass of a frozen
+            denoiser, counting one per timestep: memory depends on it, the maps do not. Defaults to
+            None: the whole batch.
         init_cfg (dict, optional): mmengine's initialization config.
 
     Attributes:
@@ -59,8 +62,9 @@ class DPMBackbone(BaseModule):
 
     Raises:
         ValueError: For an unknown tap, a timestep out of range, both or neither of ``timesteps``
-            and ``noise_levels``, a ``max_side`` that does not divide the maps' sides, or a denoiser
-            that needs class labels, takes no RGB images, or not of this size.
+            and ``noise_levels``, a ``max_side`` that does not divide the maps' sides, a
+            ``precision`` or ``pass_size`` of a denoiser that is not frozen, or a denoiser that
+            needs class labels, or does not take RGB images of this size.
     """
 
     def __init__(
@@ -74,28 +78,27 @@ class DPMBackbone(BaseModule):
         max_side: int | None = None,
         frozen: bool = True,
         input: dict | None = None,
+        precision: str | None = None,
+        pass_size: int | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
-        self.taps = tap_names(taps)
+        if not frozen and (precision, pass_size) != (None, None):
+            raise ValueError(
+                'precision and pass_size are for a frozen denoiser; a trained one follows the '
+                f"run's AMP and batch size (got precision={precision!r}, pass_size={pass_size})"
+            )
+        network = (
+            frozen_denoiser(denoiser, taps, precision) if frozen else load_denoiser(denoiser, taps)
+        )
+        super().__init__(network, taps, timesteps, noise_levels, noise, test_noise, init_cfg)
         self.frozen = frozen
-        network = load_denoiser(denoiser, taps=self.taps)
-        self.network = Unregistered(network.freeze()) if frozen else network
-        self.timesteps = resolve_timesteps(network.schedule, timesteps, noise_levels)
-        self.noise = build_noise(noise)
-        self.test_noise = self.noise if test_noise is None else build_noise(test_noise)
-        self.max_side = max_side
+        self.network = UntrackedModule(network) if frozen else network
+        self.pass_size = None if pass_size is None else integer('pass_size', pass_size, 1)
         check_arguments(input or {}, DenoiserInput, 'input')
         self.to_rgb = DenoiserInput(**{'size': network.image_size, **(input or {})})
         network.require_images_only(self.to_rgb.size)
-        tapped = [network.taps[tap] for tap in self.taps] * len(self.timesteps)
-        self.out_channels = tuple(tap.channels for tap in tapped)
-        self.out_strides = tuple(self._stride_out(tap.stride) for tap in tapped)
-
-    @property
-    def denoiser(self) -> Denoiser:
-        """The network, truncated after the last tap."""
-        return self.network.module if self.frozen else self.network
+        self.max_side = max_side
+        self.out_strides = tuple(self._stride_out(stride) for stride in self.out_strides)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Compute the maps of all taps at the first timestep, then at the second, and so on.
@@ -106,25 +109,25 @@ class DPMBackbone(BaseModule):
         Returns:
             tuple: Maps ``(B, C, h, w)``, float32 when frozen.
         """
-        if not self.frozen:
-            return self._read(images)
-        device = images.device.type
-        with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=device != 'cpu'):
-            return tuple(maps.float() for maps in self._read(images))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            maps = read_features(
+                self.denoiser,
+                self.to_rgb(images),
+                self.timesteps,
+                self.taps,
+                self.noise_source,
+                pass_size=self.pass_size,
+                finish=self._finish,
+            )
+        return tuple(maps[t, tap] for t in self.timesteps for tap in self.taps)
 
-    def _read(self, images: Tensor) -> tuple[Tensor, ...]:
-        rgb = self.to_rgb(images)
-        noise = self.noise if self.training else self.test_noise
-        maps = read_features(self.denoiser, rgb, self.timesteps, self.taps, noise)
-        return tuple(self._pooled(maps[t, tap]) for t in self.timesteps for tap in self.taps)
-
-    def _pooled(self, one: Tensor) -> Tensor:
-        if self.max_side is None or max(one.shape[2:]) <= self.max_side:
-            return one
-        return F.adaptive_avg_pool2d(one, self.max_side)
+    def _finish(self, maps: Tensor) -> Tensor:
+        if self.max_side is not None and max(maps.shape[2:]) > self.max_side:
+            maps = F.adaptive_avg_pool2d(maps, self.max_side)
+        return maps.float() if self.frozen else maps
 
     def _stride_out(self, stride: int) -> int:
-        """Stride of a tap's map after :meth:`_pooled`."""
+        """Return the stride of a tap's map after :meth:`_finish`."""
         if self.max_side is None:
             return stride
         size = self.to_rgb.size
@@ -138,28 +141,6 @@ class DPMBackbone(BaseModule):
             raise ValueError(f'max_side={self.max_side} does not divide a map of {side}x{side}')
         return size[0] // min(side, self.max_side)
 
-    def get_extra_state(self) -> Tensor:
-        """Identify the denoiser in checkpoints."""
-        return record_of(self.denoiser)
-
-    def set_extra_state(self, state: Tensor) -> None:
-        """Check that a checkpoint was made with the frozen denoiser that this backbone has.
-
-        Raises:
-            ValueError: If it was made with another one.
-        """
-        if self.frozen:
-            check_record(state, self.denoiser)
-
     def extra_repr(self) -> str:
         """Return what printing the model shows of it."""
-        return (
-            f'denoiser={self.denoiser.source!r}, taps={self.taps}, timesteps={self.timesteps}, '
-            f'out_channels={self.out_channels}, frozen={self.frozen}'
-        )
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'DPMBackbone':
-        """Move the denoiser along with the model."""
-        if self.frozen:
-            self.denoiser._apply(fn, recurse)
-        return super()._apply(fn, recurse)
+        return f'{super().extra_repr()}, frozen={self.frozen}'

@@ -1,26 +1,22 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """DifFeed: a frozen denoiser that is run twice, with learned feedback in between."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
-from mmdiffrep.diffusion.features import resolve_timesteps
+from mmdiffrep.diffusion.denoisers import Denoiser
+from mmdiffrep.diffusion.features import frozen_denoiser, noised
 from mmdiffrep.diffusion.feedback import MapAdder, recompute_activations, resolve_feedback
 from mmdiffrep.diffusion.input_range import DenoiserInput
-from mmdiffrep.diffusion.noise import build_noise
-from mmdiffrep.diffusion.taps import tap_names
-from mmdiffrep.models.backbones.denoiser_record import check_record, record_of
-from mmdiffrep.models.backbones.unregistered import Unregistered
+from mmdiffrep.models.backbones.frozen_denoiser import DenoiserBackbone, UntrackedModule
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import check_arguments
 
 
 @MODELS.register_module()
-class FeedbackDPMBackbone(BaseModule):
+class FeedbackDPMBackbone(DenoiserBackbone):
     """Reads the taps of a frozen denoiser in a second pass, which decoder maps of the first change.
 
     DifFeed of "Do text-free diffusion models learn discriminative visual representations?"
@@ -32,8 +28,7 @@ class FeedbackDPMBackbone(BaseModule):
     Only the feedback nets are trained, and only they are in ``state_dict``. No weight of the
     denoiser has a gradient, pass 1 computes none at all, and each pass ends at its own last tap.
     (The official code leaves the U-Net's weights before the read-out trainable, although no
-    optimizer has them, and keeps all maps of pass 1.) On an accelerator both passes run in
-    bfloat16.
+    optimizer has them, and keeps all maps of pass 1.) The feedback nets follow the run's AMP.
 
     Args:
         denoiser (str or dict): Folder, hub id or config, see
@@ -41,7 +36,7 @@ class FeedbackDPMBackbone(BaseModule):
         taps (sequence of str): What to read in pass 2. Official: ``['gdc:24']``.
         feedback (sequence of str or dict, optional): Decoder taps that are fed back, each to the
             encoder map that it is concatenated with; or a mapping from decoder to encoder taps.
-            None, the default, is one pair a resolution; for ADM-256 these are the official ones,
+            None, the default, is one pair per resolution; for ADM-256 these are the official ones,
             blocks 21, 24, 27, 30, 33, 36 to 17, 14, 11, 8, 5, 2.
         timestep (int, optional): Timestep of both passes. Official: 150.
         noise_level (float, optional): Standard deviation of the noise in (0, 1), instead of
@@ -59,6 +54,10 @@ class FeedbackDPMBackbone(BaseModule):
         input (dict, optional): How the host's images arrive, see
             :class:`mmdiffrep.diffusion.input_range.DenoiserInput`. ``size`` defaults to the side
             that the denoiser was trained at.
+        precision (str, optional): What both passes compute in, see
+            :class:`~mmdiffrep.models.backbones.DPMBackbone`. Gradients of pass 2 are computed in it
+            too, so ``'float16'`` needs the run's loss scaling. Defaults to None: float32 on a CPU,
+            ``'auto'`` on a GPU.
         init_cfg (dict, optional): mmengine's initialization config.
 
     Attributes:
@@ -69,7 +68,7 @@ class FeedbackDPMBackbone(BaseModule):
     Raises:
         ValueError: For taps that do not exist, feedback from the encoder, to the decoder or behind
             the last tap, a timestep out of range, both or neither of ``timestep`` and
-            ``noise_level``, or a denoiser that needs class labels, takes no RGB images, or not of
+            ``noise_level``, or a denoiser that needs class labels, or does not take RGB images of
             this size.
     """
 
@@ -85,25 +84,24 @@ class FeedbackDPMBackbone(BaseModule):
         norm_cfg: dict | None = None,
         checkpoint: bool = False,
         input: dict | None = None,
+        precision: str | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
-        self.taps = tap_names(taps)
-        self.noise = build_noise(noise)
-        self.test_noise = self.noise if test_noise is None else build_noise(test_noise)
-        network = load_denoiser(denoiser).freeze()
+        network = frozen_denoiser(denoiser, precision=precision)
+        super().__init__(
+            network,
+            taps,
+            None if timestep is None else [timestep],
+            None if noise_level is None else [noise_level],
+            noise,
+            test_noise,
+            init_cfg,
+        )
         check_arguments(input or {}, DenoiserInput, 'input')
         self.to_rgb = DenoiserInput(**{'size': network.image_size, **(input or {})})
         network.require_images_only(self.to_rgb.size)
-        self.timesteps = resolve_timesteps(
-            network.schedule,
-            None if timestep is None else [timestep],
-            None if noise_level is None else [noise_level],
-        )
         self.pairs = resolve_feedback(network, self.taps, feedback)
         table = network.taps
-        self.out_channels = tuple(table[tap].channels for tap in self.taps)
-        self.out_strides = tuple(table[tap].stride for tap in self.taps)
         from mmcv.cnn import ConvModule  # mmcv comes with the hosts alone
 
         self.feedback_nets = nn.ModuleList(
@@ -121,7 +119,7 @@ class FeedbackDPMBackbone(BaseModule):
         self.adder = MapAdder(second, [target for _, target in self.pairs])
         if checkpoint:
             recompute_activations(second)
-        self.first_pass, self.second_pass = Unregistered(first), Unregistered(second)
+        self.first_pass, self.second_pass = UntrackedModule(first), UntrackedModule(second)
 
     @property
     def denoiser(self) -> Denoiser:
@@ -138,48 +136,21 @@ class FeedbackDPMBackbone(BaseModule):
             tuple: Maps ``(B, C, h, w)``, float32.
         """
         x_t, t = self._noised(self.to_rgb(images))
-        device = x_t.device.type
-        with torch.autocast(device, torch.bfloat16, enabled=device != 'cpu'):
-            feedback = self._feedback(x_t, t)
-            with self.adder.adding(feedback):
-                maps = self.denoiser(x_t, t)
+        with torch.no_grad():
+            read = self.first_pass.module(x_t, t)
+        feedback = {
+            target: net(read[source].float())
+            for net, (source, target) in zip(self.feedback_nets, self.pairs)
+        }
+        with self.adder.adding(feedback):
+            maps = self.denoiser(x_t, t)
         return tuple(maps[tap].float() for tap in self.taps)
 
     def _noised(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
         t = torch.full((len(rgb),), self.timesteps[0], device=rgb.device)
-        eps = (self.noise if self.training else self.test_noise)(rgb)
-        return (rgb if eps is None else self.denoiser.schedule.add_noise(rgb, eps, t)), t
-
-    def _feedback(self, x_t: Tensor, t: Tensor) -> dict[str, Tensor]:
-        with torch.no_grad():
-            maps = self.first_pass.module(x_t, t)
-        return {
-            target: net(maps[source])
-            for net, (source, target) in zip(self.feedback_nets, self.pairs)
-        }
-
-    def get_extra_state(self) -> Tensor:
-        """Identify the denoiser in checkpoints."""
-        return record_of(self.denoiser)
-
-    def set_extra_state(self, state: Tensor) -> None:
-        """Check that a checkpoint was made with the denoiser that this backbone has.
-
-        Raises:
-            ValueError: If it was made with another one.
-        """
-        check_record(state, self.denoiser)
+        return noised(self.denoiser.schedule, rgb, t, self.noise_source), t
 
     def extra_repr(self) -> str:
         """Return what printing the model shows of it."""
         fed = ', '.join(f'{source} -> {target}' for source, target in self.pairs)
-        return (
-            f'denoiser={self.denoiser.source!r}, taps={self.taps}, feedback=({fed}), '
-            f'timestep={self.timesteps[0]}, out_channels={self.out_channels}'
-        )
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'FeedbackDPMBackbone':
-        """Move the denoiser along with the model."""
-        self.denoiser._apply(fn, recurse)
-        self.first_pass.module._apply(fn, recurse)  # what they share has moved; the rest follows
-        return super()._apply(fn, recurse)
+        return f'{super().extra_repr()}, feedback=({fed})'

@@ -1,23 +1,19 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """A latent diffusion model (DiT, SiT) as the backbone of models that are given latents."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor
 
-from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
-from mmdiffrep.diffusion.features import read_features, resolve_timesteps
-from mmdiffrep.diffusion.noise import build_noise
-from mmdiffrep.diffusion.taps import tap_names
-from mmdiffrep.models.backbones.denoiser_record import check_record, record_of
-from mmdiffrep.models.backbones.unregistered import Unregistered
+from mmdiffrep.diffusion.features import frozen_denoiser, read_features
+from mmdiffrep.models.backbones.frozen_denoiser import DenoiserBackbone, UntrackedModule
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import integer
 
 
 @MODELS.register_module()
-class LatentDPMBackbone(BaseModule):
+class LatentDPMBackbone(DenoiserBackbone):
     """Reads the taps of a frozen denoiser of latents at one or more noise levels.
 
     What :class:`~mmdiffrep.models.backbones.DPMBackbone` is for images: the latents that a
@@ -35,6 +31,11 @@ class LatentDPMBackbone(BaseModule):
             Defaults to ``'fresh'``, as DDAE does.
         test_noise (str or dict, optional): Noise source in evaluation mode. Defaults to None:
             ``noise`` (DDAE, so that a score depends on the draw).
+        precision (str, optional): What the denoiser computes in, see
+            :class:`~mmdiffrep.models.backbones.DPMBackbone`. Defaults to None: float32 on a CPU,
+            ``'auto'`` on a GPU.
+        pass_size (int, optional): Greatest number of latents in a forward pass, counting one per
+            timestep. Defaults to None: the whole batch.
         init_cfg (dict, optional): mmengine's initialization config.
 
     Attributes:
@@ -54,27 +55,18 @@ class LatentDPMBackbone(BaseModule):
         noise_levels: Sequence[float] | None = None,
         noise: str | dict = 'fresh',
         test_noise: None | str | dict = None,
+        precision: str | None = None,
+        pass_size: int | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
-        self.taps = tap_names(taps)
-        self.noise = build_noise(noise)
-        self.test_noise = self.noise if test_noise is None else build_noise(test_noise)
-        network = load_denoiser(denoiser, taps=self.taps).freeze()
+        network = frozen_denoiser(denoiser, taps, precision)
         if network.in_channels == 3:
             raise ValueError(
-                f'{network.source} takes RGB images, no latents: use mmdiffrep.DPMBackbone.'
+                f'{network.source} takes RGB images, not latents: use mmdiffrep.DPMBackbone.'
             )
-        self.network = Unregistered(network)
-        self.timesteps = resolve_timesteps(network.schedule, timesteps, noise_levels)
-        tapped = [network.taps[tap] for tap in self.taps] * len(self.timesteps)
-        self.out_channels = tuple(tap.channels for tap in tapped)
-        self.out_strides = tuple(tap.stride for tap in tapped)
-
-    @property
-    def denoiser(self) -> Denoiser:
-        """The network, truncated after the last tap."""
-        return self.network.module
+        super().__init__(network, taps, timesteps, noise_levels, noise, test_noise, init_cfg)
+        self.network = UntrackedModule(network)
+        self.pass_size = None if pass_size is None else integer('pass_size', pass_size, 1)
 
     @torch.no_grad()
     def forward(self, latents: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -90,38 +82,18 @@ class LatentDPMBackbone(BaseModule):
             ValueError: Latents of several sizes, or with other channels than the denoiser's.
         """
         if not isinstance(latents, Tensor):
-            shapes = sorted({tuple(one.shape) for one in latents})
+            shapes = sorted({tuple(latent.shape) for latent in latents})
             if len(shapes) > 1:
                 raise ValueError(
                     f'A batch has latents of the shapes {shapes}: give images of one size.'
                 )
             latents = torch.stack(list(latents))
-        device = latents.device.type
-        noise = self.noise if self.training else self.test_noise
-        with torch.autocast(device, torch.bfloat16, enabled=device != 'cpu'):
-            maps = read_features(self.denoiser, latents.float(), self.timesteps, self.taps, noise)
-        return tuple(maps[t, tap].float() for t in self.timesteps for tap in self.taps)
-
-    def get_extra_state(self) -> Tensor:
-        """Identify the denoiser in checkpoints."""
-        return record_of(self.denoiser)
-
-    def set_extra_state(self, state: Tensor) -> None:
-        """Check that a checkpoint was made with the denoiser that this backbone has.
-
-        Raises:
-            ValueError: If it was made with another one.
-        """
-        check_record(state, self.denoiser)
-
-    def extra_repr(self) -> str:
-        """Return what printing the model shows of it."""
-        return (
-            f'denoiser={self.denoiser.source!r}, taps={self.taps}, timesteps={self.timesteps}, '
-            f'out_channels={self.out_channels}'
+        maps = read_features(
+            self.denoiser,
+            latents.float(),
+            self.timesteps,
+            self.taps,
+            self.noise_source,
+            pass_size=self.pass_size,
         )
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'LatentDPMBackbone':
-        """Move the denoiser along with the model."""
-        self.denoiser._apply(fn, recurse)
-        return super()._apply(fn, recurse)
+        return tuple(maps[t, tap] for t in self.timesteps for tap in self.taps)

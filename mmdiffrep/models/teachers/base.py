@@ -10,7 +10,7 @@ from torch import Tensor, nn
 class Teacher(nn.Module, ABC):
     """Base class of the teachers.
 
-    A teacher stays in eval mode and has no gradients. It is no part of the student: not in its
+    A teacher stays in eval mode and has no gradients. It is not part of the student: not in its
     checkpoints, optimizer or EMA.
 
     Attributes:
@@ -34,15 +34,15 @@ class Teacher(nn.Module, ABC):
     @property
     @abstractmethod
     def num_timesteps(self) -> int | None:
-        """Timesteps that it can be read at, 0 to one less; None: it knows no time."""
+        """T: it is read at timesteps 0 to T - 1; None: it has no timesteps."""
 
     @property
     def record(self) -> dict[str, str]:
-        """What a checkpoint says of the teacher, so that a resumed run finds the same one."""
+        """Identify the teacher in checkpoints, so that a resumed run finds the same one."""
         return dict(source=self.source, weights_hash=self.weights_hash)
 
     def to_input(self, images: Tensor) -> Tensor:
-        """Return what is made of the host's images first; timestep policies see the same.
+        """Convert the host's images; timestep policies see the result too.
 
         Args:
             images (Tensor): The host's normalized images, ``(B, 3, H, W)``.
@@ -62,8 +62,7 @@ class Teacher(nn.Module, ABC):
     ) -> tuple[Tensor, ...]:
         """Return the features of the taps.
 
-        On an accelerator the pass runs in bfloat16 autocast, on a CPU in float32; the host's own
-        autocast plays no part.
+        The pass runs in the teacher's own precision; the host's autocast plays no part.
 
         Args:
             images (Tensor): The host's normalized images, ``(B, 3, H, W)``.
@@ -72,7 +71,7 @@ class Teacher(nn.Module, ABC):
             inputs (Tensor, optional): ``to_input(images)`` if it was computed before.
 
         Returns:
-            tuple: One detached float32 feature a tap, ``(B, C, h, w)`` or ``(B, C)``.
+            tuple: One detached float32 feature per tap, ``(B, C, h, w)`` or ``(B, C)``.
         """
 
     def train(self, mode: bool = True) -> 'Teacher':

@@ -18,6 +18,8 @@ def build_teacher(
     size: int | None = None,
     raw_input: bool = False,
     noise: str | dict = 'none',
+    precision: str | None = None,
+    pass_size: int | None = None,
 ) -> Teacher:
     """Build a teacher.
 
@@ -25,20 +27,24 @@ def build_teacher(
         teacher (str or dict): ``dict(type='mmdiffrep.HostTeacher', config=..., checkpoint=...)``;
             anything else is a diffusion model: folder, hub id or config of a denoiser.
         taps (sequence of str): What to read.
-        mean (sequence of float, optional): See :class:`DPMTeacher`, as for all that follow.
+        mean (sequence of float, optional): See :class:`DPMTeacher`, like all that follow.
         std (sequence of float, optional): The student's normalization.
         channel_order (str): Order of the student's tensors.
         size (int, optional): Side of the teacher's input.
         raw_input (bool): Feed the student's tensor; for diffusion models only.
         noise (str or dict): Noise source; for diffusion models only.
+        precision (str, optional): What the teacher computes in.
+        pass_size (int, optional): Greatest number of images in a pass; for diffusion models only.
 
     Raises:
         ValueError: Noise or the student's tensor for a teacher that takes neither.
     """
     shared = dict(taps=taps, mean=mean, std=std, channel_order=channel_order, size=size)
+    if precision is not None:
+        shared['precision'] = precision
     kind = teacher.get('type') if isinstance(teacher, dict) else None
     if kind not in (HostTeacher, 'HostTeacher', 'mmdiffrep.HostTeacher'):
-        return DPMTeacher(teacher, raw_input=raw_input, noise=noise, **shared)
+        return DPMTeacher(teacher, raw_input=raw_input, noise=noise, pass_size=pass_size, **shared)
     if raw_input or noise != 'none':
         raise ValueError(
             'a HostTeacher sees the clean image in its own normalization: leave out teacher_input '

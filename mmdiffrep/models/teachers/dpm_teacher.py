@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmdiffrep.diffusion.denoisers import load_denoiser
+from mmdiffrep.diffusion.features import frozen_denoiser, noised, read_taps
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.noise import build_noise
 from mmdiffrep.models.teachers.base import Teacher
+from mmdiffrep.utils.checks import integer
 
 
 class DPMTeacher(Teacher):
@@ -30,10 +31,17 @@ class DPMTeacher(Teacher):
             code does (ImageNet-normalized images for a network that expects [-1, 1]). Defaults
             to False: the normalization is undone exactly.
         noise (str or dict): Noise source, see :func:`mmdiffrep.diffusion.noise.build_noise`.
-            Defaults to ``'none'``: the clean image, only its timestep is given, as officially.
+            Defaults to ``'none'`` (official): the clean image, of which the network is only told
+            the timestep.
+        precision (str, optional): What the network computes in: ``'auto'``, ``'float32'``,
+            ``'bfloat16'`` or ``'float16'``, see
+            :class:`mmdiffrep.diffusion.precision.FrozenPrecision`. Defaults to None: float32 on a
+            CPU, ``'auto'`` on a GPU.
+        pass_size (int, optional): Greatest number of images in a forward pass: memory depends on
+            it, the features do not. Defaults to None: the whole batch.
 
     Raises:
-        ValueError: The denoiser needs class labels, takes no RGB images, or not of this ``size``.
+        ValueError: The denoiser needs class labels, or does not take RGB images of this ``size``.
     """
 
     def __init__(
@@ -46,10 +54,12 @@ class DPMTeacher(Teacher):
         size: int | None = None,
         raw_input: bool = False,
         noise: str | dict = 'none',
+        precision: str | None = None,
+        pass_size: int | None = None,
     ) -> None:
         super().__init__()
         self.taps = tuple(taps)
-        self.denoiser = load_denoiser(denoiser, taps=self.taps).freeze()
+        self.denoiser = frozen_denoiser(denoiser, self.taps, precision)
         self.source = self.denoiser.source
         self.weights_hash = self.denoiser.weights_hash
         self.size = size or self.denoiser.image_size
@@ -57,11 +67,17 @@ class DPMTeacher(Teacher):
         self.to_rgb = DenoiserInput(mean=mean, std=std, channel_order=channel_order, size=self.size)
         self.raw_input = raw_input
         self.noise = build_noise(noise)
+        self.pass_size = None if pass_size is None else integer('pass_size', pass_size, 1)
 
     @property
     def channels(self) -> tuple[int, ...]:
         """Channels of every tap, known without a forward pass."""
         return tuple(self.denoiser.taps[tap].channels for tap in self.taps)
+
+    @property
+    def record(self) -> dict[str, str]:
+        """See :class:`Teacher`."""
+        return dict(super().record, precision=self.denoiser.precision)
 
     @property
     def num_timesteps(self) -> int:
@@ -85,9 +101,6 @@ class DPMTeacher(Teacher):
     ) -> tuple[Tensor, ...]:
         """See :class:`Teacher`; the features are maps ``(B, C, h, w)``."""
         x = self.to_input(images) if inputs is None else inputs
-        eps = self.noise(x, generator=generator)
-        if eps is not None:
-            x = self.denoiser.schedule.add_noise(x, eps, t)
-        with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=x.device.type != 'cpu'):
-            features = self.denoiser(x, t, taps=self.taps)
-        return tuple(features[tap].float() for tap in self.taps)
+        x_t = noised(self.denoiser.schedule, x, t, self.noise, generator)
+        features = read_taps(self.denoiser, x_t, t, self.taps, pass_size=self.pass_size)
+        return tuple(features[tap] for tap in self.taps)
