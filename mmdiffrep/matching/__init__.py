@@ -1,0 +1,35 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Matching between feature maps: plain tensors in, points or masks out."""
+
+from mmdiffrep.matching.adaptive_flip import best_flip, instance_distance
+from mmdiffrep.matching.homography import corner_error, estimate_homography
+from mmdiffrep.matching.label_propagation import LabelPropagator
+from mmdiffrep.matching.matcher import CorrespondenceMatcher, join_maps
+from mmdiffrep.matching.mutual import mutual_nearest
+from mmdiffrep.matching.nearest import (
+    map_coordinates,
+    nearest,
+    sample_vectors,
+    similarity_maps,
+    upsampled_norm,
+)
+from mmdiffrep.matching.presets import PRESETS
+from mmdiffrep.matching.window_soft_argmax import window_soft_argmax
+
+__all__ = [
+    'PRESETS',
+    'CorrespondenceMatcher',
+    'LabelPropagator',
+    'best_flip',
+    'corner_error',
+    'estimate_homography',
+    'instance_distance',
+    'join_maps',
+    'map_coordinates',
+    'mutual_nearest',
+    'nearest',
+    'sample_vectors',
+    'similarity_maps',
+    'upsampled_norm',
+    'window_soft_argmax',
+]

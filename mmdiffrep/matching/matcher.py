@@ -1,0 +1,256 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Match points between two images by the features of a diffusion model (DIFT)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
+from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
+from mmdiffrep.matching.nearest import Size, nearest, sample_vectors, similarity_maps
+from mmdiffrep.matching.presets import PRESETS
+from mmdiffrep.utils.checks import integer, one_of
+
+ImageInput = str | Path | Image.Image | np.ndarray | Tensor
+PointsInput = Tensor | np.ndarray | Sequence[Sequence[float]]
+
+
+class CorrespondenceMatcher:
+    """Finds, for points of a source image, the corresponding points of a target image.
+
+    Example:
+        >>> match = CorrespondenceMatcher('mmdiffrep://toyfaces_ddpm_64', taps=['dec.2'])
+        >>> points, similarity = match('a.png', 'b.png', [[30, 32], [34, 45]])
+
+    An image is resized to the size that the network works at (bicubic, without keeping the aspect
+    ratio, as DIFT does); points are pixels of the original images throughout. The maps of several
+    taps and timesteps are normalized per cell, resized to the largest, and joined.
+
+    Args:
+        model: Diffusers folder, hub id, ``mmdiffrep://<name>``, config, or a loaded denoiser.
+        taps: What to read. Default None: the preset's; without a preset ``['dec.2']``, the best
+            single tap of the shipped model.
+        timesteps: Where to read. Default None: the preset's; without a preset ``[1]``.
+        preset: Name of DIFT's official settings for a task and a network, a key of
+            :data:`~mmdiffrep.matching.presets.PRESETS`. Arguments given beside it win.
+        size: Side, or height and width, that images are resized to. Default None: the preset's;
+            without a preset the size the network was trained at.
+        draws: Noise draws whose features are averaged. Default None: the preset's, or 1.
+        seed: Seed of the noise; features depend on it and the image alone.
+        device: Where the model runs; None: where it is.
+        dtype: Precision of weights and features; None: float32.
+
+    Raises:
+        FileNotFoundError: No such model.
+        TapError: Unknown taps.
+        ValueError: An unknown preset, timesteps out of range, or ``draws`` below 1.
+    """
+
+    def __init__(
+        self,
+        model: str | dict[str, Any] | Denoiser,
+        taps: Sequence[str] | None = None,
+        timesteps: Sequence[int] | None = None,
+        preset: str | None = None,
+        size: int | Size | None = None,
+        draws: int | None = None,
+        seed: int = 0,
+        device: None | str | torch.device = None,
+        dtype: None | str | torch.dtype = None,
+    ) -> None:
+        settings: dict[str, Any] = {}
+        if preset is not None:
+            settings = PRESETS[one_of('preset', preset, tuple(PRESETS))]
+        taps = taps or settings.get('taps', ['dec.2'])
+        timesteps = timesteps or settings.get('timesteps', [1])
+        size = size or settings.get('size')
+        draws = integer('draws', draws or settings.get('draws', 1), 1)
+        denoiser = model if isinstance(model, Denoiser) else load_denoiser(model, taps=taps)
+        size = size or denoiser.image_size
+        self.size: Size = (size, size) if isinstance(size, int) else (size[0], size[1])
+        self.extractors = [
+            FeatureExtractor(
+                denoiser,
+                taps,
+                timesteps,
+                noise=dict(type='per_image', seed=seed + draw),
+                device=device,
+                dtype=dtype,
+            )
+            for draw in range(draws)
+        ]
+
+    def features(self, image: ImageInput) -> Tensor:
+        """Read the joined map of one image.
+
+        Args:
+            image: A path, a PIL image, a uint8 RGB array (H, W, 3) or an RGB tensor (3, H, W) in
+                [-1, 1].
+
+        Returns:
+            Map (C, h, w), float32; every tap's part of a cell has norm 1.
+        """
+        return self._features(load_image(image))
+
+    @torch.no_grad()
+    def _features(self, image: Tensor) -> Tensor:
+        resized = resize_image(image, self.size)[None]
+        mean: dict[tuple[int, str], Tensor] = {}
+        for number, extract in enumerate(self.extractors, start=1):
+            for key, value in extract(resized).items():
+                value = value[0].float()
+                mean[key] = value if number == 1 else mean[key] + (value - mean[key]) / number
+        return join_maps(list(mean.values()))
+
+    def __call__(
+        self, source: ImageInput, target: ImageInput, points: PointsInput
+    ) -> tuple[Tensor, Tensor]:
+        """Find the target points that correspond to source points.
+
+        Args:
+            source: The image with the points, see :meth:`features`.
+            target: The image to search.
+            points: (K, 2), x and y in pixels of the source.
+
+        Returns:
+            Points (K, 2) in pixels of the target, and their cosine similarities (K,).
+
+        Raises:
+            ValueError: Points of another shape, or outside the source image.
+        """
+        source, target = load_image(source), load_image(target)
+        points = check_points(points, image_size(source))
+        return nearest(
+            self._features(source),
+            self._features(target),
+            points,
+            image_size(source),
+            image_size(target),
+        )
+
+    def heat_map(self, source: ImageInput, target: ImageInput, point: Sequence[float]) -> Tensor:
+        """Compare one source point with every target pixel.
+
+        Returns:
+            Cosine similarities (H, W) at the size of the target image.
+        """
+        source, target = load_image(source), load_image(target)
+        points = check_points([point], image_size(source))
+        vectors = sample_vectors(self._features(source), points, image_size(source))
+        return similarity_maps(vectors, self._features(target), image_size(target))[0]
+
+    def mutual(
+        self, source: ImageInput, target: ImageInput, points: PointsInput, tolerance: float = 0.02
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Match points and keep those whose match leads back to them.
+
+        Args:
+            source: The image with the points.
+            target: The image to search.
+            points: (K, 2), x and y in pixels of the source.
+            tolerance: Largest distance between a point and the match of its match, in sides of
+                the source image (the longer one).
+
+        Returns:
+            Points (K, 2) in the target, similarities (K,), and which are mutual (K,), bool.
+        """
+        source, target = load_image(source), load_image(target)
+        points = check_points(points, image_size(source))
+        maps = self._features(source), self._features(target)
+        sizes = image_size(source), image_size(target)
+        there, similarity = nearest(*maps, points, *sizes)
+        back, _ = nearest(*reversed(maps), there, *reversed(sizes))
+        distance = (back - points.to(back)).norm(dim=1)
+        return there, similarity, distance <= tolerance * max(sizes[0])
+
+
+def join_maps(maps: Sequence[Tensor]) -> Tensor:
+    """Normalize maps per cell, resize them to the largest, and concatenate their channels.
+
+    Args:
+        maps: (C_i, h_i, w_i) each.
+
+    Returns:
+        (sum of C_i, h, w).
+    """
+    size = max((tuple(value.shape[1:]) for value in maps), key=lambda side: side[0] * side[1])
+    parts = []
+    for value in maps:
+        value = F.normalize(value[None], dim=1)
+        if tuple(value.shape[2:]) != size:
+            value = F.interpolate(value, size=size, mode='bilinear', align_corners=False)
+            value = F.normalize(value, dim=1)
+        parts.append(value[0])
+    return torch.cat(parts)
+
+
+def load_image(image: ImageInput) -> Tensor:
+    """Read an image of any accepted kind as an RGB tensor (3, H, W) in [-1, 1].
+
+    Raises:
+        FileNotFoundError: No such file.
+        ValueError: An array or a tensor of another shape, dtype or range.
+    """
+    if isinstance(image, Tensor):
+        if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
+            raise ValueError(
+                'A tensor must be an RGB image (3, H, W) in [-1, 1], got shape '
+                f'{tuple(image.shape)} and {image.dtype}.'
+            )
+        return image
+    if isinstance(image, (str, Path)):
+        with Image.open(image) as file:
+            image = ImageOps.exif_transpose(file).convert('RGB')
+    if isinstance(image, Image.Image):
+        image = np.array(image.convert('RGB'))
+    if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(
+            'An image is a path, a PIL image, an RGB array (H, W, 3) of uint8, or an RGB tensor '
+            f'(3, H, W) in [-1, 1]; got {getattr(image, "shape", type(image).__name__)}.'
+        )
+    if image.dtype != np.uint8:
+        raise ValueError(f'An image array must be uint8 in 0..255, got {image.dtype}.')
+    return torch.from_numpy(image.copy()).permute(2, 0, 1).float() / 127.5 - 1
+
+
+def image_size(image: Tensor) -> Size:
+    """Return height and width of an image (3, H, W)."""
+    return image.shape[1], image.shape[2]
+
+
+def resize_image(image: Tensor, size: Size) -> Tensor:
+    """Resize (3, H, W) bicubically with antialiasing, as Pillow does; values stay in [-1, 1]."""
+    if image_size(image) == size:
+        return image
+    resized = F.interpolate(
+        image[None], size=size, mode='bicubic', align_corners=False, antialias=True
+    )
+    return resized[0].clamp(-1, 1)
+
+
+def check_points(points: PointsInput, size: Size) -> Tensor:
+    """Check points (K, 2) against the image that they lie in, and return them as float32.
+
+    Raises:
+        ValueError: Another shape, or a point outside the image.
+    """
+    points = torch.as_tensor(np.asarray(points, dtype=np.float32))
+    if not points.numel():
+        points = points.view(0, 2)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f'points must be (K, 2), x and y per point, got {tuple(points.shape)}.')
+    height, width = size
+    inside = (points >= 0).all(1) & (points[:, 0] <= width - 1) & (points[:, 1] <= height - 1)
+    if not bool(inside.all()):
+        worst = points[~inside][0].tolist()
+        raise ValueError(
+            f'{int((~inside).sum())} of {len(points)} points lie outside the source image of '
+            f'{width} x {height} pixels, the first at {worst}; points are (x, y).'
+        )
+    return points

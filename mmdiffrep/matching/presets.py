@@ -1,0 +1,16 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""DIFT's official settings per task and network (README and evaluation scripts)."""
+
+from typing import Any
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # SPair-71k: cosine, nearest neighbor
+    'dift_semantic': dict(taps=['dift:1'], timesteps=[261], size=768, draws=8),
+    'dift_semantic_adm': dict(taps=['dift:4'], timesteps=[101], size=512, draws=8),
+    # HPatches: mutual nearest neighbors by cosine and LMedS; ADM: by distance and RANSAC
+    'dift_geometric': dict(taps=['dift:2'], timesteps=[0], size=768, draws=8),
+    'dift_geometric_adm': dict(taps=['dift:11'], timesteps=[41], size=768, draws=4),
+    # DAVIS 2017, 480p: label propagation
+    'dift_temporal': dict(taps=['dift:2'], timesteps=[51], size=(480, 832), draws=8),
+    'dift_temporal_adm': dict(taps=['dift:7'], timesteps=[51], size=(480, 832), draws=4),
+}
