@@ -3,5 +3,6 @@
 
 from mmdiffrep.apis.segmentation_inferencer import Segmentation, SegmentationInferencer
 from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
+from mmdiffrep.matching import CorrespondenceMatcher
 
-__all__ = ['FeatureExtractor', 'Segmentation', 'SegmentationInferencer']
+__all__ = ['CorrespondenceMatcher', 'FeatureExtractor', 'Segmentation', 'SegmentationInferencer']

@@ -29,7 +29,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file, or the name of one that comes with mmdiffrep')
-    parser.add_argument('checkpoint', help='checkpoint file, or the work directory of a run')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='checkpoint file, or the work directory of a run; none for a model without weights',
+    )
     parser.add_argument('--out', metavar='FILE.pkl', help='also write the predictions')
     parser.add_argument('--show-dir', metavar='FOLDER', help='also draw the predictions')
     add_run_arguments(parser)
@@ -42,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.show_dir:
         _draw_predictions(cfg, args.show_dir)
     runner = build_runner(cfg)
+    if args.checkpoint is None and next(runner.model.parameters(), None) is not None:
+        parser.error('this model has weights: give the checkpoint to test')
     if args.out:
         runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
     runner.test()

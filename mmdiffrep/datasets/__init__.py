@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from mmdiffrep.datasets.balanced_subset import BalancedSubset
+from mmdiffrep.datasets.correspondence import LandmarkPairs, PFPascal, PFWillow, SPair71k
 from mmdiffrep.datasets.fashion_mnist import FashionMNISTDataset
 from mmdiffrep.datasets.few_shot_subset import FewShotSubset
 from mmdiffrep.datasets.image_list_dataset import ImageListDataset
@@ -73,8 +74,12 @@ __all__ = [
     'FewShotSubset',
     'ForgetOriginalSize',
     'ImageListDataset',
+    'LandmarkPairs',
     'LeftRightFlip',
     'LoadToyFace',
+    'PFPascal',
+    'PFWillow',
     'PackImage',
+    'SPair71k',
     'ToyFacesDataset',
 ]

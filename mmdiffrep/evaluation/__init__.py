@@ -6,6 +6,7 @@ from typing import Any
 
 from mmdiffrep.evaluation.mean_uncertainty import MeanUncertainty
 from mmdiffrep.evaluation.multi_probe_accuracy import MultiProbeAccuracy
+from mmdiffrep.evaluation.pck import PCK
 from mmdiffrep.registry import METRICS
 
 if find_spec('mmpose') is not None:
@@ -34,4 +35,4 @@ else:
         )
 
 
-__all__ = ['DDPMSegIoU', 'MeanUncertainty', 'MultiProbeAccuracy', 'SubsetNME']
+__all__ = ['PCK', 'DDPMSegIoU', 'MeanUncertainty', 'MultiProbeAccuracy', 'SubsetNME']

@@ -2,6 +2,7 @@
 """Matching between feature maps: plain tensors in, points or masks out."""
 
 from mmdiffrep.matching.adaptive_flip import best_flip, instance_distance
+from mmdiffrep.matching.baselines import RGBPatches
 from mmdiffrep.matching.homography import corner_error, estimate_homography
 from mmdiffrep.matching.label_propagation import LabelPropagator
 from mmdiffrep.matching.matcher import CorrespondenceMatcher, join_maps
@@ -20,6 +21,7 @@ __all__ = [
     'PRESETS',
     'CorrespondenceMatcher',
     'LabelPropagator',
+    'RGBPatches',
     'best_flip',
     'corner_error',
     'estimate_homography',

@@ -20,6 +20,8 @@ from mmdiffrep.utils.checks import integer, one_of
 ImageInput = str | Path | Image.Image | np.ndarray | Tensor
 PointsInput = Tensor | np.ndarray | Sequence[Sequence[float]]
 
+JOINED_TAPS = ['dec.1', 'dec.2', 'dec.3', 'dec.5']
+
 
 class CorrespondenceMatcher:
     """Finds, for points of a source image, the corresponding points of a target image.
@@ -34,8 +36,8 @@ class CorrespondenceMatcher:
 
     Args:
         model: Diffusers folder, hub id, ``mmdiffrep://<name>``, config, or a loaded denoiser.
-        taps: What to read. Default None: the preset's; without a preset ``['dec.2']``, the best
-            single tap of the shipped model.
+        taps: What to read. Default None: the preset's; without a preset the first, second, third
+            and fifth block of the decoder, the best set of the shipped model.
         timesteps: Where to read. Default None: the preset's; without a preset ``[1]``.
         preset: Name of DIFT's official settings for a task and a network, a key of
             :data:`~mmdiffrep.matching.presets.PRESETS`. Arguments given beside it win.
@@ -67,7 +69,7 @@ class CorrespondenceMatcher:
         settings: dict[str, Any] = {}
         if preset is not None:
             settings = PRESETS[one_of('preset', preset, tuple(PRESETS))]
-        taps = taps or settings.get('taps', ['dec.2'])
+        taps = taps or settings.get('taps', JOINED_TAPS)
         timesteps = timesteps or settings.get('timesteps', [1])
         size = size or settings.get('size')
         draws = integer('draws', draws or settings.get('draws', 1), 1)
@@ -85,6 +87,11 @@ class CorrespondenceMatcher:
             )
             for draw in range(draws)
         ]
+
+    def to(self, device: str | torch.device) -> 'CorrespondenceMatcher':
+        """Move the model; the maps are then there."""
+        self.extractors[0].denoiser.to(device)
+        return self
 
     def features(self, image: ImageInput) -> Tensor:
         """Read the joined map of one image.

@@ -2,6 +2,7 @@
 """Pictures of what models do."""
 
 from mmdiffrep.visualization.heat_map import draw_heat_maps
+from mmdiffrep.visualization.matches import draw_matches
 from mmdiffrep.visualization.segmentation_grid import draw_segmentation_grid
 from mmdiffrep.visualization.segmentation_pictures import (
     draw_overlay,
@@ -13,6 +14,7 @@ from mmdiffrep.visualization.timestep_map import draw_timestep_map
 
 __all__ = [
     'draw_heat_maps',
+    'draw_matches',
     'draw_overlay',
     'draw_segmentation_grid',
     'draw_timestep_map',

@@ -1,0 +1,85 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""What every data set of corresponding points gives: two images and the points they share."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dataset import BaseDataset
+from mmengine.structures import BaseDataElement
+from PIL import Image, ImageOps
+
+
+@dataclass(frozen=True)
+class ImagePair:
+    """Two images and the points that they share.
+
+    Attributes:
+        source: RGB uint8 (H, W, 3).
+        target: RGB uint8 (H', W', 3).
+        source_points: (K, 2) float32, x and y in source pixels.
+        target_points: (K, 2) float32, x and y in target pixels.
+        target_box: Object box in the target, x1, y1, x2, y2.
+        category: Name of the category.
+        source_id: What identifies the source image, for caching features.
+        target_id: What identifies the target image.
+    """
+
+    source: np.ndarray
+    target: np.ndarray
+    source_points: np.ndarray
+    target_points: np.ndarray
+    target_box: np.ndarray
+    category: str
+    source_id: str
+    target_id: str
+
+    def pack(self) -> dict[str, Any]:
+        """Return ``inputs`` (two uint8 RGB tensors) and ``data_samples``, as runners expect."""
+        inputs = {
+            'source': torch.from_numpy(self.source.copy()).permute(2, 0, 1),
+            'target': torch.from_numpy(self.target.copy()).permute(2, 0, 1),
+        }
+        sample = BaseDataElement(
+            metainfo=dict(
+                category=self.category,
+                source_id=self.source_id,
+                target_id=self.target_id,
+                source_size=self.source.shape[:2],
+                target_size=self.target.shape[:2],
+                target_box=tuple(float(side) for side in self.target_box),
+            )
+        )
+        sample.source_points = torch.as_tensor(self.source_points, dtype=torch.float32)
+        sample.target_points = torch.as_tensor(self.target_points, dtype=torch.float32)
+        return dict(inputs=inputs, data_samples=sample)
+
+
+class PairDataset(BaseDataset):
+    """Base of the data sets of image pairs; there is no pipeline, images come as they are."""
+
+    @abstractmethod
+    def pair(self, info: dict[str, Any]) -> ImagePair:
+        """Read one pair, from an entry of the list of the data set."""
+
+    def prepare_data(self, idx: int) -> dict[str, Any]:
+        """Read and pack one pair."""
+        return self.pair(self.get_data_info(idx)).pack()
+
+
+def read_rgb(path: str) -> np.ndarray:
+    """Read an image as RGB uint8 (H, W, 3), upright.
+
+    Raises:
+        FileNotFoundError: No such file.
+        OSError: The file is damaged or is not an image; the message names it.
+    """
+    try:
+        with Image.open(path) as file:
+            return np.array(ImageOps.exif_transpose(file).convert('RGB'))
+    except FileNotFoundError:
+        raise
+    except (OSError, SyntaxError) as error:
+        raise OSError(f'{path} could not be read as an image: {error}') from error

@@ -1,0 +1,6 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Matching as models with a test step."""
+
+from mmdiffrep.models.matchers.point_matcher import PointMatcher
+
+__all__ = ['PointMatcher']

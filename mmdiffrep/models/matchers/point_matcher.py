@@ -1,0 +1,96 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Match the points of image pairs in a config, so that ``tools/test.py`` evaluates it."""
+
+from collections import OrderedDict
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+
+from mmdiffrep.matching.baselines import RGBPatches
+from mmdiffrep.matching.matcher import CorrespondenceMatcher, image_size
+from mmdiffrep.matching.nearest import nearest
+from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import check_arguments, integer
+
+KINDS = {'diffusion': CorrespondenceMatcher, 'rgb_patches': RGBPatches}
+
+
+@MODELS.register_module()
+class PointMatcher(BaseModel):
+    """Finds the target points of image pairs, without training.
+
+    It adds to every data sample ``pred_points`` (K, 2) in target pixels and ``similarity`` (K,),
+    for :class:`~mmdiffrep.evaluation.PCK`.
+
+    Args:
+        matcher: Arguments of :class:`~mmdiffrep.matching.CorrespondenceMatcher`. With
+            ``kind='rgb_patches'`` those of :class:`~mmdiffrep.matching.baselines.RGBPatches`;
+            ``kind='same_position'`` answers with the same relative position: the two baselines
+            without a network.
+        cache_size: Maps of images that are kept, by the image's id in the data set. Default 8.
+
+    Raises:
+        ValueError: An unknown kind or argument.
+    """
+
+    def __init__(self, matcher: dict[str, Any], cache_size: int = 8) -> None:
+        super().__init__()
+        arguments = dict(matcher)
+        kind = arguments.pop('kind', 'diffusion')
+        self.cache_size = integer('cache_size', cache_size, 0)
+        self._cache: OrderedDict[str, Tensor] = OrderedDict()
+        if kind == 'same_position':
+            check_arguments(arguments, lambda: None, 'same_position')
+            self.matcher = None
+            return
+        if kind not in KINDS:
+            raise ValueError(
+                f'kind must be one of {", ".join(KINDS)}, same_position; got {kind!r}.'
+            )
+        check_arguments(arguments, KINDS[kind], KINDS[kind].__name__)
+        self.matcher = KINDS[kind](**arguments)
+
+    def forward(
+        self,
+        inputs: dict[str, list[Tensor]],
+        data_samples: list[BaseDataElement],
+        mode: str = 'predict',
+    ) -> list[BaseDataElement]:
+        """Match the points of a batch of pairs.
+
+        Args:
+            inputs: Lists ``source`` and ``target`` of RGB uint8 images (3, H, W).
+            data_samples: Points, sizes and ids of the pairs.
+            mode: ``'predict'``, the only mode: there is nothing to train.
+
+        Returns:
+            The data samples with ``pred_points`` and ``similarity``.
+        """
+        if mode != 'predict':
+            raise NotImplementedError(f"PointMatcher knows the mode 'predict' alone, got {mode!r}.")
+        pairs = zip(inputs['source'], inputs['target'], data_samples)
+        return [self._match(source, target, sample) for source, target, sample in pairs]
+
+    def _match(self, source: Tensor, target: Tensor, sample: BaseDataElement) -> BaseDataElement:
+        points, sizes = sample.source_points, (image_size(source), image_size(target))
+        if self.matcher is None:
+            scale = points.new_tensor(sizes[1][::-1]) / points.new_tensor(sizes[0][::-1])
+            sample.pred_points = points * scale
+            sample.similarity = torch.ones(len(points))
+            return sample
+        maps = [self._map(source, sample.source_id), self._map(target, sample.target_id)]
+        sample.pred_points, sample.similarity = nearest(*maps, points, *sizes)
+        return sample
+
+    def _map(self, image: Tensor, key: str) -> Tensor:
+        if key in self._cache:
+            self._cache.move_to_end(key)
+            return self._cache[key]
+        value = self.matcher.to(image.device).features(image.float() / 127.5 - 1)
+        self._cache[key] = value
+        while len(self._cache) > max(self.cache_size, 1):
+            self._cache.popitem(last=False)
+        return value
