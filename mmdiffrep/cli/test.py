@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
         parser.error(f'--out must end in .pkl, got {args.out}')
     cfg = load_config(args)
-    cfg.load_from = follow_pointer(args.checkpoint)
+    cfg.load_from = None if args.checkpoint is None else follow_pointer(args.checkpoint)
     cfg.resume = False
     if args.show_dir:
         _draw_predictions(cfg, args.show_dir)

@@ -153,7 +153,7 @@ class CorrespondenceMatcher:
         return similarity_maps(vectors, self._features(target), image_size(target))[0]
 
     def mutual(
-        self, source: ImageInput, target: ImageInput, points: PointsInput, tolerance: float = 0.02
+        self, source: ImageInput, target: ImageInput, points: PointsInput, tolerance: float = 0.05
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Match points and keep those whose match leads back to them.
 
