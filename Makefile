@@ -7,7 +7,7 @@ RUN = PYTHONPATH=$(CURDIR) PATH=$(abspath $(VENV))/bin:$$PATH $(VENV)/bin/python
 
 DOCS_VENV ?= .venv-docs
 
-.PHONY: setup demo demo-fewshot test lint format docs clean distclean
+.PHONY: setup demo demo-fewshot demo-match test lint format docs clean distclean
 
 setup:
 	@$(PYTHON) tools/setup/setup_env.py --venv $(VENV)
@@ -17,6 +17,10 @@ demo: setup
 
 demo-fewshot: setup
 	$(RUN) demo/demo_fewshot.py $(ARGS)
+
+demo-match: setup
+	$(RUN) demo/demo_match.py $(ARGS)
+	$(RUN) tools/test.py configs/dift/toyfaces_landmarks.py
 
 test: setup
 	$(RUN) -m pytest -n auto --maxprocesses 4 $(ARGS)
