@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from mmdiffrep.datasets.balanced_subset import BalancedSubset
-from mmdiffrep.datasets.correspondence import LandmarkPairs, PFPascal, PFWillow, SPair71k
+from mmdiffrep.datasets.correspondence import DAVIS, LandmarkPairs, PFPascal, PFWillow, SPair71k
 from mmdiffrep.datasets.fashion_mnist import FashionMNISTDataset
 from mmdiffrep.datasets.few_shot_subset import FewShotSubset
 from mmdiffrep.datasets.image_list_dataset import ImageListDataset
@@ -64,6 +64,7 @@ else:
 
 
 __all__ = [
+    'DAVIS',
     'BalancedSubset',
     'CelebAMaskHQDataset',
     'CheckSegMap',

@@ -4,6 +4,7 @@
 from importlib.util import find_spec
 from typing import Any
 
+from mmdiffrep.evaluation.davis_jf import DavisJF
 from mmdiffrep.evaluation.mean_uncertainty import MeanUncertainty
 from mmdiffrep.evaluation.multi_probe_accuracy import MultiProbeAccuracy
 from mmdiffrep.evaluation.pck import PCK
@@ -35,4 +36,4 @@ else:
         )
 
 
-__all__ = ['PCK', 'DDPMSegIoU', 'MeanUncertainty', 'MultiProbeAccuracy', 'SubsetNME']
+__all__ = ['PCK', 'DDPMSegIoU', 'DavisJF', 'MeanUncertainty', 'MultiProbeAccuracy', 'SubsetNME']

@@ -2,5 +2,6 @@
 """Matching as models with a test step."""
 
 from mmdiffrep.models.matchers.point_matcher import PointMatcher
+from mmdiffrep.models.matchers.video_propagator import VideoPropagator
 
-__all__ = ['PointMatcher']
+__all__ = ['PointMatcher', 'VideoPropagator']

@@ -13,7 +13,7 @@ from mmdiffrep.matching.baselines import RGBPatches
 from mmdiffrep.matching.matcher import CorrespondenceMatcher, image_size
 from mmdiffrep.matching.nearest import nearest
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import check_arguments, integer
+from mmdiffrep.utils.checks import check_arguments, integer, one_of
 
 KINDS = {'diffusion': CorrespondenceMatcher, 'rgb_patches': RGBPatches}
 
@@ -38,20 +38,9 @@ class PointMatcher(BaseModel):
 
     def __init__(self, matcher: dict[str, Any], cache_size: int = 8) -> None:
         super().__init__()
-        arguments = dict(matcher)
-        kind = arguments.pop('kind', 'diffusion')
+        self.matcher = build_matcher(matcher)
         self.cache_size = integer('cache_size', cache_size, 0)
         self._cache: OrderedDict[str, Tensor] = OrderedDict()
-        if kind == 'same_position':
-            check_arguments(arguments, lambda: None, 'same_position')
-            self.matcher = None
-            return
-        if kind not in KINDS:
-            raise ValueError(
-                f'kind must be one of {", ".join(KINDS)}, same_position; got {kind!r}.'
-            )
-        check_arguments(arguments, KINDS[kind], KINDS[kind].__name__)
-        self.matcher = KINDS[kind](**arguments)
 
     def forward(
         self,
@@ -94,3 +83,19 @@ class PointMatcher(BaseModel):
         while len(self._cache) > max(self.cache_size, 1):
             self._cache.popitem(last=False)
         return value
+
+
+def build_matcher(config: dict[str, Any]) -> CorrespondenceMatcher | RGBPatches | None:
+    """Build what reads feature maps of images; None for ``kind='same_position'``.
+
+    Raises:
+        ValueError: An unknown kind or argument.
+    """
+    arguments = dict(config)
+    kind = arguments.pop('kind', 'diffusion')
+    if kind == 'same_position':
+        check_arguments(arguments, lambda: None, 'same_position')
+        return None
+    one_of('kind', kind, (*KINDS, 'same_position'))
+    check_arguments(arguments, KINDS[kind], KINDS[kind].__name__)
+    return KINDS[kind](**arguments)

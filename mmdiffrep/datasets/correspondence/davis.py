@@ -1,0 +1,101 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""DAVIS 2016 and 2017: videos with the mask of every frame."""
+
+import os.path as osp
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+from mmengine.structures import BaseDataElement
+from PIL import Image
+
+from mmdiffrep.registry import DATASETS
+
+
+@DATASETS.register_module()
+class DAVIS(BaseDataset):
+    """Videos whose first mask is given and whose other masks are to be found.
+
+    The layout of the published archives::
+
+        data_root
+        ├── JPEGImages/480p/<sequence>/00000.jpg
+        ├── Annotations/480p/<sequence>/00000.png     palette of objects, or 0 and 255 (2016)
+        └── ImageSets/2017/val.txt                    one sequence per line
+
+    An item is a sequence: the data sample holds ``sequence``, ``frames`` and ``masks``, the paths
+    of its images and annotations. Images are read by the model, one at a time.
+
+    Args:
+        data_root: The folder.
+        ann_file: The list of sequences. Default ``'ImageSets/2017/val.txt'``.
+        resolution: Folder of the images. Default ``'480p'``.
+        max_frames: Only the first so many frames of each sequence. Default None: all.
+
+    Raises:
+        FileNotFoundError: The list, a sequence or an annotation is not there.
+    """
+
+    METAINFO: ClassVar[dict[str, Any]] = dict(dataset_type='davis')
+
+    def __init__(
+        self,
+        data_root: str,
+        ann_file: str = 'ImageSets/2017/val.txt',
+        resolution: str = '480p',
+        max_frames: int | None = None,
+    ) -> None:
+        self.resolution = resolution
+        self.max_frames = max_frames
+        super().__init__(data_root=data_root, ann_file=ann_file, serialize_data=False)
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """List the sequences with their files."""
+        if not osp.isfile(self.ann_file):
+            raise FileNotFoundError(f'DAVIS: the list of sequences {self.ann_file} is not there.')
+        names = Path(self.ann_file).read_text(encoding='utf-8-sig').split()
+        return [self._sequence(name) for name in names]
+
+    def _sequence(self, name: str) -> dict[str, Any]:
+        root = Path(self.data_root)
+        frames = sorted((root / 'JPEGImages' / self.resolution / name).glob('*.jpg'))
+        frames = frames[: self.max_frames]
+        if len(frames) < 2:
+            raise FileNotFoundError(
+                f'DAVIS: the sequence {name} has {len(frames)} images in '
+                f'{root / "JPEGImages" / self.resolution / name}.'
+            )
+        folder = root / 'Annotations' / self.resolution / name
+        masks = [folder / f'{frame.stem}.png' for frame in frames]
+        missing = [mask for mask in masks if not mask.is_file()]
+        if missing:
+            raise FileNotFoundError(f'DAVIS: {len(missing)} masks are missing: {missing[0]}, ...')
+        return dict(sequence=name, frames=[str(f) for f in frames], masks=[str(m) for m in masks])
+
+    def prepare_data(self, idx: int) -> dict[str, Any]:
+        """Return the paths of a sequence."""
+        info = self.get_data_info(idx)
+        keys = ('sequence', 'frames', 'masks')
+        sample = BaseDataElement(metainfo={key: info[key] for key in keys})
+        return dict(inputs=dict(sequence=info['sequence']), data_samples=sample)
+
+
+def read_mask(path: str) -> np.ndarray:
+    """Read the object numbers of a frame, int64 (H, W); 255 becomes 1 where it is the only one.
+
+    DAVIS 2016 marks its one object by 255; in DAVIS 2017, 255 marks pixels that count nowhere.
+
+    Raises:
+        OSError: The file is damaged or not there; the message names it.
+    """
+    try:
+        with Image.open(path) as file:
+            mask = np.array(file if file.mode == 'P' else file.convert('L')).astype(np.int64)
+    except FileNotFoundError:
+        raise
+    except (OSError, SyntaxError) as error:
+        raise OSError(f'{path} could not be read as a mask: {error}') from error
+    if set(np.unique(mask)) <= {0, 255}:
+        mask = (mask == 255).astype(np.int64)
+    return mask

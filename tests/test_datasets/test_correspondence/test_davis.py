@@ -1,0 +1,53 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmdiffrep.datasets import DAVIS
+from mmdiffrep.datasets.correspondence.davis import read_mask
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / 'ImageSets' / '2017').mkdir(parents=True)
+    (tmp_path / 'ImageSets' / '2017' / 'val.txt').write_text('\ufeffcar\n\nbus\n')
+    for name in ('car', 'bus'):
+        for kind, suffix in (('JPEGImages', 'jpg'), ('Annotations', 'png')):
+            place = tmp_path / kind / '480p' / name
+            place.mkdir(parents=True)
+            for number in range(3):
+                Image.new('L', (8, 6)).save(place / f'{number:05d}.{suffix}')
+    return tmp_path
+
+
+def test_sequences_in_the_order_of_the_list(folder):
+    videos = DAVIS(str(folder), max_frames=2)
+    samples = [videos[i]['data_samples'] for i in range(len(videos))]
+    assert [sample.sequence for sample in samples] == ['car', 'bus']
+    assert [len(sample.frames) for sample in samples] == [2, 2]
+    assert samples[0].masks[1].endswith('Annotations/480p/car/00001.png')
+
+
+def test_what_is_missing_is_named(folder):
+    (folder / 'Annotations' / '480p' / 'bus' / '00002.png').unlink()
+    with pytest.raises(FileNotFoundError, match=r'1 masks are missing: .*bus/00002\.png'):
+        DAVIS(str(folder))
+    with pytest.raises(FileNotFoundError, match=r'2016/val\.txt is not there'):
+        DAVIS(str(folder), ann_file='ImageSets/2016/val.txt')
+    (folder / 'ImageSets' / '2017' / 'val.txt').write_text('cow')
+    with pytest.raises(FileNotFoundError, match='the sequence cow has 0 images'):
+        DAVIS(str(folder))
+
+
+def test_masks_of_both_years(tmp_path):
+    of_2016, of_2017 = np.array([[0, 255]], np.uint8), np.array([[0, 2, 255]], np.uint8)
+    Image.fromarray(of_2016).save(tmp_path / 'a.png')
+    image = Image.fromarray(of_2017).convert('P')
+    image = Image.fromarray(of_2017)
+    image.putpalette(list(range(256)) * 3)
+    image.save(tmp_path / 'b.png')
+    assert read_mask(str(tmp_path / 'a.png')).tolist() == [[0, 1]]
+    assert read_mask(str(tmp_path / 'b.png')).tolist() == [[0, 2, 255]]
+    (tmp_path / 'c.png').write_bytes(b'no')
+    with pytest.raises(OSError, match=r'c\.png could not be read as a mask'):
+        read_mask(str(tmp_path / 'c.png'))
