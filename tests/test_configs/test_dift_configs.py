@@ -1,0 +1,27 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmdiffrep.matching import PRESETS
+from mmdiffrep.registry import DATASETS, METRICS, MODELS
+from mmdiffrep.testing import tiny_teacher
+
+CONFIGS = sorted((Path(__file__).parents[2] / 'configs' / 'dift').glob('*.py'))
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_builds_on_a_tiny_network(path):
+    cfg = Config.fromfile(path)
+    preset = cfg.model.matcher.pop('preset', None)
+    assert preset is None or preset in PRESETS
+    cfg.model.matcher.update(model=tiny_teacher(), taps=['mid'], timesteps=[3], size=16)
+    model = MODELS.build(cfg.model)
+    assert not list(model.parameters())
+    METRICS.build(cfg.test_evaluator)
+    dataset = cfg.test_dataloader.dataset
+    assert DATASETS.get(dataset.type) is not None
+    if path.stem not in ('toyfaces_landmarks',):
+        with pytest.raises(FileNotFoundError):
+            DATASETS.build(dataset)
