@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 from mmdiffrep.matching import PRESETS
 from mmdiffrep.registry import DATASETS, METRICS, MODELS
@@ -14,6 +15,7 @@ CONFIGS = sorted((Path(__file__).parents[2] / 'configs' / 'dift').glob('*.py'))
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
 def test_builds_on_a_tiny_network(path):
     cfg = Config.fromfile(path)
+    init_default_scope(cfg.default_scope)
     preset = cfg.model.matcher.pop('preset', None)
     assert preset is None or preset in PRESETS
     cfg.model.matcher.update(model=tiny_teacher(), taps=['mid'], timesteps=[3], size=16)
