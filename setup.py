@@ -48,12 +48,14 @@ def one_of(name, package):
     return next(line for line in requirements(name) if line.startswith(package))
 
 
-MMCV = one_of('mminstall', 'mmcv')
+# mmcv is compiled as C++17, and torch 2.14 needs C++20. Its source needs --no-build-isolation: see
+# docs/get_started.md.
+MMCV = [one_of('mminstall', 'mmcv'), 'torch<2.14']
 HOSTS = {
-    'seg': [MMCV, one_of('optional', 'mmsegmentation'), 'ftfy', 'regex', 'prettytable'],
-    'pose': [MMCV, one_of('optional', 'mmpose'), 'six', 'torchvision'],
-    'cls': [MMCV, one_of('optional', 'mmpretrain'), 'torchvision'],
-    'det': [MMCV, one_of('optional', 'mmdet'), 'pycocotools', 'shapely', 'terminaltables'],
+    'seg': [*MMCV, one_of('optional', 'mmsegmentation'), 'ftfy', 'regex', 'prettytable'],
+    'pose': [*MMCV, one_of('optional', 'mmpose'), 'six', 'torchvision'],
+    'cls': [*MMCV, one_of('optional', 'mmpretrain'), 'torchvision'],
+    'det': [*MMCV, one_of('optional', 'mmdet'), 'pycocotools', 'shapely', 'terminaltables'],
 }
 
 setup(
