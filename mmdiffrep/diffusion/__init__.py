@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """What a diffusion model is: schedule, noise, denoisers and taps. Plain torch and diffusers."""
 
+from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers import (
     ADMDenoiser,
     Denoiser,
@@ -17,6 +18,7 @@ from mmdiffrep.diffusion.taps import Tap, TapError
 
 __all__ = [
     'ADMDenoiser',
+    'Condition',
     'Denoiser',
     'DenoiserInput',
     'DiTDenoiser',

@@ -10,7 +10,7 @@ import logging
 import pickle
 import re
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from mmdiffrep.diffusion.schedule import build_schedule
 from mmdiffrep.diffusion.schedule_base import Schedule
+from mmdiffrep.diffusion.unknown_schedule import UnknownSchedule
 
 logger = logging.getLogger('mmdiffrep')
 
@@ -71,35 +72,34 @@ def resolve_folder(path_or_id: str) -> Path:
     return _download(path_or_id)
 
 
-def load_unet2d(path_or_id: str) -> tuple[UNet2DModel, Schedule]:
+def load_unet2d(
+    path_or_id: str, schedule: None | str | Mapping[str, Any] = None
+) -> tuple[UNet2DModel, Schedule]:
     """Load an unconditional or class-conditional diffusers U-Net and its noise schedule.
 
     Args:
         path_or_id: See :func:`resolve_folder`; a pipeline's folder or that of a bare U-Net.
+        schedule: See :func:`~mmdiffrep.diffusion.schedule.build_schedule`; None: that of the
+            folder, see :func:`read_schedule`.
 
     Returns:
-        The network in fp32 (whatever the stored precision) and its schedule; without a scheduler
-        file that is DDPM's linear one with 1000 steps, and a warning says so.
+        The network in fp32 (whatever the stored precision) and its schedule.
 
     Raises:
         FileNotFoundError: No such model.
         ValueError: Not a ``UNet2DModel``, or weights that are damaged or do not fit the config.
     """
     root = resolve_folder(path_or_id)
-    folder = root / 'unet' if (root / 'unet' / 'config.json').is_file() else root
+    folder = component_folder(root, 'unet', 'diffusers U-Net')
     config_file = folder / 'config.json'
-    if not config_file.is_file():
-        raise FileNotFoundError(
-            f"'{root}' holds no diffusers U-Net, that is unet/config.json or config.json, but "
-            f'{sorted(entry.name for entry in root.iterdir())[:12]}.'
-        )
     kind = read_json(config_file).get('_class_name')
     if kind != 'UNet2DModel':
         raise ValueError(
             f"'{config_file}' describes a {kind}; UNet2DDenoiser reads UNet2DModel (unconditional "
             'or class-conditional pixel models).'
         )
-    return load_network(UNet2DModel, folder), read_schedule(root)
+    found = read_schedule(root) if schedule is None else build_schedule(schedule)
+    return load_network(UNet2DModel, folder), found
 
 
 def load_weights(path: str | Path, origin: str = '') -> dict[str, Tensor]:
@@ -220,15 +220,53 @@ def load_network(kind: type[ModelMixin], folder: Path, ignored: Collection[str] 
     return network.float()
 
 
+def component_folder(root: Path, name: str, what: str) -> Path:
+    """Find a network in a pipeline's folder, or in a folder of its own.
+
+    Args:
+        root: The folder.
+        name: Of the component, such as ``'unet'``.
+        what: The network, for the error.
+
+    Raises:
+        FileNotFoundError: Neither ``<name>/config.json`` nor ``config.json``.
+    """
+    for folder in (root / name, root):
+        if (folder / 'config.json').is_file():
+            _name_averaged(root, name)
+            return folder
+    raise FileNotFoundError(
+        f"'{root}' holds no {what}, that is {name}/config.json or config.json, but "
+        f'{sorted(entry.name for entry in root.iterdir())[:12]}.'
+    )
+
+
+def _name_averaged(root: Path, name: str) -> None:
+    averaged = root / f'{name}_ema'
+    if (root / name).is_dir() and averaged.is_dir():
+        logger.warning(
+            "'%s' holds the averaged weights too, which usually give better features: give '%s' to "
+            'read them.',
+            *(root, averaged),
+        )
+
+
 def read_schedule(root: Path) -> Schedule:
-    """Read the noise schedule of a diffusers folder; DDPM's linear one, and a warning, if none."""
-    for path in (root / 'scheduler' / 'scheduler_config.json', root / 'scheduler_config.json'):
+    """Read the noise schedule of a diffusers folder.
+
+    Args:
+        root: Folder of a pipeline, or of one of its networks: the scheduler is looked for in it and
+            beside it. Of a folder without one the schedule is unknown: noise cannot be added.
+
+    Raises:
+        ValueError: A scheduler whose class is not known.
+    """
+    places = (root / 'scheduler', root, root.resolve().parent / 'scheduler')
+    for folder in places:
+        path = folder / 'scheduler_config.json'
         if path.is_file():
             return build_schedule(read_json(path))
-    logger.warning(
-        "'%s' has no scheduler_config.json: taking DDPM's linear schedule with 1000 steps.", root
-    )
-    return build_schedule(None)
+    return UnknownSchedule(str(root))
 
 
 def as_dtype(dtype: None | str | torch.dtype) -> torch.dtype:

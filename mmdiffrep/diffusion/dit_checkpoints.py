@@ -10,12 +10,14 @@ from diffusers import DiTTransformer2DModel
 from torch import Tensor
 
 from mmdiffrep.diffusion.checkpoints import (
+    component_folder,
     load_network,
     load_weights,
     read_json,
     read_schedule,
     resolve_folder,
 )
+from mmdiffrep.diffusion.schedule import build_schedule
 from mmdiffrep.diffusion.schedule_base import Schedule
 
 _HEAD_DIM = {1152: 72}  # XL; S, B and L have heads of 64 channels
@@ -42,24 +44,23 @@ _BLOCK_PARTS = {'attn.qkv', *_PARTS}
 _TRAINING_ONLY = ('projectors.',)  # REPA's
 
 
-def load_dit(path_or_id: str) -> tuple[DiTTransformer2DModel, Schedule]:
+def load_dit(
+    path_or_id: str, schedule: None | str | Mapping[str, Any] = None
+) -> tuple[DiTTransformer2DModel, Schedule]:
     """Load a diffusers DiT and its noise schedule.
 
     Args:
         path_or_id: A pipeline's folder (``transformer/``, ``scheduler/``), that of a bare
             transformer (``config.json``), or a hub id such as ``facebook/DiT-XL-2-256``.
+        schedule: See :func:`~mmdiffrep.diffusion.schedule.build_schedule`; None: that of the
+            folder, see :func:`~mmdiffrep.diffusion.checkpoints.read_schedule`.
 
     Raises:
         FileNotFoundError: No such model.
         ValueError: Another transformer, or weights that are damaged or do not fit.
     """
     root = resolve_folder(path_or_id)
-    folder = root / 'transformer' if (root / 'transformer' / 'config.json').is_file() else root
-    if not (folder / 'config.json').is_file():
-        raise FileNotFoundError(
-            f"'{root}' holds no DiT, that is transformer/config.json or config.json, but "
-            f'{sorted(entry.name for entry in root.iterdir())[:12]}.'
-        )
+    folder = component_folder(root, 'transformer', 'DiT')
     config = read_json(folder / 'config.json')
     kind, norm = config.get('_class_name'), config.get('norm_type')
     # the published pipelines are older than the class's own name
@@ -69,7 +70,8 @@ def load_dit(path_or_id: str) -> tuple[DiTTransformer2DModel, Schedule]:
             "reads DiTTransformer2DModel ('ada_norm_zero')."
         )
     ignored = ['pos_embed.pos_embed']  # computed, not learned
-    return load_network(DiTTransformer2DModel, folder, ignored), read_schedule(root)
+    found = read_schedule(root) if schedule is None else build_schedule(schedule)
+    return load_network(DiTTransformer2DModel, folder, ignored), found
 
 
 def load_official_dit(path: str) -> DiTTransformer2DModel:

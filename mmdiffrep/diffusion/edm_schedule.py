@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mmdiffrep.diffusion.schedule_base import Schedule, check_noise
+from mmdiffrep.utils.checks import positive
 
 _SCHEDULER_KEYS = ('sigma_min', 'sigma_max', 'sigma_data', 'rho', 'prediction_type')
 
@@ -68,6 +69,8 @@ class EDMSchedule(Schedule):
         sigma_data: Standard deviation of the pixels. Official: 0.5.
         prediction_type: ``'epsilon'``, as in the paper, or ``'v_prediction'``: diffusers' name for
             a network with the opposite sign.
+        time_scale: The network is told ``time_scale * ln(sigma) / 4``: 1 for EDM, 1000 for the
+            consistency models of diffusers.
 
     Raises:
         ValueError: A number out of range, or an unknown prediction type.
@@ -81,6 +84,7 @@ class EDMSchedule(Schedule):
         rho: float = 7.0,
         sigma_data: float = 0.5,
         prediction_type: str = 'epsilon',
+        time_scale: float = 1.0,
     ) -> None:
         if not (num_steps >= 2 and 0 < sigma_min < sigma_max and rho > 0 and sigma_data > 0):
             raise ValueError(
@@ -100,6 +104,7 @@ class EDMSchedule(Schedule):
         self.sigma_max = sigma_max
         self.rho = rho
         self.sigma_data = sigma_data
+        self.time_scale = positive('time_scale', time_scale)
 
     @classmethod
     def from_scheduler(cls, scheduler: Any) -> 'EDMSchedule':
@@ -121,16 +126,30 @@ class EDMSchedule(Schedule):
         known = {key: config[key] for key in _SCHEDULER_KEYS if key in config}
         return cls(num_steps=config.get('num_train_timesteps', 1000), **known)
 
+    @classmethod
+    def from_consistency(cls, scheduler: Any) -> 'EDMSchedule':
+        """Take the noise levels of a ``CMStochasticIterativeScheduler``, or of its config.
+
+        Consistency models see the same images as EDM and are told 1000 times its time.
+        """
+        config = scheduler if isinstance(scheduler, Mapping) else scheduler.config
+        known = {key: config[key] for key in _SCHEDULER_KEYS[:-1] if key in config}
+        return cls(num_steps=config.get('num_train_timesteps', 40), time_scale=1000.0, **known)
+
     @property
     def scheduler_config(self) -> dict[str, Any]:
-        """Arguments of diffusers' EDM schedulers."""
+        """Arguments of diffusers' EDM schedulers; ``time_scale`` if that is not 1."""
         known = {key: getattr(self, key) for key in _SCHEDULER_KEYS}
-        return dict(known, num_train_timesteps=self.num_timesteps - 1)
+        return dict(known, num_train_timesteps=self.num_timesteps - 1, **self._scale)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Says that the network is EDM's, and its ``sigma_data``."""
-        return {'schedule': 'EDM', 'sigma_data': self.sigma_data}
+        """Says that the network is EDM's, its ``sigma_data`` and how it is told the time."""
+        return {'schedule': 'EDM', 'sigma_data': self.sigma_data, **self._scale}
+
+    @property
+    def _scale(self) -> dict[str, float]:
+        return {} if self.time_scale == 1 else {'time_scale': self.time_scale}
 
     def add_noise(self, x0: Tensor, eps: Tensor, t: Tensor | int) -> Tensor:
         """Give ``x_0 + sigma_t * eps``; see :meth:`Schedule.add_noise`."""
@@ -140,8 +159,8 @@ class EDMSchedule(Schedule):
         return (x0.float() + sigma * eps.float()).to(x0.dtype)
 
     def network_input(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Scales x_t by c_in, and turns the timestep into ln(sigma) / 4."""
+        """Scale x_t by c_in, and turn the timestep into ``time_scale * ln(sigma) / 4``."""
         # ln(0) is no time: of a clean image the network is told the least noise that it knows
         sigma = self._look_up('sigmas', t, x_t.device).clamp(min=self.sigma_min)
         c = precondition(sigma, self.sigma_data)
-        return (x_t.float() * c.inward.view(-1, 1, 1, 1)).to(x_t.dtype), c.noise
+        return (x_t.float() * c.inward.view(-1, 1, 1, 1)).to(x_t.dtype), self.time_scale * c.noise

@@ -170,7 +170,7 @@ def _check_pairs(
 
 
 def _moment(table: TapTable, name: str) -> int:
-    path, side = table.site(name)
+    path, side, _ = table.site(name)
     return table.calls[path].start if side == 'in' else table.calls[path].end
 
 

@@ -63,9 +63,14 @@ def build_sampler(name: str, config: Mapping[str, Any]) -> Sampler:
         config: Config of the diffusers scheduler that the model was trained with.
 
     Raises:
-        ValueError: Unknown name, or ``'ddpm'`` for an EDM model.
+        ValueError: Unknown name, ``'ddpm'`` for an EDM model, or another process than these two.
     """
     check_sampler(name)
+    if 'time_scale' in config or not {'sigma_data', 'trained_betas', 'beta_schedule'} & set(config):
+        raise ValueError(
+            'This model can be read but not sampled: there are samplers for models with betas and '
+            f'for EDM, and its schedule has {sorted(config)}.'
+        )
     if 'sigma_data' not in config:
         # Heun's scheduler has other defaults than those of DDPM and DDIM
         config = {'clip_sample': True, 'timestep_spacing': 'leading', **config}

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """The noise schedule: how much of the image and how much noise there is at a timestep."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -9,7 +9,9 @@ from diffusers import DDPMScheduler
 from torch import Tensor
 
 from mmdiffrep.diffusion.edm_schedule import EDMSchedule
+from mmdiffrep.diffusion.flow_schedule import FlowSchedule
 from mmdiffrep.diffusion.schedule_base import Schedule, check_noise
+from mmdiffrep.diffusion.ve_schedule import VESchedule
 from mmdiffrep.utils.checks import check_arguments
 
 # beta_schedule of diffusers, first and last beta. linear: DDPM (Ho et al. 2020, section 4) and
@@ -98,14 +100,19 @@ class NoiseSchedule(Schedule):
             scheduler: A diffusers scheduler, or its config as a mapping.
 
         Raises:
-            ValueError: The scheduler has no betas (variance-exploding or flow-matching models), or
-                diffusers does not know its ``beta_schedule``.
+            ValueError: The scheduler has no betas, tells its network another time than the
+                timestep, or has a ``beta_schedule`` that diffusers does not know.
         """
         config = scheduler if isinstance(scheduler, Mapping) else scheduler.config
         if 'beta_schedule' not in config and config.get('trained_betas') is None:
             raise ValueError(
-                f'{config.get("_class_name", "The scheduler")} has no betas: only '
-                'variance-preserving models (DDPM, DDIM, PNDM, ...) and EDM are supported.'
+                f'{config.get("_class_name", "The scheduler")} has no betas, so it is not the '
+                'schedule of a variance-preserving model (DDPM, DDIM, PNDM, ...).'
+            )
+        if config.get('timestep_type', 'discrete') != 'discrete':
+            raise ValueError(
+                f'timestep_type={config["timestep_type"]!r}: only networks that are told discrete '
+                'timesteps are supported.'
             )
         known = {key: config[key] for key in _BETA_KEYS if key in config}
         try:
@@ -116,7 +123,8 @@ class NoiseSchedule(Schedule):
                 f"diffusers knows no beta_schedule {known['beta_schedule']!r}; it has 'linear', "
                 "'scaled_linear', 'squaredcos_cap_v2' and others."
             ) from error
-        return cls(betas, config.get('prediction_type', 'epsilon'))
+        old = 'epsilon' if config.get('predict_epsilon', True) else 'sample'  # diffusers < 0.7
+        return cls(betas, config.get('prediction_type', old))
 
     @property
     def scheduler_config(self) -> dict[str, Any]:
@@ -135,28 +143,85 @@ class NoiseSchedule(Schedule):
         return (abar.sqrt() * x0.float() + (1 - abar).sqrt() * eps.float()).to(x0.dtype)
 
 
+# How a network is told the time follows from the class of its scheduler, not from config keys:
+# consistency models have EDM's keys, and another time.
+_WITH_BETAS = (
+    'DDIMInverseScheduler',
+    'DDIMParallelScheduler',
+    'DDIMScheduler',
+    'DDPMParallelScheduler',
+    'DDPMScheduler',
+    'DEISMultistepScheduler',
+    'DPMSolverMultistepInverseScheduler',
+    'DPMSolverMultistepScheduler',
+    'DPMSolverSDEScheduler',
+    'DPMSolverSinglestepScheduler',
+    'EulerAncestralDiscreteScheduler',
+    'EulerDiscreteScheduler',
+    'HeunDiscreteScheduler',
+    'KDPM2AncestralDiscreteScheduler',
+    'KDPM2DiscreteScheduler',
+    'LCMScheduler',
+    'LMSDiscreteScheduler',
+    'PNDMScheduler',
+    'RePaintScheduler',
+    'SASolverScheduler',
+    'TCDScheduler',
+    'UniPCMultistepScheduler',
+)
+_BY_CLASS: dict[str, Callable[[Mapping[str, Any]], Schedule]] = {
+    **dict.fromkeys(_WITH_BETAS, NoiseSchedule.from_scheduler),
+    'EDMEulerScheduler': EDMSchedule.from_scheduler,
+    'EDMDPMSolverMultistepScheduler': EDMSchedule.from_scheduler,
+    'CMStochasticIterativeScheduler': EDMSchedule.from_consistency,
+    'FlowMatchEulerDiscreteScheduler': FlowSchedule.from_scheduler,
+    'FlowMatchHeunDiscreteScheduler': FlowSchedule.from_scheduler,
+    'FlowMatchLCMScheduler': FlowSchedule.from_scheduler,
+    'ScoreSdeVeScheduler': VESchedule.from_scheduler,
+}
+_BY_NAME: dict[str, type[Schedule]] = {'edm': EDMSchedule, 'flow': FlowSchedule, 've': VESchedule}
+
+
 def build_schedule(cfg: None | str | Mapping[str, Any] | Schedule) -> Schedule:
     """Build a schedule from a config.
 
     Args:
-        cfg: None (linear, 1000 steps), a preset's name, a diffusers scheduler config, or
+        cfg: None (linear, 1000 steps), a preset's name, the config of a diffusers scheduler, or
             ``dict(name='linear', num_timesteps=1000, ...)`` with the arguments of
-            :meth:`NoiseSchedule.preset`; ``'edm'`` or ``dict(name='edm', num_steps=18, ...)`` with
-            the arguments of :class:`~mmdiffrep.diffusion.edm_schedule.EDMSchedule`.
+            :meth:`NoiseSchedule.preset`; or a name (or dict) of another process: ``'edm'``
+            (:class:`~mmdiffrep.diffusion.edm_schedule.EDMSchedule`), ``'flow'``
+            (:class:`~mmdiffrep.diffusion.flow_schedule.FlowSchedule`) or ``'ve'``
+            (:class:`~mmdiffrep.diffusion.ve_schedule.VESchedule`).
 
     Raises:
-        ValueError: Unknown preset or argument.
+        ValueError: Unknown preset, argument or scheduler class.
     """
     if isinstance(cfg, Schedule):
         return cfg
     args = {'name': cfg or 'linear'} if cfg is None or isinstance(cfg, str) else dict(cfg)
-    if args.get('name') == 'edm':
+    name = args.get('name')
+    if name in _BY_NAME:
         del args['name']
-        check_arguments(args, EDMSchedule, "The noise schedule 'edm'")
-        return EDMSchedule(**args)
+        check_arguments(args, _BY_NAME[name], f"The noise schedule '{name}'")
+        return _BY_NAME[name](**args)
+    if '_class_name' in args:
+        return _from_class(args)
     if 'sigma_data' in args:
         return EDMSchedule.from_scheduler(args)
-    if {'beta_schedule', 'trained_betas', '_class_name'} & set(args):
+    if {'beta_schedule', 'trained_betas'} & set(args):
         return NoiseSchedule.from_scheduler(args)
     check_arguments(args, NoiseSchedule.preset, 'The noise schedule')
     return NoiseSchedule.preset(**args)
+
+
+def _from_class(config: Mapping[str, Any]) -> Schedule:
+    kind = config['_class_name']
+    if kind not in _BY_CLASS:
+        raise ValueError(
+            f'The scheduler {kind} is not known here, so what its network is told about the noise '
+            f'would be a guess. Known are {", ".join(_BY_CLASS)}. If the model was trained with '
+            "one of these processes, say so: schedule='linear', 'cosine', 'edm', 'flow' or 've'."
+        )
+    if config.get('use_flow_sigmas'):
+        return FlowSchedule.from_scheduler(config)
+    return _BY_CLASS[kind](config)

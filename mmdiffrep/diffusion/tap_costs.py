@@ -14,7 +14,7 @@ from mmdiffrep.diffusion.denoisers import Denoiser
 def tap_costs(
     denoiser: Denoiser, taps: Sequence[str] | None = None, size: int | None = None
 ) -> dict[str, float]:
-    """Measures the share of a whole pass's FLOPs that has been spent when a tap can be read.
+    """Measure the share of a whole pass's FLOPs that has been spent when a tap can be read.
 
     This is what a network truncated after the tap costs, relative to the whole one. Nothing is
     computed: one pass on the meta device is counted.
@@ -45,18 +45,16 @@ def tap_costs(
 
     side = denoiser.image_size if size is None else size
     image = torch.empty(1, denoiser.in_channels, side, side, device='meta')
-    label = None
-    if denoiser.num_classes is not None:
-        label = torch.zeros(1, dtype=torch.long, device='meta')
+    cond = denoiser.example_condition()
     with ExitStack() as hooks, torch.no_grad():
         for name in denoiser.taps if taps is None else taps:
-            path, where = denoiser.taps.site(name)
+            path, where, _ = denoiser.taps.site(name)
             module = denoiser.network.get_submodule(path)
             register = (
                 module.register_forward_pre_hook if where == 'in' else module.register_forward_hook
             )
             hooks.callback(register(note(name)).remove)
         with counter:
-            denoiser.predict(image, 0, label)
+            denoiser.predict(image, 0, cond)
     total = counter.get_total_flops()
     return {name: flops / total for name, flops in spent.items()}

@@ -6,25 +6,31 @@ Grammar of a tap name: ``<block>[@in|@out]``, where the block is one of
 - ``enc.<i>``: the i-th block from the image inwards, ``mid``: the middle, ``dec.<i>``: the i-th
   block on the way out. What a family counts as a block is said by its denoiser class.
 - ``block.<i>``: the i-th block of a network that has no way in and out, a transformer.
-- ``module:<dotted path>``: any submodule that the network calls once a pass and that gives a map.
-- ``ddpm_seg:<n>``, ``dift:<n>``, ``gdc:<b>``: the numbers that these papers use for ADM-256.
-- ``ddae:<n>``: DDAE's ``out_<n>``, the n-th res block (with attention) of its U-Nets' way out,
-  counted from 1 and read before the up-sampler, as ``dec.<n - 1>`` of a diffusers U-Net is.
+- ``single.<i>``: the i-th block of Flux in which prompt and image share one stream.
+- ``module:<dotted path>``: any submodule that the network calls once a pass and that gives a map or
+  a token per cell of the image (queries, keys, values and outputs of its self-attention).
+- ``ddpm_seg:<n>``, ``dift:<n>``, ``gdc:<b>``, ``ddae:<n>``: the numbers that these papers use for
+  their networks. A family says which of them it has and what they mean: ``dift:1`` is ``dec.1`` of
+  ADM, but ``module:up_blocks.1`` of Stable Diffusion.
 
 ``@out`` (the default) reads what the block gives, ``@in`` what it is given; the input of a
 decoder block is the map after the skip connection has been concatenated.
 """
 
 import difflib
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mmdiffrep.diffusion.trace import Call
 
-_BLOCK = re.compile(r'(mid|(?:enc|dec|block)\.\d+|module:[\w.]+)')
+_BLOCK = re.compile(r'(mid|(?:enc|dec|block|single)\.\d+|module:[\w.]+)')
 _ALIAS = re.compile(r'(ddpm_seg|dift|gdc|ddae):(\d+)')
 _ADM_BLOCKS = 18  # input blocks of ADM-256, and as many output blocks
+_NUMBERED = dict(
+    ddpm_seg='ADM', dift='ADM or Stable Diffusion', gdc='ADM-256', ddae="DDAE's U-Nets"
+)
 
 
 class Tap(NamedTuple):
@@ -42,10 +48,17 @@ class BlockPaths(NamedTuple):
 
 
 class TapSite(NamedTuple):
-    """Where a tap is read: the dotted path of a submodule and its side, ``'in'`` or ``'out'``."""
+    """Where a tap is read.
+
+    Attributes:
+        path: Dotted path of a submodule.
+        side: ``'in'`` or ``'out'``.
+        member: Which of the tensors that the submodule is given or gives; None: the first.
+    """
 
     path: str
     side: str
+    member: int | None = None
 
 
 class TapError(KeyError, ValueError):
@@ -56,7 +69,7 @@ class TapError(KeyError, ValueError):
 
 
 def alias_to_canonical(system: str, index: int) -> str:
-    """Translate a paper's block number into a canonical tap name.
+    """Translate a paper's block number into a canonical tap name of ADM or DDAE's U-Nets.
 
     Args:
         system: ``'ddpm_seg'`` or ``'dift'`` (output block 0..17, the official codes' ``blocks`` and
@@ -105,27 +118,48 @@ def canonical_to_alias(system: str, block: str) -> int:
     raise TapError(f"{system} has no number for block '{block}'.")
 
 
-def split_tap(name: str) -> TapSite:
-    """Split a tap name into its block (aliases translated) and its side.
+def split_tap(name: str) -> tuple[str, str]:
+    """Split a tap name into its block, as given, and its side.
 
     Raises:
         TapError: The name does not follow the grammar.
     """
     block, at, side = name.partition('@')
-    alias = _ALIAS.fullmatch(block)
-    if alias:
-        block = alias_to_canonical(alias[1], int(alias[2]))
-    if not _BLOCK.fullmatch(block) or (at and side not in ('in', 'out')):
+    known = _BLOCK.fullmatch(block) or _ALIAS.fullmatch(block)
+    if not known or (at and side not in ('in', 'out')):
         raise TapError(
-            f"'{name}' is not a tap name. Expected enc.<i>, mid, dec.<i>, block.<i>, "
+            f"'{name}' is not a tap name. Expected enc.<i>, mid, dec.<i>, block.<i>, single.<i>, "
             'module:<dotted path>, ddpm_seg:<n>, dift:<n>, gdc:<b> or ddae:<n>, with an optional '
             '@in or @out behind it.'
         )
-    return TapSite(block, side or 'out')
+    return block, side or 'out'
+
+
+def numbered(*systems: str) -> dict[str, str]:
+    """List the aliases of some papers for a network laid out like theirs.
+
+    Args:
+        systems: Names that :func:`alias_to_canonical` knows.
+
+    Returns:
+        Alias -> canonical name, e.g. ``{'dift:0': 'dec.0', ...}``.
+    """
+    lengths = dict(gdc=range(1, 2 * _ADM_BLOCKS + 2), ddae=range(1, 100))
+    return {
+        f'{system}:{index}': alias_to_canonical(system, index)
+        for system in systems
+        for index in lengths.get(system, range(_ADM_BLOCKS))
+    }
+
+
+def adm_aliases(num_encoder_blocks: int) -> dict[str, str]:
+    """List the aliases of an ADM: those that count its output blocks, and GDC's for ADM-256."""
+    is_adm_256 = num_encoder_blocks == _ADM_BLOCKS
+    return numbered('ddpm_seg', 'dift', 'ddae', *(['gdc'] if is_adm_256 else []))
 
 
 def tap_names(taps: Sequence[str]) -> tuple[str, ...]:
-    """Check that taps are given as a list of names, and returns it as a tuple.
+    """Check that taps are given as a list of names, and return it as a tuple.
 
     Raises:
         TapError: One name that is in no list, or no name at all.
@@ -146,6 +180,8 @@ class TapTable(Mapping[str, Tap]):
         blocks: Canonical block names and where they begin and end.
         image_size: Side in pixels of the image that the calls were traced with.
         cut_after: Taps after the last of which the network was cut; None for a whole network.
+        aliases: Alias -> canonical or ``module:`` name.
+        text: Tokens of the prompt in the traced pass; 0 without a prompt.
     """
 
     def __init__(
@@ -154,10 +190,14 @@ class TapTable(Mapping[str, Tap]):
         blocks: Mapping[str, BlockPaths],
         image_size: int,
         cut_after: Sequence[str] | None = None,
+        aliases: Mapping[str, str] | None = None,
+        text: int = 0,
     ) -> None:
         self.calls = dict(calls)
         self.blocks = dict(blocks)
         self.image_size = image_size
+        self.aliases = dict(aliases or {})
+        self.text = text
         self._cut_after: str | None = None
         if cut_after is not None:
             self._cut_after = max(cut_after, key=self._when)
@@ -178,13 +218,25 @@ class TapTable(Mapping[str, Tap]):
 
     def cut(self, taps: Sequence[str]) -> 'TapTable':
         """Return the table of the same network truncated after the last of ``taps``."""
-        return TapTable(self.calls, self.blocks, self.image_size, cut_after=taps)
+        return TapTable(self.calls, self.blocks, self.image_size, taps, self.aliases, self.text)
+
+    def at_size(self, image_size: int) -> 'TapTable':
+        """Return the table with strides relative to an image of another side.
+
+        Args:
+            image_size: Side of the image from which the network's input is made, such as the image
+                that a VAE encodes.
+        """
+        table = TapTable(self.calls, self.blocks, image_size, None, self.aliases, self.text)
+        table._cut_after = self._cut_after
+        return table
 
     def __getitem__(self, name: str) -> Tap:
-        site = self.site(name)
-        shape = self._shape(site)
-        # rounded: the map before a padding-free down-sampler is one cell larger
-        return Tap(channels=shape[1], stride=max(1, round(self.image_size / shape[2])))
+        shape = self._shape(self.site(name))
+        ratio = self.image_size / shape[2]
+        # sides that do not divide (28 px in a network of 4 levels) are rounded at each level
+        stride = int(ratio) if ratio.is_integer() else 2 ** round(math.log2(ratio))
+        return Tap(shape[1], max(1, stride))
 
     def __iter__(self) -> Iterator[str]:
         if self._cut_after is None:
@@ -213,7 +265,7 @@ class TapTable(Mapping[str, Tap]):
 
     def _when(self, name: str) -> int:
         """Return the point of the pass at which a tap can be read."""
-        path, side = self._find(name)
+        path, side, _ = self._find(name)
         return self.calls[path].start if side == 'in' else self.calls[path].end
 
     def _shape(self, site: TapSite) -> Sequence[int]:
@@ -222,37 +274,66 @@ class TapTable(Mapping[str, Tap]):
 
     def _find(self, name: str) -> TapSite:
         block, side = split_tap(name)
-        if name.startswith('gdc:') and self._count('enc') != _ADM_BLOCKS:
-            raise TapError(
-                f"'{name}' numbers the blocks of ADM-256 ({_ADM_BLOCKS} + 1 + {_ADM_BLOCKS}), but "
-                f'this network has {self._count("enc")} encoder blocks. Use its own names: '
-                f'{", ".join(self.blocks)}.'
-            )
+        if _ALIAS.fullmatch(block):
+            block = self._translate(name, block)
         if block.startswith('module:'):
-            site = TapSite(block[len('module:') :], side)
-            self._check_module(name, site)
-            return site
+            path = block[len('module:') :]
+            self._check_module(name, path, side)
+            return self._site(path, side)
         if block not in self.blocks:
             raise TapError(f"The network has no tap '{name}'.{self._near(block, self.blocks)}")
         first, last = self.blocks[block]
-        return TapSite(first if side == 'in' else last, side)
+        return self._site(first if side == 'in' else last, side)
 
-    def _check_module(self, name: str, site: TapSite) -> None:
-        call = self.calls.get(site.path)
+    def _site(self, path: str, side: str) -> TapSite:
+        call = self.calls[path]
+        return TapSite(path, side, call.in_member if side == 'in' else call.out_member)
+
+    def _translate(self, name: str, alias: str) -> str:
+        if alias in self.aliases:
+            return self.aliases[alias]
+        system, index = alias.split(':')
+        own = sorted({known.split(':')[0] for known in self.aliases})
+        if system in own:
+            raise TapError(
+                f"The network has no tap '{name}': it has {system}:<n> for "
+                f'{self._numbers(system)}. Its blocks are {self._ranges()}.'
+            )
+        alias_to_canonical(system, int(index))
+        numbers = ', '.join(f'{other}:<n>' for other in own)
+        raise TapError(
+            f"'{name}' numbers the blocks of {_NUMBERED[system]}, but this network has "
+            f'{self._count("enc")} encoder blocks of another kind. Use its own names: '
+            f'{self._ranges()}{f"; or {numbers}" if numbers else ""}.'
+        )
+
+    def _numbers(self, system: str) -> str:
+        own = [known for known in self.aliases if known.startswith(f'{system}:')]
+        return f'{own[0]} .. {own[-1]}'
+
+    def _check_module(self, name: str, path: str, side: str) -> None:
+        call = self.calls.get(path)
         if call is None:
             raise TapError(
-                f"'{name}': the network has no submodule '{site.path}' that a pass calls."
-                f'{self._near(site.path, self.calls)}'
+                f"'{name}': the network has no submodule '{path}' that a pass calls."
+                f'{self._near(path, self.calls)}'
             )
         if call.count > 1:
             raise TapError(
                 f"'{name}': this submodule is called {call.count} times in a pass, so that its "
                 'output is ambiguous. Tap a submodule that is called once.'
             )
-        if len(self._shape(site)) != 4:
+        shape = self._shape(TapSite(path, side))
+        if self.text and len(shape) == 3 and shape[1] == self.text:
             raise TapError(
-                f"'{name}' is no feature map (B, C, H, W): its shape for one image is "
-                f'{tuple(self._shape(site))}. Tap the block around it.'
+                f"'{name}' holds the {self.text} tokens of the prompt, which have no place in the "
+                'image. Tap the side of the image: queries (to_q), a self-attention (attn1), or '
+                'the block around it.'
+            )
+        if len(shape) != 4:
+            raise TapError(
+                f"'{name}' is not a feature map (B, C, H, W): its shape for one image is "
+                f'{tuple(shape)}. Tap the block around it.'
             )
 
     def _count(self, part: str) -> int:

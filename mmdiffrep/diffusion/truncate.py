@@ -16,11 +16,21 @@ from mmdiffrep.diffusion.trace import Call
 
 
 class PassThrough(nn.Module):
-    """Stands where a part was cut off: returns its first input as it is."""
+    """Stands where a part was cut off: returns its first input as it is.
 
-    def forward(self, hidden_states: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+    Args:
+        in_tuple: Return ``(hidden_states,)``, as diffusers' ``Transformer2DModel`` does.
+    """
+
+    def __init__(self, in_tuple: bool = False) -> None:
+        super().__init__()
+        self.in_tuple = in_tuple
+
+    def forward(
+        self, hidden_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> torch.Tensor | tuple[torch.Tensor]:
         """Return ``hidden_states``; a cut part may have been given more (time embeddings...)."""
-        return hidden_states
+        return (hidden_states,) if self.in_tuple else hidden_states
 
 
 class CutPlan(NamedTuple):
@@ -53,7 +63,7 @@ def plan_cut(calls: Mapping[str, Call], units: Iterable[str], sites: Iterable[Ta
     """
     units = [unit for unit in units if unit in calls]
     live, held = set(), set()
-    for path, side in sites:
+    for path, side, *_ in sites:
         call = calls[path]
         moment = call.start if side == 'in' else call.end
         live.update(unit for unit in units if calls[unit].start < moment)

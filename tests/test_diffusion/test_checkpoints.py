@@ -9,7 +9,7 @@ import torch
 from diffusers import DDIMScheduler, DDPMPipeline, UNet2DModel
 from torch import nn
 
-from mmdiffrep.diffusion import checkpoints
+from mmdiffrep.diffusion import UNet2DDenoiser, build_schedule, checkpoints
 from mmdiffrep.diffusion.checkpoints import (
     as_dtype,
     hash_weights,
@@ -56,12 +56,42 @@ def test_pipeline_folder(pipeline):
     assert not network.training
 
 
-def test_bare_folder_takes_the_default_schedule_and_says_so(pipeline, caplog):
-    with caplog.at_level(logging.WARNING, logger='mmdiffrep'):
-        network, schedule = load_unet2d(str(pipeline[0] / 'unet'))
+def test_a_network_finds_the_schedule_beside_it(pipeline):
+    network, schedule = load_unet2d(str(pipeline[0] / 'unet'))
     assert equal(network, pipeline[1])
-    assert schedule.num_timesteps == 1000
-    assert 'linear schedule with 1000 steps' in caplog.text
+    assert schedule.num_timesteps == 50
+
+
+def test_without_a_schedule_only_clean_images_can_be_read(copied, caplog):
+    shutil.rmtree(copied / 'scheduler')
+    with caplog.at_level(logging.WARNING, logger='mmdiffrep'):
+        denoiser = UNet2DDenoiser.from_pretrained(str(copied), taps=['mid'])
+    x = torch.zeros(1, 3, 8, 8)
+    assert denoiser(x, 50)['mid'].isfinite().all()
+    for refused in (
+        lambda: denoiser.schedule.add_noise(x, x, 50),
+        lambda: denoiser.schedule.noise_level(50),
+        lambda: denoiser.schedule.nearest_timestep(0.5),
+    ):
+        with pytest.raises(ValueError, match=r'has no scheduler_config\.json.*schedule='):
+            refused()
+    given = UNet2DDenoiser.build(pretrained=str(copied), schedule='cosine', taps=['mid'])
+    assert torch.equal(given.schedule.levels, build_schedule('cosine').levels)
+    assert not caplog.text
+
+
+def test_the_given_schedule_is_taken_and_the_folder_not_read(copied):
+    (copied / 'scheduler' / 'scheduler_config.json').write_text('{}')
+    assert UNet2DDenoiser.build(pretrained=str(copied), schedule='cosine').schedule.num_timesteps
+
+
+def test_averaged_weights_beside_the_network_are_named(copied, caplog):
+    shutil.copytree(copied / 'unet', copied / 'unet_ema')
+    with caplog.at_level(logging.WARNING, logger='mmdiffrep'):
+        load_unet2d(str(copied))
+    assert str(copied / 'unet_ema') in caplog.text
+    _, schedule = load_unet2d(str(copied / 'unet_ema'))
+    assert schedule.num_timesteps == 50
 
 
 def test_old_flat_layout(copied, pipeline):

@@ -8,21 +8,23 @@ import torch
 from torch import Tensor, nn
 
 from mmdiffrep.diffusion.checkpoints import as_dtype, load_weights
+from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS, origin_of_file, preset_of_file
 from mmdiffrep.diffusion.denoisers.adm_unet import ADMUNet
 from mmdiffrep.diffusion.denoisers.base import Denoiser
+from mmdiffrep.diffusion.denoisers.null_label import check_null_label, null_embedding
 from mmdiffrep.diffusion.schedule import NoiseSchedule
-from mmdiffrep.diffusion.taps import BlockPaths
+from mmdiffrep.diffusion.taps import BlockPaths, adm_aliases
 from mmdiffrep.diffusion.truncate import CutPlan, replace_dead
 
 # guided_diffusion/script_util.py, create_model
 _CHANNEL_MULT = {
+    32: (1, 2, 2, 2),  # improved_diffusion/script_util.py
     64: (1, 2, 3, 4),
     128: (1, 1, 2, 3, 4),
     256: (1, 1, 2, 2, 4, 4),
     512: (0.5, 1, 1, 2, 2, 4, 4),
 }
-_NULL_LABELS = ('mean', 'zero')
 
 
 class ADMDenoiser(Denoiser):
@@ -31,16 +33,17 @@ class ADMDenoiser(Denoiser):
     Taps: ``enc.<i>`` is ``input_blocks[i]``, ``mid`` the middle block, ``dec.<i>`` is
     ``output_blocks[i]``; a block that ends with a down- or up-sampler is read after it.
 
-    A class-conditional ADM was trained without a null class. ``cond=None`` gives it one of two
+    A class-conditional ADM was trained without a null class. Without labels it is given one of two
     stand-ins: ``'mean'`` adds the mean of all class embeddings to the timestep's embedding, which
-    stays where the network was trained; ``'zero'`` adds nothing.
+    stays where the network was trained; ``'zero'`` adds nothing. A network that was trained with a
+    null class of its own is given that class by its number.
 
     Args:
         unet: Arguments of :class:`ADMUNet`.
         schedule: The noise schedule.
         image_size: Side in pixels of the training images.
         rescale_timesteps: The network reads timesteps scaled to 0 .. 1000.
-        null_label: ``'mean'`` or ``'zero'``, see above.
+        null_label: ``'mean'``, ``'zero'`` or a class, see above.
         source: Where the weights come from.
 
     Raises:
@@ -53,11 +56,10 @@ class ADMDenoiser(Denoiser):
         schedule: NoiseSchedule,
         image_size: int,
         rescale_timesteps: bool = False,
-        null_label: str = 'mean',
+        null_label: str | int = 'mean',
         source: str = 'ADM with random weights',
     ) -> None:
-        if null_label not in _NULL_LABELS:
-            raise ValueError(f'null_label must be one of {_NULL_LABELS}, got {null_label!r}.')
+        check_null_label(null_label, unet['num_classes'])
         super().__init__(
             ADMUNet(**unet),
             schedule,
@@ -113,8 +115,8 @@ class ADMDenoiser(Denoiser):
         diffusion_steps: int = 1000,
         noise_schedule: str = 'linear',
         predict_xstart: bool = False,
-        rescale_timesteps: bool = False,
-        null_label: str = 'mean',
+        rescale_timesteps: bool | None = None,
+        null_label: str | int = 'mean',
         dtype: None | str | torch.dtype = None,
         taps: Sequence[str] | None = None,
     ) -> 'ADMDenoiser':
@@ -147,7 +149,9 @@ class ADMDenoiser(Denoiser):
             diffusion_steps: Number of timesteps.
             noise_schedule: ``'linear'`` or ``'cosine'``.
             predict_xstart: The network predicts the clean image instead of the noise.
-            rescale_timesteps: The network reads timesteps scaled to 0 .. 1000.
+            rescale_timesteps: The network reads timesteps scaled to 0 .. 1000. None: they are the
+                same with 1000 ``diffusion_steps``; with another number the flag is asked for, as
+                guided-diffusion's default is False and improved-diffusion's True.
             null_label: See the class.
             dtype: Precision of the weights; None: float32.
             taps: Truncate after the last of these; None: keep whole.
@@ -174,7 +178,13 @@ class ADMDenoiser(Denoiser):
             use_new_attention_order=use_new_attention_order,
         )
         schedule = _build_schedule(noise_schedule, diffusion_steps, predict_xstart)
-        rest = dict(rescale_timesteps=rescale_timesteps, null_label=null_label)
+        if rescale_timesteps is None and diffusion_steps != 1000:
+            raise ValueError(
+                f'With diffusion_steps={diffusion_steps}, say rescale_timesteps=True or False: the '
+                'default of guided-diffusion is False and that of improved-diffusion is True, and '
+                'nothing in the weights tells which one a network was trained with.'
+            )
+        rest = dict(rescale_timesteps=bool(rescale_timesteps), null_label=null_label)
         if checkpoint is None:
             denoiser = cls(unet, schedule, image_size, **rest)
         else:
@@ -202,14 +212,14 @@ class ADMDenoiser(Denoiser):
         with torch.device('meta'):
             return ADMUNet(**self._unet).eval()
 
-    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
+    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
         if self._timestep_scale is not None:
             t = t.float() * self._timestep_scale
         label_embedding = None
-        if cond is not None:
-            label_embedding = network.label_emb(cond)
-        elif self.num_classes is not None and self.null_label == 'mean':
-            label_embedding = network.label_emb.weight.mean(dim=0)
+        if cond.labels is not None:
+            label_embedding = network.label_emb(cond.labels)
+        elif self.num_classes is not None and self.null_label != 'zero':
+            label_embedding = null_embedding(network.label_emb.weight, self.null_label)
         return network(x_t, t, label_embedding)
 
     @property
@@ -223,6 +233,9 @@ class ADMDenoiser(Denoiser):
             {f'dec.{i}': f'output_blocks.{i}' for i, _ in enumerate(skeleton.output_blocks)}
         )
         return {name: BlockPaths(path, path) for name, path in paths.items()}
+
+    def _aliases(self, skeleton: nn.Module) -> dict[str, str]:
+        return adm_aliases(len(skeleton.input_blocks))
 
     def _units(self, skeleton: nn.Module) -> list[str]:
         return [

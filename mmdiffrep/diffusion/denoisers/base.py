@@ -1,22 +1,26 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""The contract of all denoisers: an image and a timestep in, feature maps by tap name out."""
+"""The contract of all denoisers: image, timestep and condition in, feature maps by tap out."""
 
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from mmdiffrep.diffusion.checkpoints import hash_weights
+from mmdiffrep.diffusion.condition import Condition, as_condition
 from mmdiffrep.diffusion.precision import FrozenPrecision, no_autocast
 from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.diffusion.taps import BlockPaths, TapError, TapTable, tap_names
+from mmdiffrep.diffusion.tokens import ImageMember, as_map
 from mmdiffrep.diffusion.trace import StopPass, TapRecorder, trace_calls
 from mmdiffrep.diffusion.truncate import CutPlan, plan_cut
+
+LUMINANCE = (0.299, 0.587, 0.114)  # of R, G and B (ITU-R BT.601), as Pillow's convert('L')
 
 
 class Denoiser(nn.Module, ABC):
@@ -25,6 +29,9 @@ class Denoiser(nn.Module, ABC):
     A family (diffusers' U-Net, ADM, ...) says how its network is built without weights, called,
     divided into blocks and cut; everything else is here.
 
+    For a network of latents everything that is said of images holds for latents, and strides count
+    their cells; :class:`~mmdiffrep.diffusion.image_model.LatentDiffusion` makes it one of images.
+
     Args:
         network: The network; its parameters are this module's only ones.
         schedule: The noise schedule that it was trained with.
@@ -32,7 +39,14 @@ class Denoiser(nn.Module, ABC):
         in_channels: Channels of its input.
         num_classes: Labels that it is conditioned on; None for an unconditional network.
         source: Where the weights come from, for logs and checkpoints.
+
+    Attributes:
+        condition: What a pass is conditioned on when it is given no condition; None: nothing, or
+            what the family has in the place of a condition (a null label).
     """
+
+    accepts: ClassVar[tuple[str, ...]] = ('labels',)
+    """The parts of a :class:`Condition` that the family's networks read."""
 
     def __init__(
         self,
@@ -51,6 +65,7 @@ class Denoiser(nn.Module, ABC):
         self.in_channels = in_channels
         self.num_classes = num_classes
         self.source = source
+        self.condition: Condition | None = None
         self._frozen = False
         self._precision: FrozenPrecision | None = None
         self._cut_taps: Sequence[str] | None = None
@@ -73,29 +88,50 @@ class Denoiser(nn.Module, ABC):
         """Build the whole network, without weights, on the meta device."""
 
     @abstractmethod
-    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
-        """Run ``network`` (this one or a skeleton of it) and return its output."""
+    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
+        """Run ``network`` (this one or a skeleton of it) and return its output.
+
+        The condition, which may be empty, has a row per image.
+        """
 
     @abstractmethod
     def _blocks(self, skeleton: nn.Module) -> dict[str, BlockPaths]:
-        """Says where each canonical block of the whole network begins and ends."""
+        """Say where each canonical block of the whole network begins and ends."""
 
-    @abstractmethod
     def _units(self, skeleton: nn.Module) -> list[str]:
         """List the paths of the smallest parts that :meth:`_cut` can keep or drop."""
+        return []
 
-    @abstractmethod
     def _cut(self, plan: CutPlan) -> bool:
-        """Cuts ``self.network`` in place; returns False, and changes nothing, if it cannot."""
+        """Cut ``self.network`` in place; return False, and change nothing, if it cannot be cut.
+
+        A network that is not cut keeps its weights; its passes stop at the last tap.
+        """
+        return False
+
+    def _aliases(self, skeleton: nn.Module) -> dict[str, str]:
+        """Translate papers' names of taps, such as ``dift:1``, into this network's."""
+        return {}
+
+    def _cells(self, height: int, width: int) -> tuple[int, int] | None:
+        """Return the grid of a transformer's tokens for an input of some sides; None: no tokens."""
+        return None
 
     @property
     def _needs_label(self) -> bool:
         """Whether no pass is possible without class labels."""
         return self.num_classes is not None
 
-    def _example_cond(self) -> Tensor | None:
-        """Return a condition for one image on the meta device, for tracing."""
-        return None if self.num_classes is None else torch.zeros(1, dtype=torch.long, device='meta')
+    @property
+    def text_tokens(self) -> int:
+        """Tokens of the prompt in the pass that finds the taps; 0: no prompt."""
+        return 0
+
+    def example_condition(self, device: str | torch.device = 'meta') -> Condition:
+        """Return a condition of zeros, for tracing and counting."""
+        if self.num_classes is None:
+            return Condition()
+        return Condition(labels=torch.zeros(1, dtype=torch.long, device=device))
 
     @cached_property
     def _anatomy(self) -> tuple[TapTable, list[str]]:
@@ -106,12 +142,20 @@ class Denoiser(nn.Module, ABC):
     def _trace(self) -> tuple[TapTable, list[str]]:
         """Find taps and units with one pass of a skeleton on the meta device."""
         skeleton = self._skeleton()
-        side = self.image_size
+        side, text = self.image_size, self.text_tokens
         image = torch.empty(1, self.in_channels, side, side, device='meta')
         t = torch.zeros(1, dtype=torch.long, device='meta')
-        cond = self._example_cond()
-        calls = trace_calls(skeleton, lambda: self._call(skeleton, image, t, cond))
-        return TapTable(calls, self._blocks(skeleton), side), self._units(skeleton)
+        cond = self.example_condition()
+        pick = ImageMember(self._cells(side, side), (side, side), text)
+        calls = trace_calls(skeleton, lambda: self._call(skeleton, image, t, cond), pick)
+        blocks = self._blocks(skeleton)
+        aliases = {
+            alias: name
+            for alias, name in self._aliases(skeleton).items()
+            if name in blocks or name.startswith('module:')
+        }
+        table = TapTable(calls, blocks, side, aliases=aliases, text=text)
+        return table, self._units(skeleton)
 
     @cached_property
     def taps(self) -> TapTable:
@@ -172,7 +216,7 @@ class Denoiser(nn.Module, ABC):
         return self._recorder.paused()
 
     def truncate(self, taps: Sequence[str]) -> 'Denoiser':
-        """Cuts the network after the last of ``taps``, in place; what is behind is dropped.
+        """Cut the network after the last of ``taps``, in place; what is behind is dropped.
 
         Features are bit-identical to the whole network's. A network that cannot be cut keeps its
         weights and its passes are stopped after the last tap.
@@ -199,7 +243,7 @@ class Denoiser(nn.Module, ABC):
         self,
         x_t: Tensor,
         t: Tensor | int,
-        cond: Tensor | None = None,
+        cond: None | Tensor | Condition = None,
         taps: Sequence[str] | None = None,
     ) -> dict[str, Tensor]:
         """Read feature maps.
@@ -207,9 +251,9 @@ class Denoiser(nn.Module, ABC):
         Args:
             x_t: (B, C, H, W) noised (or clean) images in [-1, 1], RGB, brought to the precision of
                 the weights. H and W may differ from ``image_size`` but must be multiples of
-                ``total_stride``.
+                ``total_stride``, unless the family takes other sides.
             t: (B,) timesteps, or one for all.
-            cond: (B,) class labels for a class-conditional network, else None.
+            cond: What the network is conditioned on, or (B,) class labels; None: ``condition``.
             taps: Names of the taps to read; None: those that the network was truncated for.
 
         Returns:
@@ -227,9 +271,19 @@ class Denoiser(nn.Module, ABC):
         self._recorder.store.clear()
         with suppress(StopPass):
             self._run(x_t, t, cond)
-        return self._recorder.collect()
+        found = self._recorder.collect()
+        return {name: self._as_map(name, value, x_t) for name, value in found.items()}
 
-    def predict(self, x_t: Tensor, t: Tensor | int, cond: Tensor | None = None) -> Tensor:
+    def _as_map(self, name: str, value: Tensor, x_t: Tensor) -> Tensor:
+        if value.ndim == 4:
+            return value
+        stride = self.taps[name].stride
+        height, width = (-(-side // stride) for side in x_t.shape[2:])
+        return as_map(value, (height, width))
+
+    def predict(
+        self, x_t: Tensor, t: Tensor | int, cond: None | Tensor | Condition = None
+    ) -> Tensor:
         """Return the whole network's output, e.g. the predicted noise (B, C_out, H, W).
 
         Arguments and errors are those of :meth:`forward`.
@@ -258,35 +312,51 @@ class Denoiser(nn.Module, ABC):
         self._recorder.watch(self.network, {})
         time = torch.as_tensor(time, device=image.device).reshape(-1).expand(len(image))
         precision = next(self.network.parameters()).dtype
-        return self._call(self.network, image.to(precision), time, None)
+        image = image.to(precision)
+        return self._call(self.network, image, time, self._prepare_cond(None, image))
 
     def require_images_only(self, size: tuple[int, int] | None = None) -> None:
-        """Check, before any pass, that the network needs only RGB images and timesteps.
+        """Check, before any pass, that the network needs only images and timesteps.
 
         Args:
             size: Height and width that the images will have; None: not known yet.
 
         Raises:
-            ValueError: It needs a class label for every image, its input is no RGB image, or the
-                sides are no multiples of ``total_stride``.
+            ValueError: It needs a class label or a prompt for every image, its input is neither
+                RGB nor gray, or it does not take images of these sides.
         """
-        if self._needs_label:
+        if self._needs_label and self.condition is None:
             raise ValueError(
                 f'{self.source} is conditioned on {self.num_classes} classes and has no stand-in '
-                'for the label, which nobody gives it here: take an unconditional model, or a '
-                'class-conditional ADM (null_label). FeatureExtractor reads it with labels.'
+                'for the label, which is not known here: take an unconditional model, or set '
+                'null_label. FeatureExtractor reads it with labels.'
             )
-        if self.in_channels != 3:
+        if self.in_channels not in (1, 3):
             raise ValueError(
-                f'{self.source} takes {self.in_channels} channels, no RGB images: take a model of '
-                'RGB images, or give a latent diffusion model its latents with '
-                'mmdiffrep.LatentDataset and mmdiffrep.LatentDPMBackbone.'
+                f'{self.source} takes {self.in_channels} channels, not RGB or gray images. A '
+                'latent diffusion model needs its VAE: give the folder of the whole pipeline, with '
+                'vae/, or latents with mmdiffrep.LatentDataset and mmdiffrep.LatentDPMBackbone.'
             )
         if size is not None:
             self._check_sides(*size)
 
+    def clean(self, images: Tensor) -> Tensor:
+        """Return x_0, what noise is added to, of images (B, 3, H, W) or (B, 1, H, W) in [-1, 1].
+
+        RGB images become gray ones, by their luminance, for a network of one channel.
+
+        Raises:
+            ValueError: A number of channels that the network does not take.
+        """
+        if images.ndim == 4 and images.shape[1] == 3 and self.in_channels == 1:
+            weights = images.new_tensor(LUMINANCE).view(1, 3, 1, 1)
+            return (images * weights).sum(dim=1, keepdim=True)
+        if images.ndim == 4 and images.shape[1] == 1 and self.in_channels == 3:
+            return images.expand(-1, 3, -1, -1)
+        return images
+
     def freeze(self) -> 'Denoiser':
-        """Freezes the network: no gradients for its weights, and eval mode for good.
+        """Freeze the network: no gradients for its weights, and eval mode for good.
 
         When it is moved to an accelerator afterwards, its convolutions are laid out channels last.
         """
@@ -345,15 +415,24 @@ class Denoiser(nn.Module, ABC):
                 'load it without taps.'
             )
 
-    def _run(self, x_t: Tensor, t: Tensor | int, cond: Tensor | None) -> Tensor:
+    def _run(self, x_t: Tensor, t: Tensor | int, cond: None | Tensor | Condition) -> Tensor:
         self._check_images(x_t)
-        self._check_cond(cond, len(x_t))
         t = self.schedule.check_timesteps(t, len(x_t)).to(x_t.device)
         image, time = self.schedule.network_input(x_t, t)
         self.settle_precision()
+        prepared = self._prepare_cond(cond, x_t)
         weight = next(self.network.parameters())
         with nullcontext() if self._precision is None else no_autocast(weight.device):
-            return self._call(self.network, image.to(weight.dtype), time, cond)
+            return self._call(self.network, image.to(weight.dtype), time, prepared)
+
+    def _prepare_cond(self, cond: None | Tensor | Condition, x_t: Tensor) -> Condition:
+        """Return the condition of a pass: checked, a row per image, in the network's precision."""
+        found = as_condition(cond)
+        if found is None:
+            found = Condition() if self.condition is None else self.condition
+        self._check_cond(found)
+        precision = next(self.network.parameters()).dtype
+        return found.expand(len(x_t)).to(x_t.device, precision)
 
     def _check_images(self, x_t: Tensor) -> None:
         if x_t.ndim != 4 or x_t.shape[1] != self.in_channels:
@@ -365,29 +444,33 @@ class Denoiser(nn.Module, ABC):
         self._check_sides(*x_t.shape[2:])
 
     def _check_sides(self, height: int, width: int) -> None:
-        if height % self.total_stride or width % self.total_stride or not height * width:
+        trained = height == width == self.image_size
+        stride = self.total_stride
+        if not trained and (height % stride or width % stride or not height * width):
             raise ValueError(
-                f'Image sides must be multiples of {self.total_stride} for this network, got '
+                f'Image sides must be multiples of {stride} for this network, got '
                 f'{height}x{width}; it was trained on {self.image_size}x{self.image_size}.'
             )
 
-    def _check_cond(self, cond: Tensor | None, batch: int) -> None:
-        if cond is None:
+    def _check_cond(self, cond: Condition) -> None:
+        unread = [name for name in cond.given if name not in self.accepts]
+        if unread:
+            raise ValueError(
+                f'{type(self).__name__} reads no {" or ".join(unread)} of a condition; it reads '
+                f'{", ".join(self.accepts) or "nothing"}.'
+            )
+        if cond.labels is None:
             if self._needs_label:
                 raise ValueError(
-                    f'This network is class-conditional: give cond, ({batch},) labels in '
-                    f'0 .. {self.num_classes - 1}.'
+                    'This network is class-conditional: give cond, one of the labels '
+                    f'0 .. {self.num_classes - 1} per image.'
                 )
             return
         if self.num_classes is None:
-            raise ValueError('This network is unconditional: cond must be None.')
-        if cond.shape != (batch,) or cond.is_floating_point():
-            raise ValueError(
-                f'cond must be ({batch},) integer labels, got shape {tuple(cond.shape)} and dtype '
-                f'{cond.dtype}.'
-            )
-        if cond.device.type == 'cpu' and not torch.compiler.is_compiling() and batch:
-            low, high = int(cond.min()), int(cond.max())
+            raise ValueError('This network is unconditional: give no labels.')
+        labels = cond.labels
+        if labels.device.type == 'cpu' and not torch.compiler.is_compiling() and len(labels):
+            low, high = int(labels.min()), int(labels.max())
             if low < 0 or high >= self.num_classes:
                 raise ValueError(
                     f'Labels must lie in 0 .. {self.num_classes - 1}, got {low} .. {high}.'

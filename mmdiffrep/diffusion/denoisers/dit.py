@@ -9,12 +9,13 @@ from diffusers import DiTTransformer2DModel
 from torch import Tensor, nn
 
 from mmdiffrep.diffusion.checkpoints import as_dtype
+from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers.base import Denoiser
 from mmdiffrep.diffusion.dit_checkpoints import load_dit, load_official_dit
 from mmdiffrep.diffusion.interpolant_schedule import InterpolantSchedule
 from mmdiffrep.diffusion.schedule import build_schedule
 from mmdiffrep.diffusion.schedule_base import Schedule
-from mmdiffrep.diffusion.taps import BlockPaths, TapTable
+from mmdiffrep.diffusion.taps import BlockPaths
 from mmdiffrep.diffusion.truncate import CutPlan
 
 
@@ -100,24 +101,23 @@ class DiTDenoiser(Denoiser):
         Raises:
             ValueError: Not exactly one source of weights, or a schedule and a time direction.
         """
-        given = [one for one in (pretrained, checkpoint, transformer) if one is not None]
+        given = [way for way in (pretrained, checkpoint, transformer) if way is not None]
         if len(given) != 1:
             raise ValueError(
                 'DiTDenoiser takes one of pretrained=..., checkpoint=... and transformer=dict(...).'
             )
         if schedule is not None and time_direction is not None:
             raise ValueError('Give a schedule (DiT) or a time_direction (SiT), not both.')
-        own, source = build_schedule(None), pretrained or checkpoint or 'DiT with random weights'
+        if time_direction is not None:
+            schedule = InterpolantSchedule(time_direction)
+        own = build_schedule(schedule)
+        source = pretrained or checkpoint or 'DiT with random weights'
         if pretrained is not None:
-            network, own = load_dit(pretrained)
+            network, own = load_dit(pretrained, schedule)
         elif checkpoint is not None:
             network = load_official_dit(checkpoint)
         else:
             network = DiTTransformer2DModel(**transformer)
-        if time_direction is not None:
-            own = InterpolantSchedule(time_direction)
-        elif schedule is not None:
-            own = build_schedule(schedule)
         denoiser = cls(network.to(as_dtype(dtype)).eval(), own, source=source)
         return denoiser if taps is None else denoiser.truncate(taps)
 
@@ -129,31 +129,6 @@ class DiTDenoiser(Denoiser):
         shift = first.norm1.emb.time_proj.downscale_freq_shift
         return {'family': 'DiT', **config, 'freq_shift': shift, **self.schedule.settings}
 
-    def forward(
-        self,
-        x_t: Tensor,
-        t: Tensor | int,
-        cond: Tensor | None = None,
-        taps: Sequence[str] | None = None,
-    ) -> dict[str, Tensor]:
-        """Read feature maps of latents; see :meth:`Denoiser.forward`.
-
-        Args:
-            x_t: (B, 4, h, w) noised (or clean) latents, square.
-            t: (B,) timesteps, or one for all.
-            cond: (B,) class labels; None: the null label.
-            taps: Names of the taps to read; None: those that the network was truncated for.
-
-        Returns:
-            Tap name, as given -> (B, C, h / patch, w / patch).
-        """
-        found = super().forward(x_t, t, cond, taps)
-        cells = tuple(side // self.network.config.patch_size for side in x_t.shape[2:])
-        return {
-            name: one if one.ndim == 4 else one.transpose(1, 2).unflatten(2, cells)
-            for name, one in found.items()
-        }
-
     @property
     def _needs_label(self) -> bool:
         return False  # the null label stands in for it
@@ -162,25 +137,15 @@ class DiTDenoiser(Denoiser):
         with torch.device('meta'):
             return DiTTransformer2DModel.from_config(self.network.config).eval()
 
-    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
-        if cond is None:
-            cond = torch.full((len(x_t),), self.num_classes, device=x_t.device)
-        return network(x_t, t, class_labels=cond, return_dict=False)[0]
+    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
+        labels = cond.labels
+        if labels is None:
+            labels = torch.full((len(x_t),), self.num_classes, device=x_t.device)
+        return network(x_t, t, class_labels=labels, return_dict=False)[0]
 
-    def _trace(self) -> tuple[TapTable, list[str]]:
-        """As in other families, with tokens (1, N, C) as maps (1, C, h, w)."""
-        table, units = super()._trace()
-        side = self.image_size // self.network.config.patch_size
-
-        def as_map(shape: tuple[int, ...]) -> tuple[int, ...]:
-            is_tokens = len(shape) == 3 and shape[1] == side**2
-            return (shape[0], shape[2], side, side) if is_tokens else shape
-
-        calls = {
-            path: call._replace(in_shape=as_map(call.in_shape), out_shape=as_map(call.out_shape))
-            for path, call in table.calls.items()
-        }
-        return TapTable(calls, table.blocks, table.image_size), units
+    def _cells(self, height: int, width: int) -> tuple[int, int]:
+        patch = self.network.config.patch_size
+        return height // patch, width // patch
 
     def _blocks(self, skeleton: nn.Module) -> dict[str, BlockPaths]:
         return {

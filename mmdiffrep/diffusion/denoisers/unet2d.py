@@ -10,11 +10,14 @@ from diffusers import UNet2DModel
 from torch import Tensor, nn
 
 from mmdiffrep.diffusion.checkpoints import as_dtype, load_unet2d
+from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers.base import Denoiser
+from mmdiffrep.diffusion.denoisers.null_label import NullableEmbedding, check_null_label
 from mmdiffrep.diffusion.schedule import build_schedule
 from mmdiffrep.diffusion.schedule_base import Schedule
-from mmdiffrep.diffusion.taps import BlockPaths
+from mmdiffrep.diffusion.taps import BlockPaths, numbered
 from mmdiffrep.diffusion.truncate import CutPlan, PassThrough, replace_dead
+from mmdiffrep.diffusion.ve_schedule import VESchedule
 
 # Blocks that run resnets, attentions and samplers in turn and can be cut between any two of them.
 _DIVISIBLE = (
@@ -40,17 +43,26 @@ class UNet2DDenoiser(Denoiser):
     calls the block's output, and what DDPM-Seg and DIFT read from ADM). ``dec.<i>@in`` is the
     res block's input with the skip connection concatenated.
 
+    Without labels a class-conditional network is given a stand-in, see ``null_label``.
+
     Args:
         network: The network.
         schedule: Its noise schedule.
         source: Where the weights come from.
+        null_label: Stands in for the label: ``'mean'`` of all class embeddings, ``'zero'``, which
+            adds nothing, or the number of the class that the network was trained with as its null
+            class.
 
     Raises:
-        ValueError: The network's ``sample_size`` is not one number.
+        ValueError: The network's ``sample_size`` is not one number, or an unknown ``null_label``.
     """
 
     def __init__(
-        self, network: UNet2DModel, schedule: Schedule, source: str = 'random weights'
+        self,
+        network: UNet2DModel,
+        schedule: Schedule,
+        source: str = 'random weights',
+        null_label: str | int = 'mean',
     ) -> None:
         size = network.config.sample_size
         if isinstance(size, (tuple, list)) and len(set(size)) == 1:
@@ -65,6 +77,10 @@ class UNet2DDenoiser(Denoiser):
             num_classes=_num_classes(network.config),
             source=source,
         )
+        _check_time(network.config, schedule)
+        self.null_label = check_null_label(null_label, self.num_classes)
+        if self.num_classes is not None:
+            network.class_embedding = NullableEmbedding(network.class_embedding, null_label)
 
     @classmethod
     def from_pretrained(
@@ -95,6 +111,7 @@ class UNet2DDenoiser(Denoiser):
         pretrained: str | None = None,
         unet: Mapping[str, Any] | None = None,
         schedule: None | str | Mapping[str, Any] = None,
+        null_label: str | int = 'mean',
         dtype: None | str | torch.dtype = None,
         taps: Sequence[str] | None = None,
     ) -> 'UNet2DDenoiser':
@@ -105,6 +122,7 @@ class UNet2DDenoiser(Denoiser):
             unet: Arguments of ``UNet2DModel``, for random weights.
             schedule: See :func:`~mmdiffrep.diffusion.schedule.build_schedule`; None: that of the
                 pre-trained model, or DDPM's linear one.
+            null_label: See the class.
             dtype: Precision of the weights; None: fp32.
             taps: Truncate after the last of these; None: keep whole.
 
@@ -114,20 +132,20 @@ class UNet2DDenoiser(Denoiser):
         if (pretrained is None) == (unet is None):
             raise ValueError('UNet2DDenoiser takes either pretrained=... or unet=dict(...).')
         if pretrained is not None:
-            network, own_schedule = load_unet2d(pretrained)
+            network, own_schedule = load_unet2d(pretrained, schedule)
             source = pretrained
         else:
-            network, own_schedule = UNet2DModel(**unet), build_schedule(None)
+            network, own_schedule = UNet2DModel(**unet), build_schedule(schedule)
             source = 'UNet2DModel with random weights'
-        schedule = own_schedule if schedule is None else build_schedule(schedule)
-        denoiser = cls(network.to(as_dtype(dtype)), schedule, source=source)
+        denoiser = cls(network.to(as_dtype(dtype)), own_schedule, source, null_label)
         return denoiser if taps is None else denoiser.truncate(taps)
 
     @property
     def settings(self) -> dict[str, Any]:
         """The config of the U-Net, and how it is called if that is not DDPM's way."""
         config = {key: value for key, value in self.network.config.items() if key[0] != '_'}
-        return {'family': 'UNet2D', **config, **self.schedule.settings}
+        null = {} if self.num_classes is None else {'null_label': self.null_label}
+        return {'family': 'UNet2D', **config, **null, **self.schedule.settings}
 
     @property
     def skips(self) -> list[str]:
@@ -146,8 +164,18 @@ class UNet2DDenoiser(Denoiser):
         with torch.device('meta'):
             return UNet2DModel.from_config(self.network.config).eval()
 
-    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Tensor | None) -> Tensor:
-        return network(x_t, t, class_labels=cond, return_dict=False)[0]
+    @property
+    def _needs_label(self) -> bool:
+        return False  # `null_label` stands in for it
+
+    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
+        labels = cond.labels
+        if labels is None and self.num_classes is not None:
+            labels = torch.full((len(x_t),), self.num_classes, device=x_t.device)
+        return network(x_t, t, class_labels=labels, return_dict=False)[0]
+
+    def _aliases(self, skeleton: nn.Module) -> dict[str, str]:
+        return numbered('ddae')
 
     def _blocks(self, skeleton: nn.Module) -> dict[str, BlockPaths]:
         blocks = _res_blocks(skeleton.down_blocks, 'down_blocks', 'enc')
@@ -196,6 +224,16 @@ class UNet2DDenoiser(Denoiser):
             return
         for name in ('resnets', 'attentions'):
             replace_dead(getattr(self.network.mid_block, name), f'mid_block.{name}', plan)
+
+
+def _check_time(config: Mapping[str, Any], schedule: Schedule) -> None:
+    """Check that the network's time embedding takes what the schedule gives."""
+    kind = config.get('time_embedding_type')
+    if (kind == 'fourier') != isinstance(schedule, VESchedule):
+        raise ValueError(
+            f'time_embedding_type={kind!r} does not go with a {type(schedule).__name__}: a network '
+            "with 'fourier' features is told sigma (NCSN++: schedule='ve'), others are not."
+        )
 
 
 def _num_classes(config: Mapping[str, Any]) -> int | None:

@@ -50,3 +50,23 @@ def test_another_file_that_is_missing_has_no_known_origin(tmp_path):
 def test_other_files_need_a_preset():
     with pytest.raises(ValueError, match='name a preset'):
         ADMDenoiser.from_pretrained('ffhq.pt')
+
+
+def test_improved_diffusion_tells_its_4000_timesteps_as_0_to_1000():
+    tiny = dict(num_channels=32, num_res_blocks=1)
+    cfg = dict(ADM_PRESETS[preset_of_file('cifar10_uncond_50M_500K.pt')], **tiny)
+    denoiser = ADMDenoiser.build(**cfg)
+    told = []
+    denoiser.network.register_forward_pre_hook(lambda _, args: told.append(args[1]))
+    denoiser(torch.zeros(2, 3, 32, 32), torch.tensor([0, 3998]), taps=['mid'])
+    assert told[-1].tolist() == [0, 999.5]
+    assert denoiser.settings['channel_mult'] == (1, 2, 2, 2)
+    cfg = dict(ADM_PRESETS[preset_of_file('imagenet64_cond_270M_250K.pt')], **tiny)
+    assert ADMDenoiser.build(**cfg).settings['timestep_scale'] is None
+
+
+def test_how_timesteps_are_told_is_asked_for_when_it_matters():
+    flags = dict(image_size=32, num_channels=32, num_res_blocks=1)
+    with pytest.raises(ValueError, match='rescale_timesteps=True or False.*improved-diffusion'):
+        ADMDenoiser.build(**flags, diffusion_steps=4000)
+    assert ADMDenoiser.build(**flags, diffusion_steps=1000).settings['timestep_scale'] is None

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from mmdiffrep.diffusion import TapError, load_denoiser
+from mmdiffrep.diffusion.condition import Condition
 
 TINY = dict(
     sample_size=8,
@@ -52,14 +53,43 @@ def test_conditions():
     x, plain, classes = torch.zeros(2, 3, 8, 8), build(), build(num_class_embeds=4)
     with pytest.raises(ValueError, match='unconditional'):
         plain(x, 0, cond=torch.tensor([0, 1]), taps=['mid'])
-    with pytest.raises(ValueError, match=r'class-conditional: give cond, \(2,\) labels in 0 .. 3'):
-        classes(x, 0, taps=['mid'])
     with pytest.raises(ValueError, match=r'0 .. 3, got 0 .. 4'):
         classes(x, 0, cond=torch.tensor([0, 4]), taps=['mid'])
-    with pytest.raises(ValueError, match=r'integer labels, got shape \(1,\)'):
-        classes(x, 0, cond=torch.tensor([0]), taps=['mid'])
+    with pytest.raises(ValueError, match=r'integer labels or a Condition, got shape \(2, 1\)'):
+        classes(x, 0, cond=torch.tensor([[0], [1]]), taps=['mid'])
+    with pytest.raises(ValueError, match='has 3 rows for a batch of 2'):
+        classes(x, 0, cond=torch.tensor([0, 1, 2]), taps=['mid'])
+    with pytest.raises(ValueError, match='reads no prompt_embeds of a condition; it reads labels'):
+        classes(x, 0, cond=Condition(prompt_embeds=torch.zeros(1, 7, 4)), taps=['mid'])
+    with pytest.raises(TypeError, match='a Condition or a tensor of labels'):
+        classes(x, 0, cond='a cat', taps=['mid'])
     features = classes(x, 0, cond=torch.tensor([0, 1]), taps=['mid'])['mid']
     assert not torch.equal(features[0], features[1])
+
+
+def test_without_labels_a_stand_in_is_given():
+    x, t = torch.randn(2, 3, 8, 8), 5
+    cfg = dict(type='UNet2DDenoiser', unet=dict(TINY, num_class_embeds=4))
+    torch.manual_seed(0)
+    mean = load_denoiser(cfg)
+    weight = mean.network.class_embedding.weight.data
+    weights = mean.network.state_dict()
+
+    def mid(null_label, cond=None, change=None):
+        denoiser = load_denoiser(dict(cfg, null_label=null_label))
+        denoiser.network.load_state_dict(weights)
+        if change is not None:
+            denoiser.network.class_embedding.weight.data[0] = change
+        return denoiser(x, t, cond, taps=['mid'])['mid']
+
+    first = torch.tensor([0, 0])
+    assert torch.equal(mid('mean'), mid('mean', first, change=weight.mean(dim=0)))
+    assert torch.equal(mid('zero'), mid('zero', first, change=torch.zeros(32)))
+    assert torch.equal(mid(3), mid('mean', torch.tensor([3, 3])))
+    assert torch.equal(mid(3), mid('mean', Condition(labels=torch.tensor([3]))))
+    assert not torch.allclose(mid('mean'), mid('zero'))
+    with pytest.raises(ValueError, match=r"one of \('mean', 'zero'\), or a class in 0 .. 3, got 4"):
+        mid(4)
 
 
 def test_taps_have_to_be_named():
@@ -104,10 +134,10 @@ def test_a_tap_that_is_named_twice():
 
 def test_images_alone_have_to_be_enough():
     assert build().require_images_only((8, 10)) is None
-    with pytest.raises(ValueError, match=r'conditioned on 4 classes and has no stand-in'):
-        build(num_class_embeds=4).require_images_only()
-    with pytest.raises(ValueError, match='takes 1 channels, no RGB images'):
-        build(in_channels=1, out_channels=1).require_images_only()
+    assert build(num_class_embeds=4).require_images_only() is None
+    assert build(in_channels=1, out_channels=1).require_images_only() is None
+    with pytest.raises(ValueError, match='takes 4 channels, not RGB or gray images'):
+        build(in_channels=4, out_channels=4).require_images_only()
     with pytest.raises(ValueError, match='multiples of 2 .* got 8x9'):
         build().require_images_only((8, 9))
 

@@ -80,7 +80,7 @@ def test_parts_of_a_block_are_taps(dit, latents):
     name = 'module:transformer_blocks.1.attn1'
     assert dit.taps[name] == dit.taps['block.1']
     assert dit(latents, 7, taps=[name])[name].shape == (3, 16, 4, 4)
-    with pytest.raises(TapError, match='no feature map'):
+    with pytest.raises(TapError, match='not a feature map'):
         dit.taps['module:transformer_blocks.1.norm1.linear']
 
 
@@ -124,7 +124,7 @@ def test_bad_taps(dit):
 
 
 def test_is_no_denoiser_of_images(dit):
-    with pytest.raises(ValueError, match='takes 4 channels, no RGB images.*LatentDataset'):
+    with pytest.raises(ValueError, match='takes 4 channels, not RGB or gray images.*LatentDataset'):
         dit.require_images_only()
 
 

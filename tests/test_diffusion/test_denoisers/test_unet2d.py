@@ -48,7 +48,9 @@ NETWORKS = {
 
 def build(args, taps=None):
     torch.manual_seed(0)
-    return load_denoiser(dict(type='UNet2DDenoiser', unet=args), taps=taps).freeze()
+    schedule = 've' if args.get('time_embedding_type') == 'fourier' else 'linear'
+    cfg = dict(type='UNet2DDenoiser', unet=args, schedule=schedule)
+    return load_denoiser(cfg, taps=taps).freeze()
 
 
 def batch(denoiser):

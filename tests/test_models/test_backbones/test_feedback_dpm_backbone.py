@@ -27,6 +27,7 @@ ADM = dict(
     attention_resolutions='8',
     num_heads=1,
     diffusion_steps=20,
+    rescale_timesteps=False,
 )
 DENOISERS = dict(unet=tiny_teacher(), adm=ADM)
 

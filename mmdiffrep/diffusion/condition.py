@@ -1,0 +1,144 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Everything that a network is given besides x_t and t: class labels, prompts, sizes, guidance."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+_RANKS = dict(
+    labels=1,
+    prompt_embeds=3,
+    prompt_mask=2,
+    pooled_embeds=2,
+    time_ids=2,
+    guidance=1,
+    time_vector=2,
+)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Condition:
+    """What a network is conditioned on, one row for all images or one per image.
+
+    Two conditions of equal values are equal and have the same hash and :attr:`digest`.
+
+    Args:
+        labels: (B,) class labels.
+        prompt_embeds: (B, L, D) embedded tokens of a prompt.
+        prompt_mask: (B, L), 1 for a token that counts, 0 for padding.
+        pooled_embeds: (B, D) one vector per prompt (SDXL, SD3, Flux).
+        time_ids: (B, 6) original height and width, top and left of the crop, height and width of
+            the image, in pixels (SDXL).
+        guidance: (B,) guidance scale that the network is told (Flux.1-dev).
+        time_vector: (B, D) added to the embedding of the timestep.
+
+    Raises:
+        ValueError: A wrong number of dimensions or rows.
+    """
+
+    labels: Tensor | None = None
+    prompt_embeds: Tensor | None = None
+    prompt_mask: Tensor | None = None
+    pooled_embeds: Tensor | None = None
+    time_ids: Tensor | None = None
+    guidance: Tensor | None = None
+    time_vector: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in self.given.items():
+            if not isinstance(value, Tensor) or value.ndim != _RANKS[name]:
+                found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+                raise ValueError(
+                    f'Condition.{name} must be a tensor of {_RANKS[name]} dimensions, got {found}.'
+                )
+        if len({len(value) for value in self.given.values()} - {1}) > 1:
+            rows = {name: len(value) for name, value in self.given.items()}
+            raise ValueError(f'All parts of a condition need one row, or as many as others: {rows}')
+
+    @property
+    def given(self) -> dict[str, Tensor]:
+        """The parts that are there, by name."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def __len__(self) -> int:
+        rows = [len(value) for value in self.given.values()]
+        return max(rows) if rows else 1
+
+    def __getitem__(self, chosen: slice) -> 'Condition':
+        """Return some of the rows; the only row stands for every image."""
+        return self if len(self) == 1 else self._map(lambda value: _all_rows(value, chosen))
+
+    def expand(self, batch: int) -> 'Condition':
+        """Return the condition with a row per image.
+
+        Raises:
+            ValueError: Neither one row nor ``batch`` of them.
+        """
+        if len(self) not in (1, batch):
+            raise ValueError(
+                f'The condition has {len(self)} rows for a batch of {batch}: give one row, or one '
+                'per image.'
+            )
+        return self._map(lambda value: value.expand(batch, *value.shape[1:]))
+
+    def repeat(self, times: int) -> 'Condition':
+        """Return the condition of a batch that is repeated, as ``Tensor.repeat`` does."""
+        if len(self) == 1:
+            return self
+        return self._map(lambda v: v if len(v) == 1 else v.repeat(times, *[1] * (v.ndim - 1)))
+
+    def to(
+        self, device: None | str | torch.device = None, dtype: torch.dtype | None = None
+    ) -> 'Condition':
+        """Move all parts; only floating-point ones take another dtype."""
+        return self._map(
+            lambda value: value.to(device, dtype if value.is_floating_point() else None)
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of the values, whatever the device; half-precision ones count as float32."""
+        digest = hashlib.sha256()
+        for name, value in self.given.items():
+            value = value.detach().cpu()
+            value = value.float() if value.is_floating_point() else value.long()
+            digest.update(f'{name} {tuple(value.shape)} '.encode())
+            digest.update(value.contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Condition) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> 'Condition':
+        return Condition(**{name: change(value) for name, value in self.given.items()})
+
+
+def as_condition(cond: None | Tensor | Condition) -> Condition | None:
+    """Turn a tensor of class labels into a condition; others are returned.
+
+    Raises:
+        TypeError: Neither.
+        ValueError: A tensor that is not a list of integers.
+    """
+    if isinstance(cond, Tensor):
+        if cond.ndim != 1 or cond.is_floating_point():
+            raise ValueError(
+                f'cond must be (B,) integer labels or a Condition, got shape {tuple(cond.shape)} '
+                f'and dtype {cond.dtype}.'
+            )
+        return Condition(labels=cond)
+    if cond is not None and not isinstance(cond, Condition):
+        raise TypeError(f'cond must be a Condition or a tensor of labels, got {type(cond)}.')
+    return cond
+
+
+def _all_rows(value: Tensor, chosen: slice) -> Tensor:
+    return value if len(value) == 1 else value[chosen]
