@@ -100,10 +100,13 @@ def test_bad_options(reader_of, options, error, message):
         reader_of(**options)
 
 
-def test_model_that_needs_labels_is_refused():
+def test_the_stand_in_for_a_label_is_part_of_the_recipe():
     unet = dict(tiny_teacher()['unet'], num_class_embeds=3)
-    with pytest.raises(ValueError, match='conditioned on 3 classes'):
-        FeatureReader(dict(tiny_teacher(), unet=unet), ['mid'], [3])
+    recipes = []
+    for null_label in ('mean', 'zero'):
+        cfg = dict(tiny_teacher(), unet=unet, null_label=null_label)
+        recipes.append(FeatureReader(cfg, ['mid'], [3]).recipe.settings)
+    assert recipes[0] != recipes[1]
 
 
 def test_normalized_images_are_refused(reader):

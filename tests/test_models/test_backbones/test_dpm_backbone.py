@@ -182,11 +182,6 @@ def test_loading_with_another_denoiser_is_an_error():
         (dict(input=dict(means=[0] * 3)), ValueError, 'Did you mean mean'),
         (dict(input=dict(size=15)), ValueError, 'multiples of 2'),
         (dict(taps='mid'), TapError, 'must be a list of tap names'),
-        (
-            dict(denoiser=dict(DENOISER, unet=dict(UNET, num_class_embeds=4))),
-            ValueError,
-            'conditioned on 4 classes',
-        ),
     ],
 )
 def test_bad_arguments(overrides, error, message):
