@@ -66,16 +66,26 @@ def integer(name: str, value: int, low: int | None = None) -> int:
     return value if low is None else at_least(name, value, low)
 
 
-def within(name: str, value: Number, low: float, high: float) -> Number:
-    """Check that a number lies in [low, high].
+def within(
+    name: str,
+    value: Number,
+    low: float,
+    high: float,
+    *,
+    open_low: bool = False,
+    open_high: bool = False,
+) -> Number:
+    """Check that a number lies in [low, high], or in (low, high], [low, high), (low, high).
 
     Raises:
         TypeError: Not a number.
         ValueError: Outside, or NaN.
     """
     of_type(name, value, float)
-    if not low <= value <= high:
-        raise ValueError(f'{name} must be in [{low}, {high}], got {value}.')
+    inside = low <= value <= high
+    if not inside or (open_low and value == low) or (open_high and value == high):
+        interval = f'{"(" if open_low else "["}{low}, {high}{")" if open_high else "]"}'
+        raise ValueError(f'{name} must be in {interval}, got {value}.')
     return value
 
 

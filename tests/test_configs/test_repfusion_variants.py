@@ -13,7 +13,6 @@ from mmengine.runner import Runner
 from mmdiffrep.engine.hooks import RepFusionHook
 from mmdiffrep.registry import MODELS
 from mmdiffrep.testing import greatest_difference, parameters_of, tiny_teacher
-from mmdiffrep.utils.random_streams import IterationStreams
 
 VARIANTS = Path(__file__).parents[2] / 'configs' / 'repfusion' / 'variants'
 NAMES = sorted(path.stem for path in VARIANTS.glob('*.py'))
@@ -51,12 +50,11 @@ def tiny_cnn(cfg, folder):
 def check_that_distillation_teaches(runner):
     """The distillation terms alone have a gradient for the student's first layer."""
     hook = next(hook for hook in runner.hooks if isinstance(hook, RepFusionHook))
-    hook.taps.attach()
+    hook.before_train(runner)
+    hook.before_train_iter(runner, 0)
     data = runner.model.data_preprocessor(next(iter(runner.train_dataloader)), True)
-    task = runner.model(data['inputs'], data['data_samples'], mode='loss')
-    streams = IterationStreams(seed=0, iteration=0)
-    terms = hook._pass(data['inputs'], data['data_samples'], task, streams, progress=0.0)
-    hook.taps.detach()
+    terms = runner.model(data['inputs'], data['data_samples'], mode='loss')
+    hook.after_train(runner)
     distilled = sum(value for key, value in terms.items() if 'loss_distill' in key)
     (gradient,) = torch.autograd.grad(distilled, [runner.model.backbone.conv1.weight])
     assert gradient.abs().max() > 0

@@ -91,7 +91,7 @@ def read(
         samples += packed['data_samples']
         for t in args.timesteps:
             steps = torch.full((len(part),), t, device=args.device)
-            (feature,) = teacher(packed['inputs'], steps, generator=generator)
+            (feature,) = teacher(teacher.to_input(packed['inputs']), steps, generator=generator)
             features[t].append(feature.half().cpu())
     return {t: torch.cat(parts) for t, parts in features.items()}, samples
 

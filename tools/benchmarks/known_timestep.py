@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmdiffrep.models.rewards import ClassificationReward
-from mmdiffrep.models.timestep_policies import ReinforcedTimestep
+from mmdiffrep.models.timestep_policies import Draws, ReinforcedTimestep
 from mmdiffrep.utils.random_streams import IterationStreams
 
 
@@ -119,8 +119,8 @@ def train_on_known_timestep(
     draws, history = actor.num_samples, []
     for iteration in range(iterations):
         images, labels, data_samples = task.batch(batch_size, generator)
-        uniform = IterationStreams(seed, iteration).uniforms(batch_size, draws)
-        sample = actor(images, uniform=uniform)
+        uniforms = IterationStreams(seed, iteration).uniforms(batch_size, draws)
+        sample = actor(images, Draws(uniforms))
         features = task.features(labels.repeat(draws), sample.t, generator)
         result = reward(features, data_samples * draws)
         terms = actor.loss(sample, result.reward, progress=iteration / iterations)

@@ -1,17 +1,18 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Phases of a run with a teacher, and how the task rests while the student only imitates."""
+"""Phases of a run with a teacher, and the frozen task while the student only imitates."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-# The last one follows the others and has no teacher.
-PHASES = ('distill', 'joint', 'finetune')
+from mmdiffrep.utils.checks import integer, of_type
+
+TaskLosses = dict[str, Tensor | list[Tensor]]
 
 
 class PhaseSchedule:
-    """Which phase an iteration is in: a function of it alone, so a resumed run needs no state.
+    """Give the phase of an iteration: a function of it alone, so a resumed run needs no state.
 
     Args:
         phases (list of tuple, optional): ``(phase, end iteration)`` in order, of ``'distill'`` and
@@ -19,16 +20,14 @@ class PhaseSchedule:
     """
 
     def __init__(self, phases: Sequence[tuple[str, int]] | None = None) -> None:
-        phases = list(phases or ())
-        ends = [end for _, end in phases]
-        if any(name not in PHASES[:2] for name, _ in phases) or ends != sorted(set(ends)):
+        phases = [tuple(phase) for phase in of_type('phases', phases or [], list, tuple)]
+        if any(len(phase) != 2 or phase[0] not in ('distill', 'joint') for phase in phases):
             raise ValueError(
-                f"phases must be ('distill' or 'joint', end) pairs with rising ends, got {phases}"
+                f"phases must be a list of ('distill' or 'joint', end iteration), got {phases}."
             )
-        if ends and ends[0] < 1:
-            raise ValueError(
-                f'the first of phases must end after an iteration or more, got {phases}'
-            )
+        ends = [integer('each end of phases', end, 1) for _, end in phases]
+        if ends != sorted(set(ends)):
+            raise ValueError(f'phases must be in the order of their ends, got {phases}.')
         self.phases = phases
 
     @property
@@ -37,19 +36,19 @@ class PhaseSchedule:
         return self.phases[-1][1] if self.phases else 0
 
     def progress(self, iteration: int, max_iters: int) -> float:
-        """Return which share of the training with a teacher is done, in [0, 1].
+        """Return the share of the training with a teacher that is done, in [0, 1].
 
-        Policies that change with time (warm-up, entropy, annealed timesteps) go by it, so that
-        they get to their end before the teacher is freed.
+        Policies that change with time (warm-up, entropy, annealed timesteps) follow it, so that
+        they reach their end before the teacher is freed.
 
         Args:
-            iteration (int): Iterations that are done.
+            iteration (int): Iterations done.
             max_iters (int): Iterations of the whole run.
         """
         return min(iteration / min(self.end or max_iters, max_iters), 1.0)
 
     def check_task_learns(self) -> None:
-        """Raise a ValueError if the task rests in some phase."""
+        """Raise a ValueError if the task is frozen in some phase."""
         if any(name == 'distill' for name, _ in self.phases):
             raise ValueError(
                 'the reward looks at the loss of the task, but the task does not learn in the '
@@ -64,20 +63,20 @@ class PhaseSchedule:
         return 'finetune' if self.phases else 'joint'
 
 
-class RestingTask:
-    """Phase 'distill': the task's losses count zero and its own parameters do not move.
+class TaskFreeze:
+    """Phase ``'distill'``: the task's losses count zero and its own parameters do not move.
 
     Attributes:
-        rests (bool): Whether the task rests in this iteration.
+        active (bool): Whether the task is frozen in this iteration.
     """
 
     def __init__(self) -> None:
-        self.rests = False
+        self.active = False
         self._task_only: list[nn.Parameter] | None = None
 
-    def silence(
-        self, model: nn.Module, task: dict[str, Tensor], losses: dict[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def zero_losses(
+        self, model: nn.Module, task: TaskLosses, losses: dict[str, Tensor]
+    ) -> TaskLosses:
         """Return the task's losses times zero: DDP still sees every parameter used.
 
         Args:
@@ -87,14 +86,14 @@ class RestingTask:
         """
         if self._task_only is None:
             params = [p for p in model.parameters() if p.requires_grad]
-            distill = sum(value for key, value in losses.items() if 'loss_distill' in key)
+            distill = torch.stack([v for key, v in losses.items() if 'loss_distill' in key]).sum()
             grads = torch.autograd.grad(distill, params, retain_graph=True, allow_unused=True)
             self._task_only = [p for p, grad in zip(params, grads) if grad is None]
         return {key: _times_zero(value) if 'loss' in key else value for key, value in task.items()}
 
-    def spare(self, *_: object) -> None:
-        """Before the optimizer's step: weight decay and momentum leave the task alone too."""
-        if self.rests:
+    def drop_grads(self, *_: object) -> None:
+        """Keep weight decay and momentum away from the task; before the optimizer's step."""
+        if self.active:
             for param in self._task_only or ():
                 param.grad = None
 

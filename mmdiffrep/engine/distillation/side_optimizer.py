@@ -1,6 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """An optimizer that steps beside the host's, in the same backward pass."""
 
+from typing import Any
+
 import torch
 from mmengine.dist import all_reduce, broadcast, get_world_size
 from mmengine.optim import OptimWrapper, build_optim_wrapper
@@ -11,23 +13,23 @@ from torch.nn.utils import clip_grad_norm_
 
 
 class SideOptimizer:
-    """Trains ``module`` with an optimizer of its own whenever the host's optimizer steps.
+    """Train ``module`` with its own optimizer whenever the host's optimizer steps.
 
-    Nothing of the host is patched: the step happens in a post-hook of the host optimizer's
-    ``step``, which makes it right under gradient accumulation and GradScaler (the scale is still
-    that of this backward pass; if the host's step is skipped for an overflow, so is this one).
-    Under DDP the gradients are averaged over the ranks in one flat all-reduce. A module that has
-    nothing to train (a loss without a connector) is left alone.
+    The host is not patched: the step happens in a post-hook of the host optimizer's ``step``,
+    which makes it right under gradient accumulation and GradScaler (the scale is still that of
+    this backward pass; if the host's step is skipped for an overflow, so is this one). Under DDP
+    the gradients are averaged over the ranks in one flat all-reduce. A module without trainable
+    parameters (a loss without a connector) is left alone.
 
     Args:
-        module (nn.Module): What is trained; it lives outside the host's model.
+        module (nn.Module): The trained module; it lives outside the host's model.
         optimizer (dict): Optimizer config, e.g. ``dict(type='AdamW', lr=1e-3)``.
         paramwise_cfg (dict, optional): As in mmengine's ``optim_wrapper``. Defaults to None.
         clip_grad (dict, optional): Arguments of ``torch.nn.utils.clip_grad_norm_``; the norm is
             this module's own, not the host's. Defaults to None.
 
     Raises:
-        ValueError: ``optimizer`` names no optimizer.
+        ValueError: ``optimizer`` does not name an optimizer.
     """
 
     def __init__(
@@ -84,8 +86,32 @@ class SideOptimizer:
         """Clear the gradients; to be called once the host's accumulation window is over."""
         self.optimizer.zero_grad(set_to_none=True)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the states of module and optimizer."""
+        return dict(state_dict=self.module.state_dict(), optimizer=self.optimizer.state_dict())
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Load what :meth:`state_dict` returned.
+
+        Raises:
+            ValueError: The module or the optimizer is built differently.
+        """
+        try:
+            self.module.load_state_dict(saved['state_dict'])
+            self.optimizer.load_state_dict(saved['optimizer'])
+            # torch takes the state of any optimizer; another kind lacks what a step needs.
+            missing = self.optimizer.defaults.keys() - self.optimizer.param_groups[0].keys()
+            if missing:
+                raise ValueError(f'its optimizer has no {", ".join(sorted(missing))}')
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(
+                "the checkpoint's distiller was built by another config than this run's: resume "
+                'with the same pairs, policy, reward and optimizer of the RepFusionHook, or start '
+                f'anew with load_from ({error})'
+            ) from error
+
     def follow_schedule(self, runner: Runner, param_scheduler: dict | list | None) -> None:
-        """Build schedulers of its own and lets the runner step, save and restore them.
+        """Build its own schedulers; the runner steps, saves and restores them.
 
         Args:
             runner (Runner): The host's runner; its schedulers are built already.
@@ -111,9 +137,9 @@ class SideOptimizer:
         runner.param_schedulers = [*(runner.param_schedulers or []), *own]
 
     def _synchronize(self) -> None:
-        """Averages the gradients over all ranks; a missing gradient counts as zero.
+        """Average the gradients over all ranks; a missing gradient counts as zero.
 
-        What rests (without `requires_grad`, on all ranks alike) stays without one.
+        Parameters without `requires_grad` (the same on all ranks) stay without one.
         """
         params = [param for param in self.params if param.requires_grad]
         for param in params:
@@ -130,7 +156,7 @@ class SideOptimizer:
 
 
 def _check_type(optimizer: dict) -> None:
-    """Names a type that does not exist, where mmengine says that None is not callable."""
+    """Name a type that does not exist, where mmengine says that None is not callable."""
     kind = optimizer.get('type')
     with OPTIMIZERS.switch_scope_and_registry(None) as registry:
         if kind is None or (isinstance(kind, str) and registry.get(kind) is None):

@@ -1,140 +1,200 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What distillation does in one forward pass of the student."""
+"""One step of RepFusion: draw timesteps, read the teacher there, compare, reward the policies.
+
+The teacher is read before the student's forward pass, the rest happens after it.
+"""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from itertools import islice
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from mmengine.dist import all_reduce, get_world_size
+from mmengine.structures import BaseDataElement
+from torch import Tensor, nn
 
-from mmdiffrep.models.distillers import LayerTaps, Reading, RepFusionDistiller
-from mmdiffrep.models.teachers import Teacher
-from mmdiffrep.models.timestep_policies import TimestepSample
+from mmdiffrep.engine.distillation.phases import TaskLosses
+from mmdiffrep.models.distillers.repfusion_distiller import RepFusionDistiller, TimestepBranch
+from mmdiffrep.models.layer_taps import LayerTaps
+from mmdiffrep.models.rewards.base import StudentContext, holdout_mask
+from mmdiffrep.models.teachers.base import Teacher
+from mmdiffrep.models.timestep_policies.base import Draws, TimestepSample
 from mmdiffrep.utils.random_streams import IterationStreams
 
-Item = TypeVar('Item')
+# The student's features, a tuple per pair, and the teacher's, one per pair.
+StudentFeatures = Sequence[tuple[Tensor, ...]]
+TeacherFeatures = tuple[Tensor, ...]
+DataSamples = list[BaseDataElement] | None
 
 
-class DistillationPass:
-    """Takes the student's features, draws timesteps, reads the teacher and compares.
-
-    Args:
-        taps (LayerTaps): Where the student is tapped, one name after the other.
-        teacher (Teacher): The frozen teacher.
-        distiller (RepFusionDistiller): What is trained besides the student.
-        group_sizes (sequence of int): How many student layers each pair has.
+class TeacherRead(NamedTuple):
+    """Timesteps that a policy drew, and the teacher's features there.
 
     Attributes:
-        drawn (dict): What the policies drew in this pass, by branch name.
-
-    Raises:
-        ValueError: A policy that draws what the teacher has not.
+        sample (TimestepSample): k draws per image.
+        features (list of tuple): One tuple per draw, of one feature per pair, ``(B, C, h, w)`` or
+            ``(B, C)``.
     """
 
-    def __init__(
-        self,
-        taps: LayerTaps,
-        teacher: Teacher,
-        distiller: RepFusionDistiller,
-        group_sizes: Sequence[int],
-    ) -> None:
-        self.taps = taps
-        self.teacher = teacher
-        self.distiller = distiller
-        self.group_sizes = tuple(group_sizes)
-        self.drawn: dict[str, TimestepSample] = {}
-        self._check_timesteps()
+    sample: TimestepSample
+    features: list[TeacherFeatures]
 
-    def _check_timesteps(self) -> None:
-        teacher, count = type(self.teacher).__name__, self.teacher.num_timesteps
-        for policy in (branch.policy for branch in self.distiller.branches):
-            if count is None and (policy.needs_reward or policy.max_timestep > 0):
-                raise ValueError(
-                    f'{teacher} has no timesteps, so {type(policy).__name__} has nothing to '
-                    'choose: leave out policy, or take a diffusion model as the teacher'
-                )
-            if count is not None and policy.max_timestep >= count:
-                raise ValueError(
-                    f'the policy can draw t = {policy.max_timestep}, but the teacher has {count} '
-                    f'timesteps (0 to {count - 1})'
-                )
 
-    def __call__(
-        self,
-        images: Tensor,
-        data_samples: list | None,
-        task: dict[str, Tensor | list[Tensor]],
-        streams: IterationStreams,
-        progress: float,
-    ) -> dict[str, Tensor]:
-        """Return the distillation terms, after a forward pass of the student.
+def read_teacher(
+    teacher: Teacher,
+    distiller: RepFusionDistiller,
+    images: Tensor,
+    streams: IterationStreams,
+    progress: float,
+) -> dict[str, TeacherRead]:
+    """Draw the timesteps of every policy and read the teacher there.
 
-        Args:
-            images (Tensor): The host's normalized images, ``(B, 3, H, W)``.
-            data_samples (list, optional): The host's data samples.
-            task (dict): The host's own losses.
-            streams (IterationStreams): The random numbers of this iteration.
-            progress (float): Share of the training with a teacher that is done, in [0, 1].
+    Args:
+        teacher (Teacher): The frozen teacher.
+        distiller (RepFusionDistiller): Holds the policies.
+        images (Tensor): The host's normalized images, ``(B, 3, H, W)``.
+        streams (IterationStreams): The random numbers of this iteration.
+        progress (float): Share of the training with a teacher that is done, in [0, 1].
 
-        Raises:
-            RuntimeError: A student feature without gradient.
-        """
-        features = self.taps.take(batch_size=len(images))
-        for layer, feature in zip(self.taps.layers, features):
-            if not feature.requires_grad:
-                raise RuntimeError(
-                    f'the feature of student layer {str(layer)!r} carries no gradient, so '
-                    'nothing would be distilled: is the layer frozen, or wrapped as a whole in '
-                    'activation checkpointing (checkpoint its children instead)?'
-                )
-        readings = self._read(images, streams, progress)
-        with torch.autocast(images.device.type, enabled=False):
-            return self.distiller(
-                grouped(features, self.group_sizes), readings, data_samples, progress, _total(task)
+    Returns:
+        dict: From branch name to what was read.
+    """
+    inputs, size = teacher.to_input(images), len(images)
+    reads = {}
+    for index, (name, branch) in enumerate(zip(distiller.branch_names, distiller.branches)):
+        count = branch.policy.num_samples
+        uniforms = streams.uniforms(size, count, index).to(images.device)
+        sample = branch.policy(inputs, Draws(uniforms, streams.shared(index), progress))
+        generators = streams.generators(size, count, index, device=images.device)
+        features = teacher(inputs.repeat(count, 1, 1, 1), sample.t, generators)
+        reads[name] = TeacherRead(sample, list(zip(*(f.split(size) for f in features))))
+    return reads
+
+
+def student_features(
+    taps: LayerTaps, sizes: Sequence[int], batch_size: int
+) -> list[tuple[Tensor, ...]]:
+    """Take the features that the student's forward pass left, grouped by pair.
+
+    Args:
+        taps (LayerTaps): The tapped layers, in the order of the pairs.
+        sizes (sequence of int): Number of layers per pair.
+        batch_size (int): Images of the batch.
+
+    Raises:
+        RuntimeError: A feature without gradient.
+    """
+    features = taps.take(batch_size)
+    for layer, feature in zip(taps.layers, features):
+        if not feature.requires_grad:
+            raise RuntimeError(
+                f'the feature of student layer {layer.path!r} carries no gradient, so nothing '
+                'would be distilled: is the layer frozen, or wrapped as a whole in activation '
+                'checkpointing (checkpoint its children instead)?'
             )
+    rest = iter(features)
+    return [tuple(islice(rest, size)) for size in sizes]
 
-    def clear(self) -> None:
-        """Drop what is left of the last pass."""
-        self.taps.clear()
-        self.drawn = {}
 
-    def _read(self, images: Tensor, streams: IterationStreams, progress: float) -> list[Reading]:
-        """Draws timesteps and reads the teacher there, once for every branch."""
-        inputs = self.teacher.to_input(images)
-        readings = []
-        for index, branch in enumerate(self.distiller.branches):
-            draws = branch.policy.num_samples
-            shape = (len(images), draws, index)
-            sample = branch.policy(
-                inputs,
-                uniform=streams.uniforms(*shape),
-                common=streams.shared(index),
-                progress=progress,
+def distillation_losses(
+    distiller: RepFusionDistiller,
+    student: StudentFeatures,
+    reads: dict[str, TeacherRead],
+    data_samples: DataSamples,
+    task: TaskLosses,
+    progress: float,
+) -> dict[str, Tensor]:
+    """Compare student with teacher, and train the policies by their rewards.
+
+    Args:
+        distiller (RepFusionDistiller): Holds the comparisons, policies and rewards.
+        student (sequence): One tuple per pair, of maps ``(B, C, h, w)`` or vectors ``(B, C)``.
+        reads (dict): What :func:`read_teacher` returned.
+        data_samples (list, optional): The host's data samples; some rewards read labels there.
+        task (dict): The host's own losses; some rewards ask for them.
+        progress (float): Share of the training with a teacher that is done, in [0, 1].
+
+    Returns:
+        dict: Keys with ``loss`` are summed by mmengine (``loss_distill``, or one per pair with its
+        index, ``loss_policy``, ``loss_decoder``); ``reward``, ``policy_entropy`` and ``timestep``
+        (batch means) are logged. The keys of a named branch begin with its name, as in
+        ``task/loss_policy``.
+    """
+    losses, task_loss = {}, _total(task)
+    for name, branch in zip(distiller.branch_names, distiller.branches):
+        sample, per_draw = reads[name]
+        compared = [_compare(distiller.pairs, student, z, sample.pair) for z in per_draw]
+        terms = {
+            'loss_distill' if len(distiller.pairs) == 1 else f'loss_distill_{index}': (
+                sum(draw[index] for draw in compared) / len(compared)
             )
-            features = self.teacher(
-                _repeated(images, draws),
-                sample.t,
-                generator=streams.generators(*shape, device=images.device),
-                inputs=_repeated(inputs, draws),
-            )
-            readings.append(Reading(sample, features))
-        self.drawn = {
-            name: reading.sample for name, reading in zip(self.distiller.branch_names, readings)
+            for index in compared[0]
         }
-        return readings
+        if branch.reward is not None:
+            last = len(distiller.pairs) - 1
+            contexts = [StudentContext(student[last], draw[last], task_loss) for draw in compared]
+            features = [teacher[last] for teacher in per_draw]
+            terms |= _reward(branch, features, contexts, sample, data_samples, progress)
+        terms['timestep'] = sample.t.float().mean()
+        losses |= {f'{name}/{key}' if name else key: value for key, value in terms.items()}
+    return losses
 
 
-def grouped(items: Sequence[Item], sizes: Sequence[int]) -> list[tuple[Item, ...]]:
-    """Cuts a sequence into groups of the given sizes."""
-    rest = iter(items)
-    return [tuple(next(rest) for _ in range(size)) for size in sizes]
+def _compare(
+    pairs: nn.ModuleList, student: StudentFeatures, teacher: TeacherFeatures, only: int | None
+) -> dict[int, Tensor]:
+    """Return the loss of every pair, or of one that keeps the other pairs' features in use.
+
+    DDP and the optimizer expect a gradient, even a zero one, for everything that leads to a
+    student layer.
+    """
+    if only is None:
+        return {i: pair(s, z) for i, (pair, s, z) in enumerate(zip(pairs, student, teacher))}
+    others = [feature for i, group in enumerate(student) if i != only for feature in group]
+    # One element of each: a sum over all could overflow in float16.
+    unused = sum(feature[(0,) * feature.dim()] * 0 for feature in others)
+    return {only: pairs[only](student[only], teacher[only]) + unused}
 
 
-def _repeated(images: Tensor, times: int) -> Tensor:
-    return images if times == 1 else images.repeat(times, 1, 1, 1)
+def _reward(
+    branch: TimestepBranch,
+    features: list[Tensor],
+    contexts: list[StudentContext],
+    sample: TimestepSample,
+    data_samples: DataSamples,
+    progress: float,
+) -> dict[str, Tensor]:
+    """Reward every draw of every image; return the losses of decoder and policy."""
+    results = [
+        branch.reward(feature, data_samples, context)
+        for feature, context in zip(features, contexts)
+    ]
+    reward = torch.cat([result.reward for result in results])
+    counted = None
+    if branch.holdout:
+        counted = holdout_mask(data_samples, branch.holdout).to(reward.device, non_blocking=True)
+        counted = counted.repeat(len(results))
+    terms = {'reward': _mean(reward, counted, or_all=True)}
+    if branch.reward.learns:
+        loss = torch.cat([result.loss for result in results])
+        terms['loss_decoder'] = _mean(loss, None if counted is None else ~counted)
+    return terms | branch.policy.loss(sample, reward, progress=progress, counted=counted)
 
 
-def _total(task: dict[str, Tensor | list[Tensor]]) -> Tensor | None:
+def _mean(values: Tensor, counted: Tensor | None, or_all: bool = False) -> Tensor:
+    """Average the values that count, over all ranks: averaged over the ranks it is exact.
+
+    Without any it is 0, or the mean of all values.
+    """
+    if counted is None:
+        return values.mean()
+    count = counted.sum().float()
+    all_reduce(count)
+    mean = (values * counted).sum() * get_world_size() / count.clamp(min=1)
+    return torch.where(count > 0, mean, values.mean()) if or_all else mean
+
+
+def _total(task: TaskLosses) -> Tensor | None:
     """Add up the host's losses, as its own ``parse_losses`` does; None without any."""
     terms = [
         term.mean()

@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""RepFusion as a hook: distils a diffusion model into any unmodified OpenMMLab model."""
+"""RepFusion as a hook: distill a diffusion model into any unmodified OpenMMLab model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.dist import get_rank, get_world_size
@@ -11,33 +12,35 @@ from mmengine.runner import Runner
 from mmengine.utils import apply_to
 from torch import Tensor, nn
 
-from mmdiffrep.engine.distillation.distiller_state import restore
 from mmdiffrep.engine.distillation.host_model import channels_by_pair, check_host, fill_rewards
-from mmdiffrep.engine.distillation.phases import PhaseSchedule, RestingTask
+from mmdiffrep.engine.distillation.phases import PhaseSchedule, TaskFreeze, TaskLosses
 from mmdiffrep.engine.distillation.side_optimizer import SideOptimizer
-from mmdiffrep.engine.distillation.step import DistillationPass
-from mmdiffrep.engine.not_finite import check_parameters
-from mmdiffrep.models.distillers import LayerTaps, RepFusionDistiller
-from mmdiffrep.models.teachers import (
-    Teacher,
-    build_teacher,
-    check_normalization,
-    normalization_of,
+from mmdiffrep.engine.distillation.step import (
+    TeacherRead,
+    distillation_losses,
+    read_teacher,
+    student_features,
 )
+from mmdiffrep.engine.not_finite import check_parameters
+from mmdiffrep.models.distillers.repfusion_distiller import RepFusionDistiller
+from mmdiffrep.models.layer_taps import LayerTaps
+from mmdiffrep.models.teachers import Teacher, build_teacher, check_normalization, normalization_of
 from mmdiffrep.models.timestep_policies import TimestepSample
 from mmdiffrep.registry import HOOKS
+from mmdiffrep.utils.checks import integer, one_of
 from mmdiffrep.utils.random_streams import IterationStreams
 
-PAIR_KEYS = {'student', 'teacher', 'loss', 'standardize', 'connector', 'student_channels'}
+REQUIRED = {'student', 'teacher', 'loss'}
+COMPARISON = {'loss', 'standardize', 'connector'}  # arguments of FeaturePair
 
 
 @HOOKS.register_module()
 class RepFusionHook(Hook):
-    """Adds RepFusion's terms to the losses of the model that a run trains.
+    """Add RepFusion's terms to the losses of the model that a run trains.
 
     The model, its optimizer, its checkpoint keys, EMA and DDP stay the host's own. The distiller
     (connectors, timestep policy, reward decoder) has its own optimizer, and its state goes into
-    the checkpoint under ``distiller``, the teacher's id and weight hash with it.
+    the checkpoint under ``distiller``, with the teacher's id and the hash of its weights.
 
     Args:
         teacher (str or dict): The diffusion model: folder, hub id or config; or a trained model of
@@ -47,20 +50,20 @@ class RepFusionHook(Hook):
             teacher feature), ``teacher`` (a tap, e.g. ``'mid'``), ``loss``
             (config) and optionally ``standardize``, ``connector`` and ``student_channels`` (found
             by a pass on an empty image otherwise).
-        policy (dict, optional): Timestep policy, or several by name, each with a pass of the
-            teacher and terms of its own: ``dict(task=dict(type=...), common=dict(type=...))``.
-            Defaults to None: t = 0 always, the official setting for faces.
+        policy (dict, optional): Timestep policy, or several by name, each with its own timesteps
+            and terms: ``dict(task=dict(type=...), common=dict(type=...))``.
+            Defaults to None: t = 0 always (official for faces).
         noise (str or dict): Noise source of the teacher's input. Defaults to ``'none'``: the clean
-            image, as officially.
+            image (official).
         reward (dict, optional): Reward of a policy that learns, or several by the name of their
             policy. Defaults to None: the one that fits the model's head.
         holdout (float): Share of the images, in [0, 1), that the reward's decoder never learns
             from; they alone reward the policy, so that what the decoder knows by heart earns
-            nothing. Defaults to 0: all images do both, as officially.
+            nothing. Defaults to 0: all images do both (official).
         optimizer (dict, optional): Optimizer of the distiller. Defaults to None:
-            ``dict(type='AdamW', lr=1e-3, weight_decay=1e-4)``. The official code has one SGD (lr
-            0.1, momentum 0.9, weight decay 1e-4) for everything.
-        paramwise_cfg (dict, optional): As in ``optim_wrapper``, e.g. a learning rate of its own for
+            ``dict(type='AdamW', lr=1e-3, weight_decay=1e-4)``. (Official: one SGD for everything,
+            lr 0.1, momentum 0.9, weight decay 1e-4.)
+        paramwise_cfg (dict, optional): As in ``optim_wrapper``, e.g. another learning rate for
             ``policy``. Defaults to None.
         clip_grad (dict, optional): Clips the distiller's own gradient norm. Defaults to None.
         param_scheduler (dict or list, optional): Schedulers of the distiller's learning rate.
@@ -70,13 +73,15 @@ class RepFusionHook(Hook):
             without teacher. Defaults to None: joint all along.
         teacher_size (int, optional): Side of the teacher's input. Defaults to None: the size that
             it was trained at.
-        teacher_input (str): ``'exact'`` undoes the host's normalization (the default);
-            ``'student'`` feeds the student's tensor, as the official code does. The policy sees
-            the same.
+        teacher_input (str): ``'exact'`` undoes the host's normalization; ``'student'`` feeds the
+            student's tensor (official). The policy sees the same. Defaults to ``'exact'``.
         normalization (dict, optional): ``mean``, ``std`` and ``channel_order`` of the student's
             tensors. Defaults to None: read from the model's data preprocessor.
         seed (int): Seed of timesteps and noise, which are functions of (seed, iteration, image in
             the batch of all ranks), so that a resumed run draws the same. Defaults to 0.
+
+    Raises:
+        TypeError, ValueError: An option of another type or out of its range.
     """
 
     # Before EMAHook (NORMAL), LoggerHook, ParamSchedulerHook and CheckpointHook.
@@ -100,22 +105,18 @@ class RepFusionHook(Hook):
         normalization: dict | None = None,
         seed: int = 0,
     ) -> None:
-        if isinstance(pairs, (str, dict)) or not pairs:
+        if not isinstance(pairs, (list, tuple)) or not pairs:
             raise ValueError(
                 'pairs must be a list of at least one dict(student=..., teacher=..., loss=...), '
-                f'got {pairs!r}'
+                f'got {pairs!r}.'
             )
         for pair in pairs:
             keys = set(pair) if isinstance(pair, dict) else set()
-            if not {'student', 'teacher', 'loss'} <= keys <= PAIR_KEYS:
+            if not REQUIRED <= keys <= REQUIRED | COMPARISON | {'student_channels'}:
                 raise ValueError(
                     "every pair needs 'student', 'teacher' and 'loss', and may have "
-                    f"'standardize', 'connector' and 'student_channels'; got {pair!r}"
+                    f"'standardize', 'connector' and 'student_channels'; got {pair!r}."
                 )
-        if teacher_input not in ('exact', 'student'):
-            raise ValueError(f"teacher_input must be 'exact' or 'student', got {teacher_input!r}")
-        if seed < 0:
-            raise ValueError(f'seed must not be negative, got {seed}')
         if normalization is not None:
             check_normalization(normalization)
         self.teacher_cfg = teacher
@@ -134,31 +135,26 @@ class RepFusionHook(Hook):
         self.param_scheduler = param_scheduler
         self.phases = PhaseSchedule(phases)
         self.teacher_size = teacher_size
-        self.teacher_input = teacher_input
+        self.teacher_input = one_of('teacher_input', teacher_input, ('exact', 'student'))
         self.normalization = normalization
-        self.seed = seed
+        self.seed = integer('seed', seed, 0)
         self.teacher: Teacher | None = None
         self.distiller: RepFusionDistiller | None = None
-        self._pass: DistillationPass | None = None
-        self._task = RestingTask()
-        self._handles: list = []
-
-    @property
-    def drawn(self) -> dict[str, TimestepSample]:
-        """What the policies drew in this iteration, by branch name, ``''`` for a single one."""
-        return {} if self._pass is None else self._pass.drawn
+        self.drawn: dict[str, TimestepSample] = {}
+        self._reads: dict[str, TeacherRead] = {}
+        self._freeze = TaskFreeze()
+        self._handles: list[Any] = []
 
     # -- set-up and tear-down ----------------------------------------------------------------
 
     def before_run(self, runner: Runner) -> None:
         """Build teacher, distiller and optimizer; the model's random state stays as it was."""
-        # Validation and test alone leave the optimizer unbuilt: there is nothing to do.
+        # Validation and test alone leave the optimizer unbuilt.
         if self.distiller is not None or isinstance(runner.optim_wrapper, (dict, type(None))):
             return
         check_host(runner)
         self._check_run(runner)
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        self._rank, self._world = get_rank(), get_world_size()
+        model = _unwrapped(runner)
         device = next(model.parameters()).device
         with torch.random.fork_rng(devices=[device] if device.type == 'cuda' else []):
             torch.manual_seed(self.seed)
@@ -199,20 +195,16 @@ class RepFusionHook(Hook):
         given = [pair.get('student_channels') for pair in self.pairs]
         channels = channels_by_pair(model, self.layers, given)
         self.distiller = RepFusionDistiller(
-            pairs=[
-                {k: v for k, v in pair.items() if k in ('loss', 'standardize', 'connector')}
-                for pair in self.pairs
-            ],
+            pairs=[{k: pair[k] for k in pair if k in COMPARISON} for pair in self.pairs],
             student_channels=channels,
             teacher_channels=self.teacher.channels,
             policy=self.policy_cfg,
             reward=fill_rewards(model, self.policy_cfg, self.reward_cfg),
             holdout=self.holdout,
         )
+        self.distiller.check_timesteps(type(self.teacher).__name__, self.teacher.num_timesteps)
         if self.distiller.needs_task:
             self.phases.check_task_learns()
-        sizes = [len(layers) for layers in self.layers]
-        self._pass = DistillationPass(self.taps, self.teacher, self.distiller, sizes)
         self.teacher_record = self.teacher.record
         runner.logger.info(
             f'RepFusion: teacher {self.teacher.source} ({self.teacher.weights_hash[:12]}), taps '
@@ -221,13 +213,16 @@ class RepFusionHook(Hook):
         )
 
     def before_train(self, runner: Runner) -> None:
-        """Taps the student; after EMAHook has copied the model, so that the copy stays plain."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        """Tap the student; after EMAHook has copied the model, so that the copy stays plain."""
+        model = _unwrapped(runner)
+        read = torch.compiler.disable(self._read_teacher)
+        add = torch.compiler.disable(self._add_losses)
         self.taps.attach()
-        loss_hook = torch.compiler.disable(self._loss_hook(runner))
-        self._handles.append(model.register_forward_hook(loss_hook, with_kwargs=True))
-        optimizer = runner.optim_wrapper.optimizer
-        self._handles.append(optimizer.register_step_pre_hook(self._task.spare))
+        self._handles = [
+            model.register_forward_pre_hook(read, with_kwargs=True),
+            model.register_forward_hook(add, with_kwargs=True),
+            runner.optim_wrapper.optimizer.register_step_pre_hook(self._freeze.drop_grads),
+        ]
         self.optimizer.attach(runner.optim_wrapper)
 
     def after_train(self, runner: Runner) -> None:
@@ -238,6 +233,7 @@ class RepFusionHook(Hook):
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        self._reads = {}
         self.taps.detach()
         self.optimizer.detach()
 
@@ -246,14 +242,16 @@ class RepFusionHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None
     ) -> None:
-        """Clear stale features; frees the teacher when fine-tuning begins."""
+        """Set what depends on the iteration; free the teacher when fine-tuning begins."""
         phase = self.phases.at(runner.iter)
-        self._task.rests = phase == 'distill'
-        if self._pass is not None:
-            self._pass.clear()
+        self._freeze.active = phase == 'distill'
+        self._progress = self.phases.progress(runner.iter, runner.max_iters)
+        self._streams = IterationStreams(self.seed, runner.iter, get_rank(), get_world_size())
+        self._reads, self.drawn = {}, {}
+        self.taps.clear()
         if phase == 'finetune' and self.teacher is not None:
             self._detach()
-            self.teacher = self._pass = None
+            self.teacher = None
             self.optimizer.zero_grad()
             runner.logger.info('RepFusion: distillation is over, the teacher is freed')
 
@@ -268,31 +266,35 @@ class RepFusionHook(Hook):
         if runner.optim_wrapper.should_update():
             self.optimizer.zero_grad()
 
-    def _loss_hook(self, runner: Runner) -> Callable[..., dict | None]:
-        def hook(module: nn.Module, args: tuple, kwargs: dict, output: object) -> dict | None:
-            arguments = dict(zip(('inputs', 'data_samples', 'mode'), args), **kwargs)
-            if arguments.get('mode') != 'loss':
-                return None
-            return self._add_losses(runner, module, arguments, output)
-
-        return hook
+    def _read_teacher(self, model: nn.Module, args: tuple, kwargs: dict) -> None:
+        """Read the teacher before the student's activations take up memory."""
+        arguments = _arguments(args, kwargs)
+        if arguments.get('mode') == 'loss':
+            self._reads = read_teacher(
+                self.teacher, self.distiller, arguments['inputs'], self._streams, self._progress
+            )
+            self.drawn = {name: read.sample for name, read in self._reads.items()}
 
     def _add_losses(
-        self, runner: Runner, model: nn.Module, arguments: dict, task: dict[str, Tensor]
-    ) -> dict[str, Tensor]:
-        losses = self._pass(
-            arguments['inputs'],
-            arguments.get('data_samples'),
-            task,
-            IterationStreams(self.seed, runner.iter, self._rank, self._world),
-            progress=self.phases.progress(runner.iter, runner.max_iters),
-        )
-        if self._task.rests:
-            task = self._task.silence(model, task, losses)
+        self, model: nn.Module, args: tuple, kwargs: dict, task: TaskLosses
+    ) -> TaskLosses | None:
+        arguments = _arguments(args, kwargs)
+        if arguments.get('mode') != 'loss':
+            return None
+        images, data_samples = arguments['inputs'], arguments.get('data_samples')
+        sizes = [len(layers) for layers in self.layers]
+        student = student_features(self.taps, sizes, batch_size=len(images))
+        with torch.autocast(images.device.type, enabled=False):
+            losses = distillation_losses(
+                self.distiller, student, self._reads, data_samples, task, self._progress
+            )
+        self._reads = {}
+        if self._freeze.active:
+            task = self._freeze.zero_losses(model, task, losses)
         if same := sorted(task.keys() & losses.keys()):
             raise ValueError(
                 f'the losses of {type(model).__name__} and of the distillation hook have the same '
-                f'names {same}: rename those of the model'
+                f'names {same}: rename those of the model.'
             )
         return {**task, **losses}
 
@@ -303,15 +305,11 @@ class RepFusionHook(Hook):
         if self.distiller is None:
             return
         check_parameters(runner, self.distiller, checkpoint['meta']['iter'], 'distiller')
-        state = dict(
-            state_dict=self.distiller.state_dict(),
-            optimizer=self.optimizer.optimizer.state_dict(),
-            teacher=self.teacher_record,
-        )
+        state = dict(**self.optimizer.state_dict(), teacher=self.teacher_record)
         checkpoint['distiller'] = apply_to(state, torch.is_tensor, Tensor.cpu)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Restores the distiller of a resumed run."""
+        """Restore the distiller of a resumed run."""
         if not runner._resume or self.distiller is None:
             return
         if 'distiller' not in checkpoint:
@@ -326,4 +324,14 @@ class RepFusionHook(Hook):
                 f'the run was started with the teacher {saved["teacher"]}, but now it has '
                 f'{self.teacher_record}: resume with the same weights, or start anew with load_from'
             )
-        restore(self.distiller, self.optimizer.optimizer, saved)
+        self.optimizer.load_state_dict(saved)
+
+
+def _unwrapped(runner: Runner) -> nn.Module:
+    """Return the run's model without DDP."""
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model
+
+
+def _arguments(args: tuple, kwargs: dict) -> dict[str, Any]:
+    """Return the arguments of a model's forward pass by name."""
+    return dict(zip(('inputs', 'data_samples', 'mode'), args), **kwargs)

@@ -1,37 +1,88 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""RepFusion's trainable side: connectors, losses, timestep policies and their rewards."""
+"""Everything that RepFusion trains besides the student: connectors, policies, reward decoders."""
 
 from collections.abc import Sequence
 
-from mmengine.structures import BaseDataElement
-from torch import Tensor, nn
+from torch import nn
 
 from mmdiffrep.models.distillers.feature_pair import FeaturePair
-from mmdiffrep.models.distillers.timestep_branch import Reading, StudentFeatures, TimestepBranch
+from mmdiffrep.models.rewards.base import Reward
+from mmdiffrep.models.timestep_policies.base import TimestepPolicy
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import within
+
+
+class TimestepBranch(nn.Module):
+    """A timestep policy and its reward.
+
+    Args:
+        policy (dict): Config of the timestep policy.
+        reward (dict, optional): Config of the reward, without ``in_channels``; only for a policy
+            that learns, since the decoder of any other would be an unused parameter.
+        in_channels (int): Channels of the teacher's feature that the reward reads.
+        holdout (float): Share of the images that the reward's decoder never learns from; they
+            alone reward the policy. Without effect for a reward without a decoder, or for one
+            that compares images. Defaults to 0: all images do both (official).
+
+    Raises:
+        ValueError: A policy that learns without a reward, a reward for a policy that does not
+            learn, or a config of something else than a policy and a reward.
+    """
+
+    def __init__(
+        self, policy: dict, reward: dict | None, in_channels: int, holdout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.policy: TimestepPolicy = _build(policy, TimestepPolicy, 'policy')
+        self.reward: Reward | None = None
+        if self.policy.needs_reward and reward is None:
+            raise ValueError(
+                f'{type(self.policy).__name__} needs a reward: give the hook '
+                "reward=dict(type='mmdiffrep.ClassificationReward' | "
+                "'mmdiffrep.SegmentationReward' | 'mmdiffrep.HeatmapReward' | "
+                "'mmdiffrep.InstanceDiscriminationReward' | 'mmdiffrep.StudentGainReward', ...)."
+            )
+        if reward is not None and not self.policy.needs_reward:
+            raise ValueError(
+                f'{type(self.policy).__name__} learns nothing, so the reward {dict(reward)} is '
+                'never used: leave it out, or give '
+                "policy=dict(type='mmdiffrep.ReinforcedTimestep')."
+            )
+        if reward is not None:
+            self.reward = _build(reward, Reward, 'reward', in_channels=in_channels)
+        can_hold_out = (
+            self.reward is not None and self.reward.learns and not self.reward.compares_images
+        )
+        self.holdout = holdout if can_hold_out else 0.0
 
 
 @MODELS.register_module()
 class RepFusionDistiller(nn.Module):
-    """Compares student with teacher features and trains the timestep policies.
+    """Holds what compares student with teacher features, and the timestep policies.
 
-    One policy is the rule. With several, each is a branch: it has its own pass of the teacher, its
-    own distillation terms and its own reward; the connectors are shared. The official
-    ``TaskCommon`` classifier has two, one rewarded by the task and one by instance discrimination.
+    Most runs have one policy. With several, each is a branch: it reads the teacher at its own
+    timesteps and has its own distillation terms and reward; the connectors are shared. The
+    official ``TaskCommon`` classifier has two branches, rewarded by the task and by instance
+    discrimination. :mod:`mmdiffrep.engine.distillation.step` computes with it.
 
     Args:
-        pairs (list of dict): One dict a pair with ``loss`` and optionally ``standardize`` and
+        pairs (list of dict): One dict per pair with ``loss`` and optionally ``standardize`` and
             ``connector``, see :class:`FeaturePair`.
         student_channels (sequence of sequence of int): Channels of the student's features, one
-            sequence a pair.
+            sequence per pair.
         teacher_channels (sequence of int): Channels of the teacher's tap of every pair.
         policy (dict): Config of the timestep policy, or a dict of them by name.
         reward (dict, optional): Config of the reward, without ``in_channels``, or a dict of them by
-            the name of the policy; it reads the last pair's teacher feature, as the official code
-            does. Only for policies that learn.
-        holdout (float): Share of the images that reward decoders never learn from; they alone
-            reward the policies. Rewards without a decoder, and those that compare images, use all.
-            In [0, 1). Defaults to 0, as officially.
+            the name of the policy; it reads the last pair's teacher feature (official). Only for
+            policies that learn.
+        holdout (float): Share of the images, in [0, 1), that reward decoders never learn from; they
+            alone reward the policies. Rewards without a decoder, and those that compare images,
+            use all. Defaults to 0 (official).
+
+    Attributes:
+        pairs (ModuleList): Comparisons, in the order of the config.
+        branches (ModuleList): One :class:`TimestepBranch` per policy.
+        branch_names (tuple of str): Their names, ``''`` for a single policy.
 
     Raises:
         ValueError: Policies and rewards that do not go together, a policy for another number of
@@ -48,8 +99,7 @@ class RepFusionDistiller(nn.Module):
         holdout: float = 0.0,
     ) -> None:
         super().__init__()
-        if not 0 <= holdout < 1:
-            raise ValueError(f'holdout must be in [0, 1), got {holdout}')
+        within('holdout', holdout, 0, 1, open_high=True)
         self.pairs = nn.ModuleList(
             FeaturePair(cs, ct, name=f'pairs[{index}]', **pair)
             for index, (pair, cs, ct) in enumerate(zip(pairs, student_channels, teacher_channels))
@@ -64,12 +114,12 @@ class RepFusionDistiller(nn.Module):
             if branch.policy.num_pairs not in (None, len(self.pairs)):
                 raise ValueError(
                     f'{type(branch.policy).__name__} has ranges for {branch.policy.num_pairs} '
-                    f'pairs, but there are {len(self.pairs)}: give one a pair'
+                    f'pairs, but there are {len(self.pairs)}: give one range per pair.'
                 )
-        if holdout and not any(branch.holds_out for branch in self.branches):
+        if holdout and not any(branch.holdout for branch in self.branches):
             raise ValueError(
                 f'holdout={holdout} keeps images from the decoder of a reward, but no policy here '
-                'has such a reward: set holdout=0'
+                'has such a reward: set holdout=0.'
             )
 
     @property
@@ -77,41 +127,31 @@ class RepFusionDistiller(nn.Module):
         """Whether a reward looks at the host's own loss."""
         return any(b.reward is not None and b.reward.needs_task for b in self.branches)
 
-    def forward(
-        self,
-        student_feats: StudentFeatures,
-        readings: Sequence[Reading],
-        data_samples: list[BaseDataElement] | None,
-        progress: float,
-        task_loss: Tensor | None = None,
-    ) -> dict[str, Tensor]:
-        """Compute the distillation terms.
+    def check_timesteps(self, teacher: str, num_timesteps: int | None) -> None:
+        """Check that the policies draw only timesteps that the teacher has.
 
         Args:
-            student_feats (sequence): One tuple a pair, of maps ``(B, C, h, w)`` or vectors
-                ``(B, C)``.
-            readings (sequence of Reading): One a branch: what its policy drew, and one teacher
-                feature a pair that was read there.
-            data_samples (list, optional): The host's data samples; some rewards read labels there.
-            progress (float): Share of the training with a teacher that is done, in [0, 1].
-            task_loss (Tensor, optional): The host's own loss, a scalar, for rewards that ask for
-                it.
+            teacher (str): Class of the teacher, for the message.
+            num_timesteps (int, optional): Its number of timesteps; None: it has none.
 
-        Returns:
-            dict: Keys with ``loss`` are summed by mmengine (``loss_distill``, or one a pair with
-            its index, ``loss_policy``, ``loss_decoder``); ``reward``, ``policy_entropy`` and
-            ``timestep`` (batch means) are logged. The keys of a named branch begin with its name,
-            as in ``task/loss_policy``.
+        Raises:
+            ValueError: A policy draws others.
         """
-        losses = {}
-        for name, branch, reading in zip(self.branch_names, self.branches, readings):
-            terms = branch(self.pairs, student_feats, reading, data_samples, progress, task_loss)
-            losses.update({f'{name}/{key}' if name else key: terms[key] for key in terms})
-        return losses
+        for policy in (branch.policy for branch in self.branches):
+            if num_timesteps is None and (policy.needs_reward or policy.max_timestep > 0):
+                raise ValueError(
+                    f'{teacher} has no timesteps, so {type(policy).__name__} has nothing to '
+                    'choose: leave out policy, or take a diffusion model as the teacher.'
+                )
+            if num_timesteps is not None and policy.max_timestep >= num_timesteps:
+                raise ValueError(
+                    f'the policy can draw t = {policy.max_timestep}, but the teacher has '
+                    f'{num_timesteps} timesteps (0 to {num_timesteps - 1}).'
+                )
 
 
 def by_branch(policy: dict, reward: dict | None = None) -> dict[str, tuple[dict, dict | None]]:
-    """Sorts the configs of policies and rewards by branch.
+    """Sort the configs of policies and rewards by branch.
 
     Args:
         policy (dict): The config of one policy, with a ``type``, or a dict of them by name.
@@ -121,26 +161,37 @@ def by_branch(policy: dict, reward: dict | None = None) -> dict[str, tuple[dict,
         dict: From branch name, ``''`` for a single policy, to policy and reward.
 
     Raises:
-        ValueError: No config of a policy, or a reward for none of the policies.
+        ValueError: Not the config of a policy, or a reward for none of the policies.
     """
     if isinstance(policy, dict) and 'type' in policy:
         if reward is not None and not (isinstance(reward, dict) and 'type' in reward):
             raise ValueError(
                 f'reward has no type, got {reward!r}: one policy takes one reward, '
-                "dict(type='mmdiffrep....', ...)"
+                "dict(type='mmdiffrep....', ...)."
             )
         return {'': (policy, reward)}
     named = isinstance(policy, dict) and policy
     if not named or not all(isinstance(c, dict) and 'type' in c for c in policy.values()):
         raise ValueError(
             "policy must be dict(type='mmdiffrep....', ...), or a dict of such by name, as in "
-            f'dict(task=dict(type=...), common=dict(type=...)); got {policy!r}'
+            f'dict(task=dict(type=...), common=dict(type=...)); got {policy!r}.'
         )
     rewards = reward or {}
-    unknown = set(rewards) - set(policy)
-    if unknown:
+    if not set(rewards) <= set(policy):
         raise ValueError(
             f'reward has the keys {sorted(rewards)}, but the policies are {sorted(policy)}: give '
-            'each reward the name of its policy'
+            'each reward the name of its policy.'
         )
     return {name: (config, rewards.get(name)) for name, config in policy.items()}
+
+
+def _build(config: dict, kind: type, role: str, **inferred: int) -> nn.Module:
+    """Build a policy or a reward; name what is neither."""
+    name = config.get('type')
+    found = MODELS.get(name) if isinstance(name, str) else name
+    if isinstance(found, type) and not issubclass(found, kind):
+        raise ValueError(
+            f'the {role} must be a {kind.__name__}, got {dict(config)}, which is a '
+            f'{found.__name__}.'
+        )
+    return MODELS.build({**config, **inferred})

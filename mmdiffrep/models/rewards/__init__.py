@@ -1,11 +1,10 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""How a timestep is rewarded: by a light decoder's task loss, without labels, or by the student."""
+"""Rewards of a timestep: a light decoder's task loss, instance discrimination, student gain."""
 
-from mmdiffrep.models.rewards.base import Lesson, Reward, Rewarded
+from mmdiffrep.models.rewards.base import Reward, RewardOutput, StudentContext, holdout_mask
 from mmdiffrep.models.rewards.classification import ClassificationReward
 from mmdiffrep.models.rewards.decoder import DecoderReward
 from mmdiffrep.models.rewards.heatmap import HeatmapReward
-from mmdiffrep.models.rewards.holdout import held_out
 from mmdiffrep.models.rewards.instance_discrimination import InstanceDiscriminationReward
 from mmdiffrep.models.rewards.segmentation import SegmentationReward
 from mmdiffrep.models.rewards.simcc import SimCCReward
@@ -16,11 +15,11 @@ __all__ = [
     'DecoderReward',
     'HeatmapReward',
     'InstanceDiscriminationReward',
-    'Lesson',
     'Reward',
-    'Rewarded',
+    'RewardOutput',
     'SegmentationReward',
     'SimCCReward',
+    'StudentContext',
     'StudentGainReward',
-    'held_out',
+    'holdout_mask',
 ]

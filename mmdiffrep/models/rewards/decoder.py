@@ -7,7 +7,7 @@ import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from mmdiffrep.models.rewards.base import Lesson, Reward, Rewarded
+from mmdiffrep.models.rewards.base import Reward, RewardOutput, StudentContext
 
 # Labels are checked on the first batches only: the check waits for the device.
 NUM_CHECKED_BATCHES = 10
@@ -31,12 +31,12 @@ class DecoderReward(Reward):
         self,
         feature: Tensor,
         data_samples: list[BaseDataElement] | None = None,
-        lesson: Lesson | None = None,
-    ) -> Rewarded:
+        context: StudentContext | None = None,
+    ) -> RewardOutput:
         """See :class:`Reward`; the loss has gradient for the decoder only."""
         with torch.autocast(feature.device.type, enabled=False):
             loss = self.task_loss(feature.detach().float(), data_samples)
-        return Rewarded(-loss.detach(), loss)
+        return RewardOutput(-loss.detach(), loss)
 
     @abstractmethod
     def task_loss(self, feature: Tensor, data_samples: list[BaseDataElement]) -> Tensor:

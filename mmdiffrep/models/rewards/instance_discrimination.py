@@ -7,7 +7,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmdiffrep.models.rewards.base import Lesson, Reward, Rewarded
+from mmdiffrep.models.rewards.base import Reward, RewardOutput, StudentContext
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.gather import gather_rows
 
@@ -48,8 +48,8 @@ class InstanceDiscriminationReward(Reward):
         self,
         feature: Tensor,
         data_samples: list[BaseDataElement] | None = None,
-        lesson: Lesson | None = None,
-    ) -> Rewarded:
+        context: StudentContext | None = None,
+    ) -> RewardOutput:
         """See :class:`Reward`.
 
         Raises:
@@ -58,7 +58,7 @@ class InstanceDiscriminationReward(Reward):
         with torch.autocast(feature.device.type, enabled=False):
             pooled = feature.detach().float().mean(dim=(2, 3))
             loss = self._info_nce(pooled if self.projection is None else self.projection(pooled))
-        return Rewarded(-loss.detach(), loss if self.learns else None)
+        return RewardOutput(-loss.detach(), loss if self.learns else None)
 
     def _info_nce(self, vectors: Tensor) -> Tensor:
         """Return the InfoNCE ``(B,)`` of vectors ``(B, C)``, those of all ranks as keys."""

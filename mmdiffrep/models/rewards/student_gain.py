@@ -5,7 +5,7 @@ import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from mmdiffrep.models.rewards.base import Lesson, Reward, Rewarded
+from mmdiffrep.models.rewards.base import Reward, RewardOutput, StudentContext
 from mmdiffrep.registry import MODELS
 
 # GradScaler's initial scale: small gradients survive layers in float16.
@@ -42,21 +42,21 @@ class StudentGainReward(Reward):
         self,
         feature: Tensor,
         data_samples: list[BaseDataElement] | None = None,
-        lesson: Lesson | None = None,
-    ) -> Rewarded:
+        context: StudentContext | None = None,
+    ) -> RewardOutput:
         """See :class:`Reward`.
 
         Raises:
             ValueError: The host has no loss, or one that does not depend on the student's feature.
         """
-        if lesson is None or lesson.task_loss is None:
+        if context is None or context.task_loss is None:
             raise ValueError(
                 'StudentGainReward asks what the task gains, but the model has no loss of its own '
                 '(a distil-only student?): use reward=dict(type='
                 "'mmdiffrep.InstanceDiscriminationReward')"
             )
-        wanted = self._gradient(lesson.task_loss, lesson)
-        given = self._gradient(lesson.distill_loss, lesson)
+        wanted = self._gradient(context.task_loss, context)
+        given = self._gradient(context.distill_loss, context)
         if not any(gradient is not None for gradient in wanted):
             raise ValueError(
                 'StudentGainReward: the loss of the model does not depend on the student layers of '
@@ -68,14 +68,14 @@ class StudentGainReward(Reward):
             for gradients in zip(*pairs)
         )
         cosine = torch.cosine_similarity(task, distill, dim=1, eps=1e-20)
-        return Rewarded(cosine.nan_to_num(nan=0.0))
+        return RewardOutput(cosine.nan_to_num(nan=0.0))
 
     @staticmethod
-    def _gradient(loss: Tensor, lesson: Lesson) -> tuple[Tensor | None, ...]:
+    def _gradient(loss: Tensor, context: StudentContext) -> tuple[Tensor | None, ...]:
         """Return the gradient up to a factor, which the cosine ignores."""
         for scale in (SCALE, 1.0):  # 1: float16 cannot hold it scaled
             gradients = torch.autograd.grad(
-                loss * scale, lesson.student, retain_graph=True, allow_unused=True
+                loss * scale, context.features, retain_graph=True, allow_unused=True
             )
             if all(gradient is None or gradient.isfinite().all() for gradient in gradients):
                 break

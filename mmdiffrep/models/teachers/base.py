@@ -3,8 +3,9 @@
 
 from abc import ABC, abstractmethod
 
-import torch
 from torch import Tensor, nn
+
+from mmdiffrep.diffusion.noise import Generators
 
 
 class Teacher(nn.Module, ABC):
@@ -54,21 +55,17 @@ class Teacher(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self,
-        images: Tensor,
-        t: Tensor,
-        generator: torch.Generator | None = None,
-        inputs: Tensor | None = None,
+        self, inputs: Tensor, t: Tensor, generator: Generators | None = None
     ) -> tuple[Tensor, ...]:
         """Return the features of the taps.
 
         The pass runs in the teacher's own precision; the host's autocast plays no part.
 
         Args:
-            images (Tensor): The host's normalized images, ``(B, 3, H, W)``.
+            inputs (Tensor): What :meth:`to_input` returned, ``(B, 3, h, w)``.
             t (Tensor): Timestep of every image, int64 ``(B,)``.
-            generator (torch.Generator, optional): For a noise source that draws anew.
-            inputs (Tensor, optional): ``to_input(images)`` if it was computed before.
+            generator (Generator or iterable of them, optional): For a noise source that draws
+                anew: one, or one per image. Defaults to None: torch's global state.
 
         Returns:
             tuple: One detached float32 feature per tap, ``(B, C, h, w)`` or ``(B, C)``.

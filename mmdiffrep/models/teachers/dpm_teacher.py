@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from mmdiffrep.diffusion.features import frozen_denoiser, noised, read_taps
 from mmdiffrep.diffusion.input_range import DenoiserInput
-from mmdiffrep.diffusion.noise import build_noise
+from mmdiffrep.diffusion.noise import Generators, build_noise
 from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.utils.checks import integer
 
@@ -93,14 +93,9 @@ class DPMTeacher(Teacher):
 
     @torch.no_grad()
     def forward(
-        self,
-        images: Tensor,
-        t: Tensor,
-        generator: torch.Generator | None = None,
-        inputs: Tensor | None = None,
+        self, inputs: Tensor, t: Tensor, generator: Generators | None = None
     ) -> tuple[Tensor, ...]:
         """See :class:`Teacher`; the features are maps ``(B, C, h, w)``."""
-        x = self.to_input(images) if inputs is None else inputs
-        x_t = noised(self.denoiser.schedule, x, t, self.noise, generator)
+        x_t = noised(self.denoiser.schedule, inputs, t, self.noise, generator)
         features = read_taps(self.denoiser, x_t, t, self.taps, pass_size=self.pass_size)
         return tuple(features[tap] for tap in self.taps)

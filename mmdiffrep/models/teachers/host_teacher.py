@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmdiffrep.diffusion.checkpoints import hash_weights
 from mmdiffrep.diffusion.input_range import DenoiserInput
+from mmdiffrep.diffusion.noise import Generators
 from mmdiffrep.models.layer_taps import LayerTaps
 from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.models.teachers.normalization import check_normalization, normalization_of
@@ -98,14 +99,10 @@ class HostTeacher(Teacher):
 
     @torch.no_grad()
     def forward(
-        self,
-        images: Tensor,
-        t: Tensor,
-        generator: torch.Generator | None = None,
-        inputs: Tensor | None = None,
+        self, inputs: Tensor, t: Tensor, generator: Generators | None = None
     ) -> tuple[Tensor, ...]:
         """See :class:`Teacher`; ``t`` and ``generator`` play no part."""
-        return self._read(self.to_input(images) if inputs is None else inputs)
+        return self._read(inputs)
 
     @torch.no_grad()
     def _read(self, rgb: Tensor) -> tuple[Tensor, ...]:

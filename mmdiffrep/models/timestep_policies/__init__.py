@@ -1,19 +1,20 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Which timestep the teacher reads each image at."""
 
-from mmdiffrep.models.timestep_policies.base import TimestepPolicy, TimestepSample
+from mmdiffrep.models.timestep_policies.base import Draws, TimestepPolicy, TimestepSample
 from mmdiffrep.models.timestep_policies.policy_net import PolicyNet
 from mmdiffrep.models.timestep_policies.reinforced import ReinforcedTimestep
 from mmdiffrep.models.timestep_policies.reward_statistics import RewardReference, RewardStatistics
 from mmdiffrep.models.timestep_policies.scheduled import (
     AnnealedTimestep,
     FixedTimestep,
+    StagedTimestep,
     UniformTimestep,
 )
-from mmdiffrep.models.timestep_policies.staged import StagedTimestep
 
 __all__ = [
     'AnnealedTimestep',
+    'Draws',
     'FixedTimestep',
     'PolicyNet',
     'ReinforcedTimestep',

@@ -4,12 +4,27 @@
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 
+class Draws(NamedTuple):
+    """The random numbers that a policy may use in one iteration, and how far training is.
+
+    Attributes:
+        uniforms (Tensor): Numbers in [0, 1) on the images' device, float64
+            ``(num_samples * B,)``: the first of every image, then the second of every image.
+        shared (float): A number in [0, 1) that all images and ranks share. Defaults to 0.
+        progress (float): Share of the training with a teacher that is done, in [0, 1]. Defaults
+            to 0.
+    """
+
+    uniforms: Tensor
+    shared: float = 0.0
+    progress: float = 0.0
+
+
 class TimestepSample(NamedTuple):
-    """Timesteps drawn for a batch of B images, k an image: D = k * B draws.
+    """Timesteps drawn for a batch of B images, k per image: D = k * B draws.
 
     The first draws of all images come first, then the second ones.
 
@@ -37,13 +52,12 @@ class TimestepSample(NamedTuple):
 class TimestepPolicy(nn.Module, ABC):
     """Base class of the timestep policies.
 
-    A policy has no state but its parameters and running statistics: chance comes in as
-    ``uniform`` and ``common`` and time as ``progress``, so a resumed run draws what the
-    undisturbed one would have drawn.
+    A policy has no state but its parameters and running statistics: random numbers and time come
+    in as :class:`Draws`, so a resumed run draws what the uninterrupted one would have drawn.
 
     Attributes:
         max_timestep (int): Largest timestep the policy can draw; checked against the teacher.
-        num_samples (int): Timesteps drawn an image.
+        num_samples (int): Timesteps drawn per image.
         num_pairs (int, optional): Number of pairs that the policy is made for. None: any.
         needs_reward (bool): Whether :meth:`loss` has to be called with a reward.
     """
@@ -54,25 +68,13 @@ class TimestepPolicy(nn.Module, ABC):
     needs_reward: bool = False
 
     @abstractmethod
-    def forward(
-        self,
-        images: Tensor,
-        *,
-        uniform: Tensor | None = None,
-        common: float | None = None,
-        progress: float = 0.0,
-    ) -> TimestepSample:
-        """Draws ``num_samples`` timesteps an image.
+    def forward(self, images: Tensor, draws: Draws) -> TimestepSample:
+        """Draw ``num_samples`` timesteps per image.
 
         Args:
             images (Tensor): What the teacher sees before noise, ``(B, 3, H, W)``: RGB in [-1, 1],
-                or with ``teacher_input='student'`` the student's tensor, as officially.
-            uniform (Tensor, optional): One number in [0, 1) a draw, ``(num_samples * B,)``: the
-                chance that the draw uses up. Defaults to None: drawn from the global generator.
-            common (float, optional): One number in [0, 1) for all images, the same on all ranks.
-                Defaults to None: drawn from the global generator.
-            progress (float): Share of the training with a teacher that is done, in [0, 1].
-                Defaults to 0.
+                or with ``teacher_input='student'`` the student's tensor (official).
+            draws (Draws): Random numbers and time.
         """
 
     def loss(
@@ -92,15 +94,3 @@ class TimestepPolicy(nn.Module, ABC):
             counted (Tensor, optional): Which rewards count, bool ``(D,)``. Defaults to None: all.
         """
         return {}
-
-    def chance(self, images: Tensor, uniform: Tensor | None) -> Tensor:
-        """Return ``uniform``, or fresh numbers in [0, 1), as float64 ``(D,)``."""
-        num_draws = self.num_samples * len(images)
-        if uniform is None:
-            uniform = torch.rand(num_draws, device=images.device, dtype=torch.float64)
-        if uniform.shape != (num_draws,):
-            raise ValueError(
-                f'uniform has shape {tuple(uniform.shape)}, expected one number a draw: '
-                f'({num_draws},)'
-            )
-        return uniform.to(device=images.device, dtype=torch.float64)

@@ -4,9 +4,10 @@
 import torch
 from torch import Tensor
 
-from mmdiffrep.models.timestep_policies.base import TimestepPolicy, TimestepSample
+from mmdiffrep.models.timestep_policies.base import Draws, TimestepPolicy, TimestepSample
 from mmdiffrep.models.timestep_policies.reward_statistics import RewardReference, RewardStatistics
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import at_least, integer, of_type, one_of, within
 
 BASELINES = ('none', 'moving_average', 'batch_mean', 'per_timestep', 'leave_one_out')
 
@@ -22,16 +23,16 @@ class ReinforcedTimestep(TimestepPolicy):
     The baselines leave the expected gradient as it is (``'batch_mean'`` with one exception) and
     lower its variance:
 
-    - ``'none'``: the reward itself;
+    - ``'none'``: the reward itself (official);
     - ``'moving_average'``: the moving mean of all rewards;
     - ``'batch_mean'``: the mean reward of the batch's other draws. It keeps up with rewards that
-      rise while their decoder learns. A moving mean lags behind: whatever is drawn then looks
-      better than before, and becomes more likely, whether it is good or not. With no other draw
-      that counts it is the moving mean. Not for a reward that compares the images of a batch
+      rise while their decoder learns; a moving mean lags behind, so that whatever is drawn looks
+      better than before and becomes more likely, good or not. Without another draw that counts it
+      is the moving mean. Not for a reward that compares the images of a batch
       (:class:`InstanceDiscriminationReward`): there a draw changes the rewards of the others, and
-      their mean takes away a part of what it is worth;
+      their mean takes away a part of its worth;
     - ``'per_timestep'``: the moving mean b(t) of the rewards of that action, the mean of all for
-      one that was never drawn. Alone it would take away what makes one timestep better than
+      an action that was never drawn. Alone it would take away what makes one timestep better than
       another, so its expectation goes back in: the gradient is that of
       ``log pi(t | x) (R - b(t)) + sum_t pi(t | x) b(t)``, a control variate;
     - ``'leave_one_out'``: the mean reward of the image's other draws (RLOO, Kool et al. 2019).
@@ -43,29 +44,32 @@ class ReinforcedTimestep(TimestepPolicy):
         num_timesteps (int): The teacher's number of timesteps. Defaults to 1000.
         num_buckets (int, optional): Size of the action space. Neighboring timesteps are nearly
             the same, so an action may stand for a bucket of them, drawn uniformly inside.
-            Defaults to None: one action a timestep, as officially.
+            Defaults to None: one action per timestep (official).
         net (dict, optional): Config of the network from images to logits; ``num_actions`` is
-            filled in. Defaults to None: ``dict(type='mmdiffrep.PolicyNet')``; officially with
-            ``convolutions=3`` for 64 px.
-        baseline (str): ``'none'`` (official), ``'moving_average'``, ``'batch_mean'`` (the
-            default), ``'per_timestep'`` or ``'leave_one_out'``.
-        baseline_momentum (float): Weight of the new batch in the moving means. Defaults to 0.1.
-        num_samples (int): Timesteps drawn an image; the teacher reads all of them in one pass.
-            Officially and by default 1; ``'leave_one_out'`` needs at least 2.
+            filled in. Defaults to None: ``dict(type='mmdiffrep.PolicyNet')`` (official for 64 px:
+            ``convolutions=3``).
+        baseline (str): ``'none'`` (official), ``'moving_average'``, ``'batch_mean'``,
+            ``'per_timestep'`` or ``'leave_one_out'``. Defaults to ``'batch_mean'``.
+        baseline_momentum (float): Weight of the new batch in the moving means, in (0, 1].
+            Defaults to 0.1.
+        num_samples (int): Timesteps drawn per image; the teacher reads all of them in one pass;
+            ``'leave_one_out'`` needs at least 2. Defaults to 1 (official).
         standardize_reward (bool): Divide the advantage by the moving standard deviation of the
             rewards, this batch's included, so that entropy coefficient and learning rate mean the
-            same for every reward. Defaults to False, as officially.
-        exploration (float): The share eps of uniform draws, in [0, 1). Defaults to 0, as
-            officially.
+            same for every reward. Defaults to False (official).
+        exploration (float): The share eps of uniform draws, in [0, 1). Defaults to 0 (official).
         warmup (float): The share of the training with a teacher, in [0, 1), in which the policy
-            rests and draws as it was initialized, nearly uniformly, while the reward's decoder
-            learns. What an untrained decoder finds easy is not what tells most. Defaults to 0, as
-            officially.
-        entropy (float): Coefficient of the entropy bonus at the start. Defaults to 0.1, the
-            official value.
+            does not learn and draws as it was initialized, nearly uniformly, while the reward's
+            decoder learns: what an untrained decoder finds easy says little about the task.
+            Defaults to 0 (official).
+        entropy (float): Coefficient of the entropy bonus at the start. Defaults to 0.1
+            (official).
         entropy_until (float): The coefficient falls linearly to 0 by this share of the training
-            with a teacher, from the end of the warm-up on. Defaults to 0.5, officially 100 of 200
-            epochs.
+            with a teacher, from the end of the warm-up on. Defaults to 0.5 (official: 100 of 200
+            epochs).
+
+    Raises:
+        TypeError, ValueError: An argument of another type or out of its range.
     """
 
     needs_reward = True
@@ -85,35 +89,32 @@ class ReinforcedTimestep(TimestepPolicy):
         entropy_until: float = 0.5,
     ) -> None:
         super().__init__()
+        integer('num_timesteps', num_timesteps, 1)
         num_actions = num_timesteps if num_buckets is None else num_buckets
-        if not 1 <= num_actions <= num_timesteps:
+        integer('num_buckets', num_actions, 1)
+        integer('num_samples', num_samples, 1)
+        if num_actions > num_timesteps:
             raise ValueError(
-                f'num_buckets must lie in [1, num_timesteps={num_timesteps}], got {num_buckets}'
+                f'num_buckets must be at most num_timesteps={num_timesteps}, got {num_buckets}.'
             )
-        if baseline not in BASELINES:
-            raise ValueError(f'baseline must be one of {BASELINES}, got {baseline!r}')
-        if not 1 <= num_samples <= num_actions:
+        if num_samples > num_actions:
             raise ValueError(
-                f'num_samples must lie in [1, number of actions={num_actions}], got {num_samples}'
+                f'num_samples must be at most the number of actions={num_actions}, got '
+                f'{num_samples}.'
             )
-        if baseline == 'leave_one_out' and num_samples == 1:
+        if one_of('baseline', baseline, BASELINES) == 'leave_one_out' and num_samples == 1:
             raise ValueError(
                 "baseline='leave_one_out' compares a draw with the image's other draws: give "
-                'num_samples of at least 2, or another baseline'
+                'num_samples of at least 2, or another baseline.'
             )
-        if not 0 < baseline_momentum <= 1:
-            raise ValueError(f'baseline_momentum must be in (0, 1], got {baseline_momentum}')
-        if not 0 <= exploration < 1:
-            raise ValueError(f'exploration must be in [0, 1), got {exploration}')
-        if not 0 <= warmup < 1:
-            raise ValueError(f'warmup must be in [0, 1), got {warmup}')
-        if entropy < 0:
-            raise ValueError(f'entropy must not be negative, got {entropy}')
-        if not warmup < entropy_until <= 1:
-            raise ValueError(
-                f'entropy_until must lie above warmup={warmup} and be 1 at most, got '
-                f'{entropy_until}'
-            )
+        within('baseline_momentum', baseline_momentum, 0, 1, open_low=True)
+        within('exploration', exploration, 0, 1, open_high=True)
+        within('warmup', warmup, 0, 1, open_high=True)
+        within('entropy_until', entropy_until, 0, 1, open_low=True)
+        if entropy_until <= warmup:
+            raise ValueError(f'entropy_until must lie above warmup={warmup}, got {entropy_until}.')
+        at_least('entropy', entropy, 0)
+        of_type('standardize_reward', standardize_reward, bool)
         self.num_actions = num_actions
         self.max_timestep = num_timesteps - 1
         self.num_samples = num_samples
@@ -144,34 +145,27 @@ class ReinforcedTimestep(TimestepPolicy):
         widths = self.edges.diff()
         return (self.log_probs(images).exp() / widths).repeat_interleave(widths, dim=1)
 
-    def forward(
-        self,
-        images: Tensor,
-        *,
-        uniform: Tensor | None = None,
-        common: float | None = None,
-        progress: float = 0.0,
-    ) -> TimestepSample:
+    def forward(self, images: Tensor, draws: Draws) -> TimestepSample:
         """See :class:`TimestepPolicy`.
 
         Raises:
-            ValueError: More draws an image than images.
+            ValueError: More draws per image than images.
         """
         if self.num_samples > len(images):
             raise ValueError(
-                f'num_samples={self.num_samples} draws an image, but the batch has '
+                f'num_samples={self.num_samples} draws per image, but the batch has '
                 f'{len(images)} images: another image tells the policy more than another draw; '
                 'lower num_samples, raise the batch size, or leave out a small last batch with '
                 'train_dataloader.drop_last=True'
             )
         if self.warmup:
-            # Without a gradient the optimizer lets it rest: no moments, no weight decay either.
-            self.net.requires_grad_(progress >= self.warmup)
+            # Without a gradient the optimizer skips it: no moments, no weight decay either.
+            self.net.requires_grad_(draws.progress >= self.warmup)
         log_probs = self.log_probs(images)
         probs = log_probs.detach().exp().double()
         behavior = (1 - self.exploration) * probs + self.exploration / self.num_actions
-        chance = self.chance(images, uniform).view(self.num_samples, -1).T
-        action, rest = self._invert(behavior, chance)
+        uniforms = draws.uniforms.view(self.num_samples, -1).T
+        action, rest = self._invert(behavior, uniforms)
         low, high = self.edges[action], self.edges[action + 1]
         t = low + (rest * (high - low)).long()
         weight = None
@@ -187,11 +181,11 @@ class ReinforcedTimestep(TimestepPolicy):
         )
 
     @staticmethod
-    def _invert(probs: Tensor, chance: Tensor) -> tuple[Tensor, Tensor]:
-        """Turn chance ``(B, k)`` into actions and what is left of the chance inside them."""
+    def _invert(probs: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn numbers in [0, 1) ``(B, k)`` into actions and the place in [0, 1) inside them."""
         cumulative = probs.cumsum(dim=1)
         # Scaling by the last entry keeps rounding from leaving the last action out.
-        point = chance * cumulative[:, -1:]
+        point = uniforms * cumulative[:, -1:]
         action = torch.searchsorted(cumulative, point.contiguous(), right=True)
         action = action.clamp(max=probs.shape[1] - 1)
         upper, width = cumulative.gather(1, action), probs.gather(1, action)

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmdiffrep.engine.distillation.phases import PhaseSchedule, RestingTask
+from mmdiffrep.engine.distillation.phases import PhaseSchedule, TaskFreeze
 
 
 def test_phase_is_a_function_of_the_iteration():
@@ -32,30 +32,40 @@ def test_progress_ends_with_the_teacher(phases, shares):
 
 
 @pytest.mark.parametrize(
-    'phases', [[('warm', 3)], [('finetune', 3)], [('distill', 3), ('joint', 3)]]
+    'phases',
+    [
+        [('warm', 3)],
+        [('finetune', 3)],
+        [('distill', 3), ('joint', 3)],
+        [('joint', 3, 4)],
+        [('joint', 0)],
+        [('joint', 1.5)],
+        [('joint', '3')],
+        'joint',
+    ],
 )
 def test_bad_phases_are_named(phases):
-    with pytest.raises(ValueError, match='phases must be'):
+    with pytest.raises((TypeError, ValueError), match='phases must be'):
         PhaseSchedule(phases)
 
 
-def test_task_that_rests_is_named():
+def test_frozen_task_is_named():
     PhaseSchedule([('joint', 3)]).check_task_learns()
     with pytest.raises(ValueError, match="phase 'distill'"):
         PhaseSchedule([('distill', 3)]).check_task_learns()
 
 
 @pytest.mark.parametrize('key', ['loss_distill', 'loss_distill_1', 'task/loss_distill'])
-def test_parameters_of_the_task_alone_are_spared(key):
+def test_only_parameters_of_the_task_are_frozen(key):
     model = nn.ModuleDict(dict(backbone=nn.Linear(2, 2), head=nn.Linear(2, 1)))
     feature = model.backbone(torch.ones(1, 2))
     task = dict(loss_ce=model.head(feature).sum(), acc=torch.tensor(3.0))
-    resting = RestingTask()
-    silent = resting.silence(model, task, {key: feature.square().sum()})
+    freeze = TaskFreeze()
+    silent = freeze.zero_losses(model, task, {key: feature.square().sum()})
     assert silent['loss_ce'] == 0 and silent['acc'] == 3
     silent['loss_ce'].backward()
-    resting.spare()
-    assert model.head.weight.grad is not None  # joint: nothing is spared
-    resting.rests = True
-    resting.spare()
+    freeze.drop_grads()
+    assert model.head.weight.grad is not None  # joint: nothing is frozen
+    freeze.active = True
+    freeze.drop_grads()
     assert model.head.weight.grad is None and model.backbone.weight.grad is not None

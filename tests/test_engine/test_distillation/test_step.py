@@ -1,49 +1,70 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What is checked and arranged around a pass; its numbers are compared with a loop written by hand
-in test_hooks/test_repfusion_hook.py."""
+"""The parts of a step; the whole is compared with a loop written by hand in
+test_hooks/test_repfusion_hook.py."""
 
 from types import SimpleNamespace
-from unittest.mock import Mock
 
 import pytest
 import torch
+from mmengine.structures import BaseDataElement
 
-from mmdiffrep.engine.distillation.step import DistillationPass, grouped
+from mmdiffrep.engine.distillation.step import (
+    TeacherRead,
+    distillation_losses,
+    read_teacher,
+    student_features,
+)
+from mmdiffrep.models.distillers import Layer, RepFusionDistiller
+from mmdiffrep.models.rewards import holdout_mask
 from mmdiffrep.models.teachers import DPMTeacher
-from mmdiffrep.models.timestep_policies import FixedTimestep, ReinforcedTimestep
+from mmdiffrep.models.timestep_policies import Draws, FixedTimestep, TimestepSample
 from mmdiffrep.testing import tiny_teacher
 from mmdiffrep.utils.random_streams import IterationStreams
 
-
-def make(policy, num_timesteps, taps=None):
-    distiller = SimpleNamespace(branches=[SimpleNamespace(policy=policy)])
-    teacher = SimpleNamespace(num_timesteps=num_timesteps)
-    return DistillationPass(taps, teacher, distiller, group_sizes=[1])
+IMAGES = torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+DENSE = dict(type='mmdiffrep.DenseFeatureLoss')
+REWARD = dict(type='mmdiffrep.ClassificationReward', num_classes=3)
 
 
-def test_layers_are_grouped_by_pair():
-    assert grouped('abcd', [1, 3]) == [('a',), ('b', 'c', 'd')]
-    assert grouped([], []) == []
+def samples(count=4):
+    return [
+        BaseDataElement(gt_label=torch.tensor([i % 3]), metainfo=dict(img_path=f'face_{i}.png'))
+        for i in range(count)
+    ]
 
 
-def test_a_timestep_that_the_teacher_has_not_is_refused():
-    make(FixedTimestep(t=19), 20)
-    with pytest.raises(ValueError, match='draw t = 20, but the teacher has 20 timesteps'):
-        make(FixedTimestep(t=20), 20)
+def reinforced(reward=REWARD, num_pairs=1, holdout=0.0, **policy):
+    policy = dict(type='mmdiffrep.ReinforcedTimestep', num_timesteps=10, **policy)
+    return distiller_of(policy, reward, num_pairs, holdout)
 
 
-@pytest.mark.parametrize(
-    'policy', [FixedTimestep(t=3), ReinforcedTimestep(num_timesteps=20, num_buckets=5)]
-)
-def test_a_teacher_without_timesteps_leaves_a_policy_nothing_to_choose(policy):
-    make(FixedTimestep(t=0), None)
-    with pytest.raises(ValueError, match=f'{type(policy).__name__} has nothing to choose'):
-        make(policy, None)
+def distiller_of(policy, reward=None, num_pairs=1, holdout=0.0):
+    torch.manual_seed(0)
+    pairs = [dict(loss=DENSE)] * num_pairs
+    channels = [[3]] * num_pairs, [5] * num_pairs
+    return RepFusionDistiller(pairs, *channels, policy, reward, holdout)
+
+
+def student_of(count=1):
+    return [(torch.randn(4, 3, 2, 2, requires_grad=True),) for _ in range(count)]
+
+
+def draw(distiller, seed=0):
+    policy = distiller.branches[0].policy
+    generator = torch.Generator().manual_seed(seed)
+    count = 4 * policy.num_samples
+    return policy(IMAGES, Draws(torch.rand(count, generator=generator, dtype=torch.float64)))
+
+
+def losses_of(distiller, student, sample, *draws, data_samples=None, task=None):
+    """Losses of a step whose teacher gave one feature per draw and pair."""
+    reads = {'': TeacherRead(sample, list(draws))}
+    return distillation_losses(distiller, student, reads, data_samples, task or {}, 0.0)
 
 
 @pytest.mark.parametrize('raw_input', [False, True])
 def test_policy_sees_what_the_teacher_gets(raw_input):
-    """The exact image, or as officially the student's tensor."""
+    """The exact image, or as in the official code the student's tensor."""
     mean, std = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
     pixels = torch.randint(0, 256, (2, 3, 16, 16))
     images = (pixels - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
@@ -51,19 +72,99 @@ def test_policy_sees_what_the_teacher_gets(raw_input):
     policy, seen = FixedTimestep(t=3), []
     policy.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     teacher.denoiser.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
-    distiller = Mock(branches=[SimpleNamespace(policy=policy)], branch_names=[''])
-    taps = Mock(layers=[], take=lambda batch_size: [])
-    distil = DistillationPass(taps, teacher, distiller, group_sizes=[])
-    distil(images, None, {}, IterationStreams(seed=0, iteration=0), progress=0.0)
+    distiller = SimpleNamespace(branches=[SimpleNamespace(policy=policy)], branch_names=[''])
+    reads = read_teacher(teacher, distiller, images, IterationStreams(0, 0), progress=0.0)
     expected = images if raw_input else pixels / 127.5 - 1
     torch.testing.assert_close(seen, [expected, expected])
+    assert reads[''].sample.t.tolist() == [3, 3]
+
+
+def test_every_draw_is_read_at_its_own_timestep():
+    teacher = DPMTeacher(tiny_teacher(), taps=['mid', 'dec.0'])
+    distiller = reinforced(num_samples=2, baseline='leave_one_out')
+    images = torch.randint(0, 256, (4, 3, 16, 16)).float()
+    sample, draws = read_teacher(teacher, distiller, images, IterationStreams(0, 0), 0.0)['']
+    assert len(draws) == 2
+    for t, (mid, decoded) in zip(sample.t.split(4), draws):
+        alone = teacher(teacher.to_input(images), t)
+        torch.testing.assert_close((mid, decoded), alone)
+
+
+def test_student_features_are_grouped_by_pair():
+    features = [torch.zeros(2, i, requires_grad=True) for i in range(4)]
+    taps = SimpleNamespace(layers=[Layer('a')] * 4, take=lambda batch_size: features)
+    first, second = student_features(taps, [1, 3], batch_size=2)
+    assert len(first) == 1 and first[0] is features[0]
+    assert [f.shape[1] for f in second] == [1, 2, 3]
 
 
 def test_a_feature_without_gradient_is_named():
-    taps = SimpleNamespace(
-        layers=['backbone.layer4'],
-        take=lambda batch_size: [torch.zeros(batch_size, 4, 2, 2)],
-    )
-    distil = make(FixedTimestep(t=0), 20, taps)
+    taps = SimpleNamespace(layers=[Layer('backbone.layer4')], take=lambda size: [torch.zeros(size)])
     with pytest.raises(RuntimeError, match="student layer 'backbone.layer4' carries no gradient"):
-        distil(torch.zeros(2, 3, 8, 8), None, {}, streams=None, progress=0.0)
+        student_features(taps, [1], batch_size=2)
+
+
+def test_several_draws_are_averaged():
+    distiller = reinforced(baseline='leave_one_out', num_samples=2, entropy=0.0)
+    (pair,), student, sample = distiller.pairs, student_of(), draw(distiller)
+    first, second = torch.randn(2, 4, 5, 2, 2)
+    losses = losses_of(distiller, student, sample, (first,), (second,), data_samples=samples())
+    distill = (pair(student[0], first) + pair(student[0], second)) / 2
+    torch.testing.assert_close(losses['loss_distill'], distill)
+    reward = distiller.branches[0].reward
+    task = torch.cat([reward(part, samples()).loss for part in (first, second)])
+    torch.testing.assert_close(losses['loss_decoder'], task.mean())
+    torch.testing.assert_close(losses['reward'], -task.mean().detach())
+    # With two draws the baseline of each is the other: the advantages are opposite.
+    difference = (task[4:] - task[:4]).detach()
+    log_prob = sample.log_prob[:4] - sample.log_prob[4:]
+    torch.testing.assert_close(losses['loss_policy'], -(log_prob * difference).mean() / 2)
+
+
+def test_held_out_images_reward_and_the_others_train_the_decoder():
+    data_samples = samples()
+    held = holdout_mask(data_samples, 0.5)
+    assert 0 < held.sum() < 4
+    distiller = reinforced(holdout=0.5, baseline='none', entropy=0.0)
+    sample, feature = draw(distiller), torch.randn(4, 5, 2, 2)
+    losses = losses_of(distiller, student_of(), sample, (feature,), data_samples=data_samples)
+    task = distiller.branches[0].reward(feature, data_samples).loss
+    torch.testing.assert_close(losses['loss_decoder'], task[~held].mean())
+    torch.testing.assert_close(losses['reward'], -task[held].mean().detach())
+    policy = (sample.log_prob * task.detach())[held].mean()
+    torch.testing.assert_close(losses['loss_policy'], policy)
+
+
+def test_without_a_held_out_image_the_logged_reward_is_that_of_all():
+    data_samples = samples()
+    distiller = reinforced(holdout=1e-9, baseline='none', entropy=0.0)
+    assert distiller.branches[0].holdout and not holdout_mask(data_samples, 1e-9).any()
+    sample, feature = draw(distiller), torch.randn(4, 5, 2, 2)
+    losses = losses_of(distiller, student_of(), sample, (feature,), data_samples=data_samples)
+    reward = distiller.branches[0].reward(feature, data_samples).reward
+    torch.testing.assert_close(losses['reward'], reward.mean())
+    assert losses['loss_policy'] == 0
+
+
+def test_one_pair_is_compared_and_the_others_stay_in_use():
+    policy = dict(type='mmdiffrep.StagedTimestep', highs=[10, 5])
+    distiller, student = distiller_of(policy, num_pairs=2), student_of(2)
+    teacher = (torch.randn(4, 5, 2, 2), torch.full((4, 5, 2, 2), torch.inf))
+    sample = TimestepSample(torch.zeros(4), pair=0)
+    losses = losses_of(distiller, student, sample, teacher)
+    assert set(losses) == {'loss_distill_0', 'timestep'}
+    expected = distiller.pairs[0](student[0], teacher[0])
+    torch.testing.assert_close(losses['loss_distill_0'], expected)
+    losses['loss_distill_0'].backward()
+    assert student[0][0].grad.abs().sum() > 0
+    assert student[1][0].grad is not None and student[1][0].grad.abs().sum() == 0
+
+
+def test_student_gain_reads_the_task_loss():
+    distiller = reinforced(reward=dict(type='mmdiffrep.StudentGainReward'))
+    student, feature, sample = student_of(), torch.randn(4, 5, 2, 2), draw(distiller)
+    task = dict(loss_ce=student[0][0].square().sum(), acc=torch.tensor(0.5))
+    losses = losses_of(distiller, student, sample, (feature,), task=task)
+    assert 'loss_decoder' not in losses and -1 <= losses['reward'] <= 1
+    with pytest.raises(ValueError, match='no loss of its own'):
+        losses_of(distiller, student, sample, (feature,))

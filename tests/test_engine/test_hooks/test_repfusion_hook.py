@@ -10,7 +10,7 @@ from mmengine.logging import MMLogger
 from torch.nn import functional as F
 
 from mmdiffrep.engine.hooks import RepFusionHook
-from mmdiffrep.models.timestep_policies import ReinforcedTimestep
+from mmdiffrep.models.timestep_policies import Draws, ReinforcedTimestep
 from mmdiffrep.testing import (
     greatest_difference,
     parameters_of,
@@ -44,8 +44,8 @@ def hand_written_loop(tmp_path, max_iters, accumulate, clip):
 
         rgb = pixels / 127.5 - 1
         rgb = F.interpolate(rgb, size=(16, 16), mode='bilinear', antialias=True)
-        uniform = IterationStreams(hook.seed, step).uniforms(4)
-        sample = branch.policy(rgb, uniform=uniform)
+        uniforms = IterationStreams(hook.seed, step).uniforms(4)
+        sample = branch.policy(rgb, Draws(uniforms))
         with torch.no_grad():
             target = teacher.denoiser(rgb, sample.t, taps=['mid'])['mid']
         student = distiller.pairs[0].connector(features[-1])
@@ -237,7 +237,7 @@ def test_prediction_runs_without_the_teacher(tmp_path):
     runner = prepared(tmp_path)
     runner.call_hook('before_train')
     hook = hook_of(runner)
-    hook._pass = None  # any use would fail
+    hook.teacher = None  # any use would fail
     runner.model.eval()
     runner.model(torch.zeros(1, 3, 32, 32), None, mode='tensor')
 

@@ -25,14 +25,14 @@ from mmdiffrep.testing.tiny_distillation import PAIR, hook_cfg, prepared, run
         (dict(pairs=[{**PAIR, 'student': 'backbone.layer5'}]), "no layer 'backbone.layer5'"),
         (dict(pairs=[{**PAIR, 'teacher': 'middle'}]), 'middle.*mid'),
         (dict(pairs=[{**PAIR, 'losses': 1}]), 'losses'),
-        (dict(teacher_input='rgb'), "'exact' or 'student'"),
+        (dict(teacher_input='rgb'), "must be one of 'exact', 'student'"),
         (dict(phases=[('warm', 3)]), 'phases must be'),
-        (dict(phases=[('distill', 0), ('joint', 2)]), 'an iteration or more'),
-        (dict(seed=-1), 'seed must not be negative'),
+        (dict(phases=[('distill', 0), ('joint', 2)]), 'each end of phases must be at least 1'),
+        (dict(seed=-1), 'seed must be at least 0, got -1'),
         (dict(normalization=dict(men=1)), "needs 'channel_order'"),
         (
             dict(policy=dict(type='mmdiffrep.ReinforcedTimestep', entropy=-0.5)),
-            'entropy must not be negative',
+            'entropy must be at least 0',
         ),
         (dict(policy=dict(type='mmdiffrep.PolicyNet')), 'must be a TimestepPolicy.*PolicyNet'),
         (

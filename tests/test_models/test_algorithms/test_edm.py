@@ -197,7 +197,7 @@ def test_features_are_read_by_timestep_and_by_noise_level(exported):
 
     teacher = DPMTeacher(folder, taps, [127.5] * 3, [127.5] * 3, noise='shared')
     assert teacher.num_timesteps == 19
-    features = teacher(images, torch.tensor([4, 4, 4]))
+    features = teacher(teacher.to_input(images), torch.tensor([4, 4, 4]))
     torch.testing.assert_close(features[0], by_index[4, 'mid'], rtol=1e-3, atol=1e-4)
 
 

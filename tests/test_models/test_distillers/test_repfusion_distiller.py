@@ -3,8 +3,9 @@ import pytest
 import torch
 from mmengine.structures import BaseDataElement
 
-from mmdiffrep.models.distillers import Reading, RepFusionDistiller
-from mmdiffrep.models.timestep_policies import TimestepSample
+from mmdiffrep.engine.distillation.step import TeacherRead, distillation_losses
+from mmdiffrep.models.distillers import RepFusionDistiller
+from mmdiffrep.models.timestep_policies import Draws, TimestepSample
 
 FEATURES = (torch.randn(2, 4, 3, 3, requires_grad=True), torch.randn(2, 5, requires_grad=True))
 STUDENT = tuple((feature,) for feature in FEATURES)
@@ -21,10 +22,18 @@ def build(**kwargs):
     )
 
 
-def test_one_loss_a_pair():
+def losses_of(distiller, student, samples, teacher, data_samples=None):
+    """Losses of a step in which every policy reads the same features."""
+    reads = {
+        name: TeacherRead(sample, [teacher])
+        for name, sample in zip(distiller.branch_names, samples)
+    }
+    return distillation_losses(distiller, student, reads, data_samples, {}, 0.0)
+
+
+def test_one_loss_per_pair():
     distiller = build(policy=dict(type='mmdiffrep.FixedTimestep', t=3))
-    reading = Reading(TimestepSample(torch.tensor([3, 3])), TEACHER)
-    losses = distiller(STUDENT, [reading], None, 0.0)
+    losses = losses_of(distiller, STUDENT, [TimestepSample(torch.tensor([3, 3]))], TEACHER)
     assert set(losses) == {'loss_distill_0', 'loss_distill_1', 'timestep'}
     pooled = distiller.pairs[1].connector(FEATURES[1][:, :, None, None])[:, :, 0, 0]
     expected = (pooled - TEACHER[1].mean(dim=(2, 3))).square().mean()
@@ -54,8 +63,7 @@ def test_every_loss_over_two_pairs(loss):
     shapes = (3, 4, 4, 4), (3, 8, 2, 2)
     student = [(torch.randn(shape, requires_grad=True),) for shape in shapes]
     teacher = (torch.randn(3, 6, 4, 4), torch.randn(3, 7, 4, 4))
-    reading = Reading(TimestepSample(torch.zeros(3)), teacher)
-    losses = distiller(student, [reading], None, 0.0)
+    losses = losses_of(distiller, student, [TimestepSample(torch.zeros(3))], teacher)
     for index, pair in enumerate(distiller.pairs):
         value = losses[f'loss_distill_{index}']
         torch.testing.assert_close(value, pair(student[index], teacher[index]))
@@ -68,9 +76,9 @@ def test_reinforced_policy_and_decoder_are_trained_apart_from_the_student():
         policy=dict(type='mmdiffrep.ReinforcedTimestep', num_timesteps=10, baseline='none'),
         reward=dict(type='mmdiffrep.ClassificationReward', num_classes=3),
     )
-    sample = distiller.branches[0].policy(torch.randn(2, 3, 16, 16))
+    sample = distiller.branches[0].policy(torch.randn(2, 3, 16, 16), Draws(torch.rand(2)))
     labels = [BaseDataElement(gt_label=torch.tensor([label])) for label in (0, 2)]
-    losses = distiller(STUDENT, [Reading(sample, TEACHER)], labels, 0.0)
+    losses = losses_of(distiller, STUDENT, [sample], TEACHER, labels)
     terms = ['loss_decoder', 'loss_policy', 'reward', 'policy_entropy', 'timestep']
     assert set(terms) <= set(losses)
     assert losses['reward'] == -losses['loss_decoder'].detach()
@@ -95,7 +103,7 @@ def test_several_layers_predict_one_teacher_feature():
     stages = (torch.randn(2, 4, 8, 8), torch.randn(2, 6, 2, 2))
     teacher = torch.randn(2, 7, 8, 8)
     sample = TimestepSample(torch.tensor([0, 0]))
-    loss = distiller([stages], [Reading(sample, (teacher,))], None, 0.0)['loss_distill']
+    loss = losses_of(distiller, [stages], [sample], (teacher,))['loss_distill']
     predicted = distiller.pairs[0].connector(stages)
     torch.testing.assert_close(loss, (predicted - teacher).square().mean())
 
@@ -112,8 +120,8 @@ def test_named_policies_share_the_connectors_and_log_under_their_names():
     )
     labels = [BaseDataElement(gt_label=torch.tensor([label])) for label in (0, 2)]
     images = torch.randn(2, 3, 16, 16)
-    readings = [Reading(branch.policy(images), TEACHER) for branch in distiller.branches]
-    losses = distiller(STUDENT, readings, labels, 0.0)
+    drawn = [branch.policy(images, Draws(torch.rand(2))) for branch in distiller.branches]
+    losses = losses_of(distiller, STUDENT, drawn, TEACHER, labels)
     both = ['loss_distill_0', 'loss_distill_1', 'loss_policy', 'policy_entropy', 'reward']
     expected = [f'{name}/{key}' for name in ('task', 'common') for key in [*both, 'timestep']]
     assert set(losses) == {*expected, 'task/loss_decoder'}
@@ -148,3 +156,20 @@ def test_named_policies_share_the_connectors_and_log_under_their_names():
 def test_what_does_not_go_together_is_named(kwargs, message):
     with pytest.raises(ValueError, match=message):
         build(**kwargs)
+
+
+FIXED = dict(type='mmdiffrep.FixedTimestep', t=19)
+
+
+def test_a_timestep_beyond_the_teacher_is_refused():
+    build(policy=FIXED).check_timesteps('DPMTeacher', 20)
+    with pytest.raises(ValueError, match='draw t = 19, but the teacher has 19 timesteps'):
+        build(policy=FIXED).check_timesteps('DPMTeacher', 19)
+
+
+@pytest.mark.parametrize('policy', [FIXED, REINFORCED])
+def test_a_teacher_without_timesteps_leaves_a_policy_nothing_to_choose(policy):
+    build(policy=dict(type='mmdiffrep.FixedTimestep', t=0)).check_timesteps('HostTeacher', None)
+    reward = LABELED if policy is REINFORCED else None
+    with pytest.raises(ValueError, match='HostTeacher has no timesteps.*nothing to choose'):
+        build(policy=policy, reward=reward).check_timesteps('HostTeacher', None)

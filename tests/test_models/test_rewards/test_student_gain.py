@@ -2,7 +2,7 @@
 import pytest
 import torch
 
-from mmdiffrep.models.rewards import Lesson, StudentGainReward
+from mmdiffrep.models.rewards import StudentContext, StudentGainReward
 
 STUDENT = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], requires_grad=True)
 TEACHER = torch.zeros(3, 2, 1, 1)
@@ -12,7 +12,7 @@ def lesson(targets, wanted):
     """The task pulls each feature to ``wanted``, the teacher to ``targets``."""
     distill = (STUDENT - torch.tensor(targets)).square().mean()
     task = 3 * (STUDENT - torch.tensor(wanted)).square().sum()
-    return Lesson((STUDENT,), distill, task)
+    return StudentContext((STUDENT,), distill, task)
 
 
 def test_reward_is_the_cosine_of_the_gradients():
@@ -48,7 +48,7 @@ def test_graph_is_left_for_the_training_step():
     (given.task_loss + given.distill_loss).backward()
 
 
-@pytest.mark.parametrize('given', [None, Lesson((STUDENT,), STUDENT.sum(), None)])
+@pytest.mark.parametrize('given', [None, StudentContext((STUDENT,), STUDENT.sum(), None)])
 def test_student_without_a_task_is_named(given):
     with pytest.raises(ValueError, match='no loss of its own'):
         StudentGainReward(2)(TEACHER, None, given)
@@ -57,13 +57,13 @@ def test_student_without_a_task_is_named(given):
 def test_layer_that_the_head_does_not_read_is_named():
     other = torch.ones(1, requires_grad=True)
     with pytest.raises(ValueError, match='does not depend on the student layers'):
-        StudentGainReward(2)(TEACHER, None, Lesson((STUDENT,), STUDENT.sum(), other.sum()))
+        StudentGainReward(2)(TEACHER, None, StudentContext((STUDENT,), STUDENT.sum(), other.sum()))
 
 
 def test_a_gradient_that_float16_cannot_hold_scaled_still_counts():
     student = torch.tensor([[1.0, 0.0], [0.0, 1.0]], requires_grad=True)
     half = student.half()
-    given = Lesson((half,), (half.float() * 3).sum(), (half.float() * 1.5).sum())
+    given = StudentContext((half,), (half.float() * 3).sum(), (half.float() * 1.5).sum())
     reward = StudentGainReward(2)(TEACHER[:2], None, given).reward
     torch.testing.assert_close(reward, torch.ones(2), atol=1e-3, rtol=0)
 
@@ -73,6 +73,6 @@ def test_a_gradient_that_float16_cannot_hold_as_it_is_still_counts(small):
     half = torch.tensor([[1.0, 0.0], [0.0, 1.0]], requires_grad=True).half()
     losses = dict(task=half.float().sum(), distill=half.float().sum())
     losses[small] = losses[small] * 1e-9
-    given = Lesson((half,), losses['distill'], losses['task'])
+    given = StudentContext((half,), losses['distill'], losses['task'])
     reward = StudentGainReward(2)(TEACHER[:2], None, given).reward
     torch.testing.assert_close(reward, torch.ones(2), atol=1e-3, rtol=0)

@@ -56,7 +56,7 @@ def test_taps_and_normalization_are_those_of_the_model_itself(teacher_cfg):
     teacher = build(teacher_cfg)
     pixels = torch.randint(0, 256, (2, 3, 32, 32)).float()  # RGB
     images = (pixels - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
-    features = teacher(images, torch.zeros(2, dtype=torch.long))
+    features = teacher(teacher.to_input(images), torch.zeros(2, dtype=torch.long))
     own_mean, own_std = (
         torch.tensor(CLASSIFIER['data_preprocessor'][key]).view(3, 1, 1) for key in ('mean', 'std')
     )
@@ -73,13 +73,14 @@ def test_taps_and_normalization_are_those_of_the_model_itself(teacher_cfg):
 def test_timesteps_play_no_part(teacher_cfg):
     teacher = build(teacher_cfg)
     images = torch.randn(2, 3, 32, 32).clamp(-1.5, 1.5)
-    first, second = (teacher(images, torch.full((2,), t)) for t in (0, 500))
+    first, second = (teacher(teacher.to_input(images), torch.full((2,), t)) for t in (0, 500))
     assert teacher.num_timesteps is None
     assert all(torch.equal(a, b) for a, b in zip(first, second))
 
 
 def test_size_is_what_the_model_sees(teacher_cfg):
-    features = build(teacher_cfg, size=16)(torch.zeros(1, 3, 32, 32), torch.zeros(1))
+    teacher = build(teacher_cfg, size=16)
+    features = teacher(teacher.to_input(torch.zeros(1, 3, 32, 32)), torch.zeros(1))
     assert features[0].shape == (1, 4, 16, 16)
 
 
@@ -88,7 +89,7 @@ def test_frozen_means_frozen(teacher_cfg):
     assert not any(module.training for module in teacher.modules())
     assert not any(param.requires_grad for param in teacher.parameters())
     images = torch.zeros(2, 3, 32, 32, requires_grad=True)
-    assert not teacher(images, torch.zeros(2))[0].requires_grad
+    assert not teacher(teacher.to_input(images), torch.zeros(2))[0].requires_grad
 
 
 def test_config_may_be_a_file_a_name_or_one_of_a_host(teacher_cfg, tmp_path):

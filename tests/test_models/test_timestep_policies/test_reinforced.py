@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mmdiffrep.engine.distillation.side_optimizer import SideOptimizer
-from mmdiffrep.models.timestep_policies import ReinforcedTimestep, TimestepSample
+from mmdiffrep.models.timestep_policies import Draws, ReinforcedTimestep, TimestepSample
 
 IMAGES = torch.linspace(-1, 1, 4 * 3 * 16 * 16).view(4, 3, 16, 16)
 
@@ -26,8 +26,7 @@ def with_logits(policy, logits):
 
 def test_sample_has_log_prob_and_entropy_of_the_distribution():
     policy = with_logits(ReinforcedTimestep(num_timesteps=4), [0.0, math.log(2), 0.0, math.log(4)])
-    chance = torch.tensor([0.05, 0.2, 0.45, 0.6])
-    sample = policy(IMAGES, uniform=chance)
+    sample = policy(IMAGES, Draws(torch.tensor([0.05, 0.2, 0.45, 0.6])))
     assert sample.t.tolist() == [0, 1, 2, 3]  # cumulative: 1/8, 3/8, 4/8, 1
     probs = torch.tensor([1, 2, 1, 4]) / 8
     torch.testing.assert_close(sample.log_prob, probs.log())
@@ -37,12 +36,12 @@ def test_sample_has_log_prob_and_entropy_of_the_distribution():
 @settings(max_examples=40, deadline=None)
 @given(
     buckets=st.integers(1, 30),
-    chance=st.lists(st.floats(0, 1, exclude_max=True), min_size=4, max_size=4),
+    uniforms=st.lists(st.floats(0, 1, exclude_max=True), min_size=4, max_size=4),
 )
-def test_timesteps_stay_inside_their_bucket(buckets, chance):
+def test_timesteps_stay_inside_their_bucket(buckets, uniforms):
     torch.manual_seed(0)
     policy = ReinforcedTimestep(num_timesteps=100, num_buckets=buckets)
-    sample = policy(IMAGES, uniform=torch.tensor(chance, dtype=torch.float64))
+    sample = policy(IMAGES, Draws(torch.tensor(uniforms, dtype=torch.float64)))
     assert sample.t.min() >= 0 and sample.t.max() <= 99
     log_probs = policy.log_probs(IMAGES)
     bucket = torch.searchsorted(policy.edges, sample.t, right=True) - 1
@@ -51,8 +50,8 @@ def test_timesteps_stay_inside_their_bucket(buckets, chance):
 
 def test_draws_follow_the_distribution():
     policy = with_logits(ReinforcedTimestep(num_timesteps=3), [0.0, 1.0, 2.0])
-    chance = torch.arange(4000, dtype=torch.float64) / 4000
-    t = policy(IMAGES[:1].expand(4000, -1, -1, -1), uniform=chance).t
+    uniforms = torch.arange(4000, dtype=torch.float64) / 4000
+    t = policy(IMAGES[:1].expand(4000, -1, -1, -1), Draws(uniforms)).t
     expected = torch.tensor([0.0, 1.0, 2.0]).softmax(0)
     torch.testing.assert_close(t.bincount() / 4000, expected, atol=1e-3, rtol=0)
 
@@ -72,7 +71,7 @@ def test_loss_equals_the_formula():
 
 def test_gradient_raises_the_probability_of_what_was_rewarded():
     policy = with_logits(ReinforcedTimestep(num_timesteps=2, entropy=0.0), [0.0, 0.0])
-    sample = policy(IMAGES, uniform=torch.tensor([0.1, 0.1, 0.9, 0.9]))
+    sample = policy(IMAGES, Draws(torch.tensor([0.1, 0.1, 0.9, 0.9])))
     reward = torch.where(sample.t == 1, 1.0, -1.0)
     policy.loss(sample, reward, progress=0.0)['loss_policy'].backward()
     gradient = policy.net.classifier[-1].bias.grad
@@ -127,7 +126,7 @@ def test_policy_rests_while_it_warms_up():
     optimizer = SideOptimizer(module, dict(type='AdamW', lr=1e-3, weight_decay=0.1))
     for progress, learns in ((0.0, False), (0.39, False), (0.4, True)):
         before = weight.detach().clone()
-        sample = policy(IMAGES, uniform=torch.tensor([0.1, 0.1, 0.9, 0.9]), progress=progress)
+        sample = policy(IMAGES, Draws(torch.tensor([0.1, 0.1, 0.9, 0.9]), progress=progress))
         losses = policy.loss(sample, torch.tensor([-1.0, -2.0, -3.0, -4.0]), progress=progress)
         (losses['loss_policy'] + connector.weight.sum()).backward()
         optimizer._synchronize()
@@ -176,7 +175,7 @@ def expected_gradient(policy, num_images=2):
     for actions in itertools.product(range(3), repeat=policy.num_samples * num_images // copies):
         one = copy.deepcopy(policy)
         uniform = middles[list(actions)].repeat_interleave(copies)
-        sample = one(IMAGES[:num_images], uniform=uniform)
+        sample = one(IMAGES[:num_images], Draws(uniform))
         assert sample.action[::copies].tolist() == list(actions)
         one.loss(sample, REWARDS[sample.action], progress=0.0)['loss_policy'].backward()
         weight = behavior[list(actions)].prod().float()
@@ -217,7 +216,7 @@ def test_exploration_weighs_by_pi_over_mu():
     policy = with_logits(
         ReinforcedTimestep(num_timesteps=2, exploration=0.5), [math.log(9), math.log(1)]
     )
-    sample = policy(IMAGES, uniform=torch.tensor([0.1, 0.69, 0.71, 0.9]))  # mu = (0.7, 0.3)
+    sample = policy(IMAGES, Draws(torch.tensor([0.1, 0.69, 0.71, 0.9])))  # mu = (0.7, 0.3)
     assert sample.t.tolist() == [0, 0, 1, 1]
     torch.testing.assert_close(sample.weight, torch.tensor([9 / 7, 9 / 7, 1 / 3, 1 / 3]))
     torch.testing.assert_close(sample.log_prob.exp(), torch.tensor([0.9, 0.9, 0.1, 0.1]))
@@ -227,7 +226,7 @@ def test_exploration_weighs_by_pi_over_mu():
 def test_several_draws_come_draw_by_draw():
     policy = with_logits(ReinforcedTimestep(num_timesteps=10, num_samples=3), [0.0] * 10)
     uniform = torch.linspace(0.01, 0.99, 12, dtype=torch.float64)
-    sample = policy(IMAGES, uniform=uniform)
+    sample = policy(IMAGES, Draws(uniform))
     assert sample.t.tolist() == (uniform * 10).long().tolist()
     assert sample.log_prob.shape == sample.action.shape == (12,) and sample.entropy.shape == (4,)
 
@@ -258,7 +257,7 @@ def test_images_that_do_not_count_have_no_gradient(baseline):
     policy = ReinforcedTimestep(5, baseline=baseline, num_samples=2, entropy=0.0)
     counted = torch.tensor([True, False, False, True]).repeat(2)
     for _ in range(2):  # the first batch is its own baseline
-        sample = policy(IMAGES, uniform=torch.linspace(0, 0.99, 8))
+        sample = policy(IMAGES, Draws(torch.linspace(0, 0.99, 8)))
         sample.log_probs.retain_grad()
         losses = policy.loss(sample, torch.randn(8), progress=0, counted=counted)
         losses['loss_policy'].backward()
@@ -283,8 +282,8 @@ def test_probability_of_every_timestep_spreads_over_its_bucket():
 
 def test_more_draws_than_images_are_refused():
     policy = ReinforcedTimestep(baseline='leave_one_out', num_samples=5)
-    with pytest.raises(ValueError, match='num_samples=5 draws an image.*4 images'):
-        policy(IMAGES)
+    with pytest.raises(ValueError, match='num_samples=5 draws per image.*4 images'):
+        policy(IMAGES, Draws(torch.rand(20)))
 
 
 @pytest.mark.parametrize(
