@@ -1,39 +1,33 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Metrics that the hosts lack; importing this room registers them."""
+"""Metrics that the hosts lack; importing this package registers them."""
 
 from importlib.util import find_spec
-from typing import Any
 
 from mmdiffrep.evaluation.davis_jf import DavisJF
 from mmdiffrep.evaluation.mean_uncertainty import MeanUncertainty
 from mmdiffrep.evaluation.multi_probe_accuracy import MultiProbeAccuracy
 from mmdiffrep.evaluation.pck import PCK
 from mmdiffrep.registry import METRICS
+from mmdiffrep.utils.stand_in import register_stand_in
 
 if find_spec('mmpose') is not None:
     from mmdiffrep.evaluation.subset_nme import SubsetNME
+    from mmdiffrep.evaluation.visible_nme import VisibleNME
 else:
-
-    @METRICS.register_module()
-    def SubsetNME(**_config: Any) -> None:  # noqa: N802
-        """Stand in for the metric where mmpose is not installed."""
-        raise ImportError(
-            'SubsetNME is an mmpose metric, and mmpose is not installed. Install it with: '
-            "pip install 'mmdiffrep[pose]'"
-        )
-
+    SubsetNME = register_stand_in(METRICS, 'SubsetNME', 'mmpose', 'pose')
+    VisibleNME = register_stand_in(METRICS, 'VisibleNME', 'mmpose', 'pose')
 
 if find_spec('mmseg') is not None:
     from mmdiffrep.evaluation.ddpm_seg_iou import DDPMSegIoU
 else:
+    DDPMSegIoU = register_stand_in(METRICS, 'DDPMSegIoU', 'mmsegmentation', 'seg')
 
-    @METRICS.register_module()
-    def DDPMSegIoU(**_config: Any) -> None:  # noqa: N802
-        """Stand in for the metric where mmsegmentation is not installed."""
-        raise ImportError(
-            'DDPMSegIoU is an mmsegmentation metric, and mmsegmentation is not installed. Install '
-            "it with: pip install 'mmdiffrep[seg]'"
-        )
-
-
-__all__ = ['PCK', 'DDPMSegIoU', 'DavisJF', 'MeanUncertainty', 'MultiProbeAccuracy', 'SubsetNME']
+__all__ = [
+    'PCK',
+    'DDPMSegIoU',
+    'DavisJF',
+    'MeanUncertainty',
+    'MultiProbeAccuracy',
+    'SubsetNME',
+    'VisibleNME',
+]

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Mean IoU in two variants: mmseg's, and that of DDPM-Seg's code."""
+"""Mean IoU in two variants: mmseg's, and the one of DDPM-Seg's code."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,14 +14,14 @@ from mmdiffrep.registry import METRICS
 
 @METRICS.register_module()
 class DDPMSegIoU(IoUMetric):
-    """mmseg's ``IoUMetric``, and beside it the mean IoU as DDPM-Seg counts it.
+    """mmseg's ``IoUMetric``, and the mean IoU as DDPM-Seg counts it.
 
-    Both sum intersections and unions over all images. DDPM-Seg's
-    (``compute_iou`` in ``src/pixel_classifier.py``) differs in two points:
+    Both sum intersections and unions over all images. DDPM-Seg's variant (``compute_iou`` in
+    ``src/pixel_classifier.py``) differs in two points:
 
-    - ignored pixels are not left out: what is predicted there is a false positive of the predicted
-      class. That lowers the figure most where much is ignored, as in bedroom_28;
-    - a class that neither occurs nor is predicted counts as 0; mmseg leaves it out of the mean.
+    - ignored pixels count: a prediction there is a false positive of the predicted class. That
+      lowers the result most where many pixels are ignored, as in bedroom_28;
+    - a class that neither occurs nor is predicted counts as 0; mmseg leaves it out.
 
     The results are ``mIoU`` (mmseg) and ``mIoU_count_ignored`` (DDPM-Seg), both in percent; for
     each a table of all classes is printed.
@@ -48,10 +48,10 @@ class DDPMSegIoU(IoUMetric):
         )
 
     def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict[str, Any]]) -> None:
-        """Add to mmseg's four areas of each image those that are predicted on ignored pixels.
+        """Add to mmseg's four areas per image the areas predicted on ignored pixels.
 
         Raises:
-            ValueError: A mask has another size than the prediction.
+            ValueError: Mask and prediction differ in size.
         """
         num_classes = len(self.dataset_meta['classes'])
         for sample in data_samples:

@@ -11,7 +11,7 @@ from mmdiffrep.registry import METRICS
 
 @METRICS.register_module()
 class MeanUncertainty(BaseMetric):
-    """Mean of the images' ``uncertainty_score``, which DDPM-Seg prints beside the mean IoU.
+    """Mean of the images' ``uncertainty_score``, which DDPM-Seg prints with the mean IoU.
 
     The result is ``uncertainty``, in nats, for models such as ``PixelEnsembleSegmentor`` whose
     predictions have a score.
@@ -25,11 +25,11 @@ class MeanUncertainty(BaseMetric):
         for sample in data_samples:
             if 'uncertainty_score' not in sample:
                 raise ValueError(
-                    'MeanUncertainty needs predictions with an `uncertainty_score`, as those of '
-                    'mmdiffrep.PixelEnsembleSegmentor; remove it from the evaluator'
+                    'MeanUncertainty needs predictions with an `uncertainty_score`, as '
+                    'mmdiffrep.PixelEnsembleSegmentor gives them; remove it from the evaluator'
                 )
             self.results.append(float(sample['uncertainty_score']))
 
     def compute_metrics(self, results: list[float]) -> dict[str, float]:
-        """Their mean."""
+        """Return the mean of the scores."""
         return dict(uncertainty=sum(results) / len(results))

@@ -12,23 +12,23 @@ from mmdiffrep.registry import METRICS
 
 @METRICS.register_module()
 class MultiProbeAccuracy(BaseMetric):
-    """Top-1 accuracy in percent, one key a probe, and the best of them.
+    """Top-1 accuracy of each probe in percent, and the best of them.
 
-    The keys are ``probe/t<timestep>/<tap>`` and ``probe/best``. The best one of many, chosen on the
-    images that it is reported on, is too good: choose on other images, as
+    The keys are ``probe/t<timestep>/<tap>`` and ``probe/best``. The best of many probes, chosen on
+    the images that it is reported on, is biased upwards: choose on other images, as
     ``tools/analysis/sweep.py`` does.
 
     The arguments are those of mmengine's ``BaseMetric``: ``collect_device`` and ``prefix``, which
     defaults to ``'probe'``.
 
     Raises:
-        ValueError: At the first batch, predictions of another head.
+        ValueError: Predictions of another head, at the first batch.
     """
 
     default_prefix = 'probe'
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep which probes were right on each image.
+        """Keep which probes are right on each image.
 
         Args:
             data_batch: Not read.
@@ -44,10 +44,10 @@ class MultiProbeAccuracy(BaseMetric):
             self.results.append((tuple(sample['probe_names']), right.cpu()))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Averages over the images.
+        """Average over the images.
 
         Args:
-            results (list): Names of the probes and whether each was right, of every image.
+            results (list): Per image, the names of the probes and whether each is right.
 
         Returns:
             dict: Accuracies in percent.

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.logging import MessageHub
-from mmpose.evaluation.metrics import NME
 
+from mmdiffrep.evaluation.visible_nme import VisibleNME
 from mmdiffrep.registry import METRICS
+from mmdiffrep.utils.text_file import read_text
 
 
 @METRICS.register_module()
-class SubsetNME(NME):
-    """mmpose's ``NME`` of all faces and of those that have an attribute, such as a large pose.
+class SubsetNME(VisibleNME):
+    """``NME`` of all faces and of the faces with an attribute, such as a large pose.
 
     The attributes are read from the annotations of the test set: ``"attributes": {"largepose": 1,
-    "blur": 0, ...}`` in every one, as ``tools/prepare_data/wflw.py`` writes them. It returns
+    "blur": 0, ...}`` in each of them (``tools/prepare_data/wflw.py`` writes them). The results are
     ``NME`` and, for every attribute that a tested face has, ``NME/<attribute>``. WFLW has six:
     ``largepose``, ``expression``, ``illumination``, ``makeup``, ``occlusion`` and ``blur``.
 
@@ -26,8 +27,8 @@ class SubsetNME(NME):
         norm_item (str, optional): As in ``NME``.
         keypoint_indices (sequence of int, optional): As in ``NME``. Defaults to None: those of the
             data set.
-        ann_file (str, optional): json with the attributes. Defaults to None: the one that the
-            data set under test (``test_mode=True``) was read from.
+        ann_file (str, optional): json with the attributes. Defaults to None: the file of
+            the data set under test (``test_mode=True``).
         collect_device (str): As in ``NME``.
         prefix (str, optional): As in ``NME``.
 
@@ -94,7 +95,11 @@ def read_attributes(ann_file: str) -> dict[int, list[str]]:
     """Return the names of the attributes that are set, in the file's order, by annotation id."""
     if not Path(ann_file).is_file():
         raise FileNotFoundError(f'SubsetNME: the annotation file {ann_file} does not exist')
-    annotations = json.loads(Path(ann_file).read_text(encoding='utf-8'))['annotations']
+    try:
+        content = json.loads(read_text(ann_file))
+    except json.JSONDecodeError as error:
+        raise ValueError(f'SubsetNME: {ann_file} is not a complete json: {error}') from error
+    annotations = content.get('annotations') if isinstance(content, dict) else None
     if not annotations or any('attributes' not in annotation for annotation in annotations):
         raise ValueError(
             f"SubsetNME: the annotations in {ann_file} have no 'attributes'. For WFLW, write the "

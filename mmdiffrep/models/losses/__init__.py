@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Distillation losses between one student feature and one teacher feature."""
+"""Distillation losses between a student and a teacher feature, and a segmentation loss."""
 
 from mmdiffrep.models.losses.attention_transfer_loss import AttentionTransferLoss
 from mmdiffrep.models.losses.base import DistillationLoss
@@ -7,6 +7,7 @@ from mmdiffrep.models.losses.contrastive_loss import ContrastiveLoss
 from mmdiffrep.models.losses.feature_loss import DenseFeatureLoss, PooledFeatureLoss
 from mmdiffrep.models.losses.relational_loss import RelationalLoss
 from mmdiffrep.models.losses.soft_target_loss import SoftTargetLoss
+from mmdiffrep.models.losses.weighted_cross_entropy_loss import WeightedCrossEntropyLoss
 
 __all__ = [
     'AttentionTransferLoss',
@@ -16,4 +17,5 @@ __all__ = [
     'PooledFeatureLoss',
     'RelationalLoss',
     'SoftTargetLoss',
+    'WeightedCrossEntropyLoss',
 ]

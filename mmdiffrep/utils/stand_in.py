@@ -1,0 +1,32 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Registry entries of classes whose host toolbox is not installed."""
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from mmengine.registry import Registry
+
+
+def register_stand_in(
+    registry: Registry, name: str, package: str, extra: str
+) -> Callable[..., NoReturn]:
+    """Register a class that cannot be built, so that a config that names it gets a clear error.
+
+    Args:
+        registry: Registry of the class.
+        name: Name of the class.
+        package: The missing package.
+        extra: The extra of mmdiffrep that installs it.
+
+    Returns:
+        The entry: a function that raises ImportError.
+    """
+
+    def stand_in(**_config: Any) -> NoReturn:
+        raise ImportError(
+            f'{name} needs {package}, which is not installed. Install it with: '
+            f"pip install 'mmdiffrep[{extra}]'"
+        )
+
+    registry.register_module(name=name, module=stand_in)
+    return stand_in
