@@ -5,6 +5,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 
 from mmdiffrep.registry import DATASETS
+from mmdiffrep.utils.checks import positive, within
 
 
 @DATASETS.register_module()
@@ -15,8 +16,8 @@ def BalancedSubset(dataset: dict, fraction: float, seed: int = 0) -> BaseDataset
 
     Args:
         dataset (dict): Config of the data set; its samples need an integer ``gt_label``.
-        fraction (float): Share of the images of a class to keep, in (0, 1], rounded to whole
-            images; 1 keeps all.
+        fraction (float): Share of each class to keep, in (0, 1], rounded to whole images; 1 keeps
+            all.
         seed (int): Seed of the choice. Defaults to 0.
 
     Returns:
@@ -25,8 +26,7 @@ def BalancedSubset(dataset: dict, fraction: float, seed: int = 0) -> BaseDataset
     Raises:
         ValueError: A share out of range, or a class of which nothing would be left.
     """
-    if not 0 < fraction <= 1:
-        raise ValueError(f'fraction must lie in (0, 1], got {fraction}')
+    within('fraction', positive('fraction', fraction), 0, 1)
     built = DATASETS.build(dataset)
     built.full_init()
     members: dict[int, list[int]] = {label: [] for label in range(len(built.metainfo['classes']))}

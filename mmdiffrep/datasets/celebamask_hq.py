@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mmengine.fileio import LocalBackend, get_file_backend
-from mmseg.datasets import BaseSegDataset
 
 from mmdiffrep.datasets.celebamask_classes import CELEBAMASK_CLASSES, CELEBAMASK_PALETTE
-from mmdiffrep.datasets.transforms import check_masks_when_loaded
+from mmdiffrep.datasets.checked_seg_dataset import CheckedSegDataset
 from mmdiffrep.registry import DATASETS
+from mmdiffrep.utils.text_file import read_names
 
 HOW_TO_PREPARE = (
     'Get the data set from https://github.com/switchablenorms/CelebAMask-HQ (non-commercial '
@@ -21,7 +21,7 @@ HOW_TO_PREPARE = (
 
 
 @DATASETS.register_module()
-class CelebAMaskHQDataset(BaseSegDataset):
+class CelebAMaskHQDataset(CheckedSegDataset):
     """Face parsing with the 19 CelebAMask-HQ classes in their official order.
 
     The layout is what ``tools/prepare_data/celebamask.py`` writes::
@@ -29,17 +29,12 @@ class CelebAMaskHQDataset(BaseSegDataset):
         data_root
         ├── images/NAME.jpg      RGB
         ├── masks/NAME.png       the image's size, label 0..18 per pixel (255: ignored)
-        ├── train.txt            one NAME per line
+        ├── train.txt            one NAME per line, blanks allowed inside
         ├── val.txt
         └── test.txt
 
-    Every mask is checked as it is loaded
-    (:class:`~mmdiffrep.datasets.transforms.check_seg_map.CheckSegMap` is put behind
-    ``LoadAnnotations``), and every sample carries ``classes``, from which
-    :class:`~mmdiffrep.datasets.transforms.left_right_flip.LeftRightFlip` derives its pairs.
-
-    The official RepFusion code has 18 class names for masks with labels 0..18, so that its names
-    are shifted by one and label 18 is out of range. Here the classes are either all 19 (the usual
+    The official RepFusion code has 18 class names for masks with labels 0..18: its names are
+    shifted by one and label 18 is out of range. Here the classes are either all 19 (the usual
     face-parsing setting), or 18 with the background ignored.
 
     Args:
@@ -47,7 +42,8 @@ class CelebAMaskHQDataset(BaseSegDataset):
         ann_file: The split's list, relative to ``data_root``. Default ``'train.txt'``; ``''``
             takes all images.
         data_prefix: Folders of the images and masks, relative to ``data_root``. Default
-            ``dict(img_path='images', seg_map_path='masks')``.
+            ``dict(img_path='images', seg_map_path='masks')``; ``seg_map_path=None`` is for images
+            without masks.
         ignore_background: Drop the class ``background``: its pixels become 255, and the labels of
             the 18 parts become 0..17. Default False. Give the model ``num_classes=18`` then.
         metainfo: As in mmseg; ``metainfo=dict(classes=[...])`` keeps a subset of the classes and
@@ -69,7 +65,7 @@ class CelebAMaskHQDataset(BaseSegDataset):
         self,
         data_root: str,
         ann_file: str = 'train.txt',
-        data_prefix: dict[str, str] | None = None,
+        data_prefix: dict[str, str | None] | None = None,
         ignore_background: bool = False,
         metainfo: dict[str, Any] | None = None,
         reduce_zero_label: bool = False,
@@ -90,16 +86,8 @@ class CelebAMaskHQDataset(BaseSegDataset):
             ann_file=ann_file,
             data_prefix=data_prefix or dict(img_path='images', seg_map_path='masks'),
             metainfo=metainfo,
-            reduce_zero_label=False,
             **kwargs,
         )
-        check_masks_when_loaded(self)
-
-    def get_data_info(self, idx: int) -> dict[str, Any]:
-        """Return the sample's paths and meta data, with the names of the ``classes``."""
-        info = super().get_data_info(idx)
-        info['classes'] = self._metainfo['classes']
-        return info
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """List the split's files, after checking that they are there (local folders only)."""
@@ -107,9 +95,19 @@ class CelebAMaskHQDataset(BaseSegDataset):
         if not isinstance(backend, LocalBackend):
             return super().load_data_list()
         self._check_root_and_list()
-        data_list = super().load_data_list()
+        data_list = self._listed() if self.ann_file else super().load_data_list()
         self._check_files(data_list)
         return data_list
+
+    def _listed(self) -> list[dict[str, Any]]:
+        folder, masks = self.data_prefix['img_path'], self.data_prefix.get('seg_map_path')
+        return [
+            self.sample(
+                os.path.join(folder, name + self.img_suffix),
+                masks and os.path.join(masks, name + self.seg_map_suffix),
+            )
+            for name in read_names(self.ann_file)
+        ]
 
     def _check_root_and_list(self) -> None:
         root = Path(self.data_root)

@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mmseg.datasets import BaseSegDataset
-
-from mmdiffrep.datasets.transforms import check_masks_when_loaded
+from mmdiffrep.datasets.checked_seg_dataset import CheckedSegDataset
 from mmdiffrep.registry import DATASETS
+from mmdiffrep.utils.checks import integer
+from mmdiffrep.utils.text_file import read_names, read_text
 
 HOW_TO_MAKE = (
     'Make it with python tools/make_dataset_ddpm.py CONFIG CHECKPOINT --out {root}; '
@@ -19,7 +19,7 @@ TRAIN_LIST = 'train.txt'
 
 
 @DATASETS.register_module()
-class DatasetDDPM(BaseSegDataset):
+class DatasetDDPM(CheckedSegDataset):
     """A folder that ``tools/make_dataset_ddpm.py`` has written (DatasetDDPM, Baranchuk et al.).
 
     The layout is::
@@ -27,16 +27,13 @@ class DatasetDDPM(BaseSegDataset):
         data_root
         ├── images/NAME.png   sampled from a diffusion model
         ├── masks/NAME.png    labeled by an ensemble
-        ├── train.txt         the names of those that it is sure of, the surest first
+        ├── train.txt         names of the confident images, the most confident first
         └── dataset.json      classes and palette
-
-    Every sample carries ``classes``, for
-    :class:`~mmdiffrep.datasets.transforms.left_right_flip.LeftRightFlip`; every mask is checked as
-    it is loaded (:class:`~mmdiffrep.datasets.transforms.check_seg_map.CheckSegMap`).
 
     Args:
         data_root (str): The folder.
-        num_images (int, optional): The so many surest images. Defaults to None: all.
+        num_images (int, optional): Number of the most confident images to use. Defaults to None:
+            all.
         **kwargs: Further arguments of ``mmseg.BaseSegDataset``, such as ``pipeline``; unknown ones
             are refused there.
 
@@ -48,25 +45,13 @@ class DatasetDDPM(BaseSegDataset):
     METAINFO: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, data_root: str, num_images: int | None = None, **kwargs: Any) -> None:
-        if num_images is not None and num_images < 1:
-            raise ValueError(f'num_images must be at least 1, or None, got {num_images}')
         self.folder = Path(data_root)
-        self.num_images = num_images
-        description = json.loads(self._read(DESCRIPTION))
-        super().__init__(
-            metainfo=dict(classes=tuple(description['classes']), palette=description['palette']),
-            reduce_zero_label=False,
-            **kwargs,
-        )
-        check_masks_when_loaded(self)
-
-    def get_data_info(self, idx: int) -> dict[str, Any]:
-        """Return the sample's paths and meta data, with the names of the ``classes``."""
-        return {**super().get_data_info(idx), 'classes': self._metainfo['classes']}
+        self.num_images = None if num_images is None else integer('num_images', num_images, 1)
+        super().__init__(metainfo=self._description(), **kwargs)
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """List images and masks, after checking that they are there."""
-        names = self._read(TRAIN_LIST).split()
+        names = read_names(self._file(TRAIN_LIST))
         if len(names) < (self.num_images or 1):
             raise ValueError(
                 f'{self.folder}: {self.num_images or 1} images are asked for, but there are '
@@ -86,20 +71,25 @@ class DatasetDDPM(BaseSegDataset):
                 + HOW_TO_MAKE.format(root=self.folder)
             )
         return [
-            dict(
-                img_path=str(self.folder / 'images' / f'{name}.png'),
-                seg_map_path=str(self.folder / 'masks' / f'{name}.png'),
-                label_map=None,
-                reduce_zero_label=False,
-                seg_fields=[],
-            )
+            self.sample(*(str(self.folder / kind / f'{name}.png') for kind in present))
             for name in names
         ]
 
-    def _read(self, name: str) -> str:
+    def _description(self) -> dict[str, Any]:
+        path = self._file(DESCRIPTION)
+        try:
+            description = json.loads(read_text(path))
+            return dict(classes=tuple(description['classes']), palette=description['palette'])
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise ValueError(
+                f'{path} should be a json with `classes` and `palette` ({error!r}). '
+                + HOW_TO_MAKE.format(root=self.folder)
+            ) from error
+
+    def _file(self, name: str) -> Path:
         path = self.folder / name
         if not path.is_file():
             raise FileNotFoundError(
                 f'{path} does not exist. ' + HOW_TO_MAKE.format(root=self.folder)
             )
-        return path.read_text()
+        return path

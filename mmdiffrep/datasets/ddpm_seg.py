@@ -1,16 +1,15 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """The six data sets of DDPM-Seg as mmseg data sets, with their splits."""
 
-import difflib
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mmseg.datasets import BaseSegDataset
-
+from mmdiffrep.datasets.checked_seg_dataset import CheckedSegDataset
 from mmdiffrep.datasets.ddpm_seg_classes import DDPM_SEG_PROTOCOLS
 from mmdiffrep.datasets.few_shot_subset import random_order
-from mmdiffrep.datasets.transforms import check_masks_when_loaded
 from mmdiffrep.registry import DATASETS
+from mmdiffrep.utils.checks import integer, one_of
+from mmdiffrep.utils.text_file import read_names
 
 SPLITS = ('train', 'test')
 HOW_TO_PREPARE = (
@@ -21,7 +20,7 @@ HOW_TO_PREPARE = (
 
 
 @DATASETS.register_module()
-class DDPMSegDataset(BaseSegDataset):
+class DDPMSegDataset(CheckedSegDataset):
     """Few labeled images of bedrooms, faces, cats or horses (Baranchuk et al., ICLR 2022).
 
     The layout is what ``tools/prepare_data/ddpm_seg.py`` writes::
@@ -46,18 +45,15 @@ class DDPMSegDataset(BaseSegDataset):
     ade_bedroom_30 30      50            650
     ============== ======= ============= ============
 
-    Every mask is checked as it is loaded
-    (:class:`~mmdiffrep.datasets.transforms.check_seg_map.CheckSegMap`).
-
     Args:
         category (str): Which data set.
         split (str): ``'train'`` or ``'test'``.
         data_root (str): Folder with all data sets.
-        num_images (int, optional): The first so many images. Defaults to None: the official
-            number.
-        repeat (int, optional): Number of a random split: all images, of both lists, are shuffled
-            and divided anew. The paper reports mean and deviation over five. Defaults to None: the
-            published split.
+        num_images (int, optional): Number of images to use, the first ones. Defaults to None: the
+            official number.
+        repeat (int, optional): Number of a random split: the images of both lists are shuffled and
+            divided anew. The paper reports mean and deviation over five splits. Defaults to None:
+            the published split.
         **kwargs: Further arguments of ``mmseg.BaseSegDataset``, such as ``pipeline``; unknown ones
             are refused there.
 
@@ -77,29 +73,13 @@ class DDPMSegDataset(BaseSegDataset):
         repeat: int | None = None,
         **kwargs: Any,
     ) -> None:
-        if category not in DDPM_SEG_PROTOCOLS:
-            near = difflib.get_close_matches(str(category), DDPM_SEG_PROTOCOLS, n=1)
-            hint = f' Did you mean {near[0]!r}?' if near else ''
-            raise ValueError(
-                f'category must be one of {list(DDPM_SEG_PROTOCOLS)}, got {category!r}.{hint}'
-            )
-        if split not in SPLITS:
-            raise ValueError(f'split must be one of {SPLITS}, got {split!r}')
-        if (num_images is not None and num_images < 1) or (repeat is not None and repeat < 0):
-            raise ValueError(
-                'expected num_images >= 1 and repeat >= 0 or both None, got '
-                f'num_images={num_images}, repeat={repeat}'
-            )
-        self.protocol = DDPM_SEG_PROTOCOLS[category]
-        self.split = split
-        self.repeat = repeat
+        self.protocol = DDPM_SEG_PROTOCOLS[one_of('category', category, DDPM_SEG_PROTOCOLS)]
+        self.split = one_of('split', split, SPLITS)
+        self.repeat = None if repeat is None else integer('repeat', repeat, 0)
         official = self.protocol.num_train if split == 'train' else self.protocol.num_test
-        self.num_images = official if num_images is None else num_images
+        self.num_images = integer('num_images', official if num_images is None else num_images, 1)
         self.folder = Path(data_root) / category
-        super().__init__(
-            metainfo=dict(classes=self.protocol.classes), reduce_zero_label=False, **kwargs
-        )
-        check_masks_when_loaded(self)
+        super().__init__(metainfo=dict(classes=self.protocol.classes), **kwargs)
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """List image and mask of the chosen images."""
@@ -111,13 +91,7 @@ class DDPMSegDataset(BaseSegDataset):
                 f'are {len(names)}; set num_images, or prepare the data set again'
             )
         data_list = [
-            dict(
-                img_path=str(self.folder / 'images' / f'{name}.png'),
-                seg_map_path=str(self.folder / 'masks' / f'{name}.png'),
-                label_map=None,
-                reduce_zero_label=False,
-                seg_fields=[],
-            )
+            self.sample(*(str(self.folder / kind / f'{name}.png') for kind in ('images', 'masks')))
             for name in names[: self.num_images]
         ]
         paths = [info[key] for info in data_list for key in ('img_path', 'seg_map_path')]
@@ -133,7 +107,7 @@ class DDPMSegDataset(BaseSegDataset):
         path = self.folder / f'{split}.txt'
         if not path.is_file():
             raise FileNotFoundError(f'{path} does not exist. {self._advice()}')
-        return path.read_text().split()
+        return read_names(path)
 
     def _random_split(self, lists: dict[str, list[str]]) -> list[str]:
         """Split all images anew for this repeat, into parts of the official sizes."""

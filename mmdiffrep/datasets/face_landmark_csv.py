@@ -1,7 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Faces with landmarks from a folder of images and one csv file, as an mmpose dataset."""
 
-import csv
 import os.path as osp
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -9,9 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 
+from mmdiffrep.datasets.landmark_table import LandmarkTable
 from mmdiffrep.registry import DATASETS
-
-EXAMPLE = 'file,x0,y0,x1,y1,...'
 
 
 @DATASETS.register_module()
@@ -25,8 +23,13 @@ class FaceLandmarkCsvDataset(BaseCocoStyleDataset):
         ├── train.csv            file,x0,y0,x1,y1,...,x67,y67
         └── test.csv             NAME.jpg,31.5,60.2,32.0,67.9,...
 
-    Coordinates are pixels of the image file. The face's box is that of its points. Which points
-    are mirrored into which comes with the definition of the points, from mmpose.
+    Coordinates are pixels of the upright image, from 0 at the center of its top left pixel. A
+    missing landmark has two blank cells, or ``nan`` in both: its visibility is 0, and it counts
+    neither in the loss nor in the metrics nor in the face's box, which is the box of the other
+    points. Values that other tools write for "missing" are refused: (0, 0), and negative numbers
+    that are equal, such as (-1, -1). Points far outside the image, relative coordinates (0..1) and
+    faces of a single place are refused too. The mirrored pairs of points come from mmpose's
+    definition.
 
     Args:
         ann_file: The csv, relative to ``data_root``.
@@ -34,10 +37,10 @@ class FaceLandmarkCsvDataset(BaseCocoStyleDataset):
         data_prefix: Folder of the images, relative to ``data_root``. Default
             ``dict(img='images')``.
         metainfo: Definition of the points in mmpose's form. Default None: the 68 points of 300-W.
-            ``dict(from_file='configs/_base_/datasets/wflw.py')`` is that of WFLW's 98 points;
+            ``dict(from_file='configs/_base_/datasets/wflw.py')`` has WFLW's 98 points;
             mmpose has more.
-        indices: Use only these rows, or only the first so many (the last, if negative): few
-            labeled images.
+        indices: Use only these rows, or only the first ones (the last, if negative): few labeled
+            images.
         pipeline: Transforms; mmpose's ``LoadImage`` first.
         test_mode: As in mmengine's ``BaseDataset``.
         lazy_init: As in mmengine's ``BaseDataset``.
@@ -45,7 +48,8 @@ class FaceLandmarkCsvDataset(BaseCocoStyleDataset):
 
     Raises:
         FileNotFoundError: If the csv, the image folder or a listed image is missing.
-        ValueError: If the csv has another form, or not the number of points of ``metainfo``.
+        ValueError: If the csv has another form, a row without a usable face, or not the number of
+            points of ``metainfo``. Names file and line.
     """
 
     METAINFO: ClassVar[dict[str, Any]] = dict(from_file='configs/_base_/datasets/300w.py')
@@ -84,77 +88,36 @@ class FaceLandmarkCsvDataset(BaseCocoStyleDataset):
                 'instance with --cfg-options train_dataloader.dataset.data_root=DIR; '
                 'docs/data_preparation.md shows the layout'
             )
-        names, points = read_landmarks(self.ann_file)
+        table = LandmarkTable.read(self.ann_file)
         expected = self.metainfo['num_keypoints']
-        if points.shape[1] != expected:
+        if table.points.shape[1] != expected:
             raise ValueError(
-                f'{self.ann_file} has {points.shape[1]} points, but the definition '
+                f'{self.ann_file} has {table.points.shape[1]} points, but the definition '
                 f'{self.metainfo["dataset_name"]!r} has {expected}: give '
                 "metainfo=dict(from_file='configs/_base_/datasets/wflw.py'), or whichever of "
                 "mmpose's definitions fits"
             )
-        absent = [name for name in names if not osp.isfile(osp.join(folder, name))]
+        absent = [name for name in table.names if not osp.isfile(osp.join(folder, name))]
         if absent:
             raise FileNotFoundError(
-                f'{self.ann_file}: {len(absent)} of {len(names)} images are not in {folder}, the '
-                f'first: {absent[:3]}'
+                f'{self.ann_file}: {len(absent)} of {len(table.names)} images are not in {folder}, '
+                f'the first: {absent[:3]}'
             )
+        table.check_against_images(folder)
         return [
-            self._face(index, osp.join(folder, name), keypoints)
-            for index, (name, keypoints) in enumerate(zip(names, points))
+            dict(
+                id=index,
+                img_id=index,
+                img_path=osp.join(folder, name),
+                category_id=1,
+                iscrowd=0,
+                bbox=np.concatenate((points[seen].min(0), points[seen].max(0)))[None],
+                bbox_score=np.ones(1, np.float32),
+                keypoints=np.where(seen[:, None], points, 0)[None],
+                keypoints_visible=seen[None].astype(np.float32),
+                num_keypoints=int(seen.sum()),
+            )
+            for index, (name, points, seen) in enumerate(
+                zip(table.names, table.points, table.visible)
+            )
         ]
-
-    @staticmethod
-    def _face(index: int, path: str, keypoints: np.ndarray) -> dict[str, Any]:
-        return dict(
-            id=index,
-            img_id=index,
-            img_path=path,
-            category_id=1,
-            iscrowd=0,
-            bbox=np.concatenate((keypoints.min(0), keypoints.max(0)))[None],
-            bbox_score=np.ones(1, np.float32),
-            keypoints=keypoints[None],
-            keypoints_visible=np.ones((1, len(keypoints)), np.float32),
-            num_keypoints=len(keypoints),
-        )
-
-
-def read_landmarks(path: str) -> tuple[list[str], np.ndarray]:
-    """Read a csv of landmarks.
-
-    Args:
-        path: A file with the header ``file,x0,y0,x1,y1,...`` and one row per image.
-
-    Returns:
-        The N file names, and the points (N, K, 2) as float32 x and y.
-
-    Raises:
-        ValueError: If there is no row, the header is another, or a row has a cell too few, too
-            many or without a number.
-    """
-    with open(path, newline='', encoding='utf-8') as file:
-        header, *rows = list(csv.reader(file)) or [[]]
-    num_points = (len(header) - 1) // 2
-    if not num_points or header != [
-        'file',
-        *(f'{axis}{i}' for i in range(num_points) for axis in 'xy'),
-    ]:
-        raise ValueError(f'{path}: expected the header {EXAMPLE!r}, got {",".join(header)[:60]!r}')
-    if not rows:
-        raise ValueError(f'{path} has no row below its header')
-    points = np.empty((len(rows), 2 * num_points), np.float32)
-    for number, row in enumerate(rows):
-        try:
-            if len(row) != len(header):
-                raise ValueError(f'got {len(row)} cells')
-            points[number] = row[1:]
-        except ValueError as error:
-            raise ValueError(
-                f'{path}, line {number + 2}: expected a file name and {2 * num_points} numbers '
-                f'({error})'
-            ) from None
-    if not np.isfinite(points).all():
-        line = int(np.argmin(np.isfinite(points).all(1))) + 2
-        raise ValueError(f'{path}, line {line}: a coordinate is not finite')
-    return [row[0] for row in rows], points.reshape(len(rows), num_points, 2)

@@ -11,6 +11,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 
 from mmdiffrep.registry import DATASETS
+from mmdiffrep.utils.checks import one_of
 
 PADDING = 2  # 28 px become 32, which networks with several strides of 2 can halve
 
@@ -19,8 +20,8 @@ PADDING = 2  # 28 px become 32, which networks with several strides of 2 can hal
 class FashionMNISTDataset(BaseDataset):
     """70,000 gray images of clothes in 10 classes, padded to 32 px and with three equal channels.
 
-    mmpretrain's ``FashionMNIST`` gives the 28 px gray image, wants unpacked files and fetches what
-    it does not find; this one reads the files as they are, packed or not, from any folder.
+    mmpretrain's ``FashionMNIST`` gives the 28 px gray image, needs unpacked files and downloads
+    what it does not find; this class reads the files as they are, packed or not, from any folder.
 
     Args:
         data_root (str): Folder of the four files. Defaults to the one of Debian's package
@@ -29,8 +30,8 @@ class FashionMNISTDataset(BaseDataset):
         pipeline (sequence): Transforms; the first one gets ``img`` (32, 32, 3), uint8, and
             ``gt_label``.
         test_mode (bool): As in ``mmengine.BaseDataset``.
-        indices (int or sequence of int, optional): As in ``mmengine.BaseDataset``: use only these,
-            or only the first so many.
+        indices (int or sequence of int, optional): As in ``mmengine.BaseDataset``: use only these
+            images, or only the first ones.
 
     Raises:
         FileNotFoundError: A file is missing; says where to get it.
@@ -61,9 +62,7 @@ class FashionMNISTDataset(BaseDataset):
         test_mode: bool = False,
         indices: int | Sequence[int] | None = None,
     ) -> None:
-        if split not in self.PREFIXES:
-            raise ValueError(f'split must be one of {list(self.PREFIXES)}, got {split!r}')
-        self.split = split
+        self.split = one_of('split', split, self.PREFIXES)
         super().__init__(
             data_root=data_root, pipeline=list(pipeline), test_mode=test_mode, indices=indices
         )
@@ -108,5 +107,5 @@ def _read_idx(path: str) -> np.ndarray:
     shape = np.frombuffer(content[4:start], '>u4').tolist() if start <= len(content) else []
     values = content[start:]
     if not shape or len(values) != math.prod(shape):
-        raise ValueError(f'{found!r} is no complete file of bytes in the idx format')
+        raise ValueError(f'{found!r} is not a complete file of bytes in the idx format')
     return np.frombuffer(values, np.uint8).reshape(shape)

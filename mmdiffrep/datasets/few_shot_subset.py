@@ -1,10 +1,11 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""A few labeled images of a data set, the first ones or a random draw."""
+"""A few labeled images of a data set, the first ones or a random sample."""
 
 import numpy as np
 from mmengine.dataset import BaseDataset
 
 from mmdiffrep.registry import DATASETS
+from mmdiffrep.utils.checks import integer
 
 
 @DATASETS.register_module()
@@ -16,20 +17,18 @@ def FewShotSubset(  # noqa: N802
     Args:
         dataset (dict): Config of the data set.
         num_images (int): Number of images to keep.
-        repeat (int, optional): Number of the random draw, which depends on it alone;
+        repeat (int, optional): Number of the random sample, which is a function of it;
             ``tools/benchmarks/repeat_splits.py`` sets it. Defaults to None: the first images.
 
     Returns:
-        The data set itself; the images of a draw are in random order.
+        The data set itself; the images of a random sample are in random order.
 
     Raises:
         ValueError: It has fewer images, or a number is too small.
     """
-    if num_images < 1 or (repeat is not None and repeat < 0):
-        raise ValueError(
-            f'expected num_images >= 1 and repeat >= 0 or None, got num_images={num_images}, '
-            f'repeat={repeat}'
-        )
+    integer('num_images', num_images, 1)
+    if repeat is not None:
+        integer('repeat', repeat, 0)
     built = DATASETS.build(dataset)
     built.full_init()
     if len(built) < num_images:
@@ -42,5 +41,5 @@ def FewShotSubset(  # noqa: N802
 
 
 def random_order(count: int, repeat: int) -> np.ndarray:
-    """Return the order of ``count`` images in a random draw, a function of (count, repeat)."""
+    """Return the order of ``count`` images in a random sample, a function of (count, repeat)."""
     return np.random.default_rng([count, repeat]).permutation(count)

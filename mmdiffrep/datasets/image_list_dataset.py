@@ -5,9 +5,10 @@ import os.path as osp
 from collections.abc import Sequence
 
 from mmengine.dataset import BaseDataset
-from mmengine.fileio import list_dir_or_file, list_from_file
+from mmengine.fileio import list_dir_or_file
 
 from mmdiffrep.registry import DATASETS
+from mmdiffrep.utils.text_file import read_names
 
 
 @DATASETS.register_module()
@@ -16,14 +17,14 @@ class ImageListDataset(BaseDataset):
 
     Args:
         data_root: Folder that ``ann_file`` and ``img_dir`` are relative to.
-        ann_file: Text file with one image name a line, with or without a suffix. Defaults to
+        ann_file: Text file with one image name per line, with or without a suffix. Defaults to
             ``''``: all images below ``img_dir``, sorted.
         img_dir: Folder of the images inside ``data_root``. Defaults to ``''``.
         img_suffixes: Suffixes of images in lower case; the first is appended to names that have
             none of them. Defaults to ``('.jpg', '.jpeg', '.png')``.
         pipeline: Transforms; the first one gets ``img_path``.
         test_mode: As in ``mmengine.BaseDataset``.
-        indices: As in ``mmengine.BaseDataset``: use only these, or only the first so many.
+        indices: As in ``mmengine.BaseDataset``: use only these images, or only the first ones.
 
     Raises:
         FileNotFoundError: If the folder, the list or a listed image is missing.
@@ -76,9 +77,7 @@ class ImageListDataset(BaseDataset):
             return sorted(name for name in found if name.lower().endswith(self.img_suffixes))
         if not osp.isfile(self.ann_file):
             raise FileNotFoundError(f'there is no list of images {self.ann_file!r}')
-        names = [line.strip() for line in list_from_file(self.ann_file)]
         return [
             name if name.lower().endswith(self.img_suffixes) else name + self.img_suffixes[0]
-            for name in names
-            if name
+            for name in read_names(self.ann_file)
         ]

@@ -1,7 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """ToyFaces: any number of drawn faces for segmentation, landmarks, classification, or images."""
 
-import difflib
 import os.path as osp
 from collections.abc import Sequence
 from typing import Any
@@ -12,13 +11,14 @@ from mmengine.dataset import BaseDataset
 from mmdiffrep.datasets.celebamask_classes import CELEBAMASK_CLASSES, CELEBAMASK_PALETTE
 from mmdiffrep.datasets.toyfaces import ATTRIBUTES
 from mmdiffrep.registry import DATASETS
+from mmdiffrep.utils.checks import integer, one_of
 
 SPLITS = ('train', 'val', 'test')
 TASKS = ('image', 'seg', 'pose', 'cls')
 
 
 def _pose_metainfo() -> dict[str, Any]:
-    """WFLW's keypoint description as mmpose's heads, codecs and metrics want it."""
+    """Return WFLW's keypoint definition in the form of mmpose's heads, codecs and metrics."""
     try:
         import mmpose
         from mmpose.datasets.datasets.utils import parse_pose_metainfo
@@ -33,15 +33,15 @@ def _pose_metainfo() -> dict[str, Any]:
 
 @DATASETS.register_module()
 class ToyFacesDataset(BaseDataset):
-    """Faces that are drawn when they are asked for: no files, no download, exact labels.
+    """Faces drawn on request: no files, no download, exact labels.
 
     A face is a function of (seed, split, index), the same on every machine and in every process.
-    The first transform must be :class:`~mmdiffrep.datasets.transforms.LoadToyFace`; it stands for
-    the host's ``LoadImageFromFile`` and ``LoadAnnotations``, and the host's other transforms
-    follow unchanged.
+    The first transform must be :class:`~mmdiffrep.datasets.transforms.LoadToyFace`; it replaces the
+    host's ``LoadImageFromFile`` and ``LoadAnnotations``. The host's other transforms follow
+    unchanged.
 
     ======== ============================ =========================================================
-    task     host                         what the pipeline gets besides ``img``
+    task     host                         keys of the pipeline besides ``img``
     ======== ============================ =========================================================
     image    none (`mmdiffrep.DDPM`)      nothing
     seg      mmsegmentation               ``gt_seg_map`` with the 19 CelebAMask-HQ classes
@@ -60,7 +60,7 @@ class ToyFacesDataset(BaseDataset):
             :data:`~mmdiffrep.datasets.toyfaces.ATTRIBUTES`; for ``task='cls'`` only.
         seed: Another seed gives another collection of faces (all three splits).
         metainfo: Overrides entries of the dataset's meta information, but not the classes.
-        indices: Use only these faces, or only the first so many: few labeled images.
+        indices: Use only these faces, or only the first ones: few labeled images.
         pipeline: Transforms, see above.
         test_mode: As in mmengine's ``BaseDataset``.
         lazy_init: As in mmengine's ``BaseDataset``.
@@ -87,28 +87,23 @@ class ToyFacesDataset(BaseDataset):
         lazy_init: bool = False,
         serialize_data: bool = True,
     ) -> None:
-        self._check_name('split', split, SPLITS)
-        self._check_name('task', task, TASKS)
+        one_of('split', split, SPLITS)
+        one_of('task', task, TASKS)
         if task == 'cls':
-            self._check_name('attribute', attribute, tuple(ATTRIBUTES))
+            one_of('attribute', attribute, ATTRIBUTES)
         elif attribute is not None:
             raise ValueError(f"attribute={attribute!r} needs task='cls', got task={task!r}.")
-        if num_images < 1 or image_size < 32 or seed < 0:
-            raise ValueError(
-                'Expected num_images >= 1, image_size >= 32 and seed >= 0, got '
-                f'num_images={num_images}, image_size={image_size}, seed={seed}.'
-            )
         if 'classes' in (metainfo or {}):
             raise ValueError(
                 'The labels of toy faces are fixed, so metainfo cannot set their classes: got '
                 f'{metainfo["classes"]}.'
             )
         self.split = split
-        self.num_images = num_images
-        self.image_size = image_size
+        self.num_images = integer('num_images', num_images, 1)
+        self.image_size = integer('image_size', image_size, 32)
         self.task = task
         self.attribute = attribute
-        self.collection = len(SPLITS) * seed + SPLITS.index(split)
+        self.collection = len(SPLITS) * integer('seed', seed, 0) + SPLITS.index(split)
         super().__init__(
             metainfo={**self._task_metainfo(), **(metainfo or {})},
             indices=indices,
@@ -117,13 +112,6 @@ class ToyFacesDataset(BaseDataset):
             lazy_init=lazy_init,
             serialize_data=serialize_data,
         )
-
-    @staticmethod
-    def _check_name(argument: str, given: str | None, names: Sequence[str]) -> None:
-        if given not in names:
-            near = difflib.get_close_matches(str(given), names, n=1)
-            hint = f' Did you mean {near[0]!r}?' if near else ''
-            raise ValueError(f'{argument} must be one of {list(names)}, got {given!r}.{hint}')
 
     def _task_metainfo(self) -> dict[str, Any]:
         if self.task == 'seg':
@@ -173,5 +161,5 @@ class ToyFacesDataset(BaseDataset):
         ]
 
     def get_data_info(self, idx: int) -> dict:
-        """Return what is known of face ``idx`` before it is drawn."""
+        """Return the entry of face ``idx``, which is not drawn yet."""
         return {**super().get_data_info(idx), **self._sample_fields()}

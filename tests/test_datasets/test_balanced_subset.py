@@ -70,7 +70,7 @@ def test_a_loader_takes_it_as_any_data_set():
 @pytest.mark.parametrize(
     ('kwargs', 'message'),
     [
-        (dict(fraction=0.0), r'fraction must lie in \(0, 1\], got 0.0'),
+        (dict(fraction=0.0), r'fraction must be positive, got 0.0'),
         (dict(fraction=1.5), 'got 1.5'),
         (dict(fraction=0.02), r'none of the 10 images of class 2 \(c\)'),
         (

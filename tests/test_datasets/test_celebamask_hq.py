@@ -167,3 +167,38 @@ except ImportError as error:
         [sys.executable, '-c', script], capture_output=True, text=True, check=True
     ).stdout
     assert "pip install 'mmdiffrep[seg]'" in output
+
+
+@pytest.mark.parametrize(
+    'name', ['h my photo (1)', "it's, a", '"quoted"', 'ö \u00e9', 'two  blanks', 'a.b']
+)
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16'])
+def test_names_and_lists_that_people_write(root, name, encoding):
+    for kind, suffix in (('images', 'jpg'), ('masks', 'png')):
+        (root / kind / f'a.{suffix}').rename(root / kind / f'{name}.{suffix}')
+    (root / 'train.txt').write_bytes(f'{name}\r\n\r\nc\n\n \n'.encode(encoding))
+    dataset = CelebAMaskHQDataset(str(root), pipeline=LOAD)
+    assert [path_of(dataset, index) for index in range(len(dataset))] == [name, 'c']
+    assert dataset[0]['gt_seg_map'].shape == (SIZE, SIZE)
+
+
+def path_of(dataset, index):
+    return dataset.get_data_info(index)['img_path'].rsplit('/')[-1].removesuffix('.jpg')
+
+
+def test_images_without_masks(root):
+    prefix = dict(img_path='images', seg_map_path=None)
+    dataset = CelebAMaskHQDataset(str(root), data_prefix=prefix, pipeline=LOAD[:1])
+    assert len(dataset) == 2 and 'seg_map_path' not in dataset.get_data_info(0)
+    assert dataset[0]['img'].shape == (SIZE, SIZE, 3)
+
+
+@pytest.mark.parametrize('kind', ['images', 'masks'])
+@pytest.mark.parametrize('share', [0, 0.5])
+def test_empty_and_cut_files_are_named(root, kind, share):
+    path = next((root / kind).glob('a.*'))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    dataset = CelebAMaskHQDataset(str(root), pipeline=LOAD)
+    with pytest.raises((ValueError, AssertionError), match=rf'{kind}/a\.'):
+        dataset[0]

@@ -63,7 +63,7 @@ def test_damaged_files_are_named(folder, kind):
     content = path.read_bytes()
     damaged = dict(cut=content[:-1], other=b'\x89PNG' + content[4:], header=content[:6], empty=b'')
     path.write_bytes(damaged[kind])
-    with pytest.raises(ValueError, match=r't10k-images-idx3-ubyte.* is no complete file'):
+    with pytest.raises(ValueError, match=r't10k-images-idx3-ubyte.* is not a complete file'):
         build(folder, split='test')
 
 
@@ -81,5 +81,5 @@ def test_files_must_belong_together(folder):
 
 
 def test_unknown_split_is_named(folder):
-    with pytest.raises(ValueError, match=r"one of \['train', 'test'\], got 'val'"):
+    with pytest.raises(ValueError, match=r"one of 'train', 'test', got 'val'"):
         build(folder, split='val')

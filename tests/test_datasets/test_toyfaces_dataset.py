@@ -243,14 +243,14 @@ def test_the_same_sample_in_another_process():
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (dict(split='trian'), "Did you mean 'train'"),
-        (dict(task='segm'), "Did you mean 'seg'"),
-        (dict(task='cls', attribute='smile'), "Did you mean 'smiling'"),
+        (dict(split='trian'), 'Did you mean train'),
+        (dict(task='segm'), 'Did you mean seg'),
+        (dict(task='cls', attribute='smile'), 'Did you mean smiling'),
         (dict(task='cls'), 'attribute must be one of'),
         (dict(task='seg', attribute='hat'), "needs task='cls'"),
-        (dict(num_images=0), 'num_images >= 1'),
-        (dict(image_size=16), 'image_size >= 32'),
-        (dict(seed=-1), 'seed >= 0'),
+        (dict(num_images=0), 'num_images must be at least 1'),
+        (dict(image_size=16), 'image_size must be at least 32'),
+        (dict(seed=-1), 'seed must be at least 0'),
         (dict(task='seg', metainfo=dict(classes=('skin', 'hair'))), 'metainfo cannot set'),
     ],
 )

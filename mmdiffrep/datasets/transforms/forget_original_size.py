@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Scores a segmentation at the size that the model sees, not at that of the file."""
+"""Score a segmentation at the size that the model sees, not at the size of the file."""
 
 from mmcv.transforms import BaseTransform
 
@@ -8,11 +8,11 @@ from mmdiffrep.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class ForgetOriginalSize(BaseTransform):
-    """Declare the present size of the image to be its original one.
+    """Declare the current size of the image to be its original size.
 
-    mmseg resizes predictions to the original size, where ``LoadAnnotations`` behind ``Resize``
-    leaves the mask. With ``LoadAnnotations`` before ``Resize``, and this behind, prediction and
-    mask meet at the size that the model sees, as in DDPM-Seg's evaluation.
+    mmseg resizes predictions to the original size, where ``LoadAnnotations`` after ``Resize``
+    leaves the mask. With ``LoadAnnotations`` before ``Resize`` and this transform after it,
+    prediction and mask have the size that the model sees, as in DDPM-Seg's evaluation.
 
     Reads ``img_shape`` (H, W); modifies ``ori_shape``.
     """

@@ -8,6 +8,7 @@ from mmcv.transforms import RandomFlip
 
 from mmdiffrep.datasets.celebamask_classes import left_right_pairs
 from mmdiffrep.registry import TRANSFORMS
+from mmdiffrep.utils.checks import within
 
 
 @TRANSFORMS.register_module()
@@ -15,14 +16,13 @@ class LeftRightFlip(RandomFlip):
     """Mirror an image and its segmentation map, and swap the left and right labels.
 
     A plain flip turns the left eye of a face into something that looks like a right eye but is
-    labeled as the left one. The official RepFusion code flips in that way; ``RandomFlip`` of the
-    host reproduces it.
+    labeled as the left one. The official RepFusion code flips like this; the host's ``RandomFlip``
+    reproduces it.
 
-    The keys read and written are those of mmcv's ``RandomFlip``, so that the transform takes its
-    place in any pipeline:
+    The keys are mmcv's ``RandomFlip``'s, so that the transform can replace it in any pipeline:
 
     - read: ``img`` (H, W, 3); ``gt_seg_map`` (H, W), optional; ``classes``, the class names, only
-      when there is a ``gt_seg_map`` and no ``pairs`` were given
+      if there is a ``gt_seg_map`` and no ``pairs`` are given
     - changed: ``img``, ``gt_seg_map`` and ``gt_bboxes``
     - added: ``flip`` (bool), ``flip_direction`` (``'horizontal'`` or None), ``swap_seg_labels``
 
@@ -41,9 +41,7 @@ class LeftRightFlip(RandomFlip):
     """
 
     def __init__(self, prob: float = 0.5, pairs: Sequence[tuple[int, int]] | None = None):
-        if not 0 <= prob <= 1:
-            raise ValueError(f'prob must be a probability in [0, 1], got {prob}.')
-        super().__init__(prob=float(prob), direction='horizontal')
+        super().__init__(prob=float(within('prob', prob, 0, 1)), direction='horizontal')
         self.pairs = None if pairs is None else self._checked(pairs)
 
     @staticmethod

@@ -1,18 +1,19 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Draws a toy face where other pipelines read files."""
+"""Draw a toy face where other pipelines read files."""
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmdiffrep.datasets.toyfaces import ToyFace, render_face
 from mmdiffrep.registry import TRANSFORMS
+from mmdiffrep.utils.checks import integer
 
 
 @TRANSFORMS.register_module()
 class LoadToyFace(BaseTransform):
     """Draw the face that a :class:`ToyFacesDataset` asks for, with the labels of its task.
 
-    It takes the place of ``LoadImageFromFile`` and ``LoadAnnotations`` (mmseg), of ``LoadImage``
+    It replaces ``LoadImageFromFile`` and ``LoadAnnotations`` (mmseg), of ``LoadImage``
     (mmpose) and of ``LoadImageFromFile`` (mmpretrain).
 
     - read: ``toyface``, ``image_size`` and ``task``; ``attribute`` for the task ``cls``
@@ -28,14 +29,12 @@ class LoadToyFace(BaseTransform):
     Args:
         size: Side of the images in pixels. Default None: the dataset's ``image_size``.
         cache: Keep every drawn face in memory, so that only the first epoch draws. A face needs
-            4 bytes a pixel and 1 kB, in every worker process (use persistent workers): 10,000
+            4 bytes per pixel and 1 kB, in every worker process (use persistent workers): 10,000
             faces of 64 pixels are 170 MB. Default False.
     """
 
     def __init__(self, size: int | None = None, cache: bool = False) -> None:
-        if size is not None and size < 32:
-            raise ValueError(f'size must be None or at least 32 pixels, got {size}.')
-        self.size = size
+        self.size = None if size is None else integer('size', size, 32)
         self.cache = cache
         self._drawn: dict[tuple[int, int, int], ToyFace] = {}
 

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Packs an image without labels."""
+"""Pack an image without labels."""
 
 from collections.abc import Sequence
 
@@ -16,11 +16,11 @@ class PackImage(BaseTransform):
     """Turn ``img`` (H, W, 3) into a tensor, for models that need no labels.
 
     The result is ``dict(inputs, data_samples)``: ``inputs`` (3, H, W) with the type and channel
-    order of ``img`` (uint8 BGR behind the usual loaders), and a ``BaseDataElement`` whose meta
+    order of ``img`` (uint8 BGR after the usual loaders), and a ``BaseDataElement`` whose meta
     information holds ``meta_keys``.
 
     Args:
-        meta_keys: Entries to keep as meta information; those that a sample lacks are left out.
+        meta_keys: Entries to keep as meta information; keys that a sample lacks are left out.
             Default ``('img_path', 'ori_shape', 'img_shape', 'flip')``.
     """
 

@@ -1,10 +1,11 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Trains an ensemble on the pixels of a few labeled images."""
+"""Train an ensemble on the pixels of a few labeled images."""
 
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+import cv2
 import torch
 from mmengine.dist import broadcast, get_world_size
 from mmengine.model import is_model_wrapper
@@ -12,41 +13,48 @@ from mmengine.runner import BaseLoop, Runner
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from mmdiffrep.datasets.transforms import check_masks_when_loaded, name_damaged_file
 from mmdiffrep.models.necks import Hypercolumns
 from mmdiffrep.models.segmentors.labeled_pixels import LabeledPixels
 from mmdiffrep.registry import LOOPS
+from mmdiffrep.utils.checks import integer, one_of
 
 DTYPES = ('float16', 'bfloat16', 'float32')
 
 
 @LOOPS.register_module()
 class PixelTrainLoop(BaseLoop):
-    """Reads the features of all labeled images once, then trains on their pixels.
+    """Read the features of all labeled images once, then train on their pixels.
 
     An iteration is one batch of pixels for every member of the ensemble, an epoch one pass over all
     labeled pixels. The run ends when all members have stopped
-    (:class:`~mmdiffrep.models.heads.MemberStopRule`), or after ``max_epochs``; then it validates if
-    the config says how. Hooks see one long epoch, as in mmengine's ``IterBasedTrainLoop``.
+    (:class:`~mmdiffrep.models.heads.MemberStopRule`), or after ``max_epochs``; it then validates if
+    the config has a validation. Hooks see one long epoch, as in mmengine's ``IterBasedTrainLoop``.
 
     The batches are a function of (seed, epoch, member), so that a resumed run equals an
     uninterrupted one. The training pipeline must not draw random numbers.
 
+    Masks of training and validation are checked against their images as they are loaded
+    (:class:`~mmdiffrep.datasets.transforms.check_seg_map.CheckSegMap` is added after
+    ``LoadAnnotations`` where it is missing): after ``Resize`` a mask of another size, or of an
+    image that is turned by its EXIF orientation, fits every image.
+
     With several processes, each trains the same members on the same batches: training takes as long
-    as with one, which is short beside testing, and testing is shared. The members of rank 0 are the
-    result.
+    as with one process, which is short compared to testing, and testing is shared. The result is
+    the members of rank 0.
 
     Args:
         runner (Runner): The runner.
         dataloader (DataLoader or dict): Loads the labeled images. Its data set is read in order,
-            image by image; sampler and batch size have no meaning.
-        max_epochs (int): Defaults to 100, as officially.
-        batch_size (int): Pixels in a batch, of each member. Defaults to 64, as officially.
-        min_class_pixels (int): A class with fewer pixels than this in an image is not trained on
-            there. Defaults to 20, as officially, at 256 px; 1 keeps all.
+            image by image; sampler and batch size have no effect.
+        max_epochs (int): Defaults to 100 (official: 100).
+        batch_size (int): Pixels per batch and member. Defaults to 64 (official: 64).
+        min_class_pixels (int): A class with fewer pixels than this in an image is ignored there.
+            Defaults to 20 (official: 20, at 256 px); 1 keeps all.
         dtype (str): Precision that the maps are kept in, ``'float16'``, ``'bfloat16'`` or
             ``'float32'``. Defaults to ``'float16'``.
-        report_interval (int): Iterations between two losses for the log, each of which waits for
-            the device. Defaults to 10.
+        report_interval (int): Iterations between two logged losses; each waits for the device.
+            Defaults to 10.
 
     Raises:
         ValueError: A number that is too small or an unknown ``dtype``.
@@ -63,23 +71,18 @@ class PixelTrainLoop(BaseLoop):
         report_interval: int = 10,
     ) -> None:
         super().__init__(runner, dataloader)
-        if max_epochs < 1 or batch_size < 2 or report_interval < 1 or dtype not in DTYPES:
-            raise ValueError(
-                'expected max_epochs >= 1, batch_size >= 2 (for BatchNorm), report_interval >= 1 '
-                f'and a dtype of {DTYPES}, got max_epochs={max_epochs}, batch_size={batch_size}, '
-                f'report_interval={report_interval}, dtype={dtype!r}'
-            )
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.min_class_pixels = min_class_pixels
-        self.dtype = getattr(torch, dtype)
-        self.report_interval = report_interval
+        self.max_epochs = integer('max_epochs', max_epochs, 1)
+        self.batch_size = integer('batch_size', batch_size, 2)  # for BatchNorm
+        self.min_class_pixels = integer('min_class_pixels', min_class_pixels)
+        self.dtype = getattr(torch, one_of('dtype', dtype, DTYPES))
+        self.report_interval = integer('report_interval', report_interval, 1)
+        self._check_masks(self.dataloader.dataset)
         self._iter = 0  # mmengine sets it on a resume
         self._end: int | None = None
 
     @property
     def model(self) -> nn.Module:
-        """The segmentor; a wrapper for several processes has nothing to do here."""
+        """The segmentor without a wrapper for several processes."""
         model = self.runner.model
         return model.module if is_model_wrapper(model) else model
 
@@ -95,12 +98,12 @@ class PixelTrainLoop(BaseLoop):
 
     @property
     def epoch_length(self) -> int:
-        """Batches in an epoch; what is left over at its end is dropped, as officially."""
+        """Batches in an epoch; the incomplete last batch is dropped (official)."""
         return len(self.pixels) // self.batch_size
 
     @property
     def max_iters(self) -> int:
-        """The last iteration, as far as it is known: members may stop before."""
+        """The last iteration as known so far: members may stop earlier."""
         return self.max_epochs * self.epoch_length if self._end is None else self._end
 
     @cached_property
@@ -112,7 +115,7 @@ class PixelTrainLoop(BaseLoop):
         """
         dataset = self.dataloader.dataset
         self.runner.logger.info(f'Reading the features of {len(dataset)} labeled images.')
-        ignore_index = _ignore_index(dataset)
+        ignore_index = getattr(_unwrapped(dataset, 'ignore_index'), 'ignore_index', 255)
         labels: list[Tensor] = []
         was_training = self.model.training
         self.model.eval()
@@ -121,16 +124,16 @@ class PixelTrainLoop(BaseLoop):
         pixels = LabeledPixels(columns, torch.stack(labels), ignore_index, self.min_class_pixels)
         if len(pixels) < self.batch_size:
             raise ValueError(
-                f'the images have {len(pixels)} labeled pixels, less than one batch of '
+                f'the images have {len(pixels)} labeled pixels, fewer than one batch of '
                 f'{self.batch_size}'
             )
         return pixels
 
     def _columns(self, ignore_index: int, labels: list[Tensor]) -> Iterator[Hypercolumns]:
-        """Yield the features of one image after the other, and appends its label map."""
+        """Yield the features of one image after the other, and append its label map."""
         dataset, collate = self.dataloader.dataset, self.dataloader.collate_fn
         for index in range(len(dataset)):
-            data = self.model.data_preprocessor(collate([dataset[index]]))
+            data = self.model.data_preprocessor(collate([_load(dataset, index)]))
             sample = data['data_samples'][0]
             name = sample.get('img_path', index)
             labels.append(sample.gt_sem_seg.data[0].long())
@@ -147,14 +150,16 @@ class PixelTrainLoop(BaseLoop):
             yield features
 
     def run(self) -> nn.Module:
-        """Trains.
+        """Train.
 
         Raises:
-            ValueError: An optimizer that would change members after they have stopped, or a
-                resume with other labeled pixels.
+            ValueError: An optimizer that would change stopped members, or a resume with other
+                labeled pixels.
         """
         self._check_optimizer()
         self._check_resume()
+        if self.runner.val_loop is not None:
+            self._check_masks(self.runner.val_loop.dataloader.dataset)
         self.runner.visualizer.dataset_meta = self.dataloader.dataset.metainfo
         self._log_start()
         self.runner.call_hook('before_train')
@@ -184,7 +189,7 @@ class PixelTrainLoop(BaseLoop):
         if self.model.decode_head.stop_rule.applies(epoch):
             broadcast(self.model.decode_head.stop_rule.stopped)  # all processes end together
             if self._all_stopped():
-                self._end = self._iter + 1  # so that hooks know the last iteration: checkpoint, log
+                self._end = self._iter + 1  # so that hooks know the last iteration
         reported = (self._iter + 1) % self.report_interval == 0 or self._end is not None
         self.runner.call_hook(
             'after_train_iter',
@@ -195,9 +200,16 @@ class PixelTrainLoop(BaseLoop):
         self._iter += 1
 
     def _all_stopped(self) -> bool:
-        """Asks the device only in epochs in which members may stop."""
+        """Tell whether all members have stopped; asks the device only in epochs where they may."""
         rule = self.model.decode_head.stop_rule
         return rule.applies(self.epoch) and bool(rule.stopped.all())
+
+    def _check_masks(self, dataset: Dataset) -> None:
+        """Let a data set check its masks as they are loaded."""
+        dataset = _unwrapped(dataset, 'pipeline')
+        classes = getattr(dataset, 'metainfo', {}).get('classes')
+        num_classes = len(classes) if classes else self.model.decode_head.num_classes
+        check_masks_when_loaded(dataset, num_classes)
 
     def _check_label(
         self, label: Tensor, size: tuple[int, int], ignore_index: int, name: str | int
@@ -227,12 +239,12 @@ class PixelTrainLoop(BaseLoop):
         for group in self.runner.optim_wrapper.param_groups:
             if group.get('weight_decay', 0):
                 raise ValueError(
-                    f'the optimizer has weight_decay={group["weight_decay"]}, which would go on '
-                    'changing members that have stopped; set weight_decay=0'
+                    f'the optimizer has weight_decay={group["weight_decay"]}, which would change '
+                    'members that have stopped; set weight_decay=0'
                 )
 
     def _check_resume(self) -> None:
-        """Refuses to go on with other pixels: the members' orders would be others."""
+        """Refuse to resume with other pixels, as the members' orders would change."""
         hub, fingerprint = self.runner.message_hub, self.pixels.fingerprint()
         before = hub.get_info('labeled_pixels', fingerprint) if self._iter else fingerprint
         if before != fingerprint:
@@ -247,7 +259,7 @@ class PixelTrainLoop(BaseLoop):
         head = self.model.decode_head
         self.runner.logger.info(
             f'{len(self.pixels)} labeled pixels, hypercolumns of length {head.in_channels}, '
-            f'{head.num_members} members, {self.epoch_length} iterations an epoch.'
+            f'{head.num_members} members, {self.epoch_length} iterations per epoch.'
         )
         if get_world_size() > 1:
             self.runner.logger.info(
@@ -255,8 +267,17 @@ class PixelTrainLoop(BaseLoop):
             )
 
 
-def _ignore_index(dataset: Dataset) -> int:
-    """Return a data set's ignore index (mmseg's default if it has none), through wrappers."""
-    while not hasattr(dataset, 'ignore_index') and hasattr(dataset, 'dataset'):
+def _unwrapped(dataset: Dataset, attribute: str) -> Dataset:
+    """Return the first data set with an attribute, through wrappers."""
+    while not hasattr(dataset, attribute) and hasattr(dataset, 'dataset'):
         dataset = dataset.dataset
-    return getattr(dataset, 'ignore_index', 255)
+    return dataset
+
+
+def _load(dataset: Dataset, index: int) -> dict[str, Any]:
+    """Load a sample; a damaged file is named."""
+    try:
+        return dataset[index]
+    except (OSError, SyntaxError, cv2.error) as error:
+        info = getattr(dataset, 'get_data_info', lambda index: dict(img_path=f'image {index}'))
+        raise name_damaged_file(info(index), error) from error

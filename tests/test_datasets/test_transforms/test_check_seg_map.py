@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
+from PIL import Image
 
 from mmdiffrep.datasets.transforms import CheckSegMap
 
@@ -38,3 +39,19 @@ def test_size_of_the_image_file_counts():
 def test_a_color_picture_is_refused():
     with pytest.raises(ValueError, match='one label per image pixel'):
         CheckSegMap(num_classes=19)(loaded(np.zeros((2, 3, 3))))
+
+
+def test_a_turned_photo_is_named_as_the_reason(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    Image.new('RGB', (3, 2)).save(tmp_path / 'a.jpg', exif=exif)
+    results = dict(loaded(np.zeros((2, 3)), ori_shape=(3, 2)), img_path=str(tmp_path / 'a.jpg'))
+    with pytest.raises(ValueError, match='EXIF orientation') as raised:
+        CheckSegMap(num_classes=19)(results)
+    assert 'CelebAMask' not in str(raised.value)
+
+
+def test_negative_labels_are_refused():
+    signed = np.array([[0, -1, 1], [2, 255, 0]])
+    with pytest.raises(ValueError, match=r'labels \[-1\] are out of range'):
+        CheckSegMap(num_classes=3)(dict(loaded(np.zeros((2, 3))), gt_seg_map=signed))

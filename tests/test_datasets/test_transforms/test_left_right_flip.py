@@ -77,7 +77,7 @@ def test_registered():
 
 @pytest.mark.parametrize('prob', [-0.1, 1.5])
 def test_bad_probability(prob):
-    with pytest.raises(ValueError, match=r'probability in \[0, 1\]'):
+    with pytest.raises(ValueError, match=r'prob must be in \[0, 1\]'):
         LeftRightFlip(prob=prob)
 
 

@@ -8,6 +8,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.registry import DATASETS
 from mmengine.structures import PixelData
+from PIL import Image
 from torch import distributed, multiprocessing
 
 from mmdiffrep.engine.loops import PixelTrainLoop
@@ -213,7 +214,7 @@ def test_half_precision_is_kept_natively_and_once(tmp_path):
         ('mask size', r'0\.png: the mask has shape \(16, 32\), its image \(32, 32\)'),
         ('image size', r'different sizes: \[\(24, 24\), \(32, 32\)\]; resize'),
         ('padding', r'0\.png has shape \(24, 24\), but arrived padded to \(32, 32\)'),
-        ('few', r'have 256 labeled pixels, less than one batch of 512'),
+        ('few', r'have 256 labeled pixels, fewer than one batch of 512'),
     ],
 )
 def test_images_and_masks_that_do_not_fit(tmp_path, fault, message):
@@ -221,6 +222,63 @@ def test_images_and_masks_that_do_not_fit(tmp_path, fault, message):
     run = runner(tmp_path, loop, dict(type='UnrulyForTests', fault=fault))
     with pytest.raises(ValueError, match=message):
         run.train()
+
+
+def own_images(folder, mask_shape=(48, 64), orientation=6):
+    """Write a photo of 64x48 stored pixels, its mask, and a config that squares both."""
+    for kind in ('images', 'masks'):
+        (folder / kind).mkdir(parents=True)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new('RGB', (64, 48), 'red').save(folder / 'images' / 'a.jpg', exif=exif)
+    mask = np.arange(np.prod(mask_shape)).reshape(mask_shape) % 4
+    Image.fromarray(mask.astype(np.uint8)).save(folder / 'masks' / 'a.png')
+    return dict(
+        type='mmseg.BaseSegDataset',
+        data_root=str(folder),
+        data_prefix=dict(img_path='images', seg_map_path='masks'),
+        metainfo=dict(classes=('a', 'b', 'c', 'd')),
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='mmseg.LoadAnnotations'),
+            dict(type='mmseg.Resize', scale=(32, 32)),
+            dict(type='mmseg.PackSegInputs'),
+        ],
+    )
+
+
+def test_a_mask_of_the_stored_pixels_of_a_turned_photo_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r'a\.png: .*\(48, 64\).*a\.jpg.*\(64, 48\).*EXIF'):
+        runner(tmp_path, images=own_images(tmp_path / 'data')).train()
+
+
+@pytest.mark.parametrize(('shape', 'orientation'), [((64, 48), 6), ((48, 64), 1), ((48, 64), 3)])
+def test_masks_of_the_turned_photo_are_trained_on(tmp_path, shape, orientation):
+    run = runner(tmp_path, dict(max_epochs=1), own_images(tmp_path / 'data', shape, orientation))
+    run.train()
+    assert run.iter > 0
+
+
+def test_masks_of_the_validation_are_checked_too(tmp_path):
+    run = runner(
+        tmp_path,
+        images=own_images(tmp_path / 'data', (64, 48)),
+        val_dataloader=dict(dataset=own_images(tmp_path / 'other'), **LOADER),
+        val_cfg=dict(),
+        val_evaluator=dict(type='mmseg.IoUMetric'),
+    )
+    with pytest.raises(ValueError, match=r'other/masks/a\.png: .*EXIF'):
+        run.train()
+
+
+@pytest.mark.parametrize('content', [b'', 0.5])
+def test_a_damaged_mask_is_named(tmp_path, content):
+    images = own_images(tmp_path / 'data', (64, 48))
+    mask = tmp_path / 'data' / 'masks' / 'a.png'
+    whole = mask.read_bytes()
+    mask.write_bytes(whole[: len(whole) // 2] if content else content)
+    with pytest.raises(ValueError, match=r'masks/a\.png cannot be read'):
+        runner(tmp_path, images=images).train()
 
 
 def test_features_beyond_the_range_of_half_precision(tmp_path, monkeypatch):
@@ -256,7 +314,7 @@ def test_weight_decay_is_refused(tmp_path):
 )
 def test_wrong_options(tmp_path, wrong):
     run = runner(tmp_path)
-    with pytest.raises(ValueError, match='expected max_epochs'):
+    with pytest.raises(ValueError, match=f'{next(iter(wrong))} must be'):
         run.build_train_loop({'type': 'mmdiffrep.PixelTrainLoop', **wrong})
 
 

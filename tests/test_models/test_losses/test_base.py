@@ -28,7 +28,8 @@ def features():
 
 def test_no_loss_is_left_out():
     exported = {getattr(losses, name) for name in losses.__all__} - {DistillationLoss}
-    assert {type(loss) for loss in BUILT} == exported
+    distillation = {loss for loss in exported if issubclass(loss, DistillationLoss)}
+    assert {type(loss) for loss in BUILT} == distillation
 
 
 @every_loss

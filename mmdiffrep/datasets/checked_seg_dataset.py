@@ -1,0 +1,54 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Base class of our segmentation data sets: masks are checked, damaged files are named."""
+
+from typing import Any
+
+import cv2
+from mmseg.datasets import BaseSegDataset
+
+from mmdiffrep.datasets.transforms.check_seg_map import check_masks_when_loaded, name_damaged_file
+
+
+class CheckedSegDataset(BaseSegDataset):
+    """mmseg's ``BaseSegDataset`` with checked masks.
+
+    Every mask is checked as it is loaded
+    (:class:`~mmdiffrep.datasets.transforms.check_seg_map.CheckSegMap` follows
+    ``LoadAnnotations``), and every sample carries ``classes``, from which
+    :class:`~mmdiffrep.datasets.transforms.left_right_flip.LeftRightFlip` derives its pairs.
+
+    Args:
+        data_prefix: Folders by kind, relative to ``data_root``; None stands for "not there", such
+            as ``seg_map_path=None`` for images without masks.
+        **kwargs: Further arguments of ``mmseg.BaseSegDataset``.
+    """
+
+    def __init__(self, data_prefix: dict[str, str | None] | None = None, **kwargs: Any) -> None:
+        given = {kind: path for kind, path in (data_prefix or {}).items() if path is not None}
+        super().__init__(data_prefix=given, reduce_zero_label=False, **kwargs)
+        check_masks_when_loaded(self, len(self.metainfo['classes']))
+
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """Return the sample's paths and meta data, with the names of the ``classes``."""
+        return {**super().get_data_info(idx), 'classes': self._metainfo['classes']}
+
+    def prepare_data(self, idx: int) -> Any:
+        """Load a sample.
+
+        Raises:
+            ValueError: The image or the mask cannot be read; the message names the file.
+        """
+        try:
+            return super().prepare_data(idx)
+        except (OSError, SyntaxError, cv2.error) as error:
+            raise name_damaged_file(self.get_data_info(idx), error) from error
+
+    def sample(self, img_path: str, seg_map_path: str | None) -> dict[str, Any]:
+        """Return an entry of the data list."""
+        info = dict(
+            img_path=img_path,
+            label_map=self.label_map,
+            reduce_zero_label=self.reduce_zero_label,
+            seg_fields=[],
+        )
+        return info if seg_map_path is None else {**info, 'seg_map_path': seg_map_path}
