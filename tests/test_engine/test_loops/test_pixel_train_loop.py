@@ -284,8 +284,8 @@ def test_a_damaged_mask_is_named(tmp_path, content):
 def test_features_beyond_the_range_of_half_precision(tmp_path, monkeypatch):
     run = runner(tmp_path)
     backbone = run.model.backbone
-    read = backbone._read
-    monkeypatch.setattr(backbone, '_read', lambda images: tuple(1e6 * m for m in read(images)))
+    read = backbone.forward
+    monkeypatch.setattr(backbone, 'forward', lambda images: tuple(1e6 * m for m in read(images)))
     with pytest.raises(ValueError, match=r"not finite as torch.float16.*dtype='bfloat16'"):
         run.train()
 
