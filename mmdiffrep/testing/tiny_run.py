@@ -65,17 +65,18 @@ class TinyModel(BaseModel):
 
 @METRICS.register_module()
 class TinyAccuracy(BaseMetric):
-    """Share of right answers."""
+    """Share of right answers, and mean score of the right class."""
 
     def process(self, data_batch: dict[str, Tensor], data_samples: list[dict[str, Tensor]]) -> None:
-        """Collect whether each sample is right."""
-        self.results += [
-            int(sample['score'].argmax() == sample['label']) for sample in data_samples
-        ]
+        """Collect of each sample whether it is right, and its score."""
+        for sample in data_samples:
+            score, label = sample['score'], sample['label']
+            self.results.append((int(score.argmax() == label), score[label].item()))
 
-    def compute_metrics(self, results: list[int]) -> dict[str, float]:
-        """Their mean."""
-        return dict(acc=np.float64(np.mean(results)))
+    def compute_metrics(self, results: list[tuple[int, float]]) -> dict[str, float]:
+        """Their means."""
+        right, scores = zip(*results)
+        return dict(acc=np.float64(np.mean(right)), confidence=np.float64(np.mean(scores)))
 
 
 def build_tiny_runner(

@@ -2,6 +2,8 @@
 """One run at a time in a folder, also when a run has several processes or is killed."""
 
 import logging
+import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,12 +17,15 @@ from mmdiffrep.utils.fail_together import fail_together
 logger = logging.getLogger('mmdiffrep')
 
 LOCK_FILE = '.lock'
+OWNER_FILE = '.lock_owner'
 _PAUSE = 0.5  # seconds between two attempts
+# The data workers of a killed run keep its lock until they notice, after 5 s.
+_WAIT_FOR_KILLED = 15.0
 
 
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
-    """Wait until no other run is in the folder, and keeps others out.
+    """Wait until no other run is in the folder, and keep others out.
 
     Rank 0 holds the lock for all processes of the run; each must come here. The system frees it
     when rank 0 ends, however it ends.
@@ -49,6 +54,54 @@ def locked_folder(folder: Path) -> Iterator[None]:
     finally:
         if lock is not None:
             lock.release()
+
+
+@contextmanager
+def only_run_in(folder: str | Path) -> Iterator[None]:
+    """Keep other runs out of a folder, or refuse to run where another one is.
+
+    Rank 0 holds the lock for all processes of the run; each must come here. On a file system that
+    knows no locks there is none, with a warning.
+
+    Args:
+        folder: Made if needed.
+
+    Raises:
+        RuntimeError: Another run is there; says which.
+    """
+    folder = Path(folder)
+    lock: FileLock | None = None
+    with fail_together():
+        if get_rank() == 0:
+            lock = _lock_or_refuse(folder)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            with suppress(OSError):
+                (folder / OWNER_FILE).unlink()
+            lock.release()
+
+
+def _lock_or_refuse(folder: Path) -> FileLock | None:
+    owner = folder / OWNER_FILE
+    lock = FileLock(folder / LOCK_FILE, fallback_to_soft=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=_WAIT_FOR_KILLED)
+        owner.write_text(
+            f'process {os.getpid()} on {socket.gethostname()}, since {time.strftime("%F %T")}'
+        )
+    except Timeout:
+        who = owner.read_text() if owner.exists() else 'unknown process'
+        raise RuntimeError(
+            f'Another run is in {folder} ({who}). Give this one another --work-dir, or end the '
+            'other one first.'
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        logger.warning('%s cannot be locked against a second run: %s', folder, error)
+        return None
+    return lock
 
 
 def _acquired(lock: FileLock | None) -> bool:

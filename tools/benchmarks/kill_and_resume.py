@@ -12,7 +12,8 @@ times and while a checkpoint is being written:
     python tools/benchmarks/kill_and_resume.py --kills 20 -- \
         python tools/train.py configs/repfusion/toyfaces_r18.py --resume --work-dir {work_dir}
 
-Prints one line per kill; the exit status is 1 if any run ended with other weights.
+Prints one line per kill; the exit status is 1 if any run ended with other weights, another best
+score or other best checkpoints.
 """
 
 import argparse
@@ -29,12 +30,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-import torch
-
+from mmdiffrep.testing.compare_runs import differing_entries
 from mmdiffrep.testing.file_faults import FileFault
 from mmdiffrep.testing.tiny_run import run
 from mmdiffrep.utils.atomic_file import INCOMPLETE_SUFFIX
-from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint, load_checkpoint_file
+from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint
 
 Process = subprocess.Popen | multiprocessing.process.BaseProcess
 
@@ -163,21 +163,6 @@ def end_at(moment: Moment, launch: Launch, work_dir: str) -> int | None:
     return _status(process)
 
 
-def differing_entries(work_dir: str, reference_dir: str) -> list[str]:
-    """Names of the final checkpoints' entries that are not equal bit for bit.
-
-    Compares weights, averaged weights, optimizer, schedulers and all that hooks stored. The message
-    hub's log and the meta information hold times and are left out.
-    """
-    final, expected = (
-        load_checkpoint_file(find_resume_checkpoint(folder)) for folder in (work_dir, reference_dir)
-    )
-    if final['meta']['iter'] != expected['meta']['iter']:
-        return ['iter']
-    names = (set(final) | set(expected)) - {'meta', 'message_hub'}
-    return sorted(name for name in names if not _equal(final.get(name), expected.get(name)))
-
-
 def moments_of(kills: int, saves: int, operations: int, seed: int = 0) -> list[Moment]:
     """Return a mixture of moments.
 
@@ -281,16 +266,6 @@ def _open_output(work_dir: str) -> BinaryIO:
 
 def _status(process: Process) -> int | None:
     return process.poll() if isinstance(process, subprocess.Popen) else process.exitcode
-
-
-def _equal(first: Any, second: Any) -> bool:
-    if isinstance(first, torch.Tensor) and isinstance(second, torch.Tensor):
-        return first.dtype == second.dtype and torch.equal(first, second)
-    if isinstance(first, dict) and isinstance(second, dict):
-        return first.keys() == second.keys() and all(_equal(first[k], second[k]) for k in first)
-    if isinstance(first, (list, tuple)) and isinstance(second, (list, tuple)):
-        return len(first) == len(second) and all(map(_equal, first, second))
-    return bool(first == second)
 
 
 if __name__ == '__main__':

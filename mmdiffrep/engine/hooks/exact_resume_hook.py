@@ -48,6 +48,9 @@ class ExactResumeHook(Hook):
 
     priority = 'VERY_HIGH'
 
+    def __init__(self) -> None:
+        self._seed: int | None = None
+
     def before_train(self, runner: Runner) -> None:
         """Check the config and take over the order of random numbers."""
         self._seed = runner.seed
@@ -79,6 +82,11 @@ class ExactResumeHook(Hook):
     ) -> None:
         """Seed for the loading of the next batch."""
         seed_all(self._seed, get_rank(), runner.iter + 1, _LOAD)
+
+    def before_val(self, runner: Runner) -> None:
+        """Seed as the training step before did, also where a resumed run begins with this."""
+        if self._seed is not None:
+            seed_all(self._seed, get_rank(), runner.iter, _LOAD)
 
     def _warn_of_limits(self, runner: Runner) -> None:
         loader = runner.train_dataloader

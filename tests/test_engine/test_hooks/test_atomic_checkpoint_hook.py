@@ -1,6 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 import errno
+import multiprocessing
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -11,6 +13,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import find_latest_checkpoint
 
 from mmdiffrep.engine.hooks import AtomicCheckpointHook
+from mmdiffrep.testing.compare_runs import differing_entries
 from mmdiffrep.testing.file_faults import FileFault
 from mmdiffrep.testing.tiny_run import build_tiny_runner
 from mmdiffrep.utils import atomic_file
@@ -35,7 +38,9 @@ def _weights(path):
 
 
 class _At(Hook):
-    """Calls a function before one iteration, counted from 0."""
+    """Calls a function at the start of one iteration, counted from 0."""
+
+    priority = 'LOWEST'  # when the checkpoint hook knows that the iteration has begun
 
     def __init__(self, iteration, function):
         self._iteration = iteration
@@ -78,7 +83,7 @@ class TestFiles:
         assert find_latest_checkpoint(work_dir) == str(work_dir / 'iter_12.pth')
 
     def test_leftovers_of_a_killed_save_are_removed(self, work_dir):
-        assert not list(work_dir.glob('.*'))
+        assert [path.name for path in work_dir.glob('.*')] == ['.lock']
 
     def test_load_without_running_code(self, work_dir):
         for name in _checkpoints(work_dir):
@@ -143,6 +148,27 @@ class TestOptions:
             assert runner.message_hub.get_info('best_score') == 0.5
         assert _checkpoints(tmp_path) == best
 
+    def test_unknown_metric_of_save_best_lists_those_there_are(self, tmp_path):
+        options = dict(length=4, val_interval=4)
+        with pytest.raises(ValueError, match=r"save_best='ac', but the validation gave acc, conf"):
+            _train(tmp_path, checkpoint=dict(save_best='ac', rule='greater'), **options)
+        # the run is not lost: with the right name the validation is made up
+        _train(tmp_path, find_resume_checkpoint(tmp_path), **options)
+        assert 'best_acc_iter_4.pth' in _checkpoints(tmp_path)
+
+    @pytest.mark.parametrize('copied', [False, True])
+    def test_a_moved_or_copied_work_dir_keeps_its_own_files(self, tmp_path, copied):
+        scores = iter([0.1, 0.2])
+        hook = Hook()
+        hook.after_val_epoch = lambda runner, metrics: metrics.update(acc=next(scores))
+        options = dict(val_interval=2, checkpoint=dict(max_keep_ckpts=1), hooks=[hook])
+        _train(tmp_path / 'old', length=2, **options)
+        (shutil.copytree if copied else shutil.move)(tmp_path / 'old', tmp_path / 'new')
+        _train(tmp_path / 'new', find_resume_checkpoint(tmp_path / 'new'), length=4, **options)
+        assert _checkpoints(tmp_path / 'new') == ['best_acc_iter_4.pth', 'iter_4.pth']
+        if copied:
+            assert _checkpoints(tmp_path / 'old') == ['best_acc_iter_2.pth', 'iter_2.pth']
+
     def test_published_keys(self, tmp_path):
         options = dict(published_keys=['meta', 'state_dict'])
         _train(tmp_path, length=4, val_interval=4, checkpoint=options)
@@ -169,7 +195,7 @@ class TestOptions:
         assert not isinstance(hook.file_backend, AtomicLocalBackend)
 
     def test_unknown_option_is_an_error(self):
-        with pytest.raises(TypeError, match=r"no option 'max_keep'.*'max_keep_ckpts'"):
+        with pytest.raises(TypeError, match=r"no option 'max_keep'.*max_keep_ckpts"):
             AtomicCheckpointHook(max_keep=3)
 
 
@@ -247,7 +273,7 @@ class TestDyingWhileSaving:
                 _train(tmp_path, **options)
         found = find_resume_checkpoint(tmp_path)
         assert _checkpoints(tmp_path) == ['best_acc_iter_3.pth', 'iter_3.pth', 'iter_6.pth']
-        scores = iter([0.1])
+        scores = iter([0.2, 0.1])  # the validation after 6 is made up
         _train(tmp_path, found, **options)
         assert len(_checkpoints(tmp_path)) == 2
 
@@ -296,9 +322,123 @@ class TestSigterm:
             _train(tmp_path / 'end', hooks=[_At(7, _terminate)], **options)
         assert find_resume_checkpoint(tmp_path / 'end').endswith('epoch_2.pth')
 
+    @pytest.mark.parametrize('iteration', [2, 3])
+    def test_a_validation_that_was_due_is_made_up(self, tmp_path, iteration):
+        # the signal comes in iteration 3 or 4, and validation follows both 3 and 4
+        options = dict(length=4, val_interval=1, checkpoint=dict(interval=100))
+        with pytest.raises(SystemExit):
+            _train(tmp_path / 'run', hooks=[_At(iteration, _terminate)], **options)
+        _train(tmp_path / 'run', find_resume_checkpoint(tmp_path / 'run'), **options)
+        _train(tmp_path / 'undisturbed', **options)
+        assert differing_entries(str(tmp_path / 'run'), str(tmp_path / 'undisturbed')) == []
+
+    def test_a_replay_is_left_at_once(self, work_dir, tmp_path, capfd):
+        loaded = []
+
+        class Loaded(Hook):
+            def before_train_epoch(self, runner):
+                batches = runner.train_loop.dataloader_iterator
+                runner.train_loop.dataloader_iterator = map(self.load, batches)
+
+            def load(self, batch):
+                loaded.append(batch)
+                if len(loaded) == 3:
+                    _terminate()
+                return batch
+
+        with pytest.raises(SystemExit) as stop:
+            _train(tmp_path, str(work_dir / 'iter_10.pth'), hooks=[Loaded()])
+        assert stop.value.code == 143 and len(loaded) == 3
+        assert 'SIGTERM received: all of it is saved, stopping.' in capfd.readouterr().err
+        assert _checkpoints(tmp_path) == []
+
+    def test_a_validation_behind_a_checkpoint_is_left_at_once(self, tmp_path):
+        hook, seen = Hook(), []
+        hook.before_val_iter = lambda runner, batch_idx, data_batch: (
+            seen.append(batch_idx),
+            _terminate(),
+        )
+        options = dict(length=6, val_interval=4)
+        with pytest.raises(SystemExit) as stop:
+            _train(tmp_path, hooks=[hook], **options)
+        assert stop.value.code == 143 and seen == [0]
+        assert find_resume_checkpoint(tmp_path) == str(tmp_path / 'iter_4.pth')
+
+    def test_another_validation_is_finished_and_saved(self, tmp_path):
+        hook, seen = Hook(), []
+        hook.before_val_iter = lambda runner, batch_idx, data_batch: (
+            seen.append(batch_idx),
+            seen == [0] and _terminate(),
+        )
+        options = dict(length=6, val_interval=3)
+        with pytest.raises(SystemExit):
+            _train(tmp_path / 'run', hooks=[hook], **options)
+        assert seen == [0, 1, 2, 3]
+        found = find_resume_checkpoint(tmp_path / 'run')
+        assert found == str(tmp_path / 'run' / 'iter_3.pth')
+        _train(tmp_path / 'run', found, **options)
+        _train(tmp_path / 'undisturbed', **options)
+        assert differing_entries(str(tmp_path / 'run'), str(tmp_path / 'undisturbed')) == []
+
+    def test_dead_data_workers_do_not_keep_it_from_saving(self, tmp_path):
+        def end_group():  # as a scheduler does: all processes get the signal
+            for worker in multiprocessing.active_children():
+                os.kill(worker.pid, signal.SIGTERM)
+                worker.join()
+            _terminate()
+
+        class InLoader(Hook):
+            priority = 'LOWEST'
+
+            def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+                if runner.iter == 2:  # between two iterations: the next thing is a batch
+                    end_group()
+
+        options = dict(num_workers=1, checkpoint=dict(interval=100))
+        with pytest.raises(SystemExit) as stop:
+            _train(tmp_path, hooks=[InLoader()], **options)
+        assert stop.value.code == 143
+        assert _checkpoints(tmp_path) != []
+
+    def test_a_failed_run_gives_the_signal_back(self, tmp_path):
+        before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGCHLD)]
+
+        def fail():
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            _train(tmp_path, hooks=[_At(1, fail)])
+        after = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGCHLD)]
+        assert after == before
+
     def test_can_be_switched_off(self, tmp_path):
         received = []
         before = signal.signal(signal.SIGTERM, lambda *_: received.append(True))
         _train(tmp_path, hooks=[_At(1, _terminate)], checkpoint=dict(save_on_sigterm=False))
         signal.signal(signal.SIGTERM, before)
         assert received
+
+
+class TestOtherRuns:
+    def test_a_second_run_in_the_same_work_dir_is_refused(self, tmp_path, monkeypatch):
+        monkeypatch.setattr('mmdiffrep.utils.folder_lock._WAIT_FOR_KILLED', 0.1)
+        incomplete = tmp_path / '.iter_2.pth.incomplete'
+
+        def start_second():
+            incomplete.touch()
+            with pytest.raises(RuntimeError, match=rf'Another run is in .*process {os.getpid()} '):
+                _train(tmp_path, length=2)
+            assert incomplete.exists()
+
+        _train(tmp_path, hooks=[_At(0, start_second)], length=2)
+        _train(tmp_path, length=3)  # the first one has ended
+
+    def test_a_failed_run_frees_the_work_dir(self, tmp_path, monkeypatch):
+        monkeypatch.setattr('mmdiffrep.utils.folder_lock._WAIT_FOR_KILLED', 0.1)
+
+        def fail():
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            _train(tmp_path, hooks=[_At(1, fail)])
+        _train(tmp_path, length=2)
