@@ -3,12 +3,14 @@
 
 import os
 import pickle
+import pickletools
 import re
 import struct
 import warnings
 import zipfile
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlparse
 
 import torch
@@ -20,6 +22,8 @@ from safetensors.torch import load_file
 # What readers raise for files that end too early.
 _DAMAGE = (SafetensorError, RuntimeError, EOFError, IndexError, struct.error)
 POINTER = 'last_checkpoint'  # mmengine's: holds the path of the newest checkpoint
+_HARMLESS = ('torch.', 'collections.OrderedDict')  # prefixes, in files of old PyTorch
+_LONGEST_PATH = 4096  # bytes
 _NUMBERED = re.compile(r'^(?:iter|epoch)_(\d+)\.pth$')
 
 
@@ -27,34 +31,53 @@ def is_complete(path: str | Path) -> bool:
     """Whether a checkpoint file was written to its end; reads a few kilobytes, not the tensors.
 
     ``torch.save`` writes a zip archive whose table of contents comes last, so a file cut anywhere
-    has none. The checksum of the pickle inside is checked as well.
+    has none. The checksum of the pickle inside is checked as well. Nothing is unpacked that is
+    larger than the file: ``torch.save`` never compresses.
 
     Args:
         path: A file written by ``torch.save`` (PyTorch 1.6 or newer).
 
     Returns:
-        False for a missing, empty, cut or overwritten file and for one that is no zip archive.
+        False for a missing, empty, cut or overwritten file and for one that is no such archive.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            pickles = [name for name in archive.namelist() if name.endswith('data.pkl')]
-            return bool(pickles) and all(archive.read(name) for name in pickles)
-    except (OSError, zipfile.BadZipFile, EOFError):
+    return _check_archive(path, every_record=False)
+
+
+def is_intact(path: str | Path) -> bool:
+    """Whether a checkpoint file is as it was written; reads all of it.
+
+    Compares the checksum of every record, and lets PyTorch read the structure.
+
+    Args:
+        path: As for :func:`is_complete`.
+
+    Returns:
+        True also for a file that needs code to load, whatever that code would do.
+    """
+    if not _check_archive(path, every_record=True):
         return False
+    try:
+        torch.load(path, map_location='meta', mmap=True, weights_only=True)
+    except pickle.UnpicklingError:
+        return True  # its checksum is right: it is not damaged, but needs to be trusted
+    except Exception:  # noqa: BLE001, PyTorch raises anything on a broken file
+        return False
+    return True
 
 
 def find_resume_checkpoint(work_dir: str | Path) -> str | None:
-    """Return the newest complete checkpoint of a run.
+    """Return the newest intact checkpoint of a run.
 
     Looks at the file that ``last_checkpoint`` names and at ``iter_*.pth`` and ``epoch_*.pth`` next
     to it and in ``work_dir``. A file with a higher number than the named one is preferred if it is
-    also younger: the run died between writing it and updating ``last_checkpoint``.
+    also younger: the run died between writing it and updating ``last_checkpoint``. Each is read as
+    a whole and its checksums are compared, see :func:`is_intact`.
 
     Args:
         work_dir: The run's work directory. It may be missing.
 
     Returns:
-        Path of the checkpoint, or None if there is none. Files that are not complete are skipped
+        Path of the checkpoint, or None if there is none. Files that are cut or damaged are skipped
         with a warning that names them.
     """
     work_dir = Path(work_dir)
@@ -63,8 +86,7 @@ def find_resume_checkpoint(work_dir: str | Path) -> str | None:
     numbered = [
         path
         for folder in folders
-        if folder.is_dir()
-        for path in folder.iterdir()
+        for path in _files(folder)
         if _NUMBERED.match(path.name) and path != named
     ]
     newest_first = sorted(numbered, key=lambda path: (_age_key(path), _number(path)), reverse=True)
@@ -72,10 +94,10 @@ def find_resume_checkpoint(work_dir: str | Path) -> str | None:
         ahead = [path for path in newest_first if _is_ahead(path, named)]
         newest_first = [*ahead, named, *(path for path in newest_first if path not in ahead)]
     for path in newest_first:
-        if is_complete(path):
+        if is_intact(path):
             return str(path)
         warnings.warn(
-            f'{path} is missing or was not written to its end; trying the one before.',
+            f'{path} is missing, was not written to its end or is damaged; trying the one before.',
             stacklevel=2,
         )
     return None
@@ -192,16 +214,49 @@ def register_safe_loader(trust: bool = False) -> None:
     CheckpointLoader.register_scheme(('http://', 'https://'), loader=load_from_http, force=True)
 
 
+def ensure_safe_loader() -> None:
+    """Make mmengine load safely under the launcher of another library as well.
+
+    A loader that :func:`register_safe_loader` has set stays, trusting or not.
+    """
+    if CheckpointLoader._get_checkpoint_loader('x.pth').__module__ != __name__:
+        register_safe_loader()
+
+
+def _check_archive(path: str | Path, every_record: bool) -> bool:
+    if not os.path.isfile(path):  # a pipe would be waited for
+        return False
+    try:
+        size = os.path.getsize(path)
+        with zipfile.ZipFile(path) as archive:
+            records = archive.infolist()
+            if sum(max(record.file_size, record.compress_size) for record in records) > size:
+                return False
+            if any(record.compress_type != zipfile.ZIP_STORED for record in records):
+                return False
+            pickles = [name for name in archive.namelist() if name.endswith('data.pkl')]
+            if every_record and archive.testzip() is not None:
+                return False
+            return bool(pickles) and all(archive.read(name) for name in pickles)
+    except Exception:  # noqa: BLE001, zipfile raises anything on a broken file
+        return False
+
+
 def _named_by_pointer(work_dir: Path) -> Path | None:
     pointer = work_dir / POINTER
     if not pointer.is_file():
         return None
-    text = pointer.read_text().strip()
-    if not text:
+    with open(pointer, 'rb') as file:
+        text = os.fsdecode(file.read(_LONGEST_PATH)).strip()
+    if not text or '\0' in text:
         return None
     path = Path(text)
     # A work directory that was moved still names the old place.
-    return path if path.exists() else work_dir / path.name
+    return path if os.path.exists(path) else work_dir / path.name
+
+
+def _files(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if os.path.isdir(folder) else []
 
 
 def _number(path: Path) -> int:
@@ -210,7 +265,7 @@ def _number(path: Path) -> int:
 
 
 def _age_key(path: Path) -> int:
-    return path.stat().st_mtime_ns if path.exists() else 0
+    return path.stat().st_mtime_ns if os.path.exists(path) else 0
 
 
 def _is_ahead(path: Path, named: Path) -> bool:
@@ -233,9 +288,13 @@ def _explain_damage(path: str, reason: object) -> str:
 
 def _explain_refusal(path: str, error: pickle.UnpicklingError) -> str:
     names = _code_in(path)
-    wants = f'It wants to call: {", ".join(names)}.' if names else str(error)
+    if names:
+        wants = f'It wants to call: {", ".join(names)}. '
+    else:  # PyTorch goes on with advice to switch the safety off
+        reason = re.search(r'WeightsUnpickler error: ([^\n]+)', str(error))
+        wants = f'{reason.group(1)}. ' if reason else ''
     return (
-        f'{path} is a pickle that runs code when it is loaded, so it was not loaded. {wants} If '
+        f'{path} is a pickle that runs code when it is loaded, so it was not loaded. {wants}If '
         'you trust where it comes from, pass --trust-checkpoint to tools/train.py or '
         'tools/test.py, or convert it once: '
         f'python tools/convert_checkpoint.py {path} OUT.pth --trust'
@@ -244,6 +303,26 @@ def _explain_refusal(path: str, error: pickle.UnpicklingError) -> str:
 
 def _code_in(path: str) -> list[str]:
     """Return the functions and classes a pickle names, found without running it."""
-    if not is_complete(path):
+    if is_complete(path):
+        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+    if not _is_legacy_pickle(path):
         return []
-    return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+    names: set[str] = set()
+    # Magic number, protocol version, system information, then the object itself.
+    with open(path, 'rb') as file, suppress(Exception):
+        for _ in range(4):
+            names |= _globals_of_next_pickle(file)
+    return sorted(name for name in names if not name.startswith(_HARMLESS))
+
+
+def _globals_of_next_pickle(file: BinaryIO) -> set[str]:
+    names: set[str] = set()
+    strings: list[str] = []
+    for opcode, argument, _ in pickletools.genops(file):
+        if opcode.name == 'GLOBAL':
+            names.add(argument.replace(' ', '.'))
+        elif opcode.name == 'STACK_GLOBAL':
+            names.add('.'.join(strings[-2:]))
+        elif isinstance(argument, str):
+            strings.append(argument)
+    return names

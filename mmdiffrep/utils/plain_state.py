@@ -45,9 +45,39 @@ def to_plain(state: Any, arrays_as_lists: bool = False, where: str = 'state') ->
 
     Raises:
         TypeError: Something has no plain form, e.g. a function. Says where it is and what it is.
+        ValueError: Something contains itself.
     """
+    try:
+        return _to_plain(state, arrays_as_lists, where)
+    except RecursionError:
+        raise ValueError(_cyclic(where)) from None
+
+
+def from_plain(state: Any) -> Any:
+    """Turn the marked dicts of :func:`to_plain` back into NumPy arrays and history buffers.
+
+    Args:
+        state: What :func:`to_plain` returned, possibly saved and loaded (onto any device).
+
+    Returns:
+        The same nested state; everything that is not marked is returned as it is.
+
+    Raises:
+        ValueError: Something contains itself.
+    """
+    try:
+        return _from_plain(state)
+    except RecursionError:
+        raise ValueError(_cyclic('the checkpoint')) from None
+
+
+def _cyclic(where: str) -> str:
+    return f'{where} holds a list or dict that contains itself, or is nested too deeply.'
+
+
+def _to_plain(state: Any, arrays_as_lists: bool, where: str) -> Any:
     if isinstance(state, enum.Enum):
-        return to_plain(state.value, arrays_as_lists, where)
+        return _to_plain(state.value, arrays_as_lists, where)
     if isinstance(state, np.generic):
         return state.item()
     if isinstance(state, _ATOMS):
@@ -69,7 +99,7 @@ def to_plain(state: Any, arrays_as_lists: bool = False, where: str = 'state') ->
     for kind, result in ((tuple, tuple), ((list, deque), list), ((set, frozenset), set)):
         if isinstance(state, kind):
             return result(
-                to_plain(item, arrays_as_lists, f'{where}[{i}]') for i, item in enumerate(state)
+                _to_plain(item, arrays_as_lists, f'{where}[{i}]') for i, item in enumerate(state)
             )
     raise TypeError(
         f'{where} is a {type(state).__module__}.{type(state).__qualname__}, which a checkpoint '
@@ -78,15 +108,7 @@ def to_plain(state: Any, arrays_as_lists: bool = False, where: str = 'state') ->
     )
 
 
-def from_plain(state: Any) -> Any:
-    """Turn the marked dicts of :func:`to_plain` back into NumPy arrays and history buffers.
-
-    Args:
-        state: What :func:`to_plain` returned, possibly saved and loaded (onto any device).
-
-    Returns:
-        The same nested state; everything that is not marked is returned as it is.
-    """
+def _from_plain(state: Any) -> Any:
     if isinstance(state, dict):
         kind = state.get(_KIND)
         if kind == 'ndarray':
@@ -95,21 +117,21 @@ def from_plain(state: Any) -> Any:
             return HistoryBuffer(
                 state['values'].cpu().numpy(), state['counts'].cpu().numpy(), state['max_length']
             )
-        return _rebuild(state, {key: from_plain(value) for key, value in state.items()})
+        return _rebuild(state, {key: _from_plain(value) for key, value in state.items()})
     if type(state) in (tuple, list, set):
-        return type(state)(from_plain(item) for item in state)
+        return type(state)(_from_plain(item) for item in state)
     return state
 
 
 def _plain_array(array: np.ndarray, as_list: bool, where: str) -> Any:
     if as_list or array.dtype.kind not in 'biufc':
-        return to_plain(array.tolist(), as_list, where)
+        return _to_plain(array.tolist(), as_list, where)
     return {_KIND: 'ndarray', 'values': torch.from_numpy(array.copy())}
 
 
 def _plain_dict(state: dict[Any, Any], arrays_as_lists: bool, where: str) -> dict[Any, Any]:
     items = {
-        to_plain(key, arrays_as_lists, f'a key of {where}'): to_plain(
+        _to_plain(key, arrays_as_lists, f'a key of {where}'): _to_plain(
             value, arrays_as_lists, f'{where}[{key!r}]'
         )
         for key, value in state.items()

@@ -1,6 +1,9 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 import os
 import pickle
+import random
+import struct
+import tracemalloc
 import warnings
 import zipfile
 
@@ -12,8 +15,10 @@ from mmengine.runner.checkpoint import load_from_http, load_from_local
 from safetensors.torch import save_file
 
 from mmdiffrep.utils.checkpoint_io import (
+    ensure_safe_loader,
     find_resume_checkpoint,
     is_complete,
+    is_intact,
     load_checkpoint_file,
     register_safe_loader,
 )
@@ -69,6 +74,87 @@ class TestIsComplete:
         assert not is_complete(path)
 
 
+class TestDamage:
+    """What checksums and sizes tell, whatever the broken file makes its readers raise."""
+
+    @pytest.mark.parametrize('seed', range(4))
+    def test_flipped_bytes_never_raise_and_never_pass_as_other_weights(self, saved, seed):
+        path = saved('iter_1.pth')
+        whole = path.read_bytes()
+        draw = random.Random(seed)
+        for _ in range(150):
+            at = draw.randrange(len(whole))
+            path.write_bytes(
+                whole[:at] + bytes([whole[at] ^ 1 << draw.randrange(8)]) + whole[at + 1 :]
+            )
+            is_complete(path)
+            if is_intact(path):
+                torch.testing.assert_close(load_checkpoint_file(path), WEIGHTS, rtol=0, atol=0)
+
+    def test_a_flip_in_any_byte_of_the_table_of_contents_never_raises(self, saved):
+        path = saved('iter_1.pth')
+        whole = path.read_bytes()
+        start = whole.index(b'PK\x01\x02')
+        for at in range(start, len(whole), 3):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+            is_complete(path)
+            is_intact(path)
+
+    @pytest.mark.parametrize('name', ['iter_4.pth', 'epoch_4.pth'])
+    def test_a_zeroed_page_falls_back_to_the_file_before(self, tmp_path, saved, name):
+        good = saved(name.replace('4', '2'), age=20)
+        path = saved(name, pointer=True)
+        with open(path, 'r+b') as file:
+            file.seek(2048)  # in the tensor
+            file.write(bytes(512))
+        assert is_complete(path)
+        with pytest.warns(UserWarning, match=name):
+            assert find_resume_checkpoint(tmp_path) == str(good)
+
+    def test_a_file_that_needs_trust_is_not_damaged(self, tmp_path, saved):
+        path = saved('iter_1.pth', state={'log': HistoryBuffer([1.0], [1])})
+        assert is_intact(path) and find_resume_checkpoint(tmp_path) == str(path)
+
+    @pytest.mark.parametrize('record', ['iter_1/data.pkl', 'iter_1/data/0', 'iter_1/else'])
+    def test_what_unpacks_to_more_than_the_file_is_refused(self, tmp_path, record):
+        path = tmp_path / 'iter_1.pth'
+        with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(record, bytes(50_000_000))
+            if record != 'iter_1/data.pkl':
+                archive.writestr('iter_1/data.pkl', b'.')
+        tracemalloc.start()
+        assert not is_complete(path) and not is_intact(path)
+        with pytest.raises(RuntimeError, match='not a complete checkpoint'):
+            load_checkpoint_file(path)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+        tracemalloc.stop()
+
+    def test_a_size_that_lies_is_refused(self, saved):
+        path = saved('iter_1.pth')
+        whole = bytearray(path.read_bytes())
+        entry = whole.index(b'PK\x01\x02')
+        whole[entry + 20 : entry + 28] = struct.pack('<II', 2**31, 2**31)
+        path.write_bytes(whole)
+        assert not is_complete(path)
+
+    @pytest.mark.timeout(20)
+    @pytest.mark.parametrize('name', ['iter_4.pth', 'last_checkpoint'])
+    def test_a_pipe_is_not_waited_for(self, tmp_path, saved, name):
+        good = saved('iter_2.pth')
+        os.mkfifo(tmp_path / name)
+        with warnings.catch_warnings(record=True):
+            assert find_resume_checkpoint(tmp_path) == str(good)
+        with pytest.raises(FileNotFoundError):
+            load_checkpoint_file(tmp_path / 'iter_4.pth')
+
+    def test_a_folder_of_that_name_is_skipped(self, tmp_path, saved):
+        good = saved('iter_2.pth')
+        (tmp_path / 'iter_4.pth').mkdir()
+        (tmp_path / 'iter_6.pth').symlink_to(tmp_path / 'gone')
+        with warnings.catch_warnings(record=True):
+            assert find_resume_checkpoint(tmp_path) == str(good)
+
+
 class TestFindResumeCheckpoint:
     def test_nothing_there(self, tmp_path):
         assert find_resume_checkpoint(tmp_path) is None
@@ -95,9 +181,12 @@ class TestFindResumeCheckpoint:
         messages = [str(warning.message) for warning in record]
         assert ['iter_12' in messages[0], 'iter_10' in messages[1]] == [True, True]
 
-    @pytest.mark.parametrize('text', ['', '/gone/iter_9.pth'])
+    @pytest.mark.parametrize(
+        'text',
+        [b'', b'/gone/iter_9.pth', b'\xff\xfe\x00', b'x' * 5000, b'\x00', b'/' + b'x' * 300, b'.'],
+    )
     def test_useless_pointer(self, tmp_path, saved, text):
-        (tmp_path / 'last_checkpoint').write_text(text)
+        (tmp_path / 'last_checkpoint').write_bytes(text)
         good = saved('epoch_2.pth')
         with warnings.catch_warnings(record=True):
             assert find_resume_checkpoint(tmp_path) == str(good)
@@ -171,6 +260,26 @@ class TestLoad:
             assert part in str(error.value)
         assert load_checkpoint_file(path, trust=True)['log'].current() == 1.0
 
+    @pytest.mark.parametrize('protocol', [2, 4])
+    def test_refusal_of_a_legacy_pickle_names_the_code_and_gives_no_bad_advice(
+        self, tmp_path, protocol
+    ):
+        path = tmp_path / 'a.pth'
+        state = dict(WEIGHTS, log=HistoryBuffer([1.0], [1]))
+        options = dict(_use_new_zipfile_serialization=False, pickle_protocol=protocol)
+        torch.save(state, path, **options)
+        with pytest.raises(pickle.UnpicklingError) as error:
+            load_checkpoint_file(path)
+        assert 'history_buffer.HistoryBuffer' in str(error.value)
+        assert 'weights_only' not in str(error.value)
+
+    def test_refusal_of_another_legacy_pickle_gives_no_bad_advice(self, tmp_path):
+        path = tmp_path / 'a.pth'
+        path.write_bytes(pickle.dumps(frozenset({1}), protocol=4))
+        with pytest.raises((pickle.UnpicklingError, RuntimeError)) as error:
+            load_checkpoint_file(path)
+        assert 'weights_only' not in str(error.value)
+
     def test_code_does_not_run(self, saved, tmp_path):
         class Bomb:
             def __reduce__(self):
@@ -203,6 +312,15 @@ class TestRegisterSafeLoader:
         with pytest.raises(pickle.UnpicklingError, match='--trust'):
             CheckpointLoader.load_checkpoint(path)
         register_safe_loader(trust=True)
+        assert CheckpointLoader.load_checkpoint(path)['log'].current() == 1.0
+
+    def test_another_launcher_gets_the_safe_loader_and_a_trusting_one_stays(self, saved):
+        path = str(saved('a.pth', state={'log': HistoryBuffer([1.0], [1])}))
+        ensure_safe_loader()
+        with pytest.raises(pickle.UnpicklingError, match='--trust'):
+            CheckpointLoader.load_checkpoint(path)
+        register_safe_loader(trust=True)
+        ensure_safe_loader()
         assert CheckpointLoader.load_checkpoint(path)['log'].current() == 1.0
 
     def test_downloads_are_loaded_safely(self, saved, tmp_path, monkeypatch):

@@ -96,3 +96,15 @@ def test_state_dict_keeps_metadata_and_shares_tensors():
 def test_code_is_refused_with_its_place():
     with pytest.raises(TypeError, match=r"checkpoint\['hooks'\]\[1\] is a builtins.function"):
         to_plain({'hooks': [1, lambda: 0]}, where='checkpoint')
+
+
+@pytest.mark.parametrize('convert', [to_plain, from_plain])
+@pytest.mark.parametrize('kind', [list, dict])
+def test_what_contains_itself_is_an_error(convert, kind):
+    state = kind()
+    if kind is list:
+        state.append(state)
+    else:
+        state['again'] = state
+    with pytest.raises(ValueError, match='contains itself'):
+        convert({'hook': state})

@@ -20,7 +20,7 @@ from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop, R
 
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.atomic_file import remove_incomplete, write_atomically
-from mmdiffrep.utils.checkpoint_io import POINTER, load_checkpoint_file
+from mmdiffrep.utils.checkpoint_io import POINTER, ensure_safe_loader, load_checkpoint_file
 from mmdiffrep.utils.checks import did_you_mean
 from mmdiffrep.utils.folder_lock import only_run_in
 from mmdiffrep.utils.plain_state import from_plain, to_plain
@@ -88,7 +88,8 @@ class AtomicCheckpointHook(CheckpointHook):
         self._stop_signal = StopSignal() if save_on_sigterm else None
 
     def before_run(self, runner: Runner) -> None:
-        """Own work directory and signals for as long as the training loop runs."""
+        """Load safely, and own work directory and signals for as long as the loop runs."""
+        ensure_safe_loader()
         loop = runner._train_loop
         if isinstance(loop, BaseLoop):
             loop.run = partial(self._run_alone, loop)
