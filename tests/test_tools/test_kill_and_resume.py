@@ -1,4 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import shutil
 import signal
 
 import pytest
@@ -44,10 +45,14 @@ def test_a_different_end_is_noticed(tool, tmp_path):
         tool.run_to_end(tool.partial(tool.launch_tiny, width='x'), str(tmp_path / 'failing'))
     path = tmp_path / 'a' / 'iter_12.pth'
     checkpoint = torch.load(path, weights_only=True)
-    (tmp_path / 'b').mkdir()
+    shutil.copytree(tmp_path / 'a', tmp_path / 'b')
     checkpoint['optimizer']['state'][0]['momentum_buffer'][0, 0] += 1e-6
+    checkpoint['message_hub']['runtime_info']['best_score'] += 0.1
     torch.save(checkpoint, tmp_path / 'b' / 'iter_12.pth')
-    assert tool.differing_entries(str(tmp_path / 'b'), str(tmp_path / 'a')) == ['optimizer']
+    (best,) = (tmp_path / 'b').glob('best_*.pth')
+    best.rename(best.with_name('best_acc_iter_1.pth'))
+    differing = tool.differing_entries(str(tmp_path / 'b'), str(tmp_path / 'a'))
+    assert differing == ['best_score', 'optimizer', 'best checkpoints']
 
 
 def test_commands_are_run_and_killed(tool, tmp_path):
