@@ -251,8 +251,9 @@ def _named_by_pointer(work_dir: Path) -> Path | None:
     if not text or '\0' in text:
         return None
     path = Path(text)
-    # A work directory that was moved still names the old place.
-    return path if os.path.exists(path) else work_dir / path.name
+    # A work directory that was moved or copied still names the old place.
+    own = work_dir / path.name
+    return path if os.path.exists(path) and not os.path.exists(own) else own
 
 
 def _files(folder: Path) -> list[Path]:

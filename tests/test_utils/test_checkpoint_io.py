@@ -2,6 +2,7 @@
 import os
 import pickle
 import random
+import shutil
 import struct
 import tracemalloc
 import warnings
@@ -195,6 +196,14 @@ class TestFindResumeCheckpoint:
         good = saved('iter_2.pth')
         (tmp_path / 'last_checkpoint').write_text('/old/place/iter_2.pth')
         assert find_resume_checkpoint(tmp_path) == str(good)
+
+    def test_copied_work_dir(self, tmp_path, saved):
+        saved('iter_2.pth', pointer=True)
+        (tmp_path / 'copy').mkdir()
+        for name in ('iter_2.pth', 'last_checkpoint'):
+            shutil.copy(tmp_path / name, tmp_path / 'copy' / name)
+        own = str(tmp_path / 'copy' / 'iter_2.pth')
+        assert find_resume_checkpoint(tmp_path / 'copy') == own
 
     def test_checkpoints_elsewhere(self, tmp_path, saved):
         named = saved('custom.pth')
