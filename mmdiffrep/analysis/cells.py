@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from mmdiffrep.analysis.encoder import Encoder
-from mmdiffrep.analysis.encoder_reader import EncoderReader
+from mmdiffrep.analysis.encoder import Encoder, EncoderReader
 from mmdiffrep.diffusion.denoisers import Denoiser
 from mmdiffrep.diffusion.features import frozen_denoiser
 from mmdiffrep.feature_bank import FeatureReader, MapKey

@@ -14,6 +14,10 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor
 
 from mmdiffrep.diffusion.checkpoints import hash_weights
+from mmdiffrep.diffusion.features import MapKey
+from mmdiffrep.diffusion.precision import FrozenPrecision
+from mmdiffrep.feature_bank.reader import on_cpu, stored_bytes, to_stored
+from mmdiffrep.feature_bank.recipe import FeatureRecipe
 from mmdiffrep.utils.channel_order import network_order_of, preprocessor_of, reads_cifar
 from mmdiffrep.utils.host_models import find_config, load_host_weights
 from mmdiffrep.utils.versions import require_host
@@ -40,6 +44,9 @@ class Encoder:
             are; None: as the config says, see
             :func:`~mmdiffrep.utils.channel_order.network_order_of`.
         device: Where it runs; None: the CPU.
+        precision: What it computes in: ``'auto'``, ``'float32'``, ``'bfloat16'`` or ``'float16'``;
+            None: float32 on a CPU, ``'auto'`` on a GPU. See
+            :class:`~mmdiffrep.diffusion.precision.FrozenPrecision`.
 
     Attributes:
         name: Of the config, for tables; says so if the weights are random.
@@ -62,6 +69,7 @@ class Encoder:
         channel_order: str = 'bgr',
         device: None | str | torch.device = None,
         native_order: str | None = None,
+        precision: str | None = None,
     ) -> None:
         if channel_order not in ('rgb', 'bgr') or native_order not in (None, 'rgb', 'bgr'):
             raise ValueError(
@@ -83,6 +91,8 @@ class Encoder:
         else:
             self.name += ' (random weights)'
         self.host.eval().requires_grad_(False).to(device or 'cpu')
+        self.weights_hash = hash_weights(self.host.backbone)
+        self._precision = FrozenPrecision(precision)
         self.size = self.host.size
         normalization = preprocessor_of(cfg)
         self._flip = channel_order != native_order
@@ -96,7 +106,6 @@ class Encoder:
         settings['backbone'].pop('init_cfg', None)
         record = dict(backbone=settings, mean=mean, std=std, channel_order=native_order)
         self.settings: dict[str, Any] = json.loads(json.dumps(record, default=str))
-        self.weights_hash = hash_weights(self.host.backbone)
 
     def __call__(self, images: Sequence[Tensor]) -> dict[str, Tensor]:
         """Compute the maps of images.
@@ -118,10 +127,68 @@ class Encoder:
             image, size=(self.size, self.size), mode='bilinear', antialias=True
         )
 
+    @property
+    def precision(self) -> str:
+        """What a pass computes in, such as ``'float32'``."""
+        return self._precision.name_of(self.host)
+
     @torch.no_grad()
     def _maps(self, images: Tensor) -> Sequence[Tensor]:
         images = images.flip(1) if self._flip else images
-        return self.host((images - self._mean) / self._std)
+        normalized = (images - self._mean) / self._std
+        with self._precision.frozen_pass(self.host):
+            dtype = self._precision.dtype_of(self.host)
+            return [maps.float() for maps in self.host(normalized.to(dtype))]
+
+
+class EncoderReader:
+    """Computes what a bank stores of an :class:`Encoder`.
+
+    Args:
+        encoder: What is read.
+        channel_order: As given to the encoder.
+        pool: Maps are averaged over ``pool`` x ``pool`` cells.
+        dtype: What is stored.
+        batch_size: Images in a pass.
+    """
+
+    def __init__(
+        self, encoder: Encoder, channel_order: str, pool: int, dtype: str, batch_size: int
+    ) -> None:
+        self.encoder = encoder
+        self.batch_size = batch_size
+        self.dtype = getattr(torch, dtype)
+        self.shapes = {
+            (0, layer): (encoder.shapes[layer][0], pool, pool) for layer in encoder.layers
+        }
+        self.recipe = FeatureRecipe(
+            weights=encoder.weights_hash,
+            settings={'family': 'encoder', **encoder.settings},
+            taps=list(encoder.layers),
+            timesteps=[0],
+            noise_levels=[0.0],
+            noise={'type': 'none', 'seed': None},
+            size=encoder.size,
+            channel_order=channel_order,
+            precision=encoder.precision,
+            pool=pool,
+            dtype=dtype,
+            model=encoder.name,
+        )
+
+    @property
+    def bytes_per_image(self) -> int:
+        """What an image takes in the bank."""
+        return stored_bytes(self.shapes, self.dtype)
+
+    def __call__(self, images: Sequence[Tensor]) -> dict[MapKey, Tensor]:
+        """Compute the features of images (3, H, W), see ``FeatureReader``."""
+        return on_cpu(
+            {
+                (0, layer): to_stored(maps, self.recipe.pool, self.dtype)
+                for layer, maps in self.encoder(images).items()
+            }
+        )
 
 
 def parse_encoder(text: str) -> dict[str, str | None]:

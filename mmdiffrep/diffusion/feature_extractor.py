@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmdiffrep.diffusion.checkpoints import as_dtype
 from mmdiffrep.diffusion.denoisers import Denoiser
-from mmdiffrep.diffusion.features import frozen_denoiser, read_features, resolve_timesteps
+from mmdiffrep.diffusion.features import MapKey, frozen_denoiser, read_features, resolve_timesteps
 from mmdiffrep.diffusion.input_range import Images, check_unit_range, to_batch
 from mmdiffrep.diffusion.noise import NoiseSource, build_noise
 from mmdiffrep.diffusion.taps import tap_names
@@ -74,9 +74,7 @@ class FeatureExtractor:
         self.timesteps = resolve_timesteps(self.denoiser.schedule, timesteps, noise_levels)
         self.denoiser.settle_precision()
 
-    def __call__(
-        self, images: Images, labels: Tensor | None = None
-    ) -> dict[tuple[int, str], Tensor]:
+    def __call__(self, images: Images, labels: Tensor | None = None) -> dict[MapKey, Tensor]:
         """Compute features.
 
         Args:
@@ -106,7 +104,7 @@ class FeatureExtractor:
         images: Tensor,
         labels: Tensor | None = None,
         finish: Callable[[Tensor], Tensor] = Tensor.float,
-    ) -> dict[tuple[int, str], Tensor]:
+    ) -> dict[MapKey, Tensor]:
         """Compute features of a batch whose shape and range are known to be right.
 
         Args:

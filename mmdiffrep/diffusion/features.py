@@ -6,7 +6,7 @@ feature banks and the analysis.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -14,6 +14,9 @@ from torch import Tensor
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.noise import Generators, NoiseSource
 from mmdiffrep.diffusion.schedule_base import Schedule
+
+# Timestep and tap of a map.
+MapKey: TypeAlias = tuple[int, str]
 
 _TOLERANCE = 0.05  # relative, between a noise level and that of the nearest timestep
 
@@ -101,7 +104,7 @@ def read_features(
     generator: Generators | None = None,
     pass_size: int | None = None,
     finish: Callable[[Tensor], Tensor] = Tensor.float,
-) -> dict[tuple[int, str], Tensor]:
+) -> dict[MapKey, Tensor]:
     """Read every tap at every timestep, timesteps folded into the batch.
 
     Args:

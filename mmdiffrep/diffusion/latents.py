@@ -1,10 +1,12 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """From images to the latents that DiT, SiT and Stable Diffusion work on: the encoder of a VAE."""
 
+from functools import cached_property
 from typing import Any
 
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
+from typing_extensions import Self
 
 from mmdiffrep.diffusion.checkpoints import (
     hash_weights,
@@ -12,6 +14,7 @@ from mmdiffrep.diffusion.checkpoints import (
     read_json,
     resolve_folder,
 )
+from mmdiffrep.diffusion.precision import FrozenPrecision
 
 
 class LatentEncoder(nn.Module):
@@ -31,6 +34,7 @@ class LatentEncoder(nn.Module):
         vae.decoder = vae.post_quant_conv = None
         self.vae = vae.requires_grad_(False).eval()
         self.source = source
+        self._precision = FrozenPrecision()
         self.channels: int = vae.config.latent_channels
         self.stride = 2 ** (len(vae.config.block_out_channels) - 1)
 
@@ -61,10 +65,23 @@ class LatentEncoder(nn.Module):
             )
         return cls(load_network(AutoencoderKL, folder), source=path_or_id)
 
-    @property
+    @cached_property
     def weights_hash(self) -> str:
-        """Hash of the encoder's weights: VAEs that differ in their decoders alone are the same."""
+        """Hash of the encoder's weights, as loaded: the decoder plays no part."""
         return hash_weights(self.vae)
+
+    @property
+    def precision(self) -> str:
+        """What a pass computes in, such as ``'float32'``."""
+        return self._precision.name_of(self.vae)
+
+    def compute_in(self, precision: str | None) -> Self:
+        """Fix what the encoder computes in, see :class:`FrozenPrecision`; it is cast at once."""
+        self._precision = FrozenPrecision(precision)
+        if self._precision.changes(self.vae):
+            self.weights_hash  # noqa: B018, computed before the weights are rounded
+        self._precision.settle(self.vae)
+        return self
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -72,7 +89,7 @@ class LatentEncoder(nn.Module):
         return {key: value for key, value in self.vae.config.items() if key[0] != '_'}
 
     def forward(self, images: Tensor, eps: Tensor | None = None) -> Tensor:
-        """Compute latents.
+        """Compute latents, float32.
 
         Args:
             images: (B, 3, H, W), RGB in [-1, 1], sides multiples of ``stride``.
@@ -90,7 +107,10 @@ class LatentEncoder(nn.Module):
                 f'Expected images (B, 3, H, W) with sides that are multiples of {self.stride}, got '
                 f'shape {tuple(images.shape)}.'
             )
-        posterior = self.vae.encode(images).latent_dist
-        latents = posterior.mean if eps is None else posterior.mean + posterior.std * eps
+        with self._precision.frozen_pass(self.vae):
+            dtype = next(self.vae.parameters()).dtype
+            posterior = self.vae.encode(images.to(dtype)).latent_dist
+        mean = posterior.mean.float()
+        latents = mean if eps is None else mean + posterior.std.float() * eps
         shift = self.vae.config.shift_factor or 0.0
         return (latents - shift) * self.vae.config.scaling_factor

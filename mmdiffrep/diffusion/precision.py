@@ -54,6 +54,10 @@ class FrozenPrecision:
             return fastest_dtype(device)
         return getattr(torch, self.name)
 
+    def name_of(self, module: nn.Module) -> str:
+        """Return :meth:`dtype_of` as text, such as ``'float32'``, for records."""
+        return str(self.dtype_of(module)).removeprefix('torch.')
+
     @torch.compiler.disable
     def settle(self, module: nn.Module) -> None:
         """Cast the weights, unless that has happened; call it when they are where they will run."""

@@ -8,16 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmdiffrep.diffusion.features import MapKey
 from mmdiffrep.feature_bank.images import content_hash
-from mmdiffrep.feature_bank.reader import MapKey
 from mmdiffrep.feature_bank.recipe import Recipe, recipe_from_json
 from mmdiffrep.feature_bank.shard import find_shards
+from mmdiffrep.utils.checks import one_of
 
 RECIPE_FILE = 'recipe.json'
 VERIFY = ('sizes', 'full')
 
 
-class FeatureBank(Mapping):
+class FeatureBank(Mapping[str, dict[MapKey, Tensor]]):
     """Features of images, mapped into memory from ``<root>/<key of the recipe>/``.
 
     It is a mapping from an image's content hash to ``{(timestep, tap): (C, h, w)}``. The maps are
@@ -35,12 +36,13 @@ class FeatureBank(Mapping):
 
     Raises:
         FileNotFoundError: No bank there.
-        ValueError: Unknown ``verify``, an unreadable recipe, or shards that are damaged or stale;
-            they are named, and building the bank again makes these alone anew.
+        ValueError: Unknown ``verify``, a damaged recipe, or shards that are damaged or stale; they
+            are named, and building the bank again computes their images alone.
+        OSError: A file cannot be read.
     """
 
     def __init__(self, folder: str | Path, verify: str = 'sizes') -> None:
-        check_verify(verify)
+        one_of('verify', verify, VERIFY)
         self.folder = Path(folder)
         self.recipe = read_recipe(self.folder)
         self._shards, damaged = find_shards(self.folder, self.recipe.key, verify == 'full')
@@ -103,14 +105,12 @@ class FeatureBank(Mapping):
         Raises:
             KeyError: The bank has no such image or map.
         """
-        places = torch.tensor([self._place[image] for image in images])
-        rows: Tensor | None = None
+        places = torch.tensor([self._place[image] for image in images]).reshape(-1, 2)
+        like = self._map(int(places[0, 0]) if len(places) else 0)[key]
+        rows = like.new_empty(len(images), *like.shape[1:])
         for number in places[:, 0].unique().tolist():
             wanted = (places[:, 0] == number).nonzero().flatten()
-            maps = self._map(number)[key]
-            if rows is None:
-                rows = maps.new_empty(len(images), *maps.shape[1:])
-            rows[wanted] = maps[places[wanted, 1]]
+            rows[wanted] = self._map(number)[key][places[wanted, 1]]
         return rows
 
     def _map(self, number: int) -> dict[MapKey, Tensor]:
@@ -134,12 +134,6 @@ class FeatureBank(Mapping):
 
     def __repr__(self) -> str:
         return f'FeatureBank({str(self.folder)!r}, {len(self)} images, {self.num_bytes} bytes)'
-
-
-def check_verify(verify: str) -> None:
-    """Refuses an unknown way to verify."""
-    if verify not in VERIFY:
-        raise ValueError(f'verify must be one of {VERIFY}, got {verify!r}.')
 
 
 def read_recipe(folder: Path) -> Recipe:

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.latents import LatentEncoder
-from mmdiffrep.feature_bank.images import content_hash
-from mmdiffrep.feature_bank.reader import DTYPES
+from mmdiffrep.feature_bank.images import content_hash, rgb_batch
+from mmdiffrep.feature_bank.reader import DTYPES, on_cpu, to_stored
 from mmdiffrep.feature_bank.recipe import LATENT, LatentRecipe
+from mmdiffrep.utils.checks import one_of
 
 POSTERIORS = ('sample', 'mean')
 
@@ -24,13 +25,16 @@ class LatentReader:
         vae: Folder or hub id, see :class:`~mmdiffrep.diffusion.latents.LatentEncoder`; or one.
         size: Side in pixels that images are resized to, bilinearly with antialiasing. DiT-XL/2-256:
             256.
-        posterior: ``'sample'`` draws from the VAE's posterior, one draw for an image for good
-            (as DDAE's stored latents); ``'mean'`` takes its mean.
+        posterior: ``'sample'`` draws from the VAE's posterior, once and for all per image (as
+            DDAE's stored latents); ``'mean'`` takes its mean.
         seed: Of the draws, which depend on it and on the image alone.
         channel_order: Of the images given: ``'bgr'``, what mmcv's loaders give, or ``'rgb'``.
         dtype: What to store: ``'float16'``, ``'bfloat16'`` or ``'float32'``.
-        device: Where the VAE runs, in float32; None: the CPU.
+        device: Where the VAE runs; None: the CPU.
         batch_size: Images per pass.
+        precision: What the VAE computes in, see
+            :class:`~mmdiffrep.diffusion.precision.FrozenPrecision`. float32 by default, on a GPU
+            too: latents are stored for good, and the VAE of SDXL overflows in float16.
 
     Attributes:
         recipe: What the latents depend on besides the image.
@@ -52,16 +56,14 @@ class LatentReader:
         dtype: str = 'float16',
         device: None | str | torch.device = None,
         batch_size: int = 8,
+        precision: str = 'float32',
     ) -> None:
-        if posterior not in POSTERIORS or dtype not in DTYPES:
-            raise ValueError(
-                f'posterior must be of {POSTERIORS} and dtype of {DTYPES}, got {posterior!r} and '
-                f'{dtype!r}.'
-            )
+        one_of('posterior', posterior, POSTERIORS)
+        one_of('dtype', dtype, DTYPES)
         encoder = LatentEncoder.from_pretrained(vae) if isinstance(vae, str) else vae
         if size < 1 or size % encoder.stride:
             raise ValueError(f'size must be a multiple of {encoder.stride}, got {size}.')
-        self.encoder = encoder.to(device)
+        self.encoder = encoder.to(device).compute_in(precision)
         self.device = next(encoder.parameters()).device
         self.batch_size = batch_size
         self.to_rgb = DenoiserInput(channel_order=channel_order, size=size)
@@ -74,6 +76,7 @@ class LatentReader:
             posterior=posterior,
             seed=seed,
             dtype=dtype,
+            precision=encoder.precision,
             model=encoder.source,
         )
 
@@ -95,18 +98,12 @@ class LatentReader:
         Raises:
             ValueError: Pixels that are not in 0 to 255, or latents that ``dtype`` cannot hold.
         """
-        rgb = torch.cat([self.to_rgb(image[None]) for image in images]).to(self.device)
+        rgb = rgb_batch(images, self.to_rgb, self.device)
         eps = None
         if self.recipe.posterior == 'sample':
             eps = torch.stack([self._draw(image) for image in images]).to(self.device)
-        latents = self.encoder(rgb, eps).permute(0, 2, 3, 1)
-        stored = latents.to(getattr(torch, self.recipe.dtype)).contiguous().cpu()
-        if not stored.isfinite().all():
-            raise ValueError(
-                f'Latents reach {float(latents.abs().max()):.3g}, which is no finite '
-                f"{self.recipe.dtype}. If the VAE is sound, give dtype='bfloat16' or 'float32'."
-            )
-        return {LATENT: stored}
+        latents = self.encoder(rgb, eps)
+        return on_cpu({LATENT: to_stored(latents, None, getattr(torch, self.recipe.dtype))})
 
     def _draw(self, image: Tensor) -> Tensor:
         text = f'{self.recipe.seed} {content_hash(image)}'.encode()

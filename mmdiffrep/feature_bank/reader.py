@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,13 +12,12 @@ from torch import Tensor
 
 from mmdiffrep.diffusion.denoisers import Denoiser
 from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
-from mmdiffrep.diffusion.input_range import DenoiserInput
+from mmdiffrep.diffusion.features import MapKey
+from mmdiffrep.diffusion.input_range import DenoiserInput, check_unit_range
 from mmdiffrep.diffusion.taps import Tap
+from mmdiffrep.feature_bank.images import rgb_batch
 from mmdiffrep.feature_bank.recipe import FeatureRecipe, describe_noise
 from mmdiffrep.utils.checks import integer, one_of
-
-# Timestep and tap of a map.
-MapKey = tuple[int, str]
 
 DTYPES = ('float16', 'bfloat16', 'float32')
 
@@ -127,40 +127,51 @@ class FeatureReader:
         Raises:
             ValueError: Pixels that are not in 0 to 255, or features that ``dtype`` cannot hold.
         """
-        rgb = torch.cat([self.to_rgb(image[None]) for image in images])
-        return {
-            (timestep, tap): stored_map(
-                maps, self.recipe.pool, self.dtype, f'{tap} at t = {timestep}'
-            )
-            for (timestep, tap), maps in self.extract(rgb).items()
-        }
+        device = next(self.extract.denoiser.parameters()).device
+        rgb = rgb_batch(images, self.to_rgb, device)
+        if images[0].dtype != torch.uint8:
+            check_unit_range(rgb)
+        maps = self.extract.read(
+            rgb, finish=partial(to_stored, pool=self.recipe.pool, dtype=self.dtype)
+        )
+        return on_cpu(maps)
 
 
-def stored_map(maps: Tensor, pool: int | None, dtype: torch.dtype, name: str) -> Tensor:
-    """Brings maps to what a bank stores.
+def to_stored(maps: Tensor, pool: int | None, dtype: torch.dtype) -> Tensor:
+    """Bring maps (B, C, H, W) to what a bank stores, (B, h, w, C) in ``dtype``, on their device.
 
     Args:
-        maps: (B, C, H, W).
+        maps: Of one tap.
         pool: See :class:`FeatureReader`.
-        dtype: What to store.
-        name: What the maps are called in the message.
-
-    Returns:
-        (B, h, w, C) on the CPU.
-
-    Raises:
-        ValueError: Features that ``dtype`` cannot hold.
+        dtype: What is stored.
     """
     if pool is not None:
         maps = F.adaptive_avg_pool2d(maps.float(), pool)
-    stored = maps.permute(0, 2, 3, 1).to(dtype).contiguous().cpu()
-    if not stored.isfinite().all():
-        raise ValueError(
-            f'Features of {name} reach {float(maps.abs().max()):.3g}, which is no finite '
-            f"{str(dtype).removeprefix('torch.')}. If the model is sound, give dtype='bfloat16' or "
-            "'float32'."
-        )
-    return stored
+    return maps.permute(0, 2, 3, 1).to(dtype).contiguous()
+
+
+def on_cpu(maps: Mapping[MapKey, Tensor]) -> dict[MapKey, Tensor]:
+    """Read maps of one dtype back from their device, all at once.
+
+    Args:
+        maps: By timestep and tap.
+
+    Raises:
+        ValueError: Features that the dtype cannot hold.
+    """
+    first = next(iter(maps.values()))
+    if first.device.type != 'cpu':
+        flat = torch.cat([values.flatten() for values in maps.values()]).cpu()
+        parts = flat.split([values.numel() for values in maps.values()])
+        maps = {key: part.view(maps[key].shape) for key, part in zip(maps, parts)}
+    for (timestep, tap), values in maps.items():
+        if not values.isfinite().all():
+            raise ValueError(
+                f'Features of {tap} at t = {timestep} do not fit '
+                f'{str(values.dtype).removeprefix("torch.")}. If the model is sound, give '
+                "dtype='bfloat16' or 'float32'."
+            )
+    return dict(maps)
 
 
 def stored_bytes(shapes: Mapping[MapKey, tuple[int, ...]], dtype: torch.dtype) -> int:

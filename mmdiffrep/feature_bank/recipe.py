@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What features depend on besides the image. Its hash is the name of a bank."""
+"""Recipes: everything that stored features depend on besides the image; its hash names a bank."""
 
 import dataclasses
 import hashlib
@@ -8,14 +8,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from typing_extensions import Self
+
+from mmdiffrep.diffusion.features import MapKey
 from mmdiffrep.diffusion.noise import FreshNoise, build_noise
 
-LATENT = (0, 'latent')  # what a bank of latents calls its maps
+LATENT: MapKey = (0, 'latent')  # what a bank of latents calls its maps
 _FORMAT = 1  # of the folder; another one would be another key
 
 
+@dataclass(frozen=True)
 class Recipe:
-    """What all recipes can do; each is a frozen dataclass of JSON values."""
+    """Base of the recipes, frozen dataclasses of JSON values with a field ``model``."""
+
+    @property
+    def keys_of_maps(self) -> list[MapKey]:
+        """All ``(timestep, tap)``, all taps of the first timestep first."""
+        raise NotImplementedError
 
     @property
     def key(self) -> str:
@@ -29,16 +38,16 @@ class Recipe:
         return json.dumps(dataclasses.asdict(self), indent=2) + '\n'
 
     @classmethod
-    def from_json(cls, text: str) -> 'Recipe':
-        """Return the inverse of :meth:`to_json`.
+    def from_json(cls, text: str) -> Self:
+        """Invert :meth:`to_json`.
 
         Raises:
-            ValueError: Not such a text.
+            ValueError: Not a recipe.
         """
         try:
             return cls(**json.loads(text))
         except TypeError as error:
-            raise ValueError(f'no recipe of this version of mmdiffrep: {error}') from error
+            raise ValueError(f'not a recipe of this version of mmdiffrep: {error}') from error
 
     def differences(self, other: 'Recipe') -> list[str]:
         """List what differs, as ``'timesteps: [50] here, [90] there'``."""
@@ -72,7 +81,7 @@ class FeatureRecipe(Recipe):
         size: Side in pixels that images are resized to, bilinearly with antialiasing.
         channel_order: Of the images given, ``'bgr'`` or ``'rgb'``.
         precision: dtype of the pass.
-        pool: Maps are averaged over so many by so many cells; None: native resolution.
+        pool: Maps are averaged over ``pool`` x ``pool`` cells; None: native resolution.
         dtype: What is stored.
         model: Where the weights come from, for people; not in the key.
     """
@@ -91,7 +100,7 @@ class FeatureRecipe(Recipe):
     model: str = field(default='', compare=False)
 
     @property
-    def keys_of_maps(self) -> list[tuple[int, str]]:
+    def keys_of_maps(self) -> list[MapKey]:
         """All ``(timestep, tap)``, all taps of the first timestep first."""
         return [(t, tap) for t in self.timesteps for tap in self.taps]
 
@@ -109,6 +118,7 @@ class LatentRecipe(Recipe):
         seed: Of the samples.
         dtype: What is stored.
         model: Where the weights come from, for people; not in the key.
+        precision: dtype of the pass.
     """
 
     vae: str
@@ -119,18 +129,25 @@ class LatentRecipe(Recipe):
     seed: int
     dtype: str
     model: str = field(default='', compare=False)
+    precision: str = 'float32'
 
     @property
-    def keys_of_maps(self) -> list[tuple[int, str]]:
-        """A latent has one name, in the place of timestep and tap."""
+    def keys_of_maps(self) -> list[MapKey]:
+        """The only name of a latent, in the place of timestep and tap."""
         return [LATENT]
+
+    def _compared(self) -> dict[str, Any]:
+        values = super()._compared()
+        if self.precision == 'float32':
+            del values['precision']  # banks from before it was an option keep their keys
+        return values
 
 
 def recipe_from_json(text: str) -> Recipe:
     """Read a recipe of either kind.
 
     Raises:
-        ValueError: Not such a text.
+        ValueError: Not a recipe.
     """
     values = json.loads(text)
     kind = LatentRecipe if isinstance(values, dict) and 'vae' in values else FeatureRecipe
@@ -138,7 +155,7 @@ def recipe_from_json(text: str) -> Recipe:
 
 
 def describe_noise(noise: str | Mapping[str, Any]) -> dict[str, Any]:
-    """Give type and seed of a noise source whose draws can be repeated.
+    """Return type and seed of a noise source whose draws can be repeated.
 
     Args:
         noise: See :func:`~mmdiffrep.diffusion.noise.build_noise`.
@@ -150,8 +167,8 @@ def describe_noise(noise: str | Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(source, FreshNoise):
         raise ValueError(
             "noise='fresh' draws anew at every pass, so that stored features would be one draw "
-            "out of many and no second process could find the same: take 'per_image' (a draw of "
-            "its own for every image), 'shared' (one for all images) or 'none'."
+            "out of many and no second process could repeat it: take 'per_image' (one draw per "
+            "image), 'shared' (one for all images) or 'none'."
         )
     kind = noise if isinstance(noise, str) else noise['type']
     return {'type': kind, 'seed': getattr(source, 'seed', None)}

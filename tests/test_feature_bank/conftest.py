@@ -54,14 +54,13 @@ def reader_of(denoiser):
 
     def make(taps=('mid', 'dec.1'), timesteps=(3, 15), model=denoiser, **options):
         reader = FeatureReader(model, taps, timesteps, **options)
-        compute, reader.passes = reader.extract, []
+        read, reader.passes = reader.extract.read, []
 
-        def count(images):
+        def count(images, **options):
             reader.passes.append(len(images))
-            return compute(images)
+            return read(images, **options)
 
-        count.denoiser = compute.denoiser
-        reader.extract = count
+        reader.extract.read = count
         return reader
 
     return make

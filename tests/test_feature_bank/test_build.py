@@ -5,13 +5,16 @@ import os
 import shutil
 import time
 from collections import namedtuple
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import multiprocessing
 
 from mmdiffrep.feature_bank import FeatureBank, build_feature_bank, content_hash
 from mmdiffrep.feature_bank import build as bank_build
+from mmdiffrep.feature_bank import images as bank_images
 from mmdiffrep.testing.file_faults import FileFault
 
 # Opening, writing, syncing, renaming and syncing the folder, of the recipe and of three shards.
@@ -61,7 +64,7 @@ def test_images_whose_hashes_are_known_are_read_once(reader_of, pictures, tmp_pa
     dataset, read = pictures([0, 1, 1]), []
     hashes = [content_hash(dataset[index]['inputs']) for index in range(3)]
     monkeypatch.setattr(
-        bank_build, 'read_sample', lambda data, index: read.append(index) or data[index]
+        bank_images, 'read_sample', lambda data, index: read.append(index) or data[index]
     )
     known = build_feature_bank(dataset, reader_of(), tmp_path / 'a', hashes=hashes)
     assert read == [0, 1] and known.num_images == 2
@@ -99,9 +102,89 @@ def test_damaged_shard_is_named_and_built_alone(build, caplog, damage):
         again = build(verify='full' if damage == 'flipped' else 'sizes')
     assert path.name in caplog.text and caplog.text.count('computed anew') == 1
     assert 1 <= again.num_computed <= 2
-    assert files_of(folder) == before
+    found = files_of(folder)
+    found.pop(f'{path.name}.set_aside', None)
+    assert found == before
     changed = [one.name for one in shards_of(folder) if one.stat().st_mtime_ns != times[one.name]]
     assert changed == [path.name]
+
+
+def test_what_is_not_a_damaged_shard_is_never_removed(build, monkeypatch):
+    folder = build().bank.folder
+    foreign = folder / 'my_probe.safetensors'
+    save_file({'probe': torch.ones(3)}, foreign)
+    path = shards_of(folder)[0]
+    whole = path.read_bytes()
+    stale = whole.replace(folder.name.encode(), b'0' * 16)
+    path.write_bytes(stale)
+    assert build().num_computed > 0
+    assert foreign.is_file() and len(FeatureBank(folder)) == 5
+    assert path.read_bytes() == whole
+    assert path.with_name(path.name + '.set_aside').read_bytes() == stale
+
+
+def test_a_disk_that_cannot_be_read_is_not_damage(build, monkeypatch):
+    folder = build().bank.folder
+    before = files_of(folder)
+
+    def failing(*args, **kwargs):
+        raise OSError(errno.EIO, 'Input/output error')
+
+    with monkeypatch.context() as patch:
+        patch.setattr('mmdiffrep.feature_bank.shard.safe_open', failing)
+        with pytest.raises(OSError, match='Input/output error'):
+            build(range(6))
+    assert files_of(folder) == before
+
+
+def test_a_complete_bank_is_only_read(build, monkeypatch, tmp_path):
+    folder = build().bank.folder
+    lock = folder / '.lock'
+    lock.unlink()
+    times = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    again = build()
+    assert again.num_computed == 0 and not lock.exists()
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == times
+
+    def read_only(path, *args, **kwargs):
+        raise OSError(errno.EROFS, 'Read-only file system')
+
+    monkeypatch.setattr(Path, 'touch', read_only)
+    assert build().num_computed == 0
+    with pytest.raises(OSError, match='no complete bank .* Name another root'):
+        build(range(6))
+
+
+@pytest.mark.parametrize('kept', [0, 10**9])
+def test_workers_and_memory_change_nothing(reader_of, pictures, tmp_path, monkeypatch, kept):
+    monkeypatch.setattr(bank_build, '_KEPT_BYTES', kept)
+    random = torch.get_rng_state()
+    files = [
+        files_of(
+            build_feature_bank(
+                pictures([*range(9), 3]),
+                reader_of(),
+                tmp_path / f'{kept}_{workers}',
+                shard_images=4,
+                num_workers=workers,
+            ).bank.folder
+        )
+        for workers in (0, 2)
+    ]
+    assert files[0] == files[1]
+    assert torch.equal(torch.get_rng_state(), random)
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+def test_an_image_that_cannot_be_read_is_named(reader, pictures, tmp_path, workers):
+    class Broken(pictures):
+        def __getitem__(self, index):
+            if index == 2:
+                raise OSError('cannot identify image file')
+            return super().__getitem__(index)
+
+    with pytest.raises(ValueError, match=r'^image 2 \(picture_2.png\) cannot be read: OSError'):
+        build_feature_bank(Broken(range(4)), reader, tmp_path, num_workers=workers)
 
 
 @pytest.mark.parametrize('operation', range(1, OPERATIONS + 1))
@@ -177,7 +260,7 @@ def test_pipeline_that_draws_random_numbers_is_refused(reader, pictures, tmp_pat
 def test_nothing_to_store_is_refused(reader, pictures, tmp_path):
     with pytest.raises(ValueError, match='got 0 images'):
         build_feature_bank(pictures([]), reader, tmp_path)
-    with pytest.raises(ValueError, match='shard_images=0'):
+    with pytest.raises(ValueError, match='shard_images must be at least 1, got 0'):
         build_feature_bank(pictures([1]), reader, tmp_path, shard_images=0)
     with pytest.raises(ValueError, match="'sizes', 'full'"):
         build_feature_bank(pictures([1]), reader, tmp_path, verify='no')
@@ -187,13 +270,13 @@ def test_two_runs_at_once_build_one_bank(build, reader_of, tmp_path):
     def work(number):
         torch.set_num_threads(1)
         reader = reader_of()
-        compute = reader.extract
+        compute = reader.extract.read
 
-        def slow(images):
+        def slow(images, **options):
             time.sleep(0.2)
-            return compute(images)
+            return compute(images, **options)
 
-        reader.extract = slow
+        reader.extract.read = slow
         (tmp_path / f'{number}.txt').write_text(str(build(reader=reader).num_computed))
 
     runs = [multiprocessing.get_context('fork').Process(target=work, args=(i,)) for i in (0, 1)]

@@ -67,10 +67,10 @@ def test_two_processes_write_the_files_of_one(results_of_two, denoiser, pictures
 def test_what_fails_in_one_process_ends_both(results_of_two, pictures):
     class Broken(pictures):
         def __getitem__(self, index):
-            if index == 3:
+            if index == 7:
                 raise OSError('cannot identify image file')
             return super().__getitem__(index)
 
     first, second = results_of_two(Broken(range(10)))
-    assert first.startswith('RuntimeError: Process 1 failed: image 3 (picture_3.png) cannot be')
-    assert second.startswith('ValueError: image 3 (picture_3.png) cannot be read')
+    assert first.startswith('RuntimeError: Process 1 failed: image 7 (picture_7.png) cannot be')
+    assert second.startswith('ValueError: image 7 (picture_7.png) cannot be read')

@@ -69,11 +69,13 @@ def test_values_that_a_dtype_cannot_hold_are_refused(reader_of, pictures):
     images = images_of(pictures(range(2)))
     for dtype in ('float16', 'bfloat16'):
         reader = reader_of(['mid'], [3], dtype=dtype)
-        reader.extract = lambda rgb: {(3, 'mid'): torch.full((len(rgb), 2, 1, 1), 7e4)}
+        reader.extract.read = lambda rgb, finish: {
+            (3, 'mid'): finish(torch.full((len(rgb), 2, 1, 1), 7e4))
+        }
         if dtype == 'bfloat16':
             reader(images)
             continue
-        with pytest.raises(ValueError, match=r"mid at t = 3 reach 7e\+04.*dtype='bfloat16'"):
+        with pytest.raises(ValueError, match=r"mid at t = 3 do not fit float16.*dtype='bfloat16'"):
             reader(images)
 
 

@@ -38,9 +38,14 @@ class Teacher(nn.Module, ABC):
         """T: it is read at timesteps 0 to T - 1; None: it has no timesteps."""
 
     @property
+    def precision(self) -> str:
+        """What a pass computes in, such as ``'float32'``."""
+        return 'float32'
+
+    @property
     def record(self) -> dict[str, str]:
         """Identify the teacher in checkpoints, so that a resumed run finds the same one."""
-        return dict(source=self.source, weights_hash=self.weights_hash)
+        return dict(source=self.source, weights_hash=self.weights_hash, precision=self.precision)
 
     def to_input(self, images: Tensor) -> Tensor:
         """Convert the host's images; timestep policies see the result too.

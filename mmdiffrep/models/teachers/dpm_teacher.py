@@ -75,9 +75,9 @@ class DPMTeacher(Teacher):
         return tuple(self.denoiser.taps[tap].channels for tap in self.taps)
 
     @property
-    def record(self) -> dict[str, str]:
+    def precision(self) -> str:
         """See :class:`Teacher`."""
-        return dict(super().record, precision=self.denoiser.precision)
+        return self.denoiser.precision
 
     @property
     def num_timesteps(self) -> int:

@@ -9,6 +9,7 @@ from torch import Tensor
 from mmdiffrep.diffusion.checkpoints import hash_weights
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.noise import Generators
+from mmdiffrep.diffusion.precision import FrozenPrecision
 from mmdiffrep.models.layer_taps import LayerTaps
 from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.models.teachers.normalization import check_normalization, normalization_of
@@ -42,6 +43,9 @@ class HostTeacher(Teacher):
             resized.
         normalization (dict, optional): ``mean``, ``std`` and ``channel_order`` of the teacher's
             own tensors. Defaults to None: read from its config.
+        precision (str, optional): What the model computes in, see
+            :class:`~mmdiffrep.models.teachers.DPMTeacher`. Defaults to None: float32 on a CPU,
+            ``'auto'`` on a GPU.
 
     Raises:
         FileNotFoundError: No such config or checkpoint.
@@ -58,6 +62,7 @@ class HostTeacher(Teacher):
         channel_order: str = 'rgb',
         size: int | None = None,
         normalization: dict | None = None,
+        precision: str | None = None,
     ) -> None:
         super().__init__()
         cfg = find_config(config)
@@ -72,6 +77,7 @@ class HostTeacher(Teacher):
         self.model.requires_grad_(False).eval()
         self.source = str(checkpoint)
         self.weights_hash = hash_weights(self.model)
+        self._precision = FrozenPrecision(precision)
         self.to_rgb = DenoiserInput(mean=mean, std=std, channel_order=channel_order, size=size)
         if normalization is not None:
             check_normalization(normalization)
@@ -93,8 +99,13 @@ class HostTeacher(Teacher):
         return self._channels
 
     @property
+    def precision(self) -> str:
+        """See :class:`Teacher`."""
+        return self._precision.name_of(self.model)
+
+    @property
     def num_timesteps(self) -> int | None:
-        """None: it knows no time."""
+        """None: it has no timesteps."""
         return None
 
     @torch.no_grad()
@@ -102,12 +113,13 @@ class HostTeacher(Teacher):
         self, inputs: Tensor, t: Tensor, generator: Generators | None = None
     ) -> tuple[Tensor, ...]:
         """See :class:`Teacher`; ``t`` and ``generator`` play no part."""
-        return self._read(inputs)
+        with self._precision.frozen_pass(self.model):
+            return self._read(inputs)
 
     @torch.no_grad()
     def _read(self, rgb: Tensor) -> tuple[Tensor, ...]:
         pixels = (rgb + 1) * 127.5
         x = ((pixels.flip(1) if self._reverse else pixels) - self._mean) / self._std
-        with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=x.device.type != 'cpu'):
-            self.model(x, None, mode='tensor')
+        dtype = next(self.model.parameters()).dtype
+        self.model(x.to(dtype), None, mode='tensor')
         return tuple(feature.float() for feature in self._layers.take(batch_size=len(x)))
