@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 from torch import Tensor
 
-from mmdiffrep.utils.channel_order import channel_order_of
+from mmdiffrep.utils.pixel_facts import channel_order_of
 from mmdiffrep.utils.versions import require_host
 
 SPLITS = ('train', 'val', 'test')
@@ -41,7 +41,7 @@ class ImageSource:
         num_images: Number of images, drawn at random without repetition; None: all.
         seed: Of the draw.
         channel_order: ``'bgr'`` or ``'rgb'``, the order in which the pipeline loads images; None:
-            see :func:`~mmdiffrep.utils.channel_order.channel_order_of`.
+            see :func:`~mmdiffrep.utils.pixel_facts.channel_order_of`.
 
     Raises:
         ValueError: The config has no such split or no ``default_scope``, its channel order is

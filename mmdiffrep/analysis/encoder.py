@@ -18,8 +18,8 @@ from mmdiffrep.diffusion.features import MapKey
 from mmdiffrep.diffusion.precision import FrozenPrecision
 from mmdiffrep.feature_bank.reader import on_cpu, stored_bytes, to_stored
 from mmdiffrep.feature_bank.recipe import FeatureRecipe
-from mmdiffrep.utils.channel_order import network_order_of, preprocessor_of, reads_cifar
 from mmdiffrep.utils.host_models import find_config, load_host_weights
+from mmdiffrep.utils.pixel_facts import network_normalization, reads_cifar
 from mmdiffrep.utils.versions import require_host
 
 DEFAULT_SIZE = 224  # px; what ImageNet's models were trained at
@@ -42,7 +42,7 @@ class Encoder:
         channel_order: Of the images given, ``'bgr'`` or ``'rgb'``.
         native_order: That the backbone was trained on, in which its mean and standard deviation
             are; None: as the config says, see
-            :func:`~mmdiffrep.utils.channel_order.network_order_of`.
+            :func:`~mmdiffrep.utils.pixel_facts.network_order_of`.
         device: Where it runs; None: the CPU.
         precision: What it computes in: ``'auto'``, ``'float32'``, ``'bfloat16'`` or ``'float16'``;
             None: float32 on a CPU, ``'auto'`` on a GPU. See
@@ -81,7 +81,8 @@ class Encoder:
         require_host(scope)
         init_default_scope(scope)
         settings = _host_backbone(cfg, size)
-        native_order = native_order or network_order_of(cfg, "give native_order='bgr' or 'rgb'")
+        advice = "give native_order='bgr' or 'rgb'"
+        normalization = network_normalization(cfg, advice, order=native_order)
         self.host = MODELS.build(copy.deepcopy(settings))
         self.name = Path(cfg.filename or 'encoder').stem
         if checkpoint is not None:
@@ -94,10 +95,10 @@ class Encoder:
         self.weights_hash = hash_weights(self.host.backbone)
         self._precision = FrozenPrecision(precision)
         self.size = self.host.size
-        normalization = preprocessor_of(cfg)
+        native_order = normalization['channel_order']
         self._flip = channel_order != native_order
-        mean = list(normalization.get('mean') or [0.0] * 3)
-        std = list(normalization.get('std') or [1.0] * 3)
+        mean = normalization['mean'] or [0.0] * 3
+        std = normalization['std'] or [1.0] * 3
         self._mean = torch.tensor(mean, device=device).view(1, 3, 1, 1)
         self._std = torch.tensor(std, device=device).view(1, 3, 1, 1)
         maps = self._maps(torch.zeros(1, 3, self.size, self.size, device=device))

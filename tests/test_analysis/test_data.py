@@ -98,6 +98,8 @@ def test_data_sets_without_labels(face_config):
 def test_unknown_channel_order_has_to_be_given(face_config):
     cfg = face_config()
     cfg.data_preprocessor.to_rgb = False
+    for split in ('train', 'test'):
+        cfg[f'{split}_dataloader'].dataset.pipeline.insert(1, dict(type='SomeColorStep'))
     with pytest.raises(ValueError, match="is unknown: .* give channel_order='bgr' or 'rgb'"):
         ImageSource(cfg)
     assert ImageSource(cfg, channel_order='rgb').channel_order == 'rgb'

@@ -9,8 +9,8 @@ from mmengine.config import Config
 
 from mmdiffrep.datasets.correspondence.pair import ImagePair, PairDataset
 from mmdiffrep.registry import DATASETS
-from mmdiffrep.utils.channel_order import channel_order_of
 from mmdiffrep.utils.checks import integer, of_type
+from mmdiffrep.utils.pixel_facts import channel_order_of
 
 
 @DATASETS.register_module()

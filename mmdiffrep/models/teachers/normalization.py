@@ -1,21 +1,21 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Which normalization a host's data preprocessor applies to its images."""
+"""Find the normalization of the images that a host's model is given."""
 
 from mmengine.config import Config
 from torch import nn
 
 from mmdiffrep.diffusion.input_range import DenoiserInput
-from mmdiffrep.utils.channel_order import network_order_of, preprocessor_of
+from mmdiffrep.utils.pixel_facts import network_normalization, preprocessor_of
 
 KEYS = {'mean', 'std', 'channel_order'}
 INSTEAD = "give normalization=dict(mean=..., std=..., channel_order='rgb' or 'bgr')"
 
 
 def normalization_of(model: nn.Module, cfg: Config) -> dict[str, object]:
-    """Return the normalization that the host's data preprocessor applies.
+    """Return the normalization of the images that the host's model is given.
 
-    Mean and std are read from the preprocessor, the channel order from the config: the hosts keep
-    it under different names, and it depends on the data set as well.
+    Mean and std are those of the data preprocessor, and of the pipeline if it normalizes. The
+    channel order follows from data set, pipeline and preprocessor.
 
     Args:
         model (nn.Module): The host's model with a ``data_preprocessor``.
@@ -27,8 +27,8 @@ def normalization_of(model: nn.Module, cfg: Config) -> dict[str, object]:
 
     Raises:
         TypeError: The model has no data preprocessor.
-        ValueError: The config does not describe it, or it cannot be told in which order the images
-            are loaded, see :func:`~mmdiffrep.utils.channel_order.channel_order_of`.
+        ValueError: The config has no preprocessor, or the channel order of the images is unknown,
+            see :func:`~mmdiffrep.utils.pixel_facts.channel_order_of`.
     """
     preprocessor = getattr(model, 'data_preprocessor', None)
     if preprocessor is None:
@@ -42,11 +42,8 @@ def normalization_of(model: nn.Module, cfg: Config) -> dict[str, object]:
             f'{INSTEAD}'
         )
     mean, std = getattr(preprocessor, 'mean', None), getattr(preprocessor, 'std', None)
-    return dict(
-        mean=None if mean is None else mean.flatten().tolist(),
-        std=None if std is None else std.flatten().tolist(),
-        channel_order=network_order_of(cfg, INSTEAD),
-    )
+    mean, std = (None if x is None else x.flatten().tolist() for x in (mean, std))
+    return network_normalization(cfg, INSTEAD, mean, std)
 
 
 def check_normalization(settings: dict) -> None:
