@@ -32,9 +32,9 @@ class DenoiserInput(nn.Module):
     gray to the denoiser; padding is neither detected nor removed.
 
     Args:
-        mean: Per channel, in 0 .. 255 units and in the channel order of the images given, as in
-            the host's data preprocessor. None (with ``std`` None): the images are not normalized,
-            0 .. 255.
+        mean: Per channel, or one number for all, in 0 .. 255 units and in the channel order of the
+            images given, as in the host's data preprocessor. None (with ``std`` None): the images
+            are not normalized, 0 .. 255.
         std: Like ``mean``.
         channel_order: ``'rgb'`` or ``'bgr'``: the order of the images given (of a host that
             converts, the order after it).
@@ -58,8 +58,11 @@ class DenoiserInput(nn.Module):
         self.channel_order = one_of('channel_order', channel_order, ('rgb', 'bgr'))
         if (mean is None) != (std is None):
             raise ValueError(f'Give mean and std both or neither, got mean={mean}, std={std}.')
-        if mean is not None and not (len(mean) == len(std or ()) == 3 and min(std or ()) > 0):
-            raise ValueError(f'mean and std are 3 numbers each, std > 0; got {mean}, {std}.')
+        if mean is not None and std is not None:
+            given = f'got {mean}, {std}.'
+            mean, std = (list(x) * 3 if len(x) == 1 else list(x) for x in (mean, std))
+            if not (len(mean) == len(std) == 3 and min(std) > 0):
+                raise ValueError(f'mean and std are 3 numbers each, or 1, std > 0; {given}')
         self.normalized = mean is not None
         self.size = (size, size) if isinstance(size, int) else size
         self.batches_to_check = check_batches

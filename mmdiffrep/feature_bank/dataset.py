@@ -13,6 +13,7 @@ from mmdiffrep.feature_bank.images import content_hash, image_name, read_sample
 from mmdiffrep.feature_bank.reader import FeatureReader
 from mmdiffrep.registry import DATASETS
 from mmdiffrep.utils.checks import check_arguments
+from mmdiffrep.utils.pixel_facts import check_order, dataset_order
 
 
 @DATASETS.register_module()
@@ -31,7 +32,8 @@ class FeatureBankDataset(Dataset):
             numbers.
         bank (str or dict): Folder of a bank that has all the images, from which features are only
             read; or arguments of :class:`~mmdiffrep.feature_bank.reader.FeatureReader`, from which
-            the bank is found and what it lacks is computed, on construction.
+            the bank is found and what it lacks is computed, on construction. Its
+            ``channel_order`` is derived from ``dataset``.
         root (str): Where banks are, if ``bank`` is a dict. Defaults to
             ``'work_dirs/feature_banks'``.
         max_bytes (int, optional): Greatest size of the bank, if ``bank`` is a dict. Defaults to
@@ -61,9 +63,13 @@ class FeatureBankDataset(Dataset):
         self._kept: dict[int, dict[str, Any]] = {}
         if isinstance(bank, str):
             self.bank = FeatureBank(bank, verify)
+            check_order(dataset, self.bank.recipe.channel_order, str(self.bank.folder))
         else:
             check_arguments(bank, FeatureReader, 'bank')
-            reader = FeatureReader(**bank)
+            order = bank.get('channel_order') or dataset_order(
+                dataset, "say channel_order='bgr' or 'rgb' in bank"
+            )
+            reader = FeatureReader(**{**bank, 'channel_order': order})
             self.bank = build_feature_bank(self.dataset, reader, root, max_bytes, verify).bank
 
     @property

@@ -16,6 +16,7 @@ from mmdiffrep.feature_bank.recipe import LATENT, LatentRecipe
 from mmdiffrep.feature_bank.views import AugmentedView
 from mmdiffrep.registry import DATASETS
 from mmdiffrep.utils.checks import check_arguments
+from mmdiffrep.utils.pixel_facts import dataset_order
 
 
 @DATASETS.register_module()
@@ -30,6 +31,7 @@ class LatentDataset(Dataset):
         dataset (dict): Config of the data set. Its pipeline packs images and draws no random
             numbers.
         reader (dict): Arguments of :class:`~mmdiffrep.feature_bank.LatentReader`: ``vae``, ...
+            Its ``channel_order`` is derived from ``dataset``.
         views (int): 0, the default, gives the latent of the image as it is. With k >= 1 there are k
             augmented copies of every image (a crop and a flip drawn from view and index, see
             :class:`~mmdiffrep.feature_bank.views.AugmentedView`), one of which is drawn each time.
@@ -64,7 +66,10 @@ class LatentDataset(Dataset):
         numbers = range(1, views + 1) if views else [0]
         self.views: list[Dataset] = [AugmentedView(self.dataset, view) for view in numbers]
         check_arguments(reader, LatentReader, 'reader')
-        compute = LatentReader(**reader)
+        order = reader.get('channel_order') or dataset_order(
+            dataset, "say channel_order='bgr' or 'rgb' in reader"
+        )
+        compute = LatentReader(**{**reader, 'channel_order': order})
         if bank is None:
             every = ConcatDataset(self.views)
             self.bank = build_feature_bank(every, compute, root, max_bytes, verify).bank

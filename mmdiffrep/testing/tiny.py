@@ -107,6 +107,7 @@ class RandomSegmentation(Dataset):
         order (list of int, optional): Order of the images. Defaults to None: as drawn.
     """
 
+    channel_order: ClassVar[str] = 'bgr'
     metainfo: ClassVar[dict] = dict(
         classes=('a', 'b', 'c', 'd'), palette=[[i, i, i] for i in range(4)]
     )

@@ -4,15 +4,24 @@
 The config is followed from the data set through each transform of its pipeline to the data
 preprocessor. What is not known is never guessed: a data set that gives images of its own, or a
 transform of another library, makes the order unknown, which is an error that says what to set.
+Other classes may declare it: ``channel_order = 'rgb'``, ``'bgr'`` or ``'gray'`` in a data set,
+these or ``'same'`` in a transform.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
+from mmengine.registry import DATASETS, DefaultScope
 
-from mmdiffrep.utils.pixel_steps import UNKNOWN, Pixels, after_transforms, class_name
+from mmdiffrep.utils.pixel_steps import (
+    ORDERS,
+    UNKNOWN,
+    Pixels,
+    after_transforms,
+    class_name,
+    find_class,
+)
 
 SPLITS = ('train', 'val', 'test')
 
@@ -40,6 +49,7 @@ SOURCES = {
     'FashionMNIST': Source('gray', 28, channels=1),
     'FashionMNISTDataset': Source('gray', 28, padding=2),
 }
+_NOTHING = Pixels(UNKNOWN, unknown='the config reads no files by mmcv')
 # Flags of the hosts' data preprocessors. Each swaps the channels, whatever their order is.
 SWAPS = ('to_rgb', 'bgr_to_rgb', 'rgb_to_bgr')
 
@@ -73,8 +83,26 @@ def dataset_order(dataset: Mapping[str, Any], advice: str) -> str:
     Raises:
         ValueError: It is unknown.
     """
-    scope = DefaultScope.get_current_instance()
-    return _order(packed_pixels(dataset, scope.scope_name if scope else None), {}, advice)
+    return _order(packed_pixels(dataset, _current_scope()), {}, advice)
+
+
+def check_order(dataset: Mapping[str, Any], order: str, owner: str) -> None:
+    """Check a channel order that was told against that of a data set, where it is known.
+
+    Args:
+        dataset: Config of the data set.
+        order: ``'bgr'`` or ``'rgb'``.
+        owner: Who says so, for the message.
+
+    Raises:
+        ValueError: The data set gives the other one.
+    """
+    found = packed_pixels(dataset, _current_scope()).order
+    if {found, order} == {'rgb', 'bgr'}:
+        raise ValueError(
+            f'{owner} takes images as {order.upper()}, but the data set gives {found.upper()}: its '
+            'features are those of images with red and blue swapped. Compute them again.'
+        )
 
 
 def network_order_of(cfg: Config, advice: str) -> str:
@@ -151,14 +179,7 @@ def packed_pixels(dataset: Mapping[str, Any], scope: str | None = None) -> Pixel
         found = [packed_pixels(part, scope) for part in inside]
         pixels = _together(found, ['/'.join(sorted(_kinds(part))) for part in inside])
     else:
-        name = class_name(dataset['type']) if 'type' in dataset else ''
-        source = SOURCES.get(name)
-        given = name or 'the config'
-        pixels = (
-            Pixels(source.order)
-            if source
-            else Pixels(UNKNOWN, unknown=f'{given} reads no files by mmcv')
-        )
+        pixels = _given(dataset['type'], scope) if 'type' in dataset else _NOTHING
     return after_transforms(pixels, dataset.get('pipeline') or (), scope)
 
 
@@ -184,6 +205,18 @@ def first_dataset(cfg: Config) -> dict[str, Any]:
     loaders = [cfg.get(f'{split}_dataloader') for split in SPLITS]
     found = [loader.get('dataset') for loader in loaders if isinstance(loader, Mapping)]
     return next((dataset for dataset in found if isinstance(dataset, Mapping)), {})
+
+
+def _given(kind: Any, scope: str | None) -> Pixels:
+    """Return what the images are that a data set gives to its pipeline."""
+    name = class_name(kind)
+    if name in SOURCES:
+        return Pixels(SOURCES[name].order)
+    declared = getattr(find_class(DATASETS, kind, scope), 'channel_order', None)
+    if declared in ORDERS:
+        return Pixels(declared)
+    reason = f"{name} reads no files by mmcv (its class may say channel_order = 'rgb' or 'bgr')"
+    return Pixels(UNKNOWN, unknown=reason)
 
 
 def _together(found: Sequence[Pixels], names: Sequence[str]) -> Pixels:
@@ -215,6 +248,11 @@ def _order(pixels: Pixels, settings: Mapping[str, Any], advice: str) -> str:
             f'{pixels.unknown}: {advice}'
         )
     return 'bgr' if to_rgb else 'rgb'
+
+
+def _current_scope() -> str | None:
+    scope = DefaultScope.get_current_instance()
+    return scope.scope_name if scope else None
 
 
 def _swaps(settings: Mapping[str, Any]) -> bool:

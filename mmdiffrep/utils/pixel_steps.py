@@ -6,9 +6,10 @@ from functools import partial
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from mmengine.registry import TRANSFORMS
+from mmengine.registry import TRANSFORMS, Registry
 
 UNKNOWN = 'unknown'
+ORDERS = ('bgr', 'rgb', 'gray')
 # Libraries whose transforms were looked through: what is not named below changes neither order
 # nor scale of the channels.
 AUDITED = ('mmcv', 'mmengine', 'mmseg', 'mmpose', 'mmpretrain', 'mmdet', 'mmdiffrep', 'torchvision')
@@ -106,16 +107,22 @@ def _settings(step: Any) -> dict[str, Any]:
     step = getattr(step, 't', step)  # mmpretrain wraps torchvision's
     kind = type(step)
     library = 'torchvision/' if kind.__module__.startswith('torchvision.') else ''
-    return {**vars(step), 'type': f'{library}{kind.__name__}', 'library': kind.__module__}
+    return {**vars(step), 'type': f'{library}{kind.__name__}', 'class': kind}
 
 
 def _after(pixels: Pixels, step: dict[str, Any], scope: str | None) -> Pixels:
     name = class_name(step['type'])
-    library = step.get('library') or _library(step['type'], scope)
-    if library.partition('.')[0] not in AUDITED:
+    kind = step.get('class') or find_class(TRANSFORMS, step['type'], scope)
+    declared = getattr(kind, 'channel_order', None)
+    if declared in ORDERS:
+        return pixels._replace(order=declared)
+    if declared == 'same':
+        return pixels
+    if library_of(kind) not in AUDITED:
         return pixels._replace(
             order=UNKNOWN,
-            unknown=f'it is not known what the transform {name} does to colors',
+            unknown=f'it is not known what the transform {name} does to colors (its class may say '
+            "it as channel_order = 'same', 'rgb' or 'bgr')",
         )
     if name in ALBUMENTATIONS:
         changes = sorted(set(_types(step.get('transforms') or ())) & set(ALBU_CHANGES))
@@ -199,17 +206,21 @@ def _unknown(pixels: Pixels, what: str) -> Pixels:
     return pixels._replace(order=UNKNOWN, unknown=f'the channels of {what} are not known')
 
 
-def _library(kind: Any, scope: str | None) -> str:
-    """Return the module of a transform's class, ``''`` if there is none of that name."""
+def find_class(registry: Registry, kind: Any, scope: str | None) -> type | None:
+    """Return the class that a type of a config names, None if there is none of that name."""
     if isinstance(kind, str):
         import_module('mmcv.transforms')  # which registers its transforms
         try:
-            with TRANSFORMS.switch_scope_and_registry(scope) as registry:
-                kind = registry.get(kind)
+            with registry.switch_scope_and_registry(scope) as found:
+                kind = found.get(kind)
         except (ImportError, KeyError, AssertionError):
-            return ''
-    kind = kind.func if isinstance(kind, partial) else kind
-    return '' if kind is None else kind.__module__
+            return None
+    return kind.func if isinstance(kind, partial) else kind
+
+
+def library_of(kind: type | None) -> str:
+    """Return the package of a class, ``''`` of None."""
+    return '' if kind is None else kind.__module__.partition('.')[0]
 
 
 def _three(values: Sequence[float]) -> Sequence[float]:

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 import torch
+from mmcv.transforms import BaseTransform
 from mmengine.config import Config
 from mmengine.structures import BaseDataElement
 
@@ -11,6 +12,7 @@ from mmdiffrep.analysis.data import (
     labels_of,
 )
 from mmdiffrep.datasets.toyfaces import render_face
+from mmdiffrep.registry import TRANSFORMS
 from mmdiffrep.utils.host_models import find_config
 
 TRAIN, TEST = 0, 2  # collections of ToyFaces
@@ -98,8 +100,10 @@ def test_data_sets_without_labels(face_config):
 def test_unknown_channel_order_has_to_be_given(face_config):
     cfg = face_config()
     cfg.data_preprocessor.to_rgb = False
+    kind = type('SomeColorStep', (BaseTransform,), dict(transform=lambda self, results: results))
+    TRANSFORMS.register_module(module=kind, force=True)
     for split in ('train', 'test'):
-        cfg[f'{split}_dataloader'].dataset.pipeline.insert(1, dict(type='SomeColorStep'))
+        cfg[f'{split}_dataloader'].dataset.pipeline.insert(1, dict(type='mmdiffrep.SomeColorStep'))
     with pytest.raises(ValueError, match="is unknown: .* give channel_order='bgr' or 'rgb'"):
         ImageSource(cfg)
     assert ImageSource(cfg, channel_order='rgb').channel_order == 'rgb'

@@ -114,12 +114,18 @@ def test_only_the_first_batches_are_checked():
     convert(raw() * 100)
 
 
+def test_one_number_is_for_all_channels():
+    images = torch.rand(2, 3, 8, 8) * 2 - 1
+    single, three = (DenoiserInput(mean=[127.5] * n, std=[127.5] * n)(images) for n in (1, 3))
+    assert torch.equal(single, three)
+
+
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="'rgb', 'bgr'"):
         DenoiserInput(channel_order='RGB')
     with pytest.raises(ValueError, match='both or neither'):
         DenoiserInput(mean=MEAN)
     with pytest.raises(ValueError, match='3 numbers'):
-        DenoiserInput([0.5], [0.5])
+        DenoiserInput([0.5] * 2, [0.5] * 2)
     with pytest.raises(ValueError, match=r'\(B, 3, H, W\)'):
         DenoiserInput()(torch.zeros(2, 4, 4, 4))

@@ -1,9 +1,12 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 import uuid
 from multiprocessing.reduction import ForkingPickler
+from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
+from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
@@ -189,3 +192,39 @@ def test_trains_a_classifier_on_vectors(bank_of, mmpretrain_scope, tmp_path):
     before = runner.model.head.fc.weight.clone()
     runner.train()
     assert not torch.equal(before, runner.model.head.fc.weight)
+
+
+class RedImages(BaseDataset):
+    """As CIFAR: RGB arrays that no loader of files reads."""
+
+    METAINFO: ClassVar[dict] = dict(classes=('red',))
+
+    def load_data_list(self):
+        red = np.zeros((16, 16, 3), np.uint8)
+        red[..., 0] = 200
+        return [dict(img=red)]
+
+
+@pytest.mark.parametrize('declared', ['rgb', 'bgr'])
+def test_channel_order_is_that_of_the_data_set(bank_of, declared):
+    RedImages.channel_order = declared
+    DATASETS.register_module(module=RedImages, force=True)
+    images = dict(type='mmdiffrep.RedImages', pipeline=[dict(type='mmdiffrep.PackImage')])
+    found = DATASETS.build(bank_of(images))
+    told, other = (DATASETS.build(bank_of(images, channel_order=x)) for x in ('rgb', 'bgr'))
+    expected = told if declared == 'rgb' else other
+    assert found.bank.recipe.channel_order == declared
+    maps, right = found[0]['inputs'], expected[0]['inputs']
+    assert all(torch.equal(maps[key], right[key]) for key in maps)
+    wrong = other if declared == 'rgb' else told
+    with pytest.raises(ValueError, match='red and blue swapped'):
+        DATASETS.build(dict(bank_of(images), bank=str(wrong.bank.folder)))
+
+
+def test_channel_order_that_is_unknown_has_to_be_given(bank_of):
+    kind = type('OwnImages', (RedImages,), dict(channel_order=None))
+    DATASETS.register_module(module=kind, force=True)
+    images = dict(type='mmdiffrep.OwnImages', pipeline=[dict(type='mmdiffrep.PackImage')])
+    with pytest.raises(ValueError, match="say channel_order='bgr' or 'rgb' in bank"):
+        DATASETS.build(bank_of(images))
+    assert len(DATASETS.build(bank_of(images, channel_order='rgb')).bank) == 1

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 
-from mmdiffrep.registry import TRANSFORMS
+from mmdiffrep.registry import DATASETS, TRANSFORMS
 from mmdiffrep.utils.pixel_facts import (
     channel_order_of,
     dataset_order,
@@ -169,7 +169,7 @@ def test_the_normalization_turns_a_file_into_what_the_network_gets(steps, flags,
     [
         (None, {}, 'the config reads no files by mmcv: do so'),
         (None, dict(to_rgb=False), 'converts no colors, and the config reads no files'),
-        (MEMORY, dict(to_rgb=False), 'SomeDataset reads no files by mmcv: do so'),
+        (MEMORY, dict(to_rgb=False), 'SomeDataset reads no files by mmcv .*: do so'),
         (FILES, dict(rgb_to_bgr=True), 'says that they come as RGB.*bgr_to_rgb=True, or do so'),
         (
             dict(type='ConcatDataset', datasets=[CIFAR[0], FILES]),
@@ -215,6 +215,24 @@ def test_a_flag_of_the_preprocessor_says_what_an_own_transform_gives():
     assert both_orders(reading(OWN), bgr_to_rgb=True) == ('bgr', 'rgb')
 
 
+@pytest.mark.parametrize(
+    ('declared', 'order'), [('same', 'bgr'), ('rgb', 'rgb'), ('bgr', 'bgr'), ('gray', 'bgr')]
+)
+def test_an_own_transform_may_say_it(declared, order, monkeypatch):
+    monkeypatch.setattr(OwnColorStep, 'channel_order', declared, raising=False)
+    assert both_orders(reading(OWN), to_rgb=False) == (order, order)
+
+
+def test_an_own_data_set_may_say_it(monkeypatch):
+    kind = type('OwnImages', (), {})
+    DATASETS.register_module(module=kind, force=True)
+    own = dict(type='mmdiffrep.OwnImages', pipeline=[PACK])
+    with pytest.raises(ValueError, match='OwnImages reads no files by mmcv .its class may say'):
+        both_orders(own)
+    kind.channel_order = 'rgb'
+    assert both_orders(own) == ('rgb', 'rgb')
+
+
 def test_values_that_are_unknown_are_not_guessed():
     stretched = reading(dict(type='mmseg.Rerange'))
     with pytest.raises(ValueError, match='values .* unknown: Rerange stretches .*: do so'):
@@ -232,7 +250,7 @@ def test_transforms_that_are_built_already():
 def test_the_order_of_a_data_set_alone():
     assert dataset_order(dict(CIFAR[0], pipeline=[]), 'do so') == 'rgb'
     assert dataset_order(FILES, 'do so') == 'bgr'
-    with pytest.raises(ValueError, match='SomeDataset reads no files by mmcv: do so'):
+    with pytest.raises(ValueError, match='SomeDataset reads no files by mmcv .*: do so'):
         dataset_order(dict(type='SomeDataset'), 'do so')
 
 

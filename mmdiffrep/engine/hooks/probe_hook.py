@@ -26,6 +26,7 @@ from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.checks import check_arguments
 from mmdiffrep.utils.fail_together import fail_together
+from mmdiffrep.utils.pixel_facts import dataset_order
 from mmdiffrep.utils.rng import keep_random_state
 
 FILE = 'probe.csv'
@@ -67,7 +68,8 @@ class ProbeHook(Hook):
         num_train (int, optional): A fixed random choice of so many images. Defaults to None: all.
         num_test (int, optional): Likewise.
         noise (str or dict): Noise source whose draws can be repeated. Defaults to ``'per_image'``.
-        channel_order (str): In which the pipelines load images. Defaults to ``'bgr'``.
+        channel_order (str, optional): In which the pipelines load images. Defaults to None: derived
+            from data set and pipeline.
         training (dict, optional): Arguments of :class:`~mmdiffrep.measures.ProbeTraining`.
             Defaults to None: its defaults.
         pass_size (int): Greatest number of images in a pass, counting one for each timestep.
@@ -93,7 +95,7 @@ class ProbeHook(Hook):
         num_train: int | None = None,
         num_test: int | None = None,
         noise: str | dict = 'per_image',
-        channel_order: str = 'bgr',
+        channel_order: str | None = None,
         training: dict | None = None,
         pass_size: int = 256,
         scope: str = 'mmpretrain',
@@ -193,6 +195,8 @@ class ProbeHook(Hook):
     def _read(self, config: dict, number: int | None, size: int) -> LabeledImages:
         with DefaultScope.overwrite_default_scope(self.scope):
             dataset = DATASETS.build(config)
+            advice = "give the ProbeHook channel_order='bgr' or 'rgb'"
+            channel_order = self.channel_order or dataset_order(config, advice)
         if hasattr(dataset, 'full_init'):
             dataset.full_init()
         order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))
@@ -202,7 +206,7 @@ class ProbeHook(Hook):
             raise ValueError('ProbeHook needs data sets with one gt_label an image')
         labels = torch.cat([label.reshape(1) for label in labels]).long()
         check_labels(labels, self.num_classes)
-        to_rgb = DenoiserInput(channel_order=self.channel_order, size=size)
+        to_rgb = DenoiserInput(channel_order=channel_order, size=size)
         return LabeledImages(
             torch.cat([to_rgb(sample['inputs'][None]) for sample in samples]), labels
         )

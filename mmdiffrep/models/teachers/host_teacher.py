@@ -81,11 +81,10 @@ class HostTeacher(Teacher):
         self.to_rgb = DenoiserInput(mean=mean, std=std, channel_order=channel_order, size=size)
         if normalization is not None:
             check_normalization(normalization)
-        own = normalization or normalization_of(self.model, cfg)
-        self._reverse = own['channel_order'] == 'bgr'
-        shape = (1, 3, 1, 1)
-        self.register_buffer('_mean', torch.tensor(own.get('mean') or [0.0] * 3).view(shape))
-        self.register_buffer('_std', torch.tensor(own.get('std') or [1.0] * 3).view(shape))
+        own = DenoiserInput(**(normalization or normalization_of(self.model, cfg)))
+        self._reverse = own.channel_order == 'bgr'
+        self.register_buffer('_mean', torch.tensor(own.mean).view(1, 3, 1, 1))
+        self.register_buffer('_std', torch.tensor(own.std).view(1, 3, 1, 1))
         self.taps = tuple(taps)
         self._layers = LayerTaps(self.model, self.taps, role='teacher')
         self._layers.attach()
