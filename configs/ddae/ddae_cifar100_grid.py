@@ -1,5 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# Probes of all timesteps and taps of DDAE's small DDPM on CIFAR-100.
+# Probes of all timesteps and taps of DDAE's small DDPM on CIFAR-100, 15 epochs.
+# Result: never run at full size.
 _base_ = [
     '../_base_/datasets/cifar100.py',
     '../_base_/models/ddae_grid.py',
@@ -7,7 +8,7 @@ _base_ = [
     '../_base_/runtime/mmpretrain.py',
 ]
 model = dict(
-    backbone=dict(denoiser='work_dirs/ddpm_unet35m_cifar100_32/denoiser'),
+    backbone=dict(denoiser='work_dirs/ddpm_cifar100_32_unet35m/denoiser'),
     head=dict(num_classes=100),
 )
 val_evaluator = [dict(type='Accuracy', topk=(1,)), dict(type='mmdiffrep.MultiProbeAccuracy')]

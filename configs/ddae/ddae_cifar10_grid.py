@@ -1,5 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# Probes of all timesteps and taps of DDAE's small DDPM on CIFAR-10.
+# Probes of all timesteps and taps of DDAE's small DDPM on CIFAR-10, 15 epochs.
+# Result: never run at full size.
 _base_ = [
     '../_base_/datasets/cifar10.py',
     '../_base_/models/ddae_grid.py',

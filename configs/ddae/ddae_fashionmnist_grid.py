@@ -1,5 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# All timesteps and taps of a small DDPM (configs/ddpm/ddpm_fashionmnist_32.py) on Fashion-MNIST.
+# Probes of all timesteps and taps of a small DDPM (../ddpm/ddpm_fashionmnist_32.py) on
+# Fashion-MNIST, 15 epochs.
+# Result: not measured.
 _base_ = [
     '../_base_/datasets/fashionmnist.py',
     '../_base_/models/ddae_32_grid.py',

@@ -1,5 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# Fine-tuning of DDAE's small DDPM on Tiny-ImageNet.
+# Fine-tuning of DDAE's small DDPM on Tiny-ImageNet, 30 epochs.
+# Result: never run at full size.
 _base_ = [
     '../_base_/datasets/tinyimagenet.py',
     '../_base_/models/ddae_finetune.py',
@@ -8,7 +9,7 @@ _base_ = [
 ]
 model = dict(
     backbone=dict(
-        denoiser='work_dirs/ddpm_unet35m_tinyimagenet_64/denoiser',
+        denoiser='work_dirs/ddpm_tinyimagenet_64_unet35m/denoiser',
         input=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]),
     ),
     head=dict(num_classes=200),

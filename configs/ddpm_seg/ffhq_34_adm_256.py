@@ -1,4 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# DDPM-Seg on ffhq_34, 256 px: ten pixel classifiers on an unconditional ADM, official values.
+# Result: never run at full size.
 _base_ = [
     '../_base_/models/ddpm_seg_adm_256.py',
     '../_base_/datasets/ddpm_seg.py',

@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# DatasetDDPM on FFHQ-34, official values: DeepLabV3-R101 from random weights on the sampled
-# images that the ensemble of ffhq_34_adm_256.py has labeled, the epoch chosen on the 20 labeled
-# ones. tools/make_dataset_ddpm.py makes the data, with --sampler ddpm --steps 1000 as officially.
+# DatasetDDPM on FFHQ-34, official values: DeepLabV3-R101 from random weights on the sampled images
+# that the ensemble of ffhq_34_adm_256.py has labeled, the epoch chosen on the 20 labeled ones.
+# tools/make_dataset_ddpm.py makes the data, with --sampler ddpm --steps 1000 (official).
+# Result: never run at full size.
 _base_ = [
     'mmseg::_base_/models/deeplabv3_r50-d8.py',
     '../_base_/datasets/ddpm_seg.py',
@@ -58,5 +59,5 @@ default_hooks = dict(
         save_best='mIoU',
     ),
     finite_loss=dict(type='mmdiffrep.FiniteLossHook'),
+    exact_resume=dict(type='mmdiffrep.ExactResumeHook'),
 )
-custom_hooks = [dict(type='mmdiffrep.ExactResumeHook')]

@@ -1,5 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# A rival of ffhq_34_adm_256.py: another backbone under the same head.
+# A baseline of ffhq_34_adm_256.py on FFHQ-34: SwAV under the same head.
+# Result: never run at full size.
 _base_ = [
     '../_base_/models/pixel_ensemble_swav_256.py',
     '../_base_/datasets/ddpm_seg.py',

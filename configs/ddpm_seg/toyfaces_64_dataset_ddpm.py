@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # DatasetDDPM on drawn faces: the ResNet-18 of toyfaces_64_fewshot_r18.py, trained on sampled images
 # that the ensemble of toyfaces_64_fewshot.py has labeled (tools/make_dataset_ddpm.py).
-_base_ = './toyfaces_64_fewshot_r18.py'
+# Result: not measured.
+_base_ = '../repfusion/toyfaces_r18_scratch.py'
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,
@@ -14,3 +15,5 @@ train_dataloader = dict(
         ],
     )
 )
+val_evaluator = [dict(type='mmdiffrep.DDPMSegIoU')]
+test_evaluator = val_evaluator

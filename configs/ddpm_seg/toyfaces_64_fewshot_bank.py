@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# The same from a feature bank: the diffusion model sees an image once for all runs that follow,
-# such as those of tools/benchmarks/repeat_splits.py. The bank takes 1 MB an image.
+# toyfaces_64_fewshot.py from a feature bank: the diffusion model sees an image once for all runs
+# that follow, such as those of tools/benchmarks/repeat_splits.py. The bank takes 1 MB per image.
+# Result: not measured apart from toyfaces_64_fewshot.py.
 _base_ = './toyfaces_64_fewshot.py'
 maps = [(160, 8), (128, 4), (64, 2), (32, 1)] * 2  # channels and stride: four taps, two timesteps
 model = dict(

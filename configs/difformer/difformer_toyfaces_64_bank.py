@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # DifFormer on drawn faces (how long is the hair?), from a feature bank of the diffusion model that
 # comes with the package: no files, no download, a few minutes on one core.
+# Result: no figure is claimed; a few minutes on one core.
 _base_ = [
     '../_base_/models/difformer_32.py',
     '../_base_/datasets/toyfaces_cls.py',
@@ -36,4 +37,4 @@ val_dataloader = dict(dataset=dict(**stored, dataset=val_set))
 test_dataloader = dict(dataset=dict(**stored, dataset=test_set))
 val_cfg = dict()
 test_cfg = dict()
-custom_hooks = [dict(type='mmdiffrep.ExactResumeHook'), dict(type='mmdiffrep.LabelRangeHook')]
+default_hooks = dict(label_range=dict(type='mmdiffrep.LabelRangeHook'))

@@ -1,5 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# GDC's attention head on the same, at a size for CPUs.
+# GDC's attention head on a small diffusion model (../ddpm/ddpm_cifar10_32.py) and the CIFAR-10
+# subset, at a size for CPUs.
+# Result: not measured.
 _base_ = './gdc_cifar10_small_linear.py'
 model = dict(
     neck=dict(

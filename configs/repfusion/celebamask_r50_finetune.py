@@ -1,5 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# Stage 2 of the paper's two: the baseline, its context path loaded from stage 1.
+# Stage 2 of the paper's two on CelebAMask-HQ: the baseline, its context path loaded from stage 1,
+# distill_celebahq_r50.py.
+# Result: never run at full size (160,000 iterations).
 _base_ = './celebamask_r50_scratch.py'
 distilled = 'work_dirs/distill_celebahq_r50/epoch_200.pth'
 model = dict(

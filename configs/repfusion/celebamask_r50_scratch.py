@@ -1,5 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # BiSeNetV1 R50 on CelebAMask-HQ from random weights: the paper's baseline.
+# Result: never run at full size (160,000 iterations).
 _base_ = [
     '../_base_/models/bisenetv1_r50.py',
     '../_base_/datasets/celebamask.py',
@@ -7,4 +8,3 @@ _base_ = [
     '../_base_/runtime/mmseg.py',
 ]
 train_dataloader = dict(batch_size=4)  # official
-custom_hooks = [dict(type='mmdiffrep.ExactResumeHook')]

@@ -1,7 +1,18 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # MobileNetV2 on CIFAR-10 from random weights: the baseline.
-_base_ = './cifar10_r18_scratch.py'
+# Result: never run at full size.
+_base_ = [
+    '../_base_/models/classifier_r18_cifar.py',
+    '../_base_/datasets/cifar10.py',
+    '../_base_/schedules/sgd_200e_cls.py',
+    '../_base_/runtime/mmpretrain.py',
+]
 model = dict(
     backbone=dict(_delete_=True, type='mmdiffrep.MobileNetV2CIFAR', widen_factor=1.0),
     head=dict(in_channels=1280),
+)
+train_dataloader = dict(batch_size=64)  # official
+optim_wrapper = dict(optimizer=dict(nesterov=True))  # official
+default_hooks = dict(
+    ema=dict(type='EMAHook', momentum=0.001),  # official
 )

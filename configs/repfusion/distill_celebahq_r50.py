@@ -1,16 +1,16 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# Stage 1 of the paper's two: ResNet-50 learns a diffusion model's features on CelebA-HQ, no labels.
+# Stage 1 of the paper's two: ResNet-50 learns a diffusion model's features on CelebA-HQ, without
+# labels.
+# Result: never run at full size.
 _base_ = [
     '../_base_/models/student_r50.py',
     '../_base_/datasets/celebahq_image_256.py',
-    '../_base_/runtime/mmseg.py',
     '../_base_/schedules/sgd_200e.py',
+    '../_base_/runtime/mmseg.py',
 ]
-log_processor = dict(by_epoch=True)
 train_dataloader = dict(batch_size=8)  # official, on each of 8 GPUs
-custom_hooks = [
-    dict(type='mmdiffrep.ExactResumeHook'),
-    dict(
+default_hooks = dict(
+    repfusion=dict(
         type='mmdiffrep.RepFusionHook',
         teacher='google/ddpm-ema-celebahq-256',
         pairs=[
@@ -24,4 +24,4 @@ custom_hooks = [
         noise='none',  # official: the clean image
         optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4),  # official
     ),
-]
+)

@@ -1,4 +1,18 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# Stage 1 with MobileNetV2 as the student: the official attention transfer.
-_base_ = './distill_cifar10_r18_at.py'
+# The official stage 1 on CIFAR-10 with MobileNetV2 as the student and attention transfer in place
+# of the hint.
+# Result: never run at full size.
+_base_ = './distill_cifar10_r18_official.py'
 model = dict(backbone=dict(_delete_=True, type='mmdiffrep.MobileNetV2CIFAR', widen_factor=1.0))
+default_hooks = dict(
+    repfusion=dict(
+        pairs=[
+            dict(
+                student='backbone',
+                teacher='module:mid_block.resnets.1.conv2',
+                loss=dict(type='mmdiffrep.AttentionTransferLoss', loss_weight=1000.0),
+                standardize=False,
+            )
+        ],
+    ),
+)

@@ -1,4 +1,23 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# Stage 1 with MobileNetV2 as the student: the official relational distillation.
-_base_ = './distill_cifar10_r18_rkd.py'
+# The official stage 1 on CIFAR-10 with MobileNetV2 as the student and relational distillation in
+# place of the hint.
+# Result: never run at full size.
+_base_ = './distill_cifar10_r18_official.py'
 model = dict(backbone=dict(_delete_=True, type='mmdiffrep.MobileNetV2CIFAR', widen_factor=1.0))
+default_hooks = dict(
+    repfusion=dict(
+        pairs=[
+            dict(
+                student='backbone',
+                teacher='module:mid_block.resnets.1.conv2',
+                loss=dict(
+                    type='mmdiffrep.RelationalLoss',
+                    distance_weight=25.0,
+                    angle_weight=50.0,
+                    loss_weight=1.0,
+                ),
+                standardize=False,
+            )
+        ],
+    ),
+)

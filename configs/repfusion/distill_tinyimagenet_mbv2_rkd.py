@@ -1,4 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# Stage 1 with MobileNetV2 as the student: the official relational distillation.
+# The official stage 1 on Tiny-ImageNet with MobileNetV2 as the student and relational distillation
+# in place of the hint.
+# Result: never run at full size.
 _base_ = './distill_tinyimagenet_r18_rkd.py'
 model = dict(backbone=dict(_delete_=True, type='mmdiffrep.MobileNetV2CIFAR', widen_factor=1.0))

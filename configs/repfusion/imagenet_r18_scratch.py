@@ -1,9 +1,10 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # ResNet-18 on ImageNet from random weights: mmpretrain's config with the official label smoothing
 # and EMA.
+# Result: never run at full size.
 _base_ = 'mmpretrain::resnet/resnet18_8xb32_in1k.py'
 model = dict(
-    head=dict(loss=dict(_delete_=True, type='LabelSmoothLoss', label_smooth_val=0.1))  # official
+    head=dict(loss=dict(_delete_=True, type='LabelSmoothLoss', label_smooth_val=0.1)),  # official
 )
 randomness = dict(seed=0)
 default_hooks = dict(
@@ -11,8 +12,6 @@ default_hooks = dict(
         _delete_=True, type='mmdiffrep.AtomicCheckpointHook', interval=1, max_keep_ckpts=2
     ),
     finite_loss=dict(type='mmdiffrep.FiniteLossHook'),
+    exact_resume=dict(type='mmdiffrep.ExactResumeHook'),
+    ema=dict(type='EMAHook', momentum=0.01),  # official
 )
-custom_hooks = [
-    dict(type='mmdiffrep.ExactResumeHook'),
-    dict(type='EMAHook', momentum=0.01),  # official
-]

@@ -1,12 +1,43 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# RepFusion on Tiny-ImageNet in one run with MobileNetV2 as the student.
+# RepFusion on Tiny-ImageNet in one run: MobileNetV2 learns its task and, in the same steps, the
+# features of ADM. The paper's two stages: distill_tinyimagenet_mbv2.py, then
+# tinyimagenet_mbv2_finetune.py.
+# Result: never run at full size.
 _base_ = [
-    './tinyimagenet_mbv2_scratch.py',
-    '../_base_/distillation/reinforced_hint.py',
+    '../_base_/models/classifier_r18_cifar.py',
+    '../_base_/datasets/tinyimagenet.py',
+    '../_base_/schedules/sgd_200e_cls.py',
+    '../_base_/runtime/mmpretrain.py',
     '../_base_/teachers/adm_64.py',
 ]
-custom_hooks = [
-    dict(type='mmdiffrep.ExactResumeHook'),
-    dict(**_base_.repfusion, teacher=_base_.adm_64),
-    _base_.policy_log,
-]
+model = dict(
+    backbone=dict(_delete_=True, type='mmdiffrep.MobileNetV2CIFAR', widen_factor=1.0),
+    head=dict(in_channels=1280, num_classes=200),
+)
+default_hooks = dict(
+    repfusion=dict(
+        type='mmdiffrep.RepFusionHook',
+        teacher=_base_.adm_64,
+        pairs=[
+            dict(
+                student='backbone',
+                teacher='mid',  # official: the convolution before the skip is added
+                loss=dict(type='mmdiffrep.PooledFeatureLoss', distance='l2'),  # official
+                standardize=True,  # official: False
+            )
+        ],
+        policy=dict(
+            type='mmdiffrep.ReinforcedTimestep',
+            num_buckets=100,  # official: None, 1000 actions
+            baseline='batch_mean',  # official: 'none'
+            standardize_reward=True,  # official: False
+            exploration=0.1,  # official: 0
+            warmup=0.1,  # official: 0
+            entropy=0.1,  # official
+            entropy_until=0.5,  # official
+        ),
+        noise='none',  # official: the clean image
+        holdout=0.1,  # official: 0
+    ),
+    policy_log=dict(type='mmdiffrep.PolicyLogHook'),
+)

@@ -1,7 +1,13 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# MobileNetV2 on Tiny-ImageNet from random weights: the baseline.
-_base_ = './tinyimagenet_r18_scratch.py'
+# MobileNetV2 on Tiny-ImageNet from random weights: the baseline. Official: no EMA.
+# Result: never run at full size.
+_base_ = [
+    '../_base_/models/classifier_r18_cifar.py',
+    '../_base_/datasets/tinyimagenet.py',
+    '../_base_/schedules/sgd_200e_cls.py',
+    '../_base_/runtime/mmpretrain.py',
+]
 model = dict(
     backbone=dict(_delete_=True, type='mmdiffrep.MobileNetV2CIFAR', widen_factor=1.0),
-    head=dict(in_channels=1280),
+    head=dict(in_channels=1280, num_classes=200),
 )

@@ -2,10 +2,17 @@
 # RepFusion on WFLW in one run: HRNetV2-W18 learns its task and, in the same steps, the features of
 # a diffusion model of faces. The paper's two stages: distill_celebahq_hrnet_w18.py, then
 # wflw_hrnetv2_w18_finetune.py.
-_base_ = './wflw_hrnetv2_w18_scratch.py'
-custom_hooks = [
-    dict(type='mmdiffrep.ExactResumeHook'),
-    dict(
+# Result: never run at full size.
+_base_ = [
+    '../_base_/models/heatmap_hrnetv2_w18.py',
+    '../_base_/datasets/wflw_256.py',
+    '../_base_/schedules/adam_60e.py',
+    '../_base_/runtime/mmpose.py',
+]
+model = dict(head=dict(decoder=_base_.codec))
+train_dataloader = dict(batch_size=128)  # official, on each of 2 GPUs
+default_hooks = dict(
+    repfusion=dict(
         type='mmdiffrep.RepFusionHook',
         teacher='google/ddpm-ema-celebahq-256',
         pairs=[
@@ -20,4 +27,4 @@ custom_hooks = [
         noise='none',  # official: the clean image
         optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4),  # official
     ),
-]
+)

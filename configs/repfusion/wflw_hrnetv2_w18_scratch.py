@@ -1,12 +1,11 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # HRNetV2-W18 on WFLW from random weights: the paper's baseline.
+# Result: never run at full size.
 _base_ = [
     '../_base_/models/heatmap_hrnetv2_w18.py',
     '../_base_/datasets/wflw_256.py',
     '../_base_/schedules/adam_60e.py',
     '../_base_/runtime/mmpose.py',
 ]
-model = dict(head=dict(decoder={{_base_.codec}}))
-log_processor = dict(by_epoch=True)
+model = dict(head=dict(decoder=_base_.codec))
 train_dataloader = dict(batch_size=128)  # official, on each of 2 GPUs
-custom_hooks = [dict(type='mmdiffrep.ExactResumeHook')]

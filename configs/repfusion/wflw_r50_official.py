@@ -1,7 +1,17 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # wflw_r50.py with the official code's teacher side: the residual branch before the skip is added,
 # fed with the student's ImageNet-normalized tensor.
+# Result: never run at full size.
 _base_ = './wflw_r50.py'
-_base_.custom_hooks[1].update(teacher_input='student')
-_base_.custom_hooks[1].pairs[0].update(teacher='module:mid_block.resnets.1.conv2')
-custom_hooks = _base_.custom_hooks
+default_hooks = dict(
+    repfusion=dict(
+        pairs=[
+            dict(
+                student='backbone',
+                teacher='module:mid_block.resnets.1.conv2',
+                loss=dict(type='mmdiffrep.DenseFeatureLoss', distance='l1', loss_weight=10.0),
+            )
+        ],
+        teacher_input='student',
+    ),
+)

@@ -3,7 +3,7 @@
 # Another place: --cfg-options train_dataloader.dataset.data_root=DIR
 #   val_dataloader.dataset.data_root=DIR test_dataloader.dataset.data_root=DIR
 data_root = 'data/CelebAMask-HQ'
-num_labeled = None  # train on the first so many images only; None: all
+num_labeled = None  # train on the first N images only; None: all
 image_size = (512, 512)
 crop_size = (448, 448)
 

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # CelebAMask-HQ at 64 px: small experiments with a few labeled images, on a CPU as well.
 data_root = 'data/CelebAMask-HQ'
-num_labeled = 65  # train on the first so many images only; None: all
+num_labeled = 65  # train on the first N images only; None: all
 image_size = (64, 64)
 
 train_pipeline = [

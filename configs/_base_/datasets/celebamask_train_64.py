@@ -1,11 +1,13 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # All training images of CelebAMask-HQ with their masks, at 64 px and whole as without masks.
-_base_ = './celebamask_image_64.py'
 train_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
-        _delete_=True,
         type='mmdiffrep.CelebAMaskHQDataset',
-        data_root=_base_.data_root,
+        data_root='data/CelebAMask-HQ',
         ann_file='train.txt',
         pipeline=[
             dict(type='LoadImageFromFile'),

@@ -1,5 +1,27 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-_base_ = './cifar10_train.py'
+# CIFAR-10 in the official normalization and augmentation.
+data_preprocessor = dict(
+    type='ClsDataPreprocessor',
+    num_classes=10,
+    mean=[128.0, 128.0, 128.0],
+    std=[128.0, 128.0, 128.0],
+    to_rgb=False,  # the images are RGB as they come
+)
+train_dataloader = dict(
+    batch_size=128,
+    num_workers=4,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='CIFAR10',
+        data_root='data/cifar10',
+        split='train',
+        pipeline=[
+            dict(type='RandomCrop', crop_size=32, padding=4),
+            dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+            dict(type='PackInputs'),
+        ],
+    ),
+)
 val_dataloader = dict(
     batch_size=128,
     num_workers=4,

@@ -1,7 +1,39 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-_base_ = './cifar10.py'
-data_preprocessor = dict(num_classes=100)
-data_root = 'data/cifar100'
-train_dataloader = dict(dataset=dict(type='CIFAR100', data_root=data_root))
-val_dataloader = dict(dataset=dict(type='CIFAR100', data_root=data_root))
+# CIFAR-100 in the official normalization and augmentation of CIFAR-10.
+data_preprocessor = dict(
+    type='ClsDataPreprocessor',
+    num_classes=100,
+    mean=[128.0, 128.0, 128.0],
+    std=[128.0, 128.0, 128.0],
+    to_rgb=False,  # the images are RGB as they come
+)
+train_dataloader = dict(
+    batch_size=128,
+    num_workers=4,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='CIFAR100',
+        data_root='data/cifar100',
+        split='train',
+        pipeline=[
+            dict(type='RandomCrop', crop_size=32, padding=4),
+            dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+            dict(type='PackInputs'),
+        ],
+    ),
+)
+val_dataloader = dict(
+    batch_size=128,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='CIFAR100',
+        data_root='data/cifar100',
+        split='test',
+        pipeline=[dict(type='PackInputs')],
+    ),
+)
 test_dataloader = val_dataloader
+val_evaluator = dict(type='Accuracy', topk=(1, 5))
+test_evaluator = val_evaluator

@@ -1,4 +1,14 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # The training images of CIFAR-100 without labels, for a diffusion model.
-_base_ = './cifar10_image.py'
-train_dataloader = dict(dataset=dict(type='mmpretrain.CIFAR100', data_root='data/cifar100'))
+train_dataloader = dict(
+    batch_size=128,  # official, on 4 processes
+    num_workers=4,
+    drop_last=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='mmpretrain.CIFAR100',
+        data_root='data/cifar100',
+        split='train',
+        pipeline=[dict(type='RandomFlip', prob=0.5), dict(type='mmdiffrep.PackImage')],
+    ),
+)

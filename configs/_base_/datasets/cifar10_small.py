@@ -1,10 +1,31 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# With labels: `train_dataloader.dataset.fraction` is the share of the training images to use.
-_base_ = './cifar10_small_train.py'
+# 1,000 training images a class of CIFAR-10, as files: docs/data_preparation.md.
+data_root = 'data/cifar10_small'
+data_preprocessor = dict(
+    type='ClsDataPreprocessor',
+    num_classes=10,
+    mean=[128.0, 128.0, 128.0],
+    std=[128.0, 128.0, 128.0],
+    to_rgb=True,
+)
+train_set = dict(
+    type='CustomDataset',
+    data_root=data_root,
+    data_prefix='train',
+    pipeline=[
+        dict(type='LoadImageFromFile'),
+        dict(type='RandomCrop', crop_size=32, padding=4),
+        dict(type='RandomFlip', prob=0.5, direction='horizontal'),
+        dict(type='PackInputs'),
+    ],
+)
 train_dataloader = dict(
-    dataset=dict(
-        _delete_=True, type='mmdiffrep.BalancedSubset', fraction=1.0, dataset=_base_.train_set
-    )
+    batch_size=64,
+    num_workers=1,
+    persistent_workers=False,  # or an epoch-based run could not resume bit for bit
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    # `fraction` is the share of the training images to use.
+    dataset=dict(type='mmdiffrep.BalancedSubset', fraction=1.0, dataset=train_set),
 )
 val_dataloader = dict(
     batch_size=100,
@@ -13,7 +34,7 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='CustomDataset',
-        data_root=_base_.data_root,
+        data_root=data_root,
         data_prefix='test',
         pipeline=[dict(type='LoadImageFromFile'), dict(type='PackInputs')],
     ),

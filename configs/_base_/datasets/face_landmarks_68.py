@@ -2,7 +2,7 @@
 # 68 landmarks in the order of 300-W on crops of faces, 64 px: small experiments with a few labeled
 # faces, on a CPU as well. docs/data_preparation.md shows the layout.
 data_root = 'data/face_landmarks_68'
-num_labeled = 100  # train on the first so many faces only; None: all
+num_labeled = 100  # train on the first N faces only; None: all
 # Heat maps of a quarter of the input, as a ResNet with mmpose's three deconvolutions gives them.
 codec = dict(type='MSRAHeatmap', input_size=(64, 64), heatmap_size=(16, 16), sigma=1, unbiased=True)
 

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # One attribute of drawn faces, 64 px: no files, no download. The number of classes is that of
 # the attribute in mmdiffrep.datasets.toyfaces.ATTRIBUTES.
-num_labeled = 256  # train on the first so many faces only; None: all
+num_labeled = 256  # train on the first N faces only; None: all
 attribute = 'glasses'
 
 data_preprocessor = dict(

@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # 98 landmarks in the order of WFLW on drawn faces, 64 px: no files, no download.
-num_labeled = 256  # train on the first so many faces only; None: all
+num_labeled = 256  # train on the first N faces only; None: all
 # Heat maps of a quarter of the input, as a ResNet with mmpose's three deconvolutions gives them.
 codec = dict(type='MSRAHeatmap', input_size=(64, 64), heatmap_size=(16, 16), sigma=1, unbiased=True)
 

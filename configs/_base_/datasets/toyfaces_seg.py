@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # Face parsing on drawn faces, 19 classes, 64 px: no files, no download.
-num_labeled = 64  # train on the first so many faces only; None: all
+num_labeled = 64  # train on the first N faces only; None: all
 image_size = (64, 64)
 
 train_pipeline = [

@@ -5,7 +5,7 @@
 # Another place: --cfg-options train_dataloader.dataset.data_root=DIR
 #   val_dataloader.dataset.data_root=DIR test_dataloader.dataset.data_root=DIR
 data_root = 'data/wflw'
-num_labeled = None  # train on the first so many faces only; None: all
+num_labeled = None  # train on the first N faces only; None: all
 codec = dict(type='MSRAHeatmap', input_size=(256, 256), heatmap_size=(64, 64), sigma=2)
 
 train_pipeline = [

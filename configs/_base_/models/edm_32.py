@@ -1,10 +1,24 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # The network of ddpm_32.py in the formulation of EDM.
-_base_ = './ddpm_32.py'
 model = dict(
-    _delete_=True,
     type='mmdiffrep.EDM',
-    unet=_base_.model.unet,
-    data_preprocessor=_base_.model.data_preprocessor,
+    unet=dict(
+        sample_size=32,
+        in_channels=3,
+        out_channels=3,
+        block_out_channels=(32, 64, 128),
+        down_block_types=('DownBlock2D', 'DownBlock2D', 'AttnDownBlock2D'),
+        up_block_types=('AttnUpBlock2D', 'UpBlock2D', 'UpBlock2D'),
+        layers_per_block=1,
+        attention_head_dim=32,
+        norm_num_groups=16,
+        norm_eps=1e-6,
+        flip_sin_to_cos=False,
+        freq_shift=1,
+        downsample_padding=0,
+    ),
+    data_preprocessor=dict(
+        type='ImgDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True
+    ),
     bf16=True,
 )

@@ -1,12 +1,22 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # The network of ddpm_unet35m.py in the formulation of EDM, with DDAE's values.
-_base_ = './ddpm_unet35m.py'
 model = dict(
     type='mmdiffrep.EDM',
-    unet=dict(dropout=0.13),
-    scheduler=dict(
-        _delete_=True, sigma_data=0.5, sigma_min=0.002, sigma_max=80.0, num_train_timesteps=18
+    unet=dict(
+        sample_size=32,
+        block_out_channels=(128, 256, 256, 256),
+        layers_per_block=2,
+        down_block_types=('DownBlock2D', 'AttnDownBlock2D', 'DownBlock2D', 'DownBlock2D'),
+        up_block_types=('UpBlock2D', 'UpBlock2D', 'AttnUpBlock2D', 'UpBlock2D'),
+        attention_head_dim=None,  # one head
+        dropout=0.13,
+        flip_sin_to_cos=False,
+        freq_shift=1,
     ),
+    scheduler=dict(sigma_data=0.5, sigma_min=0.002, sigma_max=80.0, num_train_timesteps=18),
     p_mean=-1.2,
     p_std=1.2,
+    data_preprocessor=dict(
+        type='ImgDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True
+    ),
 )

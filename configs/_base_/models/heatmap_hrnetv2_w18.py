@@ -1,7 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # HRNetV2-W18 with a 1x1 convolution over its four scales: 98 heat maps of a quarter of the input,
 # from random weights. Its decoder is the codec of the data set.
-_base_ = './hrnetv2_w18.py'
 model = dict(
     type='TopdownPoseEstimator',
     data_preprocessor=dict(
@@ -10,7 +9,42 @@ model = dict(
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
     ),
-    backbone={{_base_.hrnetv2_w18}},
+    backbone=dict(
+        type='mmpose.HRNet',
+        in_channels=3,
+        extra=dict(
+            stage1=dict(
+                num_modules=1,
+                num_branches=1,
+                block='BOTTLENECK',
+                num_blocks=(4,),
+                num_channels=(64,),
+            ),
+            stage2=dict(
+                num_modules=1,
+                num_branches=2,
+                block='BASIC',
+                num_blocks=(4, 4),
+                num_channels=(18, 36),
+            ),
+            stage3=dict(
+                num_modules=4,
+                num_branches=3,
+                block='BASIC',
+                num_blocks=(4, 4, 4),
+                num_channels=(18, 36, 72),
+            ),
+            stage4=dict(
+                num_modules=3,
+                num_branches=4,
+                block='BASIC',
+                num_blocks=(4, 4, 4, 4),
+                num_channels=(18, 36, 72, 144),
+                multiscale_output=True,
+            ),
+            upsample=dict(mode='bilinear', align_corners=False),
+        ),
+    ),
     neck=dict(type='FeatureMapProcessor', concat=True),
     head=dict(
         type='HeatmapHead',

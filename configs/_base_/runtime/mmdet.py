@@ -1,4 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-_base_ = './mmseg.py'
+# Runs of mmdet: types without a prefix are mmdet's.
 default_scope = 'mmdet'
-visualizer = dict(type='DetLocalVisualizer')
+env_cfg = dict(cudnn_benchmark=True)
+randomness = dict(seed=0)
+visualizer = dict(
+    type='DetLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')], name='visualizer'
+)

@@ -1,4 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-_base_ = './mmseg.py'
+# Runs of mmpose: types without a prefix are mmpose's.
 default_scope = 'mmpose'
-visualizer = dict(type='PoseLocalVisualizer')
+env_cfg = dict(cudnn_benchmark=True)
+randomness = dict(seed=0)
+visualizer = dict(
+    type='PoseLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')], name='visualizer'
+)

@@ -1,4 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-_base_ = './mmseg.py'
+# Runs of mmpretrain: types without a prefix are mmpretrain's.
 default_scope = 'mmpretrain'
-visualizer = dict(type='UniversalVisualizer')
+env_cfg = dict(cudnn_benchmark=True)
+randomness = dict(seed=0)
+visualizer = dict(
+    type='UniversalVisualizer', vis_backends=[dict(type='LocalVisBackend')], name='visualizer'
+)

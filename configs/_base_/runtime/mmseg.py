@@ -1,15 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# Runs of mmseg: types without a prefix are mmseg's.
 default_scope = 'mmseg'
-env_cfg = dict(
-    cudnn_benchmark=True,
-    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'),
-)
+env_cfg = dict(cudnn_benchmark=True)
 randomness = dict(seed=0)
 visualizer = dict(
     type='SegLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')], name='visualizer'
 )
-log_processor = dict(by_epoch=False)
-log_level = 'INFO'
-load_from = None
-resume = False

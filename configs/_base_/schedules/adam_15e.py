@@ -7,9 +7,11 @@ param_scheduler = [dict(type='CosineAnnealingLR', T_max=max_epochs, by_epoch=Tru
 train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=5)
 val_cfg = dict()
 test_cfg = dict()
+log_processor = dict(by_epoch=False)
 default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
     checkpoint=dict(type='mmdiffrep.AtomicCheckpointHook', interval=1, max_keep_ckpts=2),
     finite_loss=dict(type='mmdiffrep.FiniteLossHook'),
+    exact_resume=dict(type='mmdiffrep.ExactResumeHook'),
+    label_range=dict(type='mmdiffrep.LabelRangeHook'),
 )
-custom_hooks = [dict(type='mmdiffrep.ExactResumeHook'), dict(type='mmdiffrep.LabelRangeHook')]

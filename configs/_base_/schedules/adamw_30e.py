@@ -1,10 +1,9 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # Fine-tuning of a whole denoiser: AdamW, a warm-up of an epoch, then a cosine. DDAE's own settings
 # were never released.
-_base_ = './adam_15e.py'
 max_epochs = 30
+auto_scale_lr = dict(base_batch_size=128)
 optim_wrapper = dict(
-    _delete_=True,
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
     clip_grad=dict(max_norm=1.0),
@@ -31,4 +30,14 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-train_cfg = dict(max_epochs=max_epochs)
+train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=5)
+val_cfg = dict()
+test_cfg = dict()
+log_processor = dict(by_epoch=False)
+default_hooks = dict(
+    logger=dict(type='LoggerHook', interval=50),
+    checkpoint=dict(type='mmdiffrep.AtomicCheckpointHook', interval=1, max_keep_ckpts=2),
+    finite_loss=dict(type='mmdiffrep.FiniteLossHook'),
+    exact_resume=dict(type='mmdiffrep.ExactResumeHook'),
+    label_range=dict(type='mmdiffrep.LabelRangeHook'),
+)

@@ -10,3 +10,18 @@ param_scheduler = [
     dict(type='PolyLR', power=1.0, eta_min=4e-6, by_epoch=False, begin=1300, end=2000),
 ]
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=2000, val_interval=2000)
+log_processor = dict(by_epoch=False, window_size=100)
+default_hooks = dict(
+    logger=dict(type='LoggerHook', interval=50),
+    checkpoint=dict(
+        type='mmdiffrep.AtomicCheckpointHook', interval=500, by_epoch=False, max_keep_ckpts=2
+    ),
+    finite_loss=dict(type='mmdiffrep.FiniteLossHook'),
+    exact_resume=dict(type='mmdiffrep.ExactResumeHook'),
+    # decay 0.999, and less in the beginning: steps / (steps + 10)
+    ema=dict(
+        type='mmdiffrep.StepEMAHook', ema_type='mmdiffrep.ForeachEMA', momentum=0.001, gamma=10
+    ),
+    sample_grid=dict(type='mmdiffrep.SampleGridHook', interval=500),
+    export_denoiser=dict(type='mmdiffrep.ExportDenoiserHook', interval=500),
+)

@@ -11,6 +11,7 @@ train_cfg = dict(
     min_class_pixels=20,  # official, at 256 px
 )
 test_cfg = dict(type='TestLoop')
+log_processor = dict(by_epoch=False)
 default_hooks = dict(
     logger=dict(type='LoggerHook', interval=500, log_metric_by_epoch=False),
     checkpoint=dict(

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# Official distillation schedule: 200 epochs of SGD lr 0.1, a tenth after 100 and 150.
+# Official schedule of distillation: 200 epochs of SGD lr 0.1, a tenth after 100 and 150.
 max_epochs = 200
 optim_wrapper = dict(
     type='OptimWrapper',
@@ -7,8 +7,10 @@ optim_wrapper = dict(
 )
 param_scheduler = [dict(type='MultiStepLR', milestones=[100, 150], gamma=0.1, by_epoch=True)]
 train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=max_epochs)
+log_processor = dict(by_epoch=True)
 default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
     checkpoint=dict(type='mmdiffrep.AtomicCheckpointHook', interval=5, max_keep_ckpts=2),
     finite_loss=dict(type='mmdiffrep.FiniteLossHook'),
+    exact_resume=dict(type='mmdiffrep.ExactResumeHook'),
 )

@@ -1,0 +1,10 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# DDPM of CIFAR-100 with DDAE's smaller network (35.7 M parameters), 2,000 epochs on 4 GPUs.
+# Result: never run at full size.
+_base_ = [
+    '../_base_/models/ddpm_unet35m.py',
+    '../_base_/datasets/cifar100_image.py',
+    '../_base_/schedules/ddae_ddpm_2000e.py',
+    '../_base_/runtime/mmengine.py',
+]
+model = dict(data_preprocessor=dict(bgr_to_rgb=False))  # the images are RGB as they come

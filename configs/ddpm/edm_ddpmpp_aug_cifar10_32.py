@@ -1,8 +1,0 @@
-# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# DDAE's best model: 8 processes of 64 images, 4000 epochs, geometric augmentation.
-_base_ = './edm_ddpmpp_cifar10_32.py'
-model = dict(augment_prob=0.12)
-optim_wrapper = dict(optimizer=dict(lr=8e-4))  # 1e-4 a process
-train_cfg = dict(max_epochs=4000)
-# without the flip: the augmentation mirrors images itself, and tells the network
-train_dataloader = dict(dataset=dict(pipeline=[dict(type='mmdiffrep.PackImage')]))

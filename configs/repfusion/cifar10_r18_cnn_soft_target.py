@@ -1,7 +1,0 @@
-# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# cifar10_r18.py with a CNN as the teacher: its class probabilities.
-# First: python tools/train.py configs/repfusion/cifar10_r18_scratch.py
-_base_ = ['./cifar10_r18.py', '../_base_/teachers/cifar10_cnn.py']
-_base_.custom_hooks[1].update(_base_.no_timesteps, pairs=[_base_.soft_target])
-_base_.custom_hooks[1].teacher = _base_.cnn
-custom_hooks = [hook for hook in _base_.custom_hooks if hook['type'] != 'mmdiffrep.PolicyLogHook']

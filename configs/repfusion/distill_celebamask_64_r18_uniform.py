@@ -1,7 +1,0 @@
-# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# distill_celebamask_64_r18.py with any timestep.
-_base_ = ['../_base_/distillation/faces_64.py', '../_base_/datasets/celebamask_image_64.py']
-custom_hooks = [
-    dict(type='mmdiffrep.ExactResumeHook'),
-    dict(**_base_.repfusion, **_base_.uniform, teacher='work_dirs/ddpm_celebamask_64/denoiser'),
-]

@@ -1,7 +1,0 @@
-# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# Stage 1: any timestep.
-_base_ = ['../_base_/distillation/slim.py', '../_base_/datasets/cifar10_small_train.py']
-custom_hooks = [
-    dict(type='mmdiffrep.ExactResumeHook'),
-    dict(**_base_.repfusion, **_base_.uniform, teacher='work_dirs/ddpm_cifar10_32/denoiser'),
-]

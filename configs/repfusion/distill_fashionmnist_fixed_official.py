@@ -1,7 +1,0 @@
-# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# distill_fashionmnist_fixed.py with the official teacher side.
-_base_ = ['../_base_/distillation/slim.py', '../_base_/datasets/fashionmnist_train.py']
-custom_hooks = [
-    dict(type='mmdiffrep.ExactResumeHook'),
-    dict(**_base_.official, **_base_.fixed, teacher='work_dirs/ddpm_fashionmnist_32/denoiser'),
-]

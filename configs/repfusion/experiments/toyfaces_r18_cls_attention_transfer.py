@@ -1,0 +1,18 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# Glasses on drawn faces, distilled while the task is learned. AT: where both networks look.
+# Result: no figure is claimed; a step of 16 images takes 197 ms on two CPU cores (142 ms without
+# distillation).
+_base_ = '../toyfaces_r18_cls_scratch.py'
+default_hooks = dict(
+    repfusion=dict(
+        type='mmdiffrep.RepFusionHook',
+        teacher='mmdiffrep://toyfaces_ddpm_64',
+        pairs=[
+            dict(
+                student='backbone.layer2',  # 8 x 8, as the teacher's
+                teacher='mid',
+                loss=dict(type='mmdiffrep.AttentionTransferLoss', loss_weight=1000.0),  # official
+            )
+        ],
+    ),
+)

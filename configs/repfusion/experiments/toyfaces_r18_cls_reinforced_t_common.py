@@ -1,0 +1,26 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# Glasses on drawn faces, distilled while the task is learned. A policy that needs no labels:
+# rewarded when the images of a batch can be told apart.
+# Result: no figure is claimed; a step of 16 images takes 189 ms on two CPU cores (142 ms without
+# distillation).
+_base_ = '../toyfaces_r18_cls_scratch.py'
+default_hooks = dict(
+    repfusion=dict(
+        type='mmdiffrep.RepFusionHook',
+        teacher='mmdiffrep://toyfaces_ddpm_64',
+        pairs=[
+            dict(
+                student='backbone',
+                teacher='mid',
+                loss=dict(type='mmdiffrep.PooledFeatureLoss'),
+            )
+        ],
+        policy=dict(
+            type='mmdiffrep.ReinforcedTimestep',
+            num_buckets=50,
+            baseline='moving_average',  # the reward compares images: their mean is not a baseline
+        ),
+        reward=dict(type='mmdiffrep.InstanceDiscriminationReward'),
+    ),
+    policy_log=dict(type='mmdiffrep.PolicyLogHook', interval=10),
+)

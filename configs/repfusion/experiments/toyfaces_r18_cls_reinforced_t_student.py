@@ -1,0 +1,22 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# Glasses on drawn faces, distilled while the task is learned. A policy that is rewarded by what the
+# student gains for its own task.
+# Result: no figure is claimed; a step of 16 images takes 196 ms on two CPU cores (142 ms without
+# distillation).
+_base_ = '../toyfaces_r18_cls_scratch.py'
+default_hooks = dict(
+    repfusion=dict(
+        type='mmdiffrep.RepFusionHook',
+        teacher='mmdiffrep://toyfaces_ddpm_64',
+        pairs=[
+            dict(
+                student='backbone',
+                teacher='mid',
+                loss=dict(type='mmdiffrep.PooledFeatureLoss'),
+            )
+        ],
+        policy=dict(type='mmdiffrep.ReinforcedTimestep', num_buckets=50),
+        reward=dict(type='mmdiffrep.StudentGainReward'),
+    ),
+    policy_log=dict(type='mmdiffrep.PolicyLogHook', interval=10),
+)

@@ -1,0 +1,25 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# Glasses on drawn faces, distilled while the task is learned. A range of timesteps for each pair, t
+# in [50, 200) and in [0, 50); one pair per iteration.
+# Result: no figure is claimed; a step of 16 images takes 228 ms on two CPU cores (142 ms without
+# distillation).
+_base_ = '../toyfaces_r18_cls_scratch.py'
+default_hooks = dict(
+    repfusion=dict(
+        type='mmdiffrep.RepFusionHook',
+        teacher='mmdiffrep://toyfaces_ddpm_64',
+        pairs=[
+            dict(
+                student='backbone.layer3',
+                teacher='dec.1',
+                loss=dict(type='mmdiffrep.PooledFeatureLoss'),
+            ),
+            dict(
+                student='backbone.layer4',
+                teacher='mid',
+                loss=dict(type='mmdiffrep.PooledFeatureLoss'),
+            ),
+        ],
+        policy=dict(type='mmdiffrep.StagedTimestep', highs=[200, 50]),
+    ),
+)

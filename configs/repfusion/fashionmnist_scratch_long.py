@@ -1,8 +1,0 @@
-# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# The baseline with as many iterations as both stages of RepFusion together.
-_base_ = './fashionmnist_scratch.py'
-max_iters = 600
-_base_.param_scheduler[1].update(end=max_iters)
-param_scheduler = _base_.param_scheduler
-train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
-default_hooks = dict(checkpoint=dict(interval=max_iters))

@@ -1,5 +1,0 @@
-# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# Stage 2 after the official stage 1.
-_base_ = './tinyimagenet_mbv2_finetune.py'
-distilled = 'work_dirs/distill_tinyimagenet_mbv2_official/epoch_200.pth'
-model = dict(backbone=dict(init_cfg=dict(checkpoint=distilled)))

@@ -1,9 +1,0 @@
-# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# A policy chooses for each image, rewarded by a decoder that classifies the teacher feature.
-_base_ = '../../_base_/distillation/toyfaces_r18_cls.py'
-policy = dict(type='mmdiffrep.ReinforcedTimestep', num_buckets=50)
-custom_hooks = [
-    *_base_.custom_hooks,
-    _base_.policy_log,
-    dict(**_base_.repfusion, pairs=[_base_.hint], policy=policy),
-]
