@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmdiffrep.utils.config_path import get_config_path
+from mmdiffrep.utils.hook_configs import find_hooks
 from mmdiffrep.visualization import draw_segmentation_grid
 
 NUM_PICTURES = 6
@@ -52,9 +53,8 @@ def train(
     cfg.work_dir = str(work_dir)
     cfg.randomness = dict(seed=seed)
     cfg.experiment_name = f'{work_dir.name}_{time.time_ns()}'
-    for hook in cfg.custom_hooks:
-        if hook['type'] == 'mmdiffrep.RepFusionHook':
-            hook['seed'] = seed
+    for hook in find_hooks(cfg, 'RepFusionHook').values():
+        hook.seed = seed
     if checkpoint is not None:
         cfg.model.backbone.init_cfg.checkpoint = checkpoint
     runner = Runner.from_cfg(cfg)

@@ -3,7 +3,7 @@
 # features of a diffusion model of faces. The paper's two stages: distill_celebahq_r50.py, then
 # celebamask_r50_finetune.py.
 # Result: never run at full size (160,000 iterations); the first six, on 800 images, are in
-# docs/benchmarks.md.
+# docs/lab_notes.md.
 _base_ = [
     '../_base_/models/bisenetv1_r50.py',
     '../_base_/datasets/celebamask.py',

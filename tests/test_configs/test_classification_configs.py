@@ -22,6 +22,7 @@ from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS
 from mmdiffrep.engine.hooks import RepFusionHook
 from mmdiffrep.registry import MODELS
 from mmdiffrep.testing import tiny_teacher
+from mmdiffrep.utils.hook_configs import drop_hooks, find_hooks
 
 ROOT = Path(__file__).parents[2] / 'configs'
 CONFIGS = ROOT / 'repfusion'
@@ -46,12 +47,12 @@ WITH_CNN = {
 
 
 def load(name):
-    return Config.fromfile(CONFIGS / f'{name}.py')
+    (path,) = CONFIGS.rglob(f'{name}.py')
+    return Config.fromfile(path)
 
 
 def hook_of(cfg):
-    (hook,) = (hook for hook in cfg.custom_hooks if hook.type == 'mmdiffrep.RepFusionHook')
-    return hook
+    return cfg.default_hooks.repfusion
 
 
 def idx(array):
@@ -145,19 +146,19 @@ def tiny_cnn(cfg, name, folder):
         'cifar10_r18_cnn_hint',
         'cifar10_r18_cnn_rkd',
         'cifar10_r18_cnn_soft_target',
-        'cifar10_small_scratch',
+        'cifar10_small_r18_scratch',
         'distill_cifar10_mbv2_cnn_hint',
         'distill_cifar10_mbv2_rkd',
         'distill_cifar10_r18_cnn_at',
         'distill_cifar10_r18_cnn_rkd',
         'distill_cifar10_r18_official',
-        'distill_cifar10_small_uniform',
+        'distill_cifar10_small_r18_uniform',
         'distill_cifar10_wrn28_2',
-        'distill_fashionmnist_cnn',
-        'distill_fashionmnist_fixed_official',
-        'distill_fashionmnist_reinforced',
-        'distill_fashionmnist_reinforced_free',
-        'distill_fashionmnist_reinforced_official',
+        'distill_fashionmnist_r18_cnn',
+        'distill_fashionmnist_r18_fixed_official',
+        'distill_fashionmnist_r18_reinforced',
+        'distill_fashionmnist_r18_reinforced_free',
+        'distill_fashionmnist_r18_reinforced_official',
         'distill_tinyimagenet_r18_at',
         'distill_tinyimagenet_r18_cnn_hint',
         'tinyimagenet_mbv2_cnn_soft_target',
@@ -166,7 +167,7 @@ def tiny_cnn(cfg, name, folder):
 )
 def test_trains(name, data, tmp_path):
     cfg = shrink(load(name), data, tmp_path)
-    hooks = [hook for hook in cfg.custom_hooks if hook.type == 'mmdiffrep.RepFusionHook']
+    hooks = list(find_hooks(cfg, 'RepFusionHook').values())
     for hook in hooks:
         if '_cnn' in name:
             scratch = Path(hook.teacher.config).stem
@@ -199,7 +200,7 @@ def test_the_diffusion_model_fits_the_students_configs(name, data, tmp_path):
     cfg.train_dataloader.update(batch_size=2, num_workers=0, persistent_workers=False)
     cfg.train_dataloader.dataset.data_root = str(data)
     cfg.train_cfg.update(max_iters=1, val_interval=1)
-    cfg.custom_hooks[2].update(num=1, num_inference_steps=1)
+    cfg.default_hooks.sample_grid.update(num=1, num_inference_steps=1)
     cfg.work_dir, cfg.experiment_name = str(tmp_path / 'run'), f'run_{name}'
     Runner.from_cfg(cfg).train()
     assert load_denoiser(str(tmp_path / 'run' / 'denoiser')).image_size == 32
@@ -242,12 +243,12 @@ def test_official_values_of_cifar10(student):
     assert cfg.train_dataloader.batch_size == 128
     assert cfg.train_cfg.max_epochs == 200 and cfg.param_scheduler[0].milestones == [100, 150]
     assert cfg.data_preprocessor.mean == cfg.data_preprocessor.std == [128.0] * 3
-    assert dict(type='EMAHook', momentum=0.001) in cfg.custom_hooks
+    assert cfg.default_hooks.ema == dict(type='EMAHook', momentum=0.001)
 
     task = load(f'cifar10_{student}_finetune')
     assert task.train_dataloader.batch_size == 64
     assert task.optim_wrapper.optimizer == dict(**OFFICIAL_SGD, nesterov=True)
-    assert dict(type='EMAHook', momentum=0.001) in task.custom_hooks
+    assert task.default_hooks.ema == dict(type='EMAHook', momentum=0.001)
     at, rkd = (
         hook_of(load(f'distill_cifar10_{student}_{name}')).pairs[0] for name in ('at', 'rkd')
     )
@@ -273,7 +274,7 @@ def test_official_values_of_tinyimagenet():
     task = load('tinyimagenet_r18_finetune')
     assert task.train_dataloader.batch_size == 128
     assert task.optim_wrapper.optimizer == OFFICIAL_SGD
-    assert [hook.type for hook in task.custom_hooks] == ['mmdiffrep.ExactResumeHook']
+    assert 'ema' not in task.default_hooks
 
 
 def test_official_values_of_imagenet():
@@ -285,7 +286,7 @@ def test_official_values_of_imagenet():
     assert crop == dict(type='RandomResizedCrop', scale=256)
     task = load('imagenet_r18_finetune')
     assert task.model.head.loss == dict(type='LabelSmoothLoss', label_smooth_val=0.1)
-    assert dict(type='EMAHook', momentum=0.01) in task.custom_hooks
+    assert task.default_hooks.ema == dict(type='EMAHook', momentum=0.01)
 
 
 def test_fixed_presets_differ_from_the_official_ones():
@@ -321,17 +322,15 @@ def test_a_cnn_teacher_changes_the_teacher_side_alone(name):
         (pair,), (same,) = hook.pairs, other.pairs
         assert pair == dict(same, teacher='backbone') and pair.student == 'backbone'
     for cfg in (cnn, dpm):
-        for key in ('cnn', 'no_timesteps', 'soft_target', 'pair'):
-            cfg.pop(key, None)
-        ours = ('mmdiffrep.RepFusionHook', 'mmdiffrep.PolicyLogHook')
-        cfg.custom_hooks = [each for each in cfg.custom_hooks if each.type not in ours]
+        cfg.pop('adm_64', None)
+        drop_hooks(cfg, 'RepFusionHook', 'PolicyLogHook')
     assert cnn.to_dict() == dpm.to_dict()
 
 
 def test_cifar10_reaches_the_teacher_in_its_true_colors(data, tmp_path):
     """Its images are RGB as they come, those of the folders BGR; the teacher sees the same."""
     seen = []
-    for name in ('distill_cifar10_r18', 'distill_cifar10_small_uniform'):
+    for name in ('distill_cifar10_r18', 'distill_cifar10_small_r18_uniform'):
         cfg = shrink(load(name), data, tmp_path / name)
         hook_of(cfg).update(teacher=tiny_teacher(1000), teacher_size=32)
         dataset = cfg.train_dataloader.dataset

@@ -29,8 +29,8 @@ SMALL = {
     'train_cfg.max_iters': 3,
     'train_cfg.val_interval': 3,
     'default_hooks.checkpoint.interval': 2,
-    'custom_hooks.2.num': 4,
-    'custom_hooks.2.num_inference_steps': 2,
+    'default_hooks.sample_grid.num': 4,
+    'default_hooks.sample_grid.num_inference_steps': 2,
 }
 
 
@@ -100,7 +100,7 @@ def test_a_resumed_run_equals_an_undisturbed_one(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'name', ['edm_fashionmnist_32.py', 'edm_ddpmpp_aug_cifar10_32.py', 'ddpm_unet35m_cifar10_32.py']
+    'name', ['edm_fashionmnist_32.py', 'edm_cifar10_32_ddpmpp_aug.py', 'ddpm_cifar10_32_unet35m.py']
 )
 def test_config_of_a_public_data_set_trains_on_images_of_its_size(name, tmp_path):
     config = Config.fromfile(CONFIGS / name)
@@ -115,7 +115,7 @@ def test_config_of_a_public_data_set_trains_on_images_of_its_size(name, tmp_path
             'train_dataloader.num_workers': 0,
             'train_dataloader.persistent_workers': False,
             'optim_wrapper.type': 'OptimWrapper',  # there is no autocast to float16 on a CPU
-            'custom_hooks.2.num_inference_steps': 2,
+            'default_hooks.sample_grid.num_inference_steps': 2,
         }
     )
     if config.train_cfg.type == 'EpochBasedTrainLoop':
@@ -146,7 +146,7 @@ def test_images_are_mirrored_once():
 @pytest.mark.parametrize('number', ['10', '100'])
 def test_images_of_cifar_keep_their_colors(tmp_path, monkeypatch, number):
     data_set = getattr(importlib.import_module('mmpretrain.datasets'), f'CIFAR{number}')
-    config = Config.fromfile(CONFIGS / f'edm_unet35m_cifar{number}_32.py')
+    config = Config.fromfile(CONFIGS / f'edm_cifar{number}_32_unet35m.py')
     folder = tmp_path / data_set.base_folder
     folder.mkdir()
     red = np.zeros((2, 3, 32, 32), dtype=np.uint8)
@@ -177,7 +177,7 @@ def parameters_of(model):
 @pytest.mark.parametrize(
     'name',
     [
-        f'{kind}_unet35m_{data}.py'
+        f'{kind}_{data}_unet35m.py'
         for kind in ('ddpm', 'edm')
         for data in ('cifar10_32', 'cifar100_32', 'tinyimagenet_64')
     ],
@@ -194,11 +194,11 @@ def test_ddaes_smaller_network(name):
 @pytest.mark.parametrize(
     'name',
     [
-        'ddpm_ddpmpp_cifar10_32.py',
-        'ddpm_ddpmpp_cifar100_32.py',
-        'edm_ddpmpp_cifar10_32.py',
-        'edm_ddpmpp_cifar100_32.py',
-        'edm_ddpmpp_aug_cifar10_32.py',
+        'ddpm_cifar10_32_ddpmpp.py',
+        'ddpm_cifar100_32_ddpmpp.py',
+        'edm_cifar10_32_ddpmpp.py',
+        'edm_cifar100_32_ddpmpp.py',
+        'edm_cifar10_32_ddpmpp_aug.py',
     ],
 )
 def test_ddaes_larger_network(name):
@@ -227,15 +227,15 @@ def test_ddaes_larger_network(name):
 @pytest.mark.parametrize(
     ('name', 'warmup', 'decay', 'epochs', 'rate'),
     [
-        ('ddpm_unet35m_cifar10_32.py', 13, 0.9999, 2000, 4e-4),
-        ('edm_ddpmpp_cifar100_32.py', 200, 0.9993, 2000, 4e-4),
-        ('edm_ddpmpp_aug_cifar10_32.py', 200, 0.9993, 4000, 8e-4),
+        ('ddpm_cifar10_32_unet35m.py', 13, 0.9999, 2000, 4e-4),
+        ('edm_cifar100_32_ddpmpp.py', 200, 0.9993, 2000, 4e-4),
+        ('edm_cifar10_32_ddpmpp_aug.py', 200, 0.9993, 4000, 8e-4),
     ],
 )
 def test_ddaes_schedule(name, warmup, decay, epochs, rate):
     cfg = Config.fromfile(CONFIGS / name)
     assert cfg.train_cfg.max_epochs == epochs and cfg.optim_wrapper.optimizer.lr == rate
-    assert 1 - cfg.custom_hooks[1].momentum == pytest.approx(decay)
+    assert 1 - cfg.default_hooks.ema.momentum == pytest.approx(decay)
     optimizer = torch.optim.Adam([torch.zeros(1)], lr=rate)
     (scheduler,) = cfg.param_scheduler
     scheduler = PARAM_SCHEDULERS.build(dict(scheduler, optimizer=optimizer))

@@ -15,7 +15,7 @@ from mmpretrain.datasets import CIFAR10
 
 from mmdiffrep.testing import tiny_dit, tiny_vae
 
-CONFIG = Path(__file__).parents[2] / 'configs' / 'ddae' / 'dit_xl2_cifar10.py'
+CONFIG = Path(__file__).parents[2] / 'configs' / 'ddae' / 'ddae_cifar10_dit_xl2_probe.py'
 
 
 @pytest.fixture

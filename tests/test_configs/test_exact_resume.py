@@ -15,7 +15,7 @@ def test_resumes_bit_for_bit(path):
     cfg = Config.fromfile(path)
     # PixelTrainLoop draws from (seed, epoch, member), and resumes exactly without the hook.
     if cfg.train_cfg.get('type') != 'mmdiffrep.PixelTrainLoop':
-        assert any(hook.type == 'mmdiffrep.ExactResumeHook' for hook in cfg.custom_hooks)
+        assert cfg.default_hooks.exact_resume.type == 'mmdiffrep.ExactResumeHook'
     assert cfg.default_hooks.checkpoint.type == 'mmdiffrep.AtomicCheckpointHook'
     assert cfg.randomness.seed is not None
     if cfg.train_cfg.get('by_epoch') or cfg.train_cfg.get('type') == 'EpochBasedTrainLoop':

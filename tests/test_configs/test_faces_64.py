@@ -22,9 +22,14 @@ STAGE_1 = {
 VARIANTS = ['', '_uniform', '_reinforced', '_official']
 
 
+def load(name):
+    (path,) = CONFIGS.rglob(f'{name}.py')
+    return Config.fromfile(path)
+
+
 def short(name, root, work_dir):
     """Two iterations of a config on a folder of few images."""
-    cfg = Config.fromfile(CONFIGS / f'{name}.py')
+    cfg = load(name)
     cfg.train_dataloader.update(batch_size=2, num_workers=0, persistent_workers=False)
     cfg.train_dataloader.dataset.data_root = str(root)
     cfg.train_cfg = dict(by_epoch=False, max_iters=2)
@@ -47,7 +52,7 @@ def logged(runner):
 @pytest.mark.parametrize('variant', VARIANTS)
 def test_a_diffusion_model_teaches(data, variant, request, tmp_path):
     cfg = short(STAGE_1[data][1] + variant, request.getfixturevalue(data), tmp_path)
-    cfg.custom_hooks[1].teacher = tiny_teacher(1000)
+    cfg.default_hooks.repfusion.teacher = tiny_teacher(1000)
     runner = Runner.from_cfg(cfg)
     runner.train()
     values = logged(runner)
@@ -62,8 +67,8 @@ def test_the_baseline_teaches(data, request, tmp_path):
     root = request.getfixturevalue(data)
     Runner.from_cfg(short(baseline, root, tmp_path)).train()
     cfg = short(f'{distil}_cnn', root, tmp_path)
-    assert cfg.custom_hooks[1].teacher.config == f'repfusion/{baseline}.py'
-    cfg.custom_hooks[1].teacher.checkpoint = str(tmp_path / baseline / 'iter_2.pth')
+    assert cfg.default_hooks.repfusion.teacher.config == f'repfusion/{baseline}.py'
+    cfg.default_hooks.repfusion.teacher.checkpoint = str(tmp_path / baseline / 'iter_2.pth')
     runner = Runner.from_cfg(cfg)
     runner.train()
     assert math.isfinite(logged(runner)['loss_distill'])
@@ -87,7 +92,7 @@ def images_of(cfg):
 @pytest.mark.parametrize('variant', ['_uniform', '_reinforced', '_official', '_cnn'])
 def test_students_differ_in_what_they_are_taught_alone(data, variant, request, tmp_path):
     names = [STAGE_1[data][1] + v for v in ('', variant)]
-    first, other = (Config.fromfile(CONFIGS / f'{name}.py') for name in names)
+    first, other = map(load, names)
     assert other.model.backbone == first.model.backbone
     for key in ('optim_wrapper', 'param_scheduler', 'train_cfg'):
         assert other[key] == first[key]
@@ -100,8 +105,8 @@ def test_students_differ_in_what_they_are_taught_alone(data, variant, request, t
 
 @pytest.mark.parametrize('data', STAGE_1)
 def test_the_official_values_are_those_of_a_resnet_18(data):
-    ours = Config.fromfile(CONFIGS / f'{STAGE_1[data][1]}_official.py').custom_hooks[1]
-    theirs = Config.fromfile(CONFIGS / 'celebamask_r18_official.py').custom_hooks[1]
+    ours = load(f'{STAGE_1[data][1]}_official').default_hooks.repfusion
+    theirs = load('celebamask_r18_official').default_hooks.repfusion
     assert ours.pop('teacher') == 'work_dirs/ddpm_celebamask_64/denoiser'
     assert theirs.pop('teacher') == 'google/ddpm-ema-celebahq-256'
     assert ours.pairs[0].pop('student') == 'backbone'

@@ -72,15 +72,16 @@ def test_official_values_of_wflw(student, batch_size):
     assert cfg.codec.input_size == (256, 256) and cfg.codec.heatmap_size == (64, 64)
     assert cfg.codec.sigma == 2 and cfg.model.head.out_channels == 98
     assert cfg.model.test_cfg == dict(flip_test=True, flip_mode='heatmap', shift_heatmap=True)
-    loss = cfg.custom_hooks[1].pairs[0].loss
+    loss = cfg.default_hooks.repfusion.pairs[0].loss
     assert (loss.distance, loss.loss_weight) == ('l1', 10)
 
 
 @pytest.mark.parametrize('preset', ['', '_official'])
 def test_hrnet_is_distilled_behind_its_fused_scales(preset, build_without_memory):
     cfg = config(f'repfusion/distill_celebahq_hrnet_w18{preset}')
-    assert cfg.custom_hooks[1].pairs[0].student == 'neck' and cfg.train_dataloader.batch_size == 32
-    loss = cfg.custom_hooks[1].pairs[0].loss
+    (pair,) = cfg.default_hooks.repfusion.pairs
+    loss = pair.loss
+    assert pair.student == 'neck' and cfg.train_dataloader.batch_size == 32
     assert (loss.distance, loss.loss_weight) == ('l1', 10)
     assert build_without_memory(cfg).neck.out_channels == 2048
 
@@ -89,7 +90,7 @@ def test_hrnet_is_distilled_behind_its_fused_scales(preset, build_without_memory
 def test_official_preset_changes_the_teacher_side_alone(student):
     ours = config(f'repfusion/wflw_{student}')
     theirs = config(f'repfusion/wflw_{student}_official')
-    hook = theirs.custom_hooks[1]
+    hook = theirs.default_hooks.repfusion
     assert hook.pop('teacher_input') == 'student'
     assert hook.pairs[0].teacher == 'module:mid_block.resnets.1.conv2'
     hook.pairs[0].teacher = 'mid'
@@ -113,7 +114,7 @@ def test_a_flip_of_wflw_swaps_the_sides(wflw):
 def test_one_run_on_wflw_reports_its_subsets(wflw, tmp_path):
     cfg = prepare(config('repfusion/wflw_r50'), wflw, tmp_path)
     cfg.model.backbone.depth, cfg.model.head.in_channels = 18, 512
-    cfg.custom_hooks[1].teacher = tiny_teacher()
+    cfg.default_hooks.repfusion.teacher = tiny_teacher()
     runner = Runner.from_cfg(cfg)
     runner.train()
     logged = {name: buffer.current() for name, buffer in runner.message_hub.log_scalars.items()}
@@ -141,8 +142,8 @@ def test_face68_trains_and_validates(face68, tmp_path):
 
 def test_face68_distils_without_landmarks(face68, tmp_path):
     cfg = prepare(config('repfusion/distill_face68_64_r18'), face68, tmp_path)
-    cfg.custom_hooks[1].teacher = tiny_teacher(100)
-    cfg.custom_hooks[1].pairs[0].teacher = 'mid'
+    cfg.default_hooks.repfusion.teacher = tiny_teacher(100)
+    cfg.default_hooks.repfusion.pairs[0].teacher = 'mid'
     runner = Runner.from_cfg(cfg)
     runner.train()
     assert runner.message_hub.get_scalar('train/loss_distill').current() > 0

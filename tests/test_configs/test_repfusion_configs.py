@@ -18,18 +18,18 @@ from mmdiffrep.registry import DATASETS, HOOKS, METRICS, TRANSFORMS
 from mmdiffrep.testing import tiny_teacher
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'repfusion'
-NAMES = sorted(path.stem for path in CONFIGS.glob('*.py'))
+PATHS = sorted(CONFIGS.rglob('*.py'))
 
 
 def test_there_are_configs():
     expected = {'toyfaces_r18', 'celebamask_r18', 'celebamask_r50', 'distill_toyfaces_r18'}
-    assert expected <= set(NAMES)
+    assert expected <= {path.stem for path in PATHS}
 
 
-@pytest.mark.parametrize('name', NAMES)
-def test_builds(name, build_without_memory):
+@pytest.mark.parametrize('path', PATHS, ids=lambda path: path.stem)
+def test_builds(path, build_without_memory):
     """All but data and teacher: the model, transforms, metrics, hooks and their distiller."""
-    cfg = Config.fromfile(CONFIGS / f'{name}.py')
+    cfg = Config.fromfile(path)
     model = build_without_memory(cfg)
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         for split in ('train', 'val', 'test'):
@@ -46,12 +46,12 @@ def test_builds(name, build_without_memory):
             assert isinstance(build_distiller(hook, model), RepFusionDistiller)
 
 
-@pytest.mark.parametrize('path', sorted(CONFIGS.rglob('*.py')), ids=lambda path: path.stem)
+@pytest.mark.parametrize('path', PATHS, ids=lambda path: path.stem)
 def test_what_a_policy_learns_is_drawn(path):
     """And nothing where there is nothing to learn, such as with a CNN as the teacher."""
-    hooks = Config.fromfile(path).custom_hooks
+    hooks = Config.fromfile(path).default_hooks
     learns = "'mmdiffrep.ReinforcedTimestep'" in str(hooks)
-    assert ('mmdiffrep.PolicyLogHook' in [hook['type'] for hook in hooks]) == learns
+    assert ('policy_log' in hooks) == learns
 
 
 def test_tensorboard_by_an_option_of_the_command_line(tmp_path):
@@ -76,8 +76,7 @@ def pipeline_of(loader):
 
 def hooks_of(cfg):
     """All hooks; mmengine notes the scope of a host's config among its default hooks."""
-    default = (hook for name, hook in cfg.default_hooks.items() if name != '_scope_')
-    return [*cfg.custom_hooks, *default]
+    return [hook for name, hook in cfg.default_hooks.items() if name != '_scope_']
 
 
 def build_distiller(hook, model):
@@ -96,7 +95,7 @@ def build_distiller(hook, model):
 
 def test_official_values_of_the_paper():
     cfg = Config.fromfile(CONFIGS / 'celebamask_r50.py')
-    hook = cfg.custom_hooks[1]
+    hook = cfg.default_hooks.repfusion
     assert hook.teacher == 'google/ddpm-ema-celebahq-256'
     assert hook.policy.t == 0 and hook.noise == 'none'
     loss = hook.pairs[0].loss
@@ -116,10 +115,10 @@ def test_official_values_of_the_paper():
 )
 def test_official_values_of_the_first_stage(name, depth, batch_size, distance, loss_weight):
     cfg = Config.fromfile(CONFIGS / f'{name}.py')
-    loss = cfg.custom_hooks[1].pairs[0].loss
+    loss = cfg.default_hooks.repfusion.pairs[0].loss
     assert (loss.distance, loss.loss_weight) == (distance, loss_weight)
     assert (cfg.model.backbone.depth, cfg.train_dataloader.batch_size) == (depth, batch_size)
-    assert cfg.optim_wrapper.optimizer == cfg.custom_hooks[1].optimizer
+    assert cfg.optim_wrapper.optimizer == cfg.default_hooks.repfusion.optimizer
     assert cfg.train_cfg.max_epochs == 200 and cfg.param_scheduler[0].milestones == [100, 150]
 
 
@@ -139,7 +138,7 @@ def test_official_first_stage_has_another_teacher_side_and_all_images(student, c
 
     assert theirs.train_dataloader.dataset.pop('ann_file') == ''
     assert ours.train_dataloader.dataset.pop('ann_file') == 'train.txt'
-    hook = theirs.custom_hooks[1]
+    hook = theirs.default_hooks.repfusion
     assert hook.pop('teacher_input') == 'student'
     assert hook.pairs[0].teacher == 'module:mid_block.resnets.1.conv2'
     hook.pairs[0].teacher = 'mid'
@@ -152,7 +151,7 @@ def test_official_first_stage_trains(celebamask, tmp_path):
     cfg.train_dataloader.dataset.update(data_root=str(celebamask), indices=2)
     cfg.train_dataloader.dataset.pipeline[1].scale = 64
     cfg.model.backbone.norm_cfg.type = 'BN'
-    cfg.custom_hooks[1].teacher = tiny_teacher()
+    cfg.default_hooks.repfusion.teacher = tiny_teacher()
     cfg.train_cfg.max_epochs = 1
     cfg.default_hooks.update(logger=dict(type='LoggerHook', interval=1), checkpoint=None)
     cfg.work_dir, cfg.experiment_name = str(tmp_path), 'official'
@@ -180,7 +179,7 @@ def test_hook_trains_and_validates_on_each_host(tmp_path, name, metric):
     cfg.work_dir = str(tmp_path)
     cfg.default_hooks.logger.interval = 1
     cfg.experiment_name = name
-    cfg.custom_hooks.append(
+    cfg.custom_hooks = [
         dict(
             type='mmdiffrep.RepFusionHook',
             teacher=tiny_teacher(),
@@ -193,7 +192,7 @@ def test_hook_trains_and_validates_on_each_host(tmp_path, name, metric):
             ],
             policy=dict(type='mmdiffrep.ReinforcedTimestep', num_timesteps=20),
         )
-    )
+    ]
     runner = Runner.from_cfg(cfg)
     runner.train()
     history = runner.message_hub.log_scalars

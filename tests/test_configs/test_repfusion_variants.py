@@ -14,10 +14,15 @@ from mmdiffrep.engine.hooks import RepFusionHook
 from mmdiffrep.registry import MODELS
 from mmdiffrep.testing import greatest_difference, parameters_of, tiny_teacher
 
-VARIANTS = Path(__file__).parents[2] / 'configs' / 'repfusion' / 'variants'
-NAMES = sorted(path.stem for path in VARIANTS.glob('*.py'))
+FOLDER = Path(__file__).parents[2] / 'configs' / 'repfusion' / 'experiments'
+PREFIX = 'toyfaces_r18_cls_'
+NAMES = sorted(path.stem.removeprefix(PREFIX) for path in FOLDER.glob(f'{PREFIX}*.py'))
 ITERS = 20
 BATCH = 4
+
+
+def load(name):
+    return Config.fromfile(FOLDER / f'{PREFIX}{name}.py')
 
 
 def shrink(cfg, folder):
@@ -32,7 +37,7 @@ def shrink(cfg, folder):
     cfg.default_hooks.logger.interval = 10**6
     cfg.work_dir = str(folder)
     cfg.experiment_name = folder.name
-    hook = cfg.custom_hooks[-1]
+    hook = cfg.default_hooks.repfusion
     hook.teacher = tiny_teacher(1000) if isinstance(hook.teacher, str) else tiny_cnn(cfg, folder)
 
 
@@ -44,7 +49,7 @@ def tiny_cnn(cfg, folder):
     torch.save(model.state_dict(), path)
     keys = ('model', 'data_preprocessor', 'default_scope')
     config = {key: cfg[key] for key in keys}
-    return dict(cfg.custom_hooks[-1].teacher, config=config, checkpoint=str(path))
+    return dict(cfg.default_hooks.repfusion.teacher, config=config, checkpoint=str(path))
 
 
 def check_that_distillation_teaches(runner):
@@ -62,7 +67,7 @@ def check_that_distillation_teaches(runner):
 
 @pytest.mark.parametrize('name', NAMES)
 def test_trains_from_its_config(tmp_path, name):
-    cfg = Config.fromfile(VARIANTS / f'{name}.py')
+    cfg = load(name)
     assert cfg.default_hooks.finite_loss.type == 'mmdiffrep.FiniteLossHook'
     shrink(cfg, tmp_path)
     runner = Runner.from_cfg(cfg)
@@ -84,7 +89,7 @@ def test_trains_from_its_config(tmp_path, name):
 
 def test_shipped_layers_and_taps_fit(tmp_path):
     """The pairs at their full size: the student of the configs, the teacher of the package."""
-    cfg = Config.fromfile(VARIANTS / 'several_pairs.py')
+    cfg = load('several_pairs')
     cfg.train_dataloader.update(batch_size=2, num_workers=0, persistent_workers=False)
     cfg.train_dataloader.dataset.update(num_images=2, indices=None)
     cfg.train_cfg.update(max_iters=1, val_interval=10**6)
@@ -109,5 +114,5 @@ def test_shipped_layers_and_taps_fit(tmp_path):
     ],
 )
 def test_official_values(name, loss):
-    cfg = Config.fromfile(VARIANTS / f'{name}.py')
-    assert cfg.custom_hooks[-1].pairs[0].loss.to_dict() == loss
+    cfg = load(name)
+    assert cfg.default_hooks.repfusion.pairs[0].loss.to_dict() == loss

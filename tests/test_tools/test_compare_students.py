@@ -19,9 +19,9 @@ from mmdiffrep.cli import train
 from mmdiffrep.datasets import FashionMNISTDataset
 
 TOOLS = Path(__file__).parents[2] / 'tools'
-CONFIGS = TOOLS.parent / 'configs' / 'repfusion'
-SCRATCH = 'repfusion/fashionmnist_scratch.py'
-DISTILLED = f'{CONFIGS}/distill_fashionmnist_cnn.py+{CONFIGS}/fashionmnist_finetune.py'
+CONFIGS = TOOLS.parent / 'configs' / 'repfusion' / 'experiments'
+SCRATCH = 'repfusion/experiments/fashionmnist_r18_scratch.py'
+DISTILLED = f'{CONFIGS}/distill_fashionmnist_r18_cnn.py+{CONFIGS}/fashionmnist_r18_finetune.py'
 SHORT = (
     'train_cfg.max_iters=2',
     'default_hooks.checkpoint.interval=2',
@@ -73,8 +73,12 @@ def test_trains_what_is_needed_once_and_writes_the_table(
     monkeypatch.setattr(tool.Trainer, 'test', lambda *_: {'accuracy/top1': 60.0, 'other': 1.0})
     options = ['--seeds', '0', '--work-dir', str(tmp_path), '--cfg-options', *SHORT]
     tool.main([SCRATCH, DISTILLED, '--fractions', '0.5', *options])
-    chain = ['fashionmnist_cnn_teacher', 'distill_fashionmnist_cnn', 'fashionmnist_finetune']
-    assert trained == ['fashionmnist_scratch', *chain]
+    chain = [
+        'fashionmnist_r18_cnn_teacher',
+        'distill_fashionmnist_r18_cnn',
+        'fashionmnist_r18_finetune',
+    ]
+    assert trained == ['fashionmnist_r18_scratch', *chain]
 
     # The folder of a run names what it came from: the CNN of half the labels teaches on all images.
     runs = {
@@ -88,13 +92,13 @@ def test_trains_what_is_needed_once_and_writes_the_table(
     teacher, distilled, finetuned = (runs[name] for name in chain)
     assert teacher[1].train_dataloader.dataset.fraction == 0.5
     assert finetuned[1].train_dataloader.dataset.fraction == 0.5
-    hook = distilled[1].custom_hooks[1]
+    hook = distilled[1].default_hooks.repfusion
     assert hook.teacher.checkpoint == str(teacher[0] / 'iter_2.pth') and hook.seed == 0
     assert finetuned[1].model.backbone.init_cfg.checkpoint == str(distilled[0] / 'iter_2.pth')
 
     table = (tmp_path / 'table.md').read_text().splitlines()
     assert table[0] == '| accuracy/top1 | 0.5 of the labels |'
-    assert table[3] == '| distill_fashionmnist_cnn+fashionmnist_finetune | 60.00 (n = 1) |'
+    assert table[3] == '| distill_fashionmnist_r18_cnn+fashionmnist_r18_finetune | 60.00 (n = 1) |'
 
     # Started again: nothing is trained twice.
     trained.clear()
@@ -111,7 +115,7 @@ def test_tests_the_last_checkpoint(tool, few_images, trained, tmp_path, monkeypa
     common = ['--work-dir', str(tmp_path), '--cfg-options', *SHORT, *loaders]
     tool.main([SCRATCH, '--seeds', '3', *common])
     (folder,) = (tmp_path / 'runs').glob('*/seed3')
-    cfg = Config.fromfile(folder / 'fashionmnist_scratch.py')
+    cfg = Config.fromfile(folder / 'fashionmnist_r18_scratch.py')
     assert cfg.randomness.seed == 3 and cfg.train_dataloader.dataset.fraction == 1
     rows = {row['metric']: row for row in rows_of(tmp_path)}
     assert rows.keys() == {'accuracy/top1', 'accuracy/top5'}
@@ -145,14 +149,14 @@ def test_a_failure_stops_and_names_its_log(tool, tmp_path, monkeypatch, capsys):
 
 def test_bad_input_is_named_before_anything_is_trained(tool, trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    finetune = f'{CONFIGS}/fashionmnist_finetune.py'
-    uniform = f'{CONFIGS}/distill_fashionmnist_uniform.py'
+    finetune = f'{CONFIGS}/fashionmnist_r18_finetune.py'
+    uniform = f'{CONFIGS}/distill_fashionmnist_r18_uniform.py'
     cases = (
         ([f'{uniform}+{finetune}'], FileNotFoundError, r'needs work_dirs/ddpm_fash.*train that'),
-        ([f'{uniform}+{CONFIGS}/fashionmnist_scratch.py'], ValueError, 'from random weights'),
+        ([f'{uniform}+{CONFIGS}/fashionmnist_r18_scratch.py'], ValueError, 'from random weights'),
         ([f'{uniform}+{uniform}+{finetune}'], ValueError, r'at most one \+'),
         ([f'{CONFIGS}/face68_r18.py', '--fractions', '0.1'], ValueError, 'all of its data set'),
-        (['repfusion/fashionmnist_scrach.py'], FileNotFoundError, 'fashionmnist_scratch'),
+        (['repfusion/fashionmnist_scrach.py'], FileNotFoundError, 'fashionmnist_r18_scratch'),
     )
     for arguments, error, message in cases:
         with pytest.raises(error, match=message):
@@ -182,9 +186,13 @@ def test_results_of_a_config_that_was_not_kept_are_not_mixed(tool, few_images, t
     tool.main([*arguments, '0'])
     kept = tmp_path / 'configs' / f'{Path(SCRATCH).stem}.txt'
     kept.unlink()
-    with pytest.raises(ValueError, match='has results of fashionmnist_scratch, but .* is missing'):
+    with pytest.raises(
+        ValueError, match='has results of fashionmnist_r18_scratch, but .* is missing'
+    ):
         tool.main([*arguments, '1'])
     shutil.rmtree(tmp_path / 'runs')
-    with pytest.raises(ValueError, match='has results of fashionmnist_scratch, but .* is missing'):
+    with pytest.raises(
+        ValueError, match='has results of fashionmnist_r18_scratch, but .* is missing'
+    ):
         tool.main([*arguments, '1'])
     assert len(trained) == 1

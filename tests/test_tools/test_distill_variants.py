@@ -12,6 +12,7 @@ from rich.console import Console
 
 from mmdiffrep.diffusion import load_denoiser
 from mmdiffrep.testing import tiny_teacher
+from mmdiffrep.utils.hook_configs import find_hooks
 
 FOLDER = Path(__file__).parents[2] / 'tools' / 'benchmarks'
 
@@ -33,7 +34,7 @@ def shrunk(tool, name, options):
     cfg.train_dataloader.dataset.pipeline[1].crop_size = 32
     cfg.model.backbone.update(base_channels=4, stem_channels=4)
     cfg.model.head.in_channels = 32
-    for hook in cfg.custom_hooks:
+    for hook in find_hooks(cfg, 'RepFusionHook').values():
         if isinstance(hook.teacher, str):
             hook.teacher = tiny_teacher(1000)
         else:
@@ -116,8 +117,9 @@ def test_options_reach_the_config(tool):
     cfg = tool.load_config('hint', tool.Options(batch=5, teacher='cifar10-32', amp=True))
     assert cfg.train_dataloader.batch_size == cfg.train_dataloader.dataset.num_images == 5
     assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
-    assert cfg.custom_hooks[0].teacher.unet.sample_size == 32
-    assert tool.load_config(tool.SCRATCH, tool.Options(5, None, False)).custom_hooks == []
+    assert cfg.default_hooks.repfusion.teacher.unet.sample_size == 32
+    scratch = tool.load_config(tool.SCRATCH, tool.Options(5, None, False))
+    assert find_hooks(scratch, 'RepFusionHook') == {}
 
 
 def test_unknown_variant_lists_the_known(tool, monkeypatch, capsys):

@@ -5,7 +5,8 @@ The decoder of the config's reward learns from the teacher's features as in a ru
 uniformly, and is measured on images held out: at which timestep is the reward highest, early in the
 training and later? A decoder of its own for each timestep is the probe of that timestep.
 
-    python tools/analysis/reward.py configs/repfusion/distill_celebamask_64_r18_reinforced.py \
+    EXPERIMENTS=configs/repfusion/experiments
+    python tools/analysis/reward.py $EXPERIMENTS/distill_celebamask_64_r18_reinforced.py \
         --iterations 40 150 400
 """
 
@@ -30,6 +31,7 @@ from mmdiffrep.analysis.reward_curve import Curve, check_request, reward_curves
 from mmdiffrep.engine.distillation.host_model import fill_rewards
 from mmdiffrep.models.teachers import Teacher, build_teacher, normalization_of
 from mmdiffrep.registry import DATASETS, MODELS
+from mmdiffrep.utils.hook_configs import find_hooks
 from mmdiffrep.utils.host_models import build_host_model, find_config
 
 TIMESTEPS = (0, 50, 100, 200, 300, 400, 500, 600, 700, 800, 900)
@@ -41,10 +43,9 @@ def hook_of(cfg: Config) -> dict[str, Any]:
     Raises:
         ValueError: There is none.
     """
-    for hook in cfg.get('custom_hooks') or ():
-        if hook['type'] == 'mmdiffrep.RepFusionHook':
-            return hook
-    raise ValueError(f'{cfg.filename} has no RepFusionHook in its custom_hooks')
+    for hook in find_hooks(cfg, 'RepFusionHook').values():
+        return hook
+    raise ValueError(f'{cfg.filename} has no RepFusionHook in its default_hooks or custom_hooks')
 
 
 def reward_of(hook: dict[str, Any], model: nn.Module) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def reward_of(hook: dict[str, Any], model: nn.Module) -> dict[str, Any]:
         raise ValueError(
             f'expected one policy that learns, with one reward, got policy={policy} and '
             f'reward={reward}: take a config such as '
-            'repfusion/distill_celebamask_64_r18_reinforced.py'
+            'repfusion/experiments/distill_celebamask_64_r18_reinforced.py'
         )
     return reward
 

@@ -10,7 +10,8 @@ Examples:
     python tools/analysis/sweep.py mmdiffrep://toyfaces_ddpm_64 --timesteps 0 50 200 \
         --taps mid dec.2 dec.5 --pools 1 2
     python tools/analysis/sweep.py work_dirs/ddpm_cifar10_32/denoiser --taps mid dec.0 dec.3 \
-        --data repfusion/cifar10_small_scratch.py --seeds 0 1 2 --views 4 --augment crop flip \
+        --data repfusion/experiments/cifar10_small_r18_scratch.py \
+        --seeds 0 1 2 --views 4 --augment crop flip \
         --encoders mmpretrain::resnet/resnet50_8xb32_in1k.py=resnet50.pth
     torchrun --nproc_per_node 8 tools/analysis/sweep.py MODEL --launcher pytorch
 """

@@ -4,13 +4,14 @@
 
 A student is a config, or two joined by `+`: a distillation and the config that starts from it.
 
-    CONFIGS=configs/repfusion
-    python tools/benchmarks/compare_students.py $CONFIGS/fashionmnist_scratch.py
-        $CONFIGS/distill_fashionmnist_uniform.py+$CONFIGS/fashionmnist_finetune.py
+    CONFIGS=configs/repfusion/experiments
+    python tools/benchmarks/compare_students.py $CONFIGS/fashionmnist_r18_scratch.py
+        $CONFIGS/distill_fashionmnist_r18_uniform.py+$CONFIGS/fashionmnist_r18_finetune.py
         --seeds 0 1 2 --fractions 1 0.1 0.01
 
 What a config needs from another one is trained first, once a seed: a checkpoint
-`work_dirs/NAME/iter_N.pth` (or epoch_N) in a config is the result of NAME.py in the same folder.
+`work_dirs/NAME/iter_N.pth` (or epoch_N) in a config is the result of NAME.py in the same folder, or
+between a folder and its `experiments`.
 A diffusion model as the teacher has to be there already.
 
 A seed stands for weights, augmentation and timesteps; the labeled images of a share are the same
@@ -37,6 +38,7 @@ from rich.console import Console
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.checkpoint_io import register_safe_loader
 from mmdiffrep.utils.config_path import config_file
+from mmdiffrep.utils.hook_configs import find_hooks, keep_standard_hooks
 
 NEVER = 10**9
 START = 'model.backbone.init_cfg.checkpoint'
@@ -59,6 +61,18 @@ class Row(NamedTuple):
     student: str
     fraction: float
     seed: int
+
+
+def result_config(name: str, config: Path) -> Path:
+    """Return NAME.py of a config's folder, of its experiments or of what it experiments on.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    for folder in (config.parent, config.parent / 'experiments', config.parents[1]):
+        if (folder / f'{name}.py').is_file():
+            return folder / f'{name}.py'
+    raise FileNotFoundError(f'{config} needs what {name}.py trains, and there is no such config')
 
 
 def leaves(node: object, key: str = '') -> Iterator[tuple[str, str]]:
@@ -108,9 +122,8 @@ class Trainer:
             # The result is tested below; a validation at the end would cost as much again.
             options['train_cfg.val_interval'] = str(NEVER)
         parts, minutes = [config.stem], 0.0
-        for index, hook in enumerate(cfg.get('custom_hooks', ())):
-            if hook['type'] == 'mmdiffrep.RepFusionHook':
-                options[f'custom_hooks.{index}.seed'] = str(row.seed)
+        for key in find_hooks(cfg, 'RepFusionHook'):
+            options[f'{key}.seed'] = str(row.seed)
         if cfg.train_dataloader.dataset.type == SUBSET:
             options['train_dataloader.dataset.fraction'] = str(row.fraction)
             parts.append(f'labels_{row.fraction:g}')
@@ -128,7 +141,7 @@ class Trainer:
 
     def _needs(self, cfg: Config, config: Path, start: Path | None) -> list[tuple[str, Path]]:
         """Keys of a config that name the result of another one, and that one."""
-        parts = dict(model=cfg.model.to_dict(), custom_hooks=list(cfg.get('custom_hooks', ())))
+        parts = {'model': cfg.model.to_dict(), **find_hooks(cfg, 'RepFusionHook')}
         found = {}
         for key, value in leaves(parts):
             match = RESULT_OF.fullmatch(value)
@@ -139,7 +152,7 @@ class Trainer:
                         f'{match[1]}.py'
                     )
             elif match:
-                found[key] = config.with_name(f'{match[1]}.py')
+                found[key] = result_config(match[1], config)
         if start is not None:
             if START not in found:
                 raise ValueError(f'{config.name} starts from random weights: it has no {START}')
@@ -171,7 +184,7 @@ class Trainer:
         cfg.work_dir = str(trained.folder / 'test')
         cfg.experiment_name = f'test_{time.time_ns()}'
         # The student alone: no teacher is needed for a test. No worker of the data is left behind.
-        cfg.custom_hooks = []
+        keep_standard_hooks(cfg)
         cfg.test_dataloader.persistent_workers = False
         return {name: float(value) for name, value in Runner.from_cfg(cfg).test().items()}
 

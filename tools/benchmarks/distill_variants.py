@@ -1,12 +1,12 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """What each variant of the distillation costs, and what cutting the teacher saves.
 
-Takes the configs of configs/repfusion/variants. Times a whole training step of each (student, task
-loss, teacher, timestep policy, distillation losses, backward pass, both optimizers) with the
-teacher cut after its last tap and with the whole network, in turns. "Faster" is the ratio of the
-two, taken inside each round: what slows the machine for a while slows both. Times and ratios are
-medians, with quartiles in brackets. Peak memory is measured in processes of their own, with one of
-the two networks at a time. A CNN as the teacher is never cut. The first line of the table is the
+Takes configs/repfusion/experiments/toyfaces_r18_cls_*.py. Times a whole training step of each
+(student, task loss, teacher, timestep policy, distillation losses, backward pass, both optimizers)
+with the teacher cut after its last tap and with the whole network, in turns. "Faster" is the ratio
+of the two, taken inside each round: what slows the machine for a while slows both. Times and ratios
+are medians, with quartiles in brackets. Peak memory is measured in processes of their own, with one
+of the two networks at a time. A CNN as the teacher is never cut. The first line of the table is the
 same student without distillation.
 
     python tools/benchmarks/distill_variants.py
@@ -36,10 +36,12 @@ from rich.table import Table
 
 from mmdiffrep.diffusion import load_denoiser
 from mmdiffrep.engine.hooks import RepFusionHook
+from mmdiffrep.utils.hook_configs import drop_hooks, find_hooks
 from mmdiffrep.utils.host_models import build_host_model, find_config
 
-VARIANTS = Path(__file__).resolve().parents[2] / 'configs' / 'repfusion' / 'variants'
-NAMES = sorted(path.stem for path in VARIANTS.glob('*.py'))
+FOLDER = Path(__file__).resolve().parents[2] / 'configs' / 'repfusion' / 'experiments'
+PREFIX = 'toyfaces_r18_cls_'
+NAMES = sorted(path.stem.removeprefix(PREFIX) for path in FOLDER.glob(f'{PREFIX}*.py'))
 SCRATCH = 'no distillation'
 
 
@@ -69,15 +71,17 @@ class Row(NamedTuple):
 
 def load_config(name: str, options: Options) -> Config:
     """Load a variant, for a single batch and without validation."""
-    cfg = Config.fromfile(VARIANTS / f'{NAMES[0] if name == SCRATCH else name}.py')
+    cfg = Config.fromfile(FOLDER / f'{PREFIX}{NAMES[0] if name == SCRATCH else name}.py')
     cfg.train_dataloader.update(batch_size=options.batch, num_workers=0, persistent_workers=False)
     cfg.train_dataloader.dataset.update(num_images=options.batch, indices=None)
     cfg.update(val_cfg=None, val_dataloader=None, val_evaluator=None)
     cfg.update(visualizer=None, log_level='ERROR')
-    cfg.custom_hooks = [] if name == SCRATCH else cfg.custom_hooks[-1:]
+    drop_hooks(cfg, 'ExactResumeHook', 'PolicyLogHook')
+    if name == SCRATCH:
+        drop_hooks(cfg, 'RepFusionHook')
     if options.amp:
         cfg.optim_wrapper.update(type='AmpOptimWrapper', dtype='bfloat16')
-    for hook in cfg.custom_hooks:
+    for hook in find_hooks(cfg, 'RepFusionHook').values():
         if options.teacher is not None and isinstance(hook.teacher, str):
             hook.teacher = dict(type='UNet2DDenoiser', unet=SHAPES[options.teacher])
     return cfg
@@ -99,7 +103,7 @@ class Step:
     def __init__(self, cfg: Config, folder: str, teachers: Sequence[str] = ('cut',)) -> None:
         cfg.work_dir = folder
         cfg.experiment_name = f'{Path(folder).name}_{id(self)}'
-        for hook in cfg.custom_hooks:
+        for hook in find_hooks(cfg, 'RepFusionHook').values():
             if not isinstance(hook.teacher, str) and 'checkpoint' in hook.teacher:
                 _save_random_weights(hook.teacher, folder)
         self.runner = Runner.from_cfg(cfg)

@@ -7,7 +7,7 @@ train the same heads on the same split; their accuracies are printed side by sid
 
     python tools/benchmarks/sweep.py
     python tools/benchmarks/sweep.py --model work_dirs/ddpm_fashionmnist_32/denoiser \
-        --data repfusion/fashionmnist_scratch.py --num-images 400 --num-test 200
+        --data repfusion/experiments/fashionmnist_r18_scratch.py --num-images 400 --num-test 200
 """
 
 import argparse

@@ -7,7 +7,7 @@ and save, the other as a plain loop over torch and diffusers. They take turns in
 that each pair of rounds sees the same machine.
 
     python tools/benchmarks/train_ddpm.py
-    python tools/benchmarks/train_ddpm.py --config ddpm/ddpm_unet35m_cifar10_32.py --device cuda
+    python tools/benchmarks/train_ddpm.py --config ddpm/ddpm_cifar10_32_unet35m.py --device cuda
 """
 
 import argparse
@@ -34,9 +34,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from mmdiffrep.models.algorithms import DDPM
 from mmdiffrep.registry import DATASETS
+from mmdiffrep.utils.hook_configs import drop_hooks, find_hooks
 from mmdiffrep.utils.host_models import find_config
 
-SKIPPED = ('mmdiffrep.SampleGridHook', 'mmdiffrep.ExportDenoiserHook')
+SKIPPED = ('SampleGridHook', 'ExportDenoiserHook')
 
 
 @DATASETS.register_module()
@@ -98,7 +99,7 @@ class BareLoop:
             dtype=torch.bfloat16 if cfg.model.get('bf16') else torch.float16,
             enabled=amp or bool(cfg.model.get('bf16')),
         )
-        decay = 1 - next(hook for hook in cfg.custom_hooks if 'momentum' in hook).momentum
+        decay = 1 - next(iter(find_hooks(cfg, 'StepEMAHook').values())).momentum
         self.averaged = AveragedModel(self.unet, multi_avg_fn=get_ema_multi_avg_fn(decay))
         loader = cfg.train_dataloader
         self.loader = DataLoader(
@@ -217,7 +218,7 @@ def measure(
     cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=(rounds + 1) * iters)
     cfg.train_cfg.val_interval = 10**9
     cfg.param_scheduler = [one for one in cfg.param_scheduler if not one.by_epoch]
-    cfg.custom_hooks = [hook for hook in cfg.custom_hooks if hook.type not in SKIPPED]
+    drop_hooks(cfg, *SKIPPED)
     cfg.default_hooks.checkpoint = dict(
         type='CheckpointHook', by_epoch=False, interval=-1, save_last=False
     )
