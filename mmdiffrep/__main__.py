@@ -1,12 +1,12 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""``python -m mmdiffrep train CONFIG`` and ``python -m mmdiffrep test CONFIG CHECKPOINT``."""
+"""``python -m mmdiffrep train CONFIG``, ``test CONFIG CHECKPOINT`` and ``config CONFIG``."""
 
 import sys
 
-from mmdiffrep.cli import test, train
+from mmdiffrep.cli import config, test, train
 from mmdiffrep.cli.command import run_command
 
-COMMANDS = {'train': train.main, 'test': test.main}
+COMMANDS = {'train': train.main, 'test': test.main, 'config': config.main}
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # DifFormer on drawn faces (how long is the hair?), from a feature bank of the diffusion model that
 # comes with the package: no files, no download, a few minutes on one core.
-# Result: no figure is claimed; a few minutes on one core.
+# Result: not measured; a few minutes on one core.
 _base_ = [
     '../_base_/models/difformer_32.py',
     '../_base_/datasets/toyfaces_cls.py',

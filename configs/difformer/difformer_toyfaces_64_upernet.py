@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # UPerNet on drawn faces, with the diffusion model that comes with the package as its backbone: the
 # data, loss and budget of configs/repfusion/toyfaces_r18_scratch.py.
-# Result: no figure is claimed; 300 iterations.
+# Result: not measured; 300 iterations.
 _base_ = [
     '../_base_/models/fcn_r18_64.py',
     '../_base_/datasets/toyfaces_seg.py',

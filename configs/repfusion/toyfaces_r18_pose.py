@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # Stage 2 on drawn faces (98 landmarks, 256 labeled faces): fine-tunes the backbone that
 # distill_toyfaces_r18.py gave.
-# Result: no figure is claimed; 300 iterations take about a minute on two CPU cores.
+# Result: not measured; 300 iterations take about a minute on two CPU cores.
 _base_ = './toyfaces_r18_pose_scratch.py'
 distilled = 'work_dirs/distill_toyfaces_r18/iter_300.pth'
 model = dict(

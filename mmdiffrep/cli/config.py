@@ -1,17 +1,17 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Print a config with everything that it inherits, as one file that reads alone."""
+"""Print a config with all that it inherits, as one file that reads alone."""
 
 import argparse
-import os
 from collections.abc import Sequence
 
 from mmengine.config import Config, DictAction
 
-from mmdiffrep.utils.config_path import get_config_path
+from mmdiffrep.cli.command import TRACEBACK_OPTION
+from mmdiffrep.utils.config_path import config_file
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Print the merged config; the output is a config file itself.
+    """Print the merged config, which is a config file itself.
 
     Args:
         argv: Command line without the program's name. Defaults to that of the process.
@@ -26,11 +26,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         nargs='+',
         action=DictAction,
         metavar='KEY=VALUE',
-        help='override options of the config',
+        help='override entries of the config: a.b=1 a.c="[1,2]" a.list.0.d=x',
+    )
+    parser.add_argument(
+        TRACEBACK_OPTION, action='store_true', help='show the traceback of an error'
     )
     args = parser.parse_args(argv)
-    path = args.config if os.path.isfile(args.config) else get_config_path(args.config)
-    cfg = Config.fromfile(path)
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg = Config.fromfile(config_file(args.config))
+    cfg.merge_from_dict(args.cfg_options or {})
     print(cfg.pretty_text, end='')

@@ -156,7 +156,11 @@ def test_bad_input_is_named_before_anything_is_trained(tool, trained, tmp_path, 
         ([f'{uniform}+{CONFIGS}/fashionmnist_r18_scratch.py'], ValueError, 'from random weights'),
         ([f'{uniform}+{uniform}+{finetune}'], ValueError, r'at most one \+'),
         ([f'{CONFIGS}/face68_r18.py', '--fractions', '0.1'], ValueError, 'all of its data set'),
-        (['repfusion/fashionmnist_scrach.py'], FileNotFoundError, 'fashionmnist_r18_scratch'),
+        (
+            ['repfusion/experiments/fashionmnist_r18_scrach.py'],
+            FileNotFoundError,
+            'fashionmnist_r18_scratch',
+        ),
     )
     for arguments, error, message in cases:
         with pytest.raises(error, match=message):

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # Glasses on drawn faces, distilled while the task is learned. A CNN as the teacher: RKD. First:
 # python tools/train.py configs/repfusion/toyfaces_r18_cls_scratch.py
-# Result: no figure is claimed; a step of 16 images takes 150 ms on two CPU cores (142 ms without
+# Result: not measured; a step of 16 images takes 150 ms on two CPU cores (142 ms without
 # distillation).
 _base_ = '../toyfaces_r18_cls_scratch.py'
 default_hooks = dict(

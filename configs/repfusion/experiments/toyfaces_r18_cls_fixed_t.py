@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # Glasses on drawn faces, distilled while the task is learned. One timestep for all images.
-# Result: no figure is claimed; a step of 16 images takes 183 ms on two CPU cores (142 ms without
+# Result: not measured; a step of 16 images takes 183 ms on two CPU cores (142 ms without
 # distillation).
 _base_ = '../toyfaces_r18_cls_scratch.py'
 default_hooks = dict(

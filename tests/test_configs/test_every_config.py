@@ -1,0 +1,138 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""What holds for every shipped config: how it reads, and what every run needs."""
+
+import re
+from itertools import combinations, takewhile
+from pathlib import Path
+
+import pytest
+import yaml
+from mmengine.config import Config
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = ROOT / 'configs'
+PATHS = sorted(path for path in CONFIGS.glob('*/**/*.py') if '_base_' not in path.parts)
+MAX_DEPTH = 3  # a config, its base, the base's base
+MAX_FILES_BEHIND = 5
+# Keys that a runner of mmengine reads; the others are variables of the configs.
+RUN = (
+    *('model', 'data_preprocessor', 'train_dataloader', 'val_dataloader', 'test_dataloader'),
+    *('train_cfg', 'optim_wrapper', 'param_scheduler', 'default_hooks', 'randomness'),
+)
+
+
+def name_of(path):
+    return path.relative_to(CONFIGS).with_suffix('').as_posix()
+
+
+every_config = pytest.mark.parametrize('path', PATHS, ids=name_of)
+
+
+@pytest.fixture(scope='module')
+def load():
+    """Read each config once."""
+    configs = {}
+
+    def load_once(path):
+        if path not in configs:
+            configs[path] = Config.fromfile(path)
+        return configs[path]
+
+    return load_once
+
+
+def bases_of(path):
+    names = Config._get_base_files(str(path))
+    return [Path(Config._get_cfg_path(name, str(path))[0]).resolve() for name in names]
+
+
+def depth_of(path):
+    return 1 + max(map(depth_of, bases_of(path)), default=0)
+
+
+def files_behind(path):
+    return set().union(*({base} | files_behind(base) for base in bases_of(path)))
+
+
+# -- how it reads ----------------------------------------------------------------------------------
+
+
+@every_config
+def test_inherits_little(path):
+    assert depth_of(path) <= MAX_DEPTH
+    assert len(files_behind(path)) <= MAX_FILES_BEHIND
+
+
+def test_the_first_config_of_the_readme_is_four_bases_and_itself():
+    assert len(files_behind(CONFIGS / 'repfusion' / 'celebamask_r50.py')) == 4
+
+
+@every_config
+def test_says_what_it_is_and_what_it_reached(path):
+    lines = path.read_text().splitlines()[1:]  # after the license
+    comment = takewhile(lambda line: line.startswith('#'), lines)
+    text = ' '.join(line.removeprefix('#').strip() for line in comment)
+    what, _, result = text.partition('Result: ')
+    assert len(what.split()) >= 4, 'the first comment says what the config is'
+    known = r'\d|never run at full size|not measured'
+    assert re.search(known, result), 'its last sentence says what the config reached'
+
+
+@pytest.mark.parametrize('path', sorted(CONFIGS.rglob('*.py')), ids=name_of)
+def test_hooks_have_names(path):
+    assert 'custom_hooks' not in path.read_text()
+
+
+def leaves(node, key=''):
+    """All values of a config by their dotted keys."""
+    if isinstance(node, dict) and node:
+        for name, child in node.items():
+            yield from leaves(child, f'{key}.{name}')
+    elif isinstance(node, (list, tuple)) and node:
+        for index, child in enumerate(node):
+            yield from leaves(child, f'{key}.{index}')
+    else:
+        yield key, node
+
+
+def test_configs_that_differ_in_one_value_are_experiments(load):
+    values = {
+        path: dict(leaves({key: load(path).get(key) for key in RUN}))
+        for path in PATHS
+        if 'experiments' not in path.parts
+    }
+    pairs = []
+    for (path, ours), (other, theirs) in combinations(values.items(), 2):
+        if abs(len(ours) - len(theirs)) <= 1:
+            keys = ours.keys() | theirs.keys()
+            differences = (key for key in keys if ours.get(key, keys) != theirs.get(key, keys))
+            if next(differences, None) is None or next(differences, None) is None:
+                pairs.append((name_of(path), name_of(other)))
+    assert pairs == []
+
+
+def test_every_config_is_in_a_model_index():
+    index = yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']
+    models = [m for file in index for m in yaml.safe_load((ROOT / file).read_text())['Models']]
+    assert sorted(model['Config'] for model in models) == [
+        f'configs/{name_of(p)}.py' for p in PATHS
+    ]
+    assert all(model['Name'] == Path(model['Config']).stem for model in models)
+
+
+# -- what every run needs --------------------------------------------------------------------------
+
+
+@every_config
+def test_resumes_bit_for_bit_and_stops_at_a_loss_that_is_not_finite(path, load):
+    cfg = load(path)
+    hooks = cfg.default_hooks
+    assert hooks.finite_loss.type == 'mmdiffrep.FiniteLossHook'
+    assert hooks.checkpoint.type == 'mmdiffrep.AtomicCheckpointHook'
+    # PixelTrainLoop draws from (seed, epoch, member), and resumes exactly without the hook.
+    if cfg.train_cfg.get('type') != 'mmdiffrep.PixelTrainLoop':
+        assert hooks.exact_resume.type == 'mmdiffrep.ExactResumeHook'
+    assert cfg.randomness.seed is not None
+    if cfg.train_cfg.get('by_epoch') or cfg.train_cfg.get('type') == 'EpochBasedTrainLoop':
+        # Persistent workers would go on with random numbers that a resume cannot restore.
+        assert not cfg.train_dataloader.get('persistent_workers')
