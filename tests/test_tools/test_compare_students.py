@@ -155,7 +155,11 @@ def test_bad_input_is_named_before_anything_is_trained(tool, trained, tmp_path, 
         ([f'{uniform}+{finetune}'], FileNotFoundError, r'needs work_dirs/ddpm_fash.*train that'),
         ([f'{uniform}+{CONFIGS}/fashionmnist_r18_scratch.py'], ValueError, 'from random weights'),
         ([f'{uniform}+{uniform}+{finetune}'], ValueError, r'at most one \+'),
-        ([f'{CONFIGS}/face68_r18.py', '--fractions', '0.1'], ValueError, 'all of its data set'),
+        (
+            [f'{CONFIGS}/face68_r18_scratch_long.py', '--fractions', '0.1'],
+            ValueError,
+            'all of its data set',
+        ),
         (
             ['repfusion/experiments/fashionmnist_r18_scrach.py'],
             FileNotFoundError,
