@@ -11,6 +11,8 @@ from mmdiffrep.testing import tiny_teacher
 
 TOOLS = Path(__file__).parents[2] / 'tools'
 
+REINFORCED = 'experiments/distill_celebamask_64_r18_reinforced'
+
 
 @pytest.fixture
 def tool(import_tool, monkeypatch):
@@ -60,8 +62,12 @@ def test_bad_input(tool, arguments, message, tmp_path, capsys):
     ('config', 'options', 'message'),
     [
         ('distill_celebamask_64_r18', '', 'expected one policy that learns'),
-        ('distill_celebamask_64_r18_reinforced', '--held-out 0', '0 of 3 images'),
-        ('distill_celebamask_64_r18_reinforced', '--held-out 0.5 --iterations 5 3', 'and rise'),
+        (REINFORCED, '--held-out 0', '0 of 3 images'),
+        (
+            REINFORCED,
+            '--held-out 0.5 --iterations 5 3',
+            'and rise',
+        ),
     ],
 )
 def test_bad_requests_are_named_before_features_are_read(
