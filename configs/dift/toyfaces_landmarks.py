@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# Landmarks of drawn faces, matched by the shipped diffusion model, no download: PCK@0.1 47.0, 43.7
-# and 48.9 (three seeds of 60 pairs; same position 27.5, 24.0, 27.4), 20 s on a CPU core.
+# Landmarks of drawn faces, matched by the shipped diffusion model, no download.
+# Result: PCK@0.1 47.0, 43.7 and 48.9 (three seeds of 60 pairs; same position 27.5, 24.0, 27.4),
+# 20 s on a CPU core.
 _base_ = '../_base_/runtime/mmpose.py'
 model = dict(
     type='mmdiffrep.PointMatcher',

@@ -28,7 +28,7 @@ def test_rewards_of_a_config(tool, name, request, tmp_path, monkeypatch, capsys)
     monkeypatch.setattr(tool, 'build_teacher', lambda _, **kw: build(tiny_teacher(1000), **kw))
     tool.main(
         [
-            f'repfusion/{distil}_reinforced.py',
+            f'repfusion/experiments/{distil}_reinforced.py',
             *('--timesteps', '0', '500', '--iterations', '1', '2', '--held-out', '0.5'),
             *('--batch-size', '2', '--device', 'cpu', '--out', str(tmp_path)),
             *('--cfg-options', f'train_dataloader.dataset.data_root={root}'),
