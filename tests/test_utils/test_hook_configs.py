@@ -24,9 +24,9 @@ def both():
 def test_finds_named_and_listed_hooks_by_the_key_of_the_command_line(both):
     hooks = find_hooks(both, 'RepFusionHook')
     assert list(hooks) == ['default_hooks.repfusion', 'custom_hooks.1']
-    for key, hook in hooks.items():
-        both.merge_from_dict({f'{key}.noise': 'per_image'})
-        assert hook.noise == 'per_image'
+    both.merge_from_dict({f'{key}.noise': 'per_image' for key in hooks})
+    noises = [hook.noise for hook in find_hooks(both, 'RepFusionHook').values()]
+    assert noises == ['per_image', 'per_image']
     assert find_hooks(both, 'mmdiffrep.EMAHook') == {'custom_hooks.0': dict(type='EMAHook')}
 
 
