@@ -11,8 +11,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
     ROOT / 'README.md',
     ROOT / 'CONTRIBUTING.md',
+    ROOT / 'SECURITY.md',
     *sorted(ROOT.glob('docs/*.md')),
-    *sorted(ROOT.glob('configs/*/README.md')),
+    *sorted(ROOT.glob('configs/**/README.md')),
 ]
 FENCE = re.compile(r'^```(\w*)\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 LINK = re.compile(r'!?\[[^\]]*\]\(([^)\s]+)\)')

@@ -46,8 +46,10 @@ def test_what_a_notebook_imports_is_in_the_reference():
 def test_every_page_of_docs_is_in_the_navigation():
     navigation = (ROOT / 'mkdocs.yml').read_text()
     pages = [page.relative_to(DOCS).as_posix() for page in DOCS.glob('**/*.md')]
-    pages += [page.relative_to(ROOT).as_posix() for page in ROOT.glob('configs/*/README.md')]
+    pages += [page.relative_to(ROOT).as_posix() for page in ROOT.glob('configs/**/README.md')]
     assert not [page for page in pages if not re.search(rf': {re.escape(page)}$', navigation, re.M)]
+    listed = re.findall(r': (\S+\.md)$', navigation, re.M)
+    assert not [name for name in listed if not ((DOCS / name).exists() or (ROOT / name).exists())]
     assert yaml.safe_load(navigation)['strict']
 
 
