@@ -56,7 +56,8 @@ def reward_curves(
         images = torch.randint(num_train, (batch_size,), generator=generator).tolist()
         drawn = torch.randint(len(timesteps), (batch_size,), generator=generator).tolist()
         batch = torch.stack([features[timesteps[t]][i] for t, i in zip(drawn, images)])
-        loss = reward(batch.to(device).float(), [samples[i] for i in images]).loss.mean()
+        result = reward(batch.to(device).float(), [samples[i] for i in images])
+        loss = result.loss.sum() / result.counted.sum().clamp(min=1)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -99,9 +100,11 @@ def check_request(
 
 @torch.no_grad()
 def _mean_reward(reward: Reward, feature: Tensor, samples: Sequence[Any], batch_size: int) -> float:
-    device, total = next(reward.parameters()).device, 0.0
+    device, total, count = next(reward.parameters()).device, 0.0, 0
     for start in range(0, len(samples), batch_size):
         part = slice(start, start + batch_size)
         batch = feature[part].to(device).float()
-        total += reward(batch, list(samples[part])).reward.sum().item()
-    return total / len(samples)
+        result = reward(batch, list(samples[part]))
+        total += result.reward.sum().item()
+        count += int(result.counted.sum())
+    return total / count if count else float('nan')

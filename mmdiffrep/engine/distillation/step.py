@@ -170,28 +170,32 @@ def _reward(
         for feature, context in zip(features, contexts)
     ]
     reward = torch.cat([result.reward for result in results])
-    counted = None
+    labeled = torch.cat(
+        [
+            torch.ones_like(r.reward, dtype=torch.bool) if r.counted is None else r.counted
+            for r in results
+        ]
+    )
+    counted = learned = labeled
+    fallback = branch.policy.mean_reward
     if branch.holdout:
-        counted = holdout_mask(data_samples, branch.holdout).to(reward.device, non_blocking=True)
-        counted = counted.repeat(len(results))
-    terms = {'reward': _mean(reward, counted, or_all=True)}
+        held = holdout_mask(data_samples, branch.holdout).to(reward.device, non_blocking=True)
+        held = held.repeat(len(results))
+        counted, learned = labeled & held, labeled & ~held
+        fallback = _mean(reward, labeled, fallback)
+    terms = {'reward': _mean(reward, counted, fallback)}
     if branch.reward.learns:
         loss = torch.cat([result.loss for result in results])
-        terms['loss_decoder'] = _mean(loss, None if counted is None else ~counted)
+        terms['loss_decoder'] = _mean(loss, learned, loss.new_zeros(()))
     return terms | branch.policy.loss(sample, reward, progress=progress, counted=counted)
 
 
-def _mean(values: Tensor, counted: Tensor | None, or_all: bool = False) -> Tensor:
-    """Average the values that count, over all ranks: averaged over the ranks it is exact.
-
-    Without any it is 0, or the mean of all values.
-    """
-    if counted is None:
-        return values.mean()
+def _mean(values: Tensor, counted: Tensor, fallback: Tensor) -> Tensor:
+    """Average the values that count, over all ranks: averaged over the ranks it is exact."""
     count = counted.sum().float()
     all_reduce(count)
-    mean = (values * counted).sum() * get_world_size() / count.clamp(min=1)
-    return torch.where(count > 0, mean, values.mean()) if or_all else mean
+    mean = torch.where(counted, values, 0).sum() * get_world_size() / count.clamp(min=1)
+    return torch.where(count > 0, mean, fallback)
 
 
 def _total(task: TaskLosses) -> Tensor | None:

@@ -36,10 +36,13 @@ class RewardOutput(NamedTuple):
         reward (Tensor): The reward of every image, float32 ``(B,)``, without gradient.
         loss (Tensor, optional): The loss of the reward's own parameters, ``(B,)``; None if it has
             none.
+        counted (Tensor, optional): Which images the reward knows anything about, bool ``(B,)``; an
+            image without labels counts nowhere. None: all.
     """
 
     reward: Tensor
     loss: Tensor | None = None
+    counted: Tensor | None = None
 
 
 class Reward(nn.Module, ABC):

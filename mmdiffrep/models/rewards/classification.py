@@ -8,14 +8,16 @@ from torch.nn import functional as F
 
 from mmdiffrep.models.rewards.decoder import DecoderReward
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import integer
 
 
 @MODELS.register_module()
 class ClassificationReward(DecoderReward):
-    """Cross-entropy of a three-layer MLP on the pooled feature, the official decoder.
+    """Cross-entropy of a three-layer MLP on the pooled feature (the official decoder).
 
     It reads ``gt_score`` (soft labels, as Mixup and CutMix write them) where a sample has one, and
-    ``gt_label`` otherwise. An image has one label: several at once are refused.
+    ``gt_label`` otherwise. An image has one label: several at once are refused. An image with
+    neither does not count.
 
     Args:
         in_channels (int): Channels d of the teacher's feature.
@@ -27,14 +29,15 @@ class ClassificationReward(DecoderReward):
         ValueError: Fewer than 2 classes, or hidden layers without a channel.
     """
 
+    label_fields = ('gt_label', 'gt_score')
+
     def __init__(
         self, in_channels: int, num_classes: int, hidden_channels: int | None = None
     ) -> None:
         super().__init__(in_channels)
         self.num_classes = self.check_num_classes(num_classes)
         hidden = in_channels if hidden_channels is None else hidden_channels
-        if hidden < 1:
-            raise ValueError(f'hidden_channels must be at least 1, got {hidden_channels}')
+        integer('hidden_channels', hidden, 1)
         self.decoder = nn.Sequential(
             nn.Linear(in_channels, hidden),
             nn.ReLU(inplace=True),
@@ -43,10 +46,12 @@ class ClassificationReward(DecoderReward):
             nn.Linear(hidden, num_classes),
         )
 
-    def task_loss(self, feature: Tensor, data_samples: list[BaseDataElement]) -> Tensor:
+    def task_loss(
+        self, feature: Tensor, data_samples: list[BaseDataElement]
+    ) -> tuple[Tensor, Tensor]:
         """See :class:`DecoderReward`."""
         logits = self.decoder(feature.mean(dim=(2, 3)))
-        if data_samples and all('gt_score' in sample for sample in data_samples):
+        if all('gt_score' in sample for sample in data_samples):
             target = torch.stack([sample.gt_score for sample in data_samples]).to(logits)
             self._check_scores(target)
         else:
@@ -54,18 +59,20 @@ class ClassificationReward(DecoderReward):
             several = [i for i, label in enumerate(labels) if label.numel() != 1]
             if several:
                 raise ValueError(
-                    f'ClassificationReward needs one label an image, but samples {several} of this '
-                    'batch have another number: it is no reward for multi-label heads'
+                    'ClassificationReward needs one label per image, but samples '
+                    f'{several} of this batch have another number: it does not suit multi-label '
+                    'heads.'
                 )
             target = torch.cat([label.view(1) for label in labels]).to(logits.device)
-            self.check_labels(target, self.num_classes)
-        return F.cross_entropy(logits, target, reduction='none')
+            self.check_labels(target[:, None], self.num_classes, data_samples)
+        loss = F.cross_entropy(logits, target, reduction='none')
+        return loss, torch.ones_like(loss, dtype=torch.bool)
 
     def _check_scores(self, scores: Tensor) -> None:
         if scores.shape[1] != self.num_classes:
             raise ValueError(
                 f'ClassificationReward has num_classes={self.num_classes}, but `gt_score` holds '
-                f'{scores.shape[1]} classes'
+                f'{scores.shape[1]} classes.'
             )
         if not self.checks_labels():
             return
@@ -76,5 +83,5 @@ class ClassificationReward(DecoderReward):
                 'ClassificationReward needs a `gt_score` without negative entries that adds up to '
                 f'1 over the classes; that of sample {bad[0]} of this batch has the minimum '
                 f'{lowest[bad[0]]:g} and the sum {total[bad[0]]:g} ({len(bad)} such samples): it '
-                'is no reward for multi-label heads'
+                'does not suit multi-label heads.'
             )

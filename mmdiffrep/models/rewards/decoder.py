@@ -2,12 +2,16 @@
 """RepFusion's own kind of reward: how well can the task be read from a teacher feature?"""
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
+from mmengine.dist import all_reduce
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from mmdiffrep.models.rewards.base import Reward, RewardOutput, StudentContext
+from mmdiffrep.models.rewards.base import IDENTITIES, Reward, RewardOutput, StudentContext
+from mmdiffrep.utils.checks import integer
 
 # Labels are checked on the first batches only: the check waits for the device.
 NUM_CHECKED_BATCHES = 10
@@ -17,15 +21,21 @@ class DecoderReward(Reward):
     """A light decoder g that is trained to solve the task from a teacher feature.
 
     Its loss on an image, negated, is the reward for the timestep that the feature was read at
-    (RepFusion, ICCV 2023, section 4.2).
+    (RepFusion, ICCV 2023, section 4.2). An image without labels counts nowhere.
 
     Args:
         in_channels (int): Channels of the teacher's feature.
+
+    Attributes:
+        label_fields (tuple of str): Fields of a data sample; without any of them it is unlabeled.
     """
+
+    label_fields: ClassVar[tuple[str, ...]]
 
     def __init__(self, in_channels: int) -> None:
         super().__init__(in_channels)
         self._num_checked = 0
+        self._labels_found = False
 
     def forward(
         self,
@@ -33,53 +43,126 @@ class DecoderReward(Reward):
         data_samples: list[BaseDataElement] | None = None,
         context: StudentContext | None = None,
     ) -> RewardOutput:
-        """See :class:`Reward`; the loss has gradient for the decoder only."""
+        """See :class:`Reward`; the loss has gradient for the decoder only.
+
+        Raises:
+            ValueError: No image of the first batch has a label, or labels that do not fit.
+        """
+        labeled = self._labeled(data_samples)
+        feature = feature.detach().float()
         with torch.autocast(feature.device.type, enabled=False):
-            loss = self.task_loss(feature.detach().float(), data_samples)
-        return RewardOutput(-loss.detach(), loss)
+            if len(labeled) == len(feature):
+                loss, counted = self.task_loss(feature, data_samples)
+            else:
+                loss, counted = self._loss_of_part(feature, data_samples, labeled)
+        return RewardOutput(-loss.detach(), loss, counted)
 
     @abstractmethod
-    def task_loss(self, feature: Tensor, data_samples: list[BaseDataElement]) -> Tensor:
-        """Return the decoder's loss ``(B,)`` on a detached float32 feature ``(B, C, h, w)``."""
+    def task_loss(
+        self, feature: Tensor, data_samples: list[BaseDataElement]
+    ) -> tuple[Tensor, Tensor]:
+        """Return the decoder's loss on labeled images, and which of them really have a label.
 
-    def collect(self, data_samples: list[BaseDataElement] | None, field: str) -> list:
-        """Return one field of every data sample, or says which label is missing."""
-        missing = [i for i, sample in enumerate(data_samples or []) if field not in sample]
-        if not data_samples or missing:
+        Args:
+            feature (Tensor): Detached teacher features, float32 ``(B, C, h, w)``.
+            data_samples (list): Samples with one of :attr:`label_fields`.
+
+        Returns:
+            tuple: Loss ``(B,)``, and bool ``(B,)``: False where everything is ignored.
+        """
+
+    def _loss_of_part(
+        self, feature: Tensor, data_samples: list[BaseDataElement], labeled: list[int]
+    ) -> tuple[Tensor, Tensor]:
+        loss = feature.new_zeros(len(feature))
+        counted = torch.zeros(len(feature), dtype=torch.bool, device=feature.device)
+        if not labeled:
+            return loss, counted
+        index = torch.tensor(labeled, device=feature.device)
+        part, known = self.task_loss(feature[index], [data_samples[i] for i in labeled])
+        return loss.index_copy(0, index, part), counted.index_copy(0, index, known)
+
+    def _labeled(self, data_samples: list[BaseDataElement] | None) -> list[int]:
+        """Find the images with a label; all ranks fail together if the first batch has none."""
+        found = [
+            index
+            for index, sample in enumerate(data_samples or [])
+            if any(field in sample for field in self.label_fields)
+        ]
+        if not self._labels_found:
+            anywhere = torch.tensor(len(found))
+            all_reduce(anywhere)
+            if not anywhere:
+                raise ValueError(
+                    f'{type(self).__name__} needs `{self.label_fields[0]}` in the data samples, '
+                    'but no image of the first batch has it. Without labels use '
+                    "reward=dict(type='mmdiffrep.InstanceDiscriminationReward') or a fixed, "
+                    'uniform or annealed timestep policy.'
+                )
+            self._labels_found = True
+        return found
+
+    def collect(self, data_samples: list[BaseDataElement], field: str) -> list:
+        """Return one field of every data sample, or name the samples without it."""
+        missing = [i for i, sample in enumerate(data_samples) if field not in sample]
+        if missing:
             raise ValueError(
-                f'{type(self).__name__} needs `{field}` in every data sample'
-                + (f', but samples {missing} of this batch have none' if missing else '')
-                + ". Without labels use reward=dict(type='mmdiffrep.InstanceDiscriminationReward') "
-                'or a fixed, uniform or annealed timestep policy.'
+                f'{type(self).__name__} needs `{field}` in every labeled data sample, but samples '
+                f'{missing} of this batch lack it.'
             )
         return [sample.get(field) for sample in data_samples]
 
-    def check_labels(self, labels: Tensor, num_classes: int, ignore: int | None = None) -> None:
-        """Raise a ValueError when a label of the first batches is out of range."""
+    def check_labels(
+        self,
+        labels: Tensor,
+        num_classes: int,
+        data_samples: Sequence[BaseDataElement],
+        ignore: int | None = None,
+    ) -> None:
+        """Name the first image with a label out of range; looks at the first batches only.
+
+        Args:
+            labels (Tensor): Integers, ``(B, ...)``.
+            num_classes (int): Labels are 0 to one less.
+            data_samples (sequence): B samples.
+            ignore (int, optional): Another label that is allowed.
+
+        Raises:
+            ValueError: A label is out of range.
+        """
         if not self.checks_labels():
             return
         wrong = (labels < 0) | (labels >= num_classes)
         if ignore is not None:
             wrong &= labels != ignore
         if wrong.any():
-            found = labels[wrong].unique().tolist()
+            first = int(wrong.flatten(1).any(dim=1).nonzero()[0])
+            found = labels[first][wrong[first]].unique().tolist()
             raise ValueError(
-                f'{type(self).__name__} got labels {found}, expected 0 to {num_classes - 1}'
+                f'{type(self).__name__} got labels {found} of {_name(data_samples[first], first)}, '
+                f'expected 0 to {num_classes - 1}'
                 + ('' if ignore is None else f' or {ignore} (ignored)')
                 + ': check num_classes and the label map of the data set.'
             )
 
     def checks_labels(self) -> bool:
-        """Return True for the first batches, and counts."""
+        """Return True for the first batches, and count them."""
         self._num_checked += 1
         return self._num_checked <= NUM_CHECKED_BATCHES
 
     def check_num_classes(self, num_classes: int) -> int:
-        """Return the number of classes, or says that there is nothing to tell apart."""
-        if num_classes < 2:
+        """Check that there are at least 2 classes."""
+        if integer('num_classes', num_classes) < 2:
             raise ValueError(
                 f'{type(self).__name__} tells classes apart and needs num_classes of at least 2, '
                 f'got {num_classes}: give reward=dict(..., num_classes=...) with the number of '
-                'classes of the labels'
+                'classes of the labels.'
             )
         return num_classes
+
+
+def _name(sample: BaseDataElement, index: int) -> str:
+    """Name an image by its path or number."""
+    known = (sample.metainfo.get(key) for key in IDENTITIES)
+    name = next((value for value in known if value is not None), None)
+    return f'image {index} of a batch' if name is None else f'image {name}'

@@ -15,13 +15,16 @@ class HeatmapReward(DecoderReward):
     """Weighted squared error of the heatmaps that two 1x1 convolutions predict.
 
     The error is summed over a heatmap and averaged over the keypoints that count: the mean over
-    pixels would be tiny, most of them being zero, and so would be the reward's differences.
+    pixels would be tiny, most of them being zero, and so would be the reward's differences. An
+    image without a keypoint that counts does not count.
 
     Args:
         in_channels (int): Channels of the teacher's feature.
         num_keypoints (int): Number of heatmaps.
         hidden_channels (int): Width of the decoder. Defaults to 64.
     """
+
+    label_fields = ('gt_fields', 'gt_instance_labels')
 
     def __init__(self, in_channels: int, num_keypoints: int, hidden_channels: int = 64) -> None:
         super().__init__(in_channels)
@@ -32,7 +35,9 @@ class HeatmapReward(DecoderReward):
             nn.Conv2d(hidden_channels, num_keypoints, 1),
         )
 
-    def task_loss(self, feature: Tensor, data_samples: list[BaseDataElement]) -> Tensor:
+    def task_loss(
+        self, feature: Tensor, data_samples: list[BaseDataElement]
+    ) -> tuple[Tensor, Tensor]:
         """See :class:`DecoderReward`."""
         self._check_targets(data_samples)
         fields = self.collect(data_samples, 'gt_fields')
@@ -52,12 +57,13 @@ class HeatmapReward(DecoderReward):
             self.decoder(feature), size=target.shape[-2:], mode='bilinear', align_corners=False
         )
         error = (heatmaps - target).square().sum(dim=(2, 3))
-        return (error * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+        total = weights.sum(dim=1)
+        return (error * weights).sum(dim=1) / total.clamp(min=1), total > 0
 
     @staticmethod
-    def _check_targets(data_samples: list[BaseDataElement] | None) -> None:
-        """Names targets of other kinds of heads: SimCC, regression, several levels."""
-        for sample in data_samples or []:
+    def _check_targets(data_samples: list[BaseDataElement]) -> None:
+        """Name targets of other kinds of heads: SimCC, regression, several levels."""
+        for sample in data_samples:
             heatmaps = getattr(sample.get('gt_fields'), 'heatmaps', None)
             if isinstance(heatmaps, Tensor):
                 continue

@@ -15,7 +15,7 @@ class SegmentationReward(DecoderReward):
     """Mean pixel cross-entropy of two 1x1 convolutions, resized to the label map.
 
     The official code has no reward for dense tasks; this is the counterpart of its MLP, applied
-    at every pixel. Ignored pixels do not count, and an image without any label gets the loss 0.
+    at every pixel. Ignored pixels do not count, nor do images with nothing else.
 
     Args:
         in_channels (int): Channels of the teacher's feature.
@@ -23,6 +23,8 @@ class SegmentationReward(DecoderReward):
         hidden_channels (int): Width of the decoder. Defaults to 64.
         ignore_index (int): Label that does not count. Defaults to 255.
     """
+
+    label_fields = ('gt_sem_seg',)
 
     def __init__(
         self,
@@ -40,14 +42,16 @@ class SegmentationReward(DecoderReward):
             nn.Conv2d(hidden_channels, num_classes, 1),
         )
 
-    def task_loss(self, feature: Tensor, data_samples: list[BaseDataElement]) -> Tensor:
+    def task_loss(
+        self, feature: Tensor, data_samples: list[BaseDataElement]
+    ) -> tuple[Tensor, Tensor]:
         """See :class:`DecoderReward`."""
         maps = self.collect(data_samples, 'gt_sem_seg')
         labels = torch.cat([label.data for label in maps]).to(feature.device).long()
-        self.check_labels(labels.flatten(), self.num_classes, ignore=self.ignore_index)
+        self.check_labels(labels, self.num_classes, data_samples, ignore=self.ignore_index)
         logits = F.interpolate(
             self.decoder(feature), size=labels.shape[-2:], mode='bilinear', align_corners=False
         )
         loss = F.cross_entropy(logits, labels, reduction='none', ignore_index=self.ignore_index)
-        count = (labels != self.ignore_index).sum(dim=(1, 2)).clamp(min=1)
-        return loss.sum(dim=(1, 2)) / count
+        count = (labels != self.ignore_index).sum(dim=(1, 2))
+        return loss.sum(dim=(1, 2)) / count.clamp(min=1), count > 0

@@ -17,13 +17,15 @@ class SimCCReward(DecoderReward):
     A map is taken as a distribution over its pixels. Its two marginals, resized to the labels'
     number of bins, are compared with the labels of x and y
     (`SimCC <https://arxiv.org/abs/2107.03332>`_, with Gaussian smoothing), and the divergences are
-    averaged over the keypoints that count. An image without any counts zero.
+    averaged over the keypoints that count. An image without any does not count.
 
     Args:
         in_channels (int): Channels of the teacher's feature.
         num_keypoints (int): Number of keypoints.
         hidden_channels (int): Width of the decoder. Defaults to 64.
     """
+
+    label_fields = ('gt_instance_labels',)
 
     def __init__(self, in_channels: int, num_keypoints: int, hidden_channels: int = 64) -> None:
         super().__init__(in_channels)
@@ -34,7 +36,9 @@ class SimCCReward(DecoderReward):
             nn.Conv2d(hidden_channels, num_keypoints, 1),
         )
 
-    def task_loss(self, feature: Tensor, data_samples: list[BaseDataElement]) -> Tensor:
+    def task_loss(
+        self, feature: Tensor, data_samples: list[BaseDataElement]
+    ) -> tuple[Tensor, Tensor]:
         """See :class:`DecoderReward`."""
         labels = self.collect(data_samples, 'gt_instance_labels')
         maps = self.decoder(feature)
@@ -42,10 +46,11 @@ class SimCCReward(DecoderReward):
         error = self._divergence(maps.logsumexp(dim=2), labels, 'keypoint_x_labels')
         error = error + self._divergence(maps.logsumexp(dim=3), labels, 'keypoint_y_labels')
         weights = torch.cat([label.keypoint_weights.view(1, -1) for label in labels]).to(feature)
-        return (error * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+        total = weights.sum(dim=1)
+        return (error * weights).sum(dim=1) / total.clamp(min=1), total > 0
 
     def _divergence(self, logits: Tensor, labels: list[BaseDataElement], field: str) -> Tensor:
-        """Compare ``(B, K, n)`` with labels ``(1, K, bins)`` an image; return ``(B, K)``."""
+        """Compare ``(B, K, n)`` with labels ``(1, K, bins)`` per image; return ``(B, K)``."""
         if any(field not in label or label.get(field).dim() != 3 for label in labels):
             raise ValueError(
                 f'SimCCReward needs `{field}` (1, K, bins) in the `gt_instance_labels` of every '

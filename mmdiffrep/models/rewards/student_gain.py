@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Reward for what the student gains: does imitating the teacher at t help its own task?"""
+"""Reward by the student: does imitating the teacher at t help its own task?"""
 
 import torch
 from mmengine.structures import BaseDataElement
@@ -19,13 +19,14 @@ class StudentGainReward(Reward):
     A small step against the distillation loss changes the task's loss by minus the step times the
     product of the two gradients. So the reward is, to first order, what the student's own task
     gains from imitating the teacher at this timestep; the cosine makes it independent of the scale
-    of the teacher's feature, which differs between timesteps. It lies in [-1, 1] and is 0 where one
-    of the gradients vanishes. The same product decides when an auxiliary loss helps in Du et al.,
-    "Adapting Auxiliary Losses Using Gradient Similarity" (2018).
+    of the teacher's feature, which differs between timesteps. It lies in [-1, 1]. An image whose
+    feature has no gradient from the task, such as one without labels, does not count. The same
+    product decides when an auxiliary loss helps in Du et al., "Adapting Auxiliary Losses Using
+    Gradient Similarity" (2018).
 
     The official ``StudentOriented`` classifier rewards a timestep one step later with the residual
     of a least-squares fit of the labels on the student's features. It cannot run: it hands integer
-    one-hot targets to ``lstsq``, and takes its residuals, one a class or none at all, for one an
+    one-hot targets to ``lstsq``, and takes its residuals, one per class or none at all, for one per
     image. A fit on one batch would be exact anyway as soon as there are more channels than images.
     The gradients are known in the same step, for every image, and leave no state to resume.
 
@@ -68,7 +69,8 @@ class StudentGainReward(Reward):
             for gradients in zip(*pairs)
         )
         cosine = torch.cosine_similarity(task, distill, dim=1, eps=1e-20)
-        return RewardOutput(cosine.nan_to_num(nan=0.0))
+        # An image without labels leaves the task's loss unmoved.
+        return RewardOutput(cosine.nan_to_num(nan=0.0), counted=(task != 0).any(dim=1))
 
     @staticmethod
     def _gradient(loss: Tensor, context: StudentContext) -> tuple[Tensor | None, ...]:

@@ -60,12 +60,15 @@ class TimestepPolicy(nn.Module, ABC):
         num_samples (int): Timesteps drawn per image.
         num_pairs (int, optional): Number of pairs that the policy is made for. None: any.
         needs_reward (bool): Whether :meth:`loss` has to be called with a reward.
+        mean_reward (Tensor): Moving mean of the rewards so far, float32, a scalar; only where
+            rewards are needed.
     """
 
     max_timestep: int
     num_samples: int = 1
     num_pairs: int | None = None
     needs_reward: bool = False
+    mean_reward: Tensor
 
     @abstractmethod
     def forward(self, images: Tensor, draws: Draws) -> TimestepSample:

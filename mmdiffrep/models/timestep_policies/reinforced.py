@@ -134,6 +134,11 @@ class ReinforcedTimestep(TimestepPolicy):
             baseline_momentum, num_actions if baseline == 'per_timestep' else None
         )
 
+    @property
+    def mean_reward(self) -> Tensor:
+        """Moving mean of the rewards so far, a scalar."""
+        return self.statistics.mean.float()
+
     def log_probs(self, images: Tensor) -> Tensor:
         """Return log pi(a | x), float32 ``(B, num_actions)``, for images ``(B, 3, H, W)``."""
         with torch.autocast(images.device.type, enabled=False):

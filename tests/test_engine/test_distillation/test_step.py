@@ -15,7 +15,7 @@ from mmdiffrep.engine.distillation.step import (
     student_features,
 )
 from mmdiffrep.models.distillers import Layer, RepFusionDistiller
-from mmdiffrep.models.rewards import holdout_mask
+from mmdiffrep.models.rewards import StudentContext, holdout_mask
 from mmdiffrep.models.teachers import DPMTeacher
 from mmdiffrep.models.timestep_policies import Draws, FixedTimestep, TimestepSample
 from mmdiffrep.testing import tiny_teacher
@@ -144,6 +144,67 @@ def test_without_a_held_out_image_the_logged_reward_is_that_of_all():
     reward = distiller.branches[0].reward(feature, data_samples).reward
     torch.testing.assert_close(losses['reward'], reward.mean())
     assert losses['loss_policy'] == 0
+
+
+def rows_of(sample, rows):
+    """The same draws for some of the images."""
+    fields = (sample.t, sample.log_prob, sample.entropy, sample.weight, sample.action)
+    return TimestepSample(
+        *(None if field is None else field[rows] for field in fields), sample.log_probs[rows]
+    )
+
+
+@pytest.mark.parametrize('holdout', [0.0, 0.5])
+@pytest.mark.parametrize('baseline', ['none', 'moving_average', 'batch_mean', 'per_timestep'])
+def test_images_without_labels_change_nothing(baseline, holdout):
+    """Losses, logged means and statistics are those of the labeled images alone."""
+    options = dict(baseline=baseline, entropy=0.0, exploration=0.2, standardize_reward=True)
+    mixed, alone = (reinforced(holdout=holdout, **options) for _ in range(2))
+    for seed in (1, 2):  # the second batch is compared with the first
+        feature = torch.randn(4, 5, 2, 2, generator=torch.Generator().manual_seed(seed))
+        data_samples, sample, student = samples(), draw(mixed, seed), student_of()
+        for index in (0, 3):
+            del data_samples[index].gt_label
+        some = losses_of(mixed, student, sample, (feature,), data_samples=data_samples)
+        rows = [1, 2]
+        few = losses_of(
+            alone,
+            [(student[0][0][rows],)],
+            rows_of(sample, rows),
+            (feature[rows],),
+            data_samples=[data_samples[row] for row in rows],
+        )
+        for key in ('reward', 'loss_decoder', 'loss_policy'):
+            torch.testing.assert_close(some[key], few[key])
+    for found, expected in zip(mixed.buffers(), alone.buffers()):
+        torch.testing.assert_close(found, expected)
+
+
+def test_a_batch_without_any_label_teaches_neither_decoder_nor_policy():
+    distiller = reinforced(entropy=0.0)
+    feature, sample = torch.randn(4, 5, 2, 2), draw(distiller)
+    first = losses_of(distiller, student_of(), sample, (feature,), data_samples=samples())
+    before = {name: buffer.clone() for name, buffer in distiller.named_buffers()}
+    unlabeled = [BaseDataElement() for _ in range(4)]
+    losses = losses_of(distiller, student_of(), sample, (feature,), data_samples=unlabeled)
+    assert losses['loss_decoder'] == losses['loss_policy'] == 0
+    torch.testing.assert_close(losses['reward'], first['reward'])  # the mean so far
+    (losses['loss_decoder'] + losses['loss_policy']).backward()
+    assert all(p.grad is None or p.grad.abs().sum() == 0 for p in distiller.parameters())
+    assert all(buffer.equal(before[name]) for name, buffer in distiller.named_buffers())
+
+
+def test_an_image_without_a_task_gradient_does_not_count_for_the_student_gain():
+    distiller = reinforced(reward=dict(type='mmdiffrep.StudentGainReward'), entropy=0.0)
+    student, feature, sample = student_of(), torch.randn(4, 5, 2, 2), draw(distiller)
+    weight = torch.tensor([1.0, 0.0, 1.0, 1.0]).view(4, 1, 1, 1)  # image 1 has no label
+    task = dict(loss_ce=(student[0][0].square() * weight).sum())
+    losses = losses_of(distiller, student, sample, (feature,), task=task)
+    distill = distiller.pairs[0](student[0], feature)
+    context = StudentContext(student[0], distill, task['loss_ce'])
+    output = distiller.branches[0].reward(feature, None, context)
+    assert output.counted.tolist() == [True, False, True, True]
+    torch.testing.assert_close(losses['reward'], output.reward[[0, 2, 3]].mean())
 
 
 def test_one_pair_is_compared_and_the_others_stay_in_use():

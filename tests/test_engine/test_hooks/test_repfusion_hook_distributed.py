@@ -6,10 +6,12 @@ import socket
 
 import pytest
 import torch
+from mmengine.registry import DATASETS
 from torch import distributed, multiprocessing
 
 from mmdiffrep.engine.hooks import PolicyLogHook, RepFusionHook
 from mmdiffrep.testing import (
+    RandomSegmentation,
     greatest_difference,
     parameters_of,
     tiny_runner,
@@ -54,11 +56,33 @@ SETTINGS = dict(
         holdout=0.5,
         noise='fresh',
     ),
+    unlabeled=dict(
+        policy=dict(**REINFORCED, standardize_reward=True), pairs=[PAIR], unlabeled=True
+    ),
 )
 
 
-def train(folder, batch_size, setting, **overrides):
+@DATASETS.register_module()
+class HalfLabeledForTests(RandomSegmentation):
+    """Every second image, all that rank 1 of 2 reads, has no label."""
+
+    def __getitem__(self, index):
+        item = super().__getitem__(index)
+        if self.names[index] % 2:
+            item['data_samples'].gt_sem_seg.data.fill_(255)
+        return item
+
+
+def train(folder, batch_size, setting, order=None, **overrides):
     setting = dict(SETTINGS[setting])
+    unlabeled = setting.pop('unlabeled', False)
+    kind = 'HalfLabeledForTests' if unlabeled else 'mmdiffrep.RandomSegmentation'
+    loader = dict(
+        dataset=dict(type=kind, length=64, order=order),
+        sampler=dict(type='InfiniteSampler', shuffle=False),
+        batch_size=batch_size,
+        num_workers=0,
+    )
     accumulate = setting.pop('accumulate', 1)
     hook = dict(
         type='mmdiffrep.RepFusionHook',
@@ -72,7 +96,7 @@ def train(folder, batch_size, setting, **overrides):
         folder,
         ITERS,
         [hook, log],
-        batch_size,
+        train_dataloader=loader,
         optim_wrapper=dict(
             type='OptimWrapper',
             optimizer=dict(type='SGD', lr=0.01, momentum=0.9),
@@ -123,13 +147,7 @@ def test_two_processes_equal_one_with_the_doubled_batch(tmp_path, setting):
 
     # Rank r reads the images r, r + 2, r + 4, ...: one process gets each batch in that order.
     order = torch.arange(64).view(-1, PER_RANK, 2).transpose(1, 2).flatten().tolist()
-    loader = dict(
-        dataset=dict(type='mmdiffrep.RandomSegmentation', length=64, order=order),
-        sampler=dict(type='InfiniteSampler', shuffle=False),
-        batch_size=2 * PER_RANK,
-        num_workers=0,
-    )
-    single = train(tmp_path, 2 * PER_RANK, setting, train_dataloader=loader)
+    single = train(tmp_path, 2 * PER_RANK, setting, order)
 
     assert single['drawn'].keys() == ranks[0]['drawn'].keys()
     for name, counts in single['drawn'].items():

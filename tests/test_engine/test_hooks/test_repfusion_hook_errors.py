@@ -96,7 +96,7 @@ def test_labels_out_of_range_are_named(tmp_path):
         type='mmseg.CrossEntropyLoss', loss_weight=0.0, avg_non_ignore=True
     )
     reward = dict(type='mmdiffrep.SegmentationReward', num_classes=3)
-    with pytest.raises(ValueError, match=r'labels \[3\], expected 0 to 2 or 255'):
+    with pytest.raises(ValueError, match=r'labels \[3\] of image 0.png, expected 0 to 2 or 255'):
         run(tmp_path, 1, hook_cfg(reward=reward), model=segmentor)
 
 

@@ -53,14 +53,14 @@ def test_classification_prefers_soft_labels():
 @pytest.mark.parametrize('label', [-1, 2])
 def test_class_out_of_range_is_listed(label):
     samples = [BaseDataElement(gt_label=torch.tensor([label])) for _ in range(2)]
-    with pytest.raises(ValueError, match=rf'\[{label}\], expected 0 to 1:'):
+    with pytest.raises(ValueError, match=rf'\[{label}\] of image . of a batch, expected 0 to 1:'):
         ClassificationReward(8, num_classes=2)(FEATURE, samples)
 
 
 def test_multi_label_targets_are_refused():
     reward = ClassificationReward(8, num_classes=3)
     several = [BaseDataElement(gt_label=torch.tensor(labels)) for labels in ([0], [1, 2])]
-    with pytest.raises(ValueError, match=r'one label an image, but samples \[1\]'):
+    with pytest.raises(ValueError, match=r'one label per image, but samples \[1\]'):
         reward(FEATURE, several)
     scores = [BaseDataElement(gt_score=torch.tensor([1.0, 1.0, 0.0])) for _ in range(2)]
     with pytest.raises(ValueError, match=r'adds up to 1 .* sample 0 .* the sum 2 \(2 such'):

@@ -74,8 +74,8 @@ def test_targets_of_another_head_are_named():
     heatmap = [BaseDataElement(gt_instance_labels=InstanceData(keypoint_weights=torch.ones(1, K)))]
     with pytest.raises(ValueError, match='needs `keypoint_x_labels`'):
         reward(feature[:1], heatmap)
-    with pytest.raises(ValueError, match='needs `gt_instance_labels` in every data sample'):
-        reward(feature[:1], [BaseDataElement()])
+    with pytest.raises(ValueError, match='needs `gt_instance_labels` in the data samples'):
+        SimCCReward(4, num_keypoints=K)(feature[:1], [BaseDataElement()])
 
 
 def test_it_is_found_for_a_simcc_head():
