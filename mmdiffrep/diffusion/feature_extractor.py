@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mmdiffrep.diffusion.checkpoints import as_dtype
+from mmdiffrep.diffusion.condition import Condition, as_condition
 from mmdiffrep.diffusion.denoisers import Denoiser
 from mmdiffrep.diffusion.features import MapKey, frozen_denoiser, read_features, resolve_timesteps
 from mmdiffrep.diffusion.input_range import Images, check_unit_range, to_batch
@@ -74,7 +75,9 @@ class FeatureExtractor:
         self.timesteps = resolve_timesteps(self.denoiser.schedule, timesteps, noise_levels)
         self.denoiser.settle_precision()
 
-    def __call__(self, images: Images, labels: Tensor | None = None) -> dict[MapKey, Tensor]:
+    def __call__(
+        self, images: Images, labels: None | Tensor | Condition = None
+    ) -> dict[MapKey, Tensor]:
         """Compute features.
 
         Args:
@@ -83,7 +86,8 @@ class FeatureExtractor:
                 of shape (H, W, 3) or (3, H, W); or a list of images of one size. They are not
                 resized: a model works best at the size it was trained on,
                 ``extractor.denoiser.image_size``.
-            labels: (B,) classes for a class-conditional model, else None.
+            labels: (B,) classes for a class-conditional model, or any other
+                :class:`~mmdiffrep.diffusion.condition.Condition`; None: the model's own.
 
         Returns:
             ``{(timestep, tap): (B, C, h, w)}`` on the model's device, all taps of the first
@@ -102,7 +106,7 @@ class FeatureExtractor:
     def read(
         self,
         images: Tensor,
-        labels: Tensor | None = None,
+        labels: None | Tensor | Condition = None,
         finish: Callable[[Tensor], Tensor] = Tensor.float,
     ) -> dict[MapKey, Tensor]:
         """Compute features of a batch whose shape and range are known to be right.
@@ -116,11 +120,12 @@ class FeatureExtractor:
             ``{(timestep, tap): finish(maps)}``, all passes concatenated.
         """
         device = next(self.denoiser.parameters()).device
+        condition = as_condition(labels)
         size = self.batch_size or max(len(images), 1)
         parts = []
         for start in range(0, len(images), size):
             chosen = slice(start, start + size)
-            cond = None if labels is None else labels[chosen].to(device)
+            cond = None if condition is None else condition[chosen].to(device)
             x0 = images[chosen].to(device, torch.float32)
             parts.append(
                 read_features(

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from mmdiffrep.diffusion.condition import Condition, as_condition
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.noise import Generators, NoiseSource
 from mmdiffrep.diffusion.schedule_base import Schedule
@@ -100,7 +101,7 @@ def read_features(
     timesteps: Sequence[int],
     taps: Sequence[str],
     noise: NoiseSource,
-    cond: Tensor | None = None,
+    cond: None | Tensor | Condition = None,
     generator: Generators | None = None,
     pass_size: int | None = None,
     finish: Callable[[Tensor], Tensor] = Tensor.float,
@@ -114,7 +115,7 @@ def read_features(
         taps: Names of taps.
         noise: Source of the noise. ``fresh`` draws anew for every image and timestep; ``none``
             gives the clean image, and the denoiser is only told the timestep.
-        cond: (B,) labels for a class-conditional denoiser, else None.
+        cond: What the denoiser is conditioned on, or (B,) class labels; None: its own condition.
         generator: Random numbers for a noise source that draws anew.
         pass_size: See :func:`read_taps`.
         finish: See :func:`read_taps`.
@@ -124,10 +125,12 @@ def read_features(
     """
     batch, num = len(images), len(timesteps)
     t = torch.cat([torch.full((batch,), t, device=images.device) for t in timesteps])
-    eps = noise.at_timesteps(images, num, generator)
-    x_t = images.repeat(num, 1, 1, 1)
+    x0 = denoiser.clean(images)
+    eps = noise.at_timesteps(images, num, generator, x0.shape[1:])
+    x_t = x0.repeat(num, 1, 1, 1)
     if eps is not None:
         x_t = denoiser.schedule.add_noise(x_t, eps, t)
+    cond = as_condition(cond)
     if cond is not None:
         cond = cond.repeat(num)
     maps = read_taps(denoiser, x_t, t, taps, cond, pass_size, finish)
@@ -139,23 +142,24 @@ def read_features(
 
 
 def noised(
-    schedule: Schedule,
+    denoiser: Denoiser,
     images: Tensor,
     t: Tensor,
     noise: NoiseSource,
     generator: Generators | None = None,
 ) -> Tensor:
-    """Return x_t of a batch, every image at its own timestep; the images themselves without noise.
+    """Return x_t of a batch, every image at its own timestep; x_0 without noise.
 
     Args:
-        schedule: The denoiser's noise schedule.
+        denoiser: What will be given x_t.
         images: (B, 3, H, W), clean RGB images in [-1, 1].
         t: (B,) timesteps.
         noise: Source of the noise.
         generator: Random numbers for a noise source that draws anew.
     """
-    eps = noise(images, generator=generator)
-    return images if eps is None else schedule.add_noise(images, eps, t)
+    x0 = denoiser.clean(images)
+    eps = noise(images, generator, x0.shape[1:])
+    return x0 if eps is None else denoiser.schedule.add_noise(x0, eps, t)
 
 
 def read_taps(
@@ -163,7 +167,7 @@ def read_taps(
     x_t: Tensor,
     t: Tensor,
     taps: Sequence[str],
-    cond: Tensor | None = None,
+    cond: None | Condition = None,
     pass_size: int | None = None,
     finish: Callable[[Tensor], Tensor] = Tensor.float,
 ) -> dict[str, Tensor]:
@@ -171,10 +175,10 @@ def read_taps(
 
     Args:
         denoiser: Whole, or truncated after the last of ``taps``.
-        x_t: (B, 3, H, W), noised or clean images.
+        x_t: (B, C, H, W), noised or clean images or latents.
         t: (B,) timesteps.
         taps: Names of taps.
-        cond: (B,) labels for a class-conditional denoiser, else None.
+        cond: What the denoiser is conditioned on; None: its own condition.
         pass_size: Greatest number of images in a forward pass; None: all. Memory depends on it,
             the features do not, up to rounding.
         finish: What is made of each map of a pass, by default float32.
@@ -186,8 +190,8 @@ def read_taps(
     parts = []
     for start in range(0, max(len(x_t), 1), size):
         chosen = slice(start, start + size)
-        labels = None if cond is None else cond[chosen]
-        maps = denoiser(x_t[chosen], t[chosen], labels, taps=taps)
+        given = None if cond is None else cond[chosen]
+        maps = denoiser(x_t[chosen], t[chosen], given, taps=taps)
         parts.append({tap: finish(maps[tap]) for tap in taps})
     if len(parts) == 1:
         return parts[0]

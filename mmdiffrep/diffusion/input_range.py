@@ -150,18 +150,20 @@ class DenoiserInput(nn.Module):
             )
 
 
-def check_shape(images: Tensor, channels: int = 3) -> None:
+def check_shape(images: Tensor, channels: Sequence[int] = (3,)) -> None:
     """Check that a tensor is a batch of images.
 
     Args:
         images: What is checked.
-        channels: Number of channels expected.
+        channels: Numbers of channels that are right, the usual one last.
 
     Raises:
-        ValueError: Not (B, channels, H, W).
+        ValueError: Not (B, C, H, W) with one of these C.
     """
-    if images.ndim != 4 or images.shape[1] != channels:
-        raise ValueError(f'Expected images (B, {channels}, H, W), got shape {tuple(images.shape)}.')
+    if images.ndim != 4 or images.shape[1] not in channels:
+        raise ValueError(
+            f'Expected images (B, {channels[-1]}, H, W), got shape {tuple(images.shape)}.'
+        )
 
 
 def check_unit_range(images: Tensor) -> None:
@@ -191,12 +193,12 @@ def to_batch(images: Images) -> Tensor:
     """Make one batch of what a notebook has at hand.
 
     Args:
-        images: A batch (B, 3, H, W) or one image (3, H, W), float in [-1, 1]; 8-bit RGB images as
-            PIL gives them, or as arrays and tensors of uint8, (H, W, 3) or (3, H, W); or a list of
-            images of one size.
+        images: A batch (B, 3, H, W) or one image (3, H, W), float in [-1, 1], or gray ones of one
+            channel; 8-bit RGB images as PIL gives them, or as arrays and tensors of uint8,
+            (H, W, 3) or (3, H, W); or a list of images of one size.
 
     Returns:
-        (B, 3, H, W), RGB; what had 8 bits is brought to [-1, 1].
+        (B, 3, H, W) RGB or (B, 1, H, W); what had 8 bits is brought to [-1, 1].
 
     Raises:
         TypeError: Something other than images.
@@ -215,7 +217,7 @@ def to_batch(images: Images) -> Tensor:
         batch = _to_tensor(images)
     if not len(batch):
         raise ValueError(f'Expected images (B, 3, H, W), got shape {tuple(batch.shape)}.')
-    check_shape(batch)
+    check_shape(batch, (1, 3))
     return batch
 
 

@@ -8,7 +8,7 @@ alone, whatever its batch, order or process, so that they can be cached and comp
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -31,20 +31,31 @@ class NoiseSource(ABC):
     repeats = False
 
     @abstractmethod
-    def __call__(self, images: Tensor, generator: Generators | None = None) -> Tensor | None:
+    def __call__(
+        self,
+        images: Tensor,
+        generator: Generators | None = None,
+        shape: Sequence[int] | None = None,
+    ) -> Tensor | None:
         """Draw noise.
 
         Args:
             images: (B, C, H, W) in [-1, 1].
             generator: Source of randomness, or one per image; used by ``fresh`` only.
+            shape: Of the draw of an image, where noise is added to something else than its pixels,
+                such as latents; None: (C, H, W).
 
         Returns:
-            (B, C, H, W) standard normal noise with the images' device and dtype, or None for a
+            (B, *shape) standard normal noise with the images' device and dtype, or None for a
             clean input.
         """
 
     def at_timesteps(
-        self, images: Tensor, num: int, generator: Generators | None = None
+        self,
+        images: Tensor,
+        num: int,
+        generator: Generators | None = None,
+        shape: Sequence[int] | None = None,
     ) -> Tensor | None:
         """Draw noise for a batch that is repeated once per timestep.
 
@@ -52,13 +63,14 @@ class NoiseSource(ABC):
             images: (B, C, H, W) in [-1, 1].
             num: Number of timesteps.
             generator: See :meth:`__call__`.
+            shape: See :meth:`__call__`.
 
         Returns:
-            (num * B, C, H, W), all images of the first timestep first, or None.
+            (num * B, *shape), all images of the first timestep first, or None.
         """
         if not self.repeats:
-            return self(images.repeat(num, 1, 1, 1), generator)
-        eps = self(images, generator)
+            return self(images.repeat(num, 1, 1, 1), generator, shape)
+        eps = self(images, generator, shape)
         return None if eps is None else eps.repeat(num, 1, 1, 1)
 
 
@@ -68,18 +80,23 @@ class FreshNoise(NoiseSource):
     With a generator per image the noise of an image does not depend on the rest of the batch.
     """
 
-    def __call__(self, images: Tensor, generator: Generators | None = None) -> Tensor:
+    def __call__(
+        self,
+        images: Tensor,
+        generator: Generators | None = None,
+        shape: Sequence[int] | None = None,
+    ) -> Tensor:
         """Draw anew; see :class:`NoiseSource`."""
+        shape = tuple(images.shape[1:] if shape is None else shape)
         if not isinstance(generator, (torch.Generator, type(None))):
             draws = [
-                torch.randn(images.shape[1:], generator=source, device=source.device)
-                for source in generator
+                torch.randn(shape, generator=source, device=source.device) for source in generator
             ]
             if len(draws) != len(images):
                 raise ValueError(f'got {len(draws)} generators for {len(images)} images')
             return torch.stack(draws).to(images)
         device = images.device if generator is None else generator.device
-        return torch.randn(images.shape, generator=generator, device=device).to(images)
+        return torch.randn(len(images), *shape, generator=generator, device=device).to(images)
 
 
 class SharedNoise(NoiseSource):
@@ -95,12 +112,17 @@ class SharedNoise(NoiseSource):
         self.seed = seed
         self._drawn: dict[tuple[tuple[int, ...], torch.device, torch.dtype], Tensor] = {}
 
-    def __call__(self, images: Tensor, generator: Generators | None = None) -> Tensor:
+    def __call__(
+        self,
+        images: Tensor,
+        generator: Generators | None = None,
+        shape: Sequence[int] | None = None,
+    ) -> Tensor:
         """Return the draw of this shape; see :class:`NoiseSource`."""
-        key = (tuple(images.shape[1:]), images.device, images.dtype)
+        key = (tuple(images.shape[1:] if shape is None else shape), images.device, images.dtype)
         if key not in self._drawn:
             self._drawn[key] = _draw(self.seed, key[0]).to(images)
-        return self._drawn[key].expand_as(images)
+        return self._drawn[key].expand(len(images), *key[0])
 
 
 class PerImageNoise(NoiseSource):
@@ -118,10 +140,16 @@ class PerImageNoise(NoiseSource):
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
 
-    def __call__(self, images: Tensor, generator: Generators | None = None) -> Tensor:
+    def __call__(
+        self,
+        images: Tensor,
+        generator: Generators | None = None,
+        shape: Sequence[int] | None = None,
+    ) -> Tensor:
         """Draw from each image's own seed; see :class:`NoiseSource`."""
+        shape = tuple(images.shape[1:] if shape is None else shape)
         levels = ((images.detach().float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-        draws = [_draw(self._seed_of(image), tuple(image.shape)) for image in levels.cpu()]
+        draws = [_draw(self._seed_of(image), shape) for image in levels.cpu()]
         return torch.stack(draws).to(images)
 
     def _seed_of(self, image: Tensor) -> int:
@@ -135,7 +163,12 @@ class NoNoise(NoiseSource):
 
     repeats = True
 
-    def __call__(self, images: Tensor, generator: Generators | None = None) -> None:
+    def __call__(
+        self,
+        images: Tensor,
+        generator: Generators | None = None,
+        shape: Sequence[int] | None = None,
+    ) -> None:
         """Return None; see :class:`NoiseSource`."""
         return None
 

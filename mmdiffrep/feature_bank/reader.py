@@ -97,7 +97,7 @@ class FeatureReader:
         levels = denoiser.schedule.noise_level(torch.tensor(self.extract.timesteps)).tolist()
         self.recipe = FeatureRecipe(
             weights=denoiser.weights_hash,
-            settings=json.loads(json.dumps(denoiser.settings)),
+            settings=_settings(denoiser),
             taps=list(self.extract.taps),
             timesteps=list(self.extract.timesteps),
             noise_levels=[round(level, 6) for level in levels],
@@ -135,6 +135,13 @@ class FeatureReader:
             rgb, finish=partial(to_stored, pool=self.recipe.pool, dtype=self.dtype)
         )
         return on_cpu(maps)
+
+
+def _settings(denoiser: Denoiser) -> dict[str, Any]:
+    """Return what features depend on besides the weights, as values that JSON has."""
+    condition = denoiser.condition
+    told = {} if condition is None else {'condition': condition.digest}
+    return json.loads(json.dumps({**denoiser.settings, **told}))
 
 
 def to_stored(maps: Tensor, pool: int | None, dtype: torch.dtype) -> Tensor:

@@ -14,8 +14,11 @@ class EchoDenoiser(torch.nn.Module):
         super().__init__()
         self.schedule = NoiseSchedule.preset('linear')
 
+    def clean(self, images):
+        return images
+
     def forward(self, x_t, t, cond=None, taps=()):
-        given = dict(x_t=x_t, t=t, cond=cond)
+        given = dict(x_t=x_t, t=t, cond=cond and cond.labels)
         return {tap: given[tap] for tap in taps}
 
 
@@ -50,8 +53,8 @@ def test_fresh_noise_differs_between_timesteps_and_follows_the_generator(images)
     drawn = []
 
     class Recorded(NoiseSource):
-        def __call__(self, images, generator=None):
-            drawn.append(build_noise('fresh')(images, generator))
+        def __call__(self, images, generator=None, shape=None):
+            drawn.append(build_noise('fresh')(images, generator, shape))
             return drawn[-1]
 
     for _ in range(2):
@@ -95,3 +98,38 @@ def test_a_noise_level_between_two_timesteps_is_refused():
 def test_bad_timesteps(arguments, message):
     with pytest.raises(ValueError, match=message):
         resolve_timesteps(NoiseSchedule.preset('linear', 50), **arguments)
+
+
+@pytest.mark.parametrize('size', [1, 2, 5, 100])
+def test_passes_of_limited_size_give_the_whole_batch(images, size):
+    whole = read_features(EchoDenoiser(), images, [9, 2], ['x_t', 't'], build_noise('shared'))
+    sizes = []
+
+    class Counted(EchoDenoiser):
+        def forward(self, x_t, t, cond=None, taps=()):
+            sizes.append(len(x_t))
+            return super().forward(x_t, t, cond, taps)
+
+    labels = torch.tensor([5, 6, 7])
+    parts = read_features(
+        Counted(),
+        images,
+        [9, 2],
+        ['x_t', 't', 'cond'],
+        build_noise('shared'),
+        labels,
+        pass_size=size,
+    )
+    assert max(sizes) <= size and sum(sizes) == 6
+    for key, value in whole.items():
+        assert torch.equal(parts[key], value)
+    assert parts[2, 'cond'].tolist() == [5, 6, 7]
+
+
+def test_one_channel_networks_see_the_luminance(images):
+    class Gray(EchoDenoiser):
+        def clean(self, images):
+            return images.mean(1, keepdim=True)
+
+    read = read_features(Gray(), images, [900], ['x_t'], build_noise('per_image'))
+    assert read[900, 'x_t'].shape == (3, 1, 4, 4)

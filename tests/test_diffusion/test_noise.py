@@ -110,3 +110,35 @@ def test_wrong_arguments():
         build_noise(dict(type='shared', sed=1))
     with pytest.raises(ValueError, match="no argument 'seed'"):
         build_noise(dict(type='fresh', seed=1))
+
+
+@pytest.mark.parametrize('kind', ['fresh', 'shared', 'per_image'])
+def test_noise_of_another_shape_is_keyed_by_the_image(kind):
+    source, x = build_noise(kind), images(3)
+    eps = source(x, torch.Generator().manual_seed(0), (4, 2, 5))
+    assert eps.shape == (3, 4, 2, 5)
+    same = source(x, torch.Generator().manual_seed(0), (4, 2, 5))
+    assert torch.equal(eps, same)
+    if kind == 'per_image':
+        assert torch.equal(source(x[1:], shape=(4, 2, 5)), eps[1:])
+
+
+@pytest.mark.parametrize('kind', ['shared', 'per_image', 'none'])
+def test_one_draw_serves_all_timesteps(kind):
+    source, x = build_noise(kind), images(3)
+    found = source.at_timesteps(x, 2)
+    expected = source(x.repeat(2, 1, 1, 1))
+    assert found is expected if kind == 'none' else torch.equal(found, expected)
+
+
+def test_fresh_noise_differs_between_timesteps():
+    generators = [torch.Generator().manual_seed(3) for _ in range(2)]
+    first, second = build_noise('fresh').at_timesteps(images(2), 2, generators[0]).chunk(2)
+    assert not torch.equal(first, second)
+    folded = build_noise('fresh')(images(2).repeat(2, 1, 1, 1), generators[1])
+    assert torch.equal(folded, torch.cat([first, second]))
+
+
+def test_a_source_is_taken_as_it_is():
+    source = build_noise('shared')
+    assert build_noise(source) is source

@@ -148,7 +148,7 @@ class FeedbackDPMBackbone(DenoiserBackbone):
 
     def _noised(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
         t = torch.full((len(rgb),), self.timesteps[0], device=rgb.device)
-        return noised(self.denoiser.schedule, rgb, t, self.noise_source), t
+        return noised(self.denoiser, rgb, t, self.noise_source), t
 
     def extra_repr(self) -> str:
         """Return what printing the model shows of it."""

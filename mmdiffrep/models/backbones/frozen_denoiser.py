@@ -118,6 +118,8 @@ def denoiser_fingerprint(denoiser: Denoiser) -> Tensor:
         weights_hash=denoiser.weights_hash,
         precision=denoiser.precision,
     )
+    if denoiser.condition is not None:
+        record['condition'] = denoiser.condition.digest
     return torch.frombuffer(bytearray(json.dumps(record).encode()), dtype=torch.uint8)
 
 
@@ -138,6 +140,12 @@ def check_fingerprint(state: Tensor, denoiser: Denoiser) -> None:
             f'{record["weights_hash"]}), but this config builds {denoiser.source} '
             f'(weights {denoiser.weights_hash}); checkpoints do not hold frozen weights, '
             'so set `denoiser` to the one that was used'
+        )
+    own = None if denoiser.condition is None else denoiser.condition.digest
+    if record.get('condition') != own:
+        raise ValueError(
+            f'the checkpoint was made with {record["denoiser"]} under another condition (prompt or '
+            'label) than this config gives it; set the one that was used'
         )
     before = record.get('precision', denoiser.precision)
     if before != denoiser.precision:

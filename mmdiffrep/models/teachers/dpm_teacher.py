@@ -96,6 +96,6 @@ class DPMTeacher(Teacher):
         self, inputs: Tensor, t: Tensor, generator: Generators | None = None
     ) -> tuple[Tensor, ...]:
         """See :class:`Teacher`; the features are maps ``(B, C, h, w)``."""
-        x_t = noised(self.denoiser.schedule, inputs, t, self.noise, generator)
+        x_t = noised(self.denoiser, inputs, t, self.noise, generator)
         features = read_taps(self.denoiser, x_t, t, self.taps, pass_size=self.pass_size)
         return tuple(features[tap] for tap in self.taps)
