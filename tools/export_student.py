@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for path in student[:3]:
         print(path)
     print(f'greatest difference of the raw outputs: {student.greatest_difference:.3g}')
+    print(f'greatest difference of the pixels of an image file: {student.pixel_difference:.3g}')
 
 
 if __name__ == '__main__':

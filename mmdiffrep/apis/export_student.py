@@ -1,14 +1,13 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""A trained student as a config and weights that its host library runs alone."""
+"""Write a trained student as a config and weights that its host library runs alone."""
 
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
-import numpy as np
 import torch
 from mmengine.config import Config
 from safetensors.torch import load_file, save, save_file
@@ -16,6 +15,14 @@ from torch import nn
 
 from mmdiffrep.apis import run_in_host
 from mmdiffrep.apis.convert_checkpoint import write_weights
+from mmdiffrep.apis.export_pixels import (
+    LOADERS,
+    adapt_channel_order,
+    check_normalization_is_kept,
+    host_pipeline,
+    trained_pixels,
+    write_sample_image,
+)
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.host_models import (
     build_host_model,
@@ -27,9 +34,7 @@ from mmdiffrep.utils.versions import require_host
 
 _OURS = 'mmdiffrep.'
 _TOLERANCE = 1e-3  # of raw outputs; both processes compute the same in float32
-# What reads an image file in each host, what draws the result, and a data set class that exists
-# only to hold the pipeline.
-_LOADERS = {'mmseg': 'LoadImageFromFile', 'mmpose': 'LoadImage', 'mmpretrain': 'LoadImageFromFile'}
+# What draws the result in each host, and a data set class that exists only to hold the pipeline.
 _VISUALIZERS = {
     'mmseg': 'SegLocalVisualizer',
     'mmpose': 'PoseLocalVisualizer',
@@ -50,12 +55,15 @@ class ExportedStudent(NamedTuple):
         weights: Likewise, ``.pth``.
         safetensors: The same weights.
         greatest_difference: Between the raw outputs here and in a process of the host alone.
+        pixel_difference: Of an image file, between what the exported pipeline and what the training
+            config make of it for the network; always 0.
     """
 
     config: Path
     weights: Path
     safetensors: Path
     greatest_difference: float
+    pixel_difference: float
 
 
 def export_student(
@@ -66,10 +74,12 @@ def export_student(
 ) -> ExportedStudent:
     """Write a student's config and weights for mmseg, mmpose or mmpretrain without mmdiffrep.
 
-    The config is for inference: model, test pipeline and scope. Parts of mmdiffrep in the test
-    pipeline give way to the host's: its loader of image files in place of ours, followed by a
-    resize where ours determined the size. The student is then run in a process that cannot import
-    mmdiffrep and compared with the original.
+    The config is for inference: model, test pipeline and scope. Transforms of mmdiffrep in the test
+    pipeline are replaced by the host's. What the data set itself does to an image (size, padding,
+    RGB instead of the BGR of files) goes into pipeline and data preprocessor.
+
+    The student is then run in a process that cannot import mmdiffrep, and compared with the
+    original: its raw outputs, and what an image file becomes before the network.
 
     Args:
         config: The training config, see :func:`~mmdiffrep.utils.host_models.find_config`.
@@ -81,9 +91,10 @@ def export_student(
         The files and how close the outputs are.
 
     Raises:
-        ValueError: The model itself has parts of mmdiffrep, the config names no host, or the
-            weights do not fit the model.
-        RuntimeError: The host cannot run the student, or it gives other outputs there.
+        ValueError: The model itself has parts of mmdiffrep, the config names no host, its channel
+            order is unknown, or the weights do not fit the model.
+        RuntimeError: The host cannot run the student, gives other outputs, or gives the network
+            another image.
     """
     cfg = find_config(config)
     exported = host_config(cfg)
@@ -97,13 +108,21 @@ def export_student(
     write_atomically(exported.pretty_text.encode(), files[0])
     write_weights(weights, loaded.get('meta', {}), files[1])
     write_atomically(save(weights), files[2])
-    difference = _difference_in_host(model, exported, files[0], files[1])
-    if not difference <= _TOLERANCE:
+    meta = dict(loaded.get('meta', {}).get('dataset_meta') or {})
+    outputs, pixels = _differences_in_host(cfg, model, meta, exported, files)
+    if not outputs <= _TOLERANCE:
         raise RuntimeError(
             f'The exported student {files[0]} gives other outputs in {exported.default_scope} '
-            f'alone: they differ by up to {difference:.3g}.'
+            f'alone: they differ by up to {outputs:.3g}.'
         )
-    return ExportedStudent(*files, difference)
+    if not pixels == 0:
+        raise RuntimeError(
+            f'The exported student {files[0]} is given another image than in training: of one '
+            f'image file the pixels differ by up to {pixels:.3g} (inf: in size) after the data '
+            'preprocessor. The test pipeline of the config has a transform that '
+            f'{exported.default_scope} alone cannot repeat.'
+        )
+    return ExportedStudent(*files, outputs, pixels)
 
 
 def host_config(cfg: Config) -> Config:
@@ -120,10 +139,8 @@ def host_config(cfg: Config) -> Config:
         ValueError: See :func:`export_student`.
     """
     scope = cfg.get('default_scope')
-    if scope not in _LOADERS:
-        raise ValueError(
-            f'default_scope is {scope!r}; students of {sorted(_LOADERS)} are exported.'
-        )
+    if scope not in LOADERS:
+        raise ValueError(f'default_scope is {scope!r}; students of {sorted(LOADERS)} are exported.')
     require_host(scope)
     model = _student_model(cfg)
     ours = _our_types(model, 'model')
@@ -132,8 +149,8 @@ def host_config(cfg: Config) -> Config:
             f'{scope} alone cannot build {", ".join(ours)}. Export a model that is all of {scope}: '
             'a student that was distilled, not a network with the teacher inside.'
         )
-    dataset = cfg.get('test_dataloader', {}).get('dataset', {})
-    pipeline = _host_pipeline(cfg, dataset, scope)
+    pipeline = host_pipeline(cfg, scope)
+    adapt_channel_order(model, cfg.get('test_dataloader', {}).get('dataset', {}), scope)
     exported = dict(
         default_scope=scope,
         model=model,
@@ -151,7 +168,9 @@ def host_config(cfg: Config) -> Config:
         # Read by its inferencer; its drawing by OpenCV fails with NumPy 2.4.
         exported.update(data_mode='topdown', dataset_type=_DATASETS[scope])
         exported['visualizer']['backend'] = 'matplotlib'
-    return Config(exported)
+    exported = Config(exported)
+    check_normalization_is_kept(cfg, exported)
+    return exported
 
 
 def _student_model(cfg: Config) -> dict[str, Any]:
@@ -183,33 +202,10 @@ def _our_types(part: Any, where: str) -> list[str]:
     return [name for key, value in children for name in _our_types(value, f'{where}.{key}')]
 
 
-def _host_pipeline(cfg: Config, dataset: dict[str, Any], scope: str) -> list[dict[str, Any]]:
-    steps = cfg.get('test_pipeline') or dataset.get('pipeline')
-    if not steps:
-        raise ValueError(
-            'The config has neither test_pipeline nor test_dataloader.dataset.pipeline.'
-        )
-    pipeline: list[dict[str, Any]] = []
-    for step in steps:
-        if not step['type'].startswith(_OURS):
-            if _unscoped(step['type']) != 'LoadAnnotations':
-                pipeline.append(dict(step))
-        elif step['type'].startswith(f'{_OURS}Load'):
-            pipeline.append(dict(type=_LOADERS[scope]))
-            if scope != 'mmpose' and 'image_size' in dataset:  # mmpose crops to its input size
-                size = dataset['image_size']
-                pipeline.append(dict(type='Resize', scale=(size, size)))
-    if not pipeline or _unscoped(pipeline[0]['type']) != _LOADERS[scope]:
-        pipeline.insert(0, dict(type=_LOADERS[scope]))
-    return pipeline
-
-
-def _unscoped(name: str) -> str:
-    """Strip the library from a type: ``mmseg.LoadAnnotations`` -> ``LoadAnnotations``."""
-    return name.rpartition('.')[2]
-
-
-def _difference_in_host(model: nn.Module, exported: Config, config: Path, weights: Path) -> float:
+def _differences_in_host(
+    cfg: Config, model: nn.Module, meta: dict[str, Any], exported: Config, files: Sequence[Path]
+) -> tuple[float, float]:
+    """Run the student in a process of the host alone; compare its outputs and its pixels."""
     height, width = _input_size(exported)
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(2, 3, height, width, generator=generator)
@@ -217,8 +213,8 @@ def _difference_in_host(model: nn.Module, exported: Config, config: Path, weight
         expected = run_in_host.tensors_in(model(inputs, None, mode='tensor'))
     with tempfile.TemporaryDirectory() as folder:
         save_file({'inputs': inputs}, f'{folder}/inputs')
-        cv2.imwrite(f'{folder}/image.png', np.full((height, width, 3), 127, np.uint8))
-        paths = [config, weights, f'{folder}/inputs', f'{folder}/outputs', f'{folder}/image.png']
+        image = write_sample_image(cfg, _photo_size(exported), Path(folder) / 'image.png')
+        paths = [*files[:2], f'{folder}/inputs', f'{folder}/outputs', f'{folder}/image.png']
         result = subprocess.run(
             [sys.executable, run_in_host.__file__, exported.default_scope, *map(str, paths)],
             capture_output=True,
@@ -226,11 +222,23 @@ def _difference_in_host(model: nn.Module, exported: Config, config: Path, weight
         )
         if result.returncode != 0:
             raise RuntimeError(
-                f'{exported.default_scope} cannot run the exported student {config}:\n'
+                f'{exported.default_scope} cannot run the exported student {files[0]}:\n'
                 + result.stderr[-2000:]
             )
         outputs = load_file(f'{folder}/outputs')
-    return max((outputs[str(i)] - tensor).abs().max().item() for i, tensor in enumerate(expected))
+    pixels = trained_pixels(cfg, model, image, meta)
+    found = outputs['pixels']
+    seen = torch.inf if found.shape != pixels.shape else (found - pixels).abs().max().item()
+    raw = max((outputs[str(i)] - tensor).abs().max().item() for i, tensor in enumerate(expected))
+    return raw, seen
+
+
+def _photo_size(exported: Config) -> tuple[int, int]:
+    """Height and width of an image file: of another aspect, if the pipeline brings it to size."""
+    height, width = _input_size(exported)
+    names = [str(step['type']) for step in exported.test_pipeline]
+    sized = any(word in name for name in names for word in ('Resize', 'Crop', 'Affine'))
+    return (height * 5 // 4, width * 3 // 2) if sized else (height, width)
 
 
 def _input_size(exported: Config) -> tuple[int, int]:

@@ -1,9 +1,9 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Runs an exported student where mmdiffrep cannot be imported; a script for ``export_student``.
+"""Run an exported student where mmdiffrep cannot be imported; a script for ``export_student``.
 
 Usage: ``python run_in_host.py SCOPE CONFIG WEIGHTS INPUTS OUTPUTS IMAGE``. Reads ``inputs``
-(B, 3, H, W) from a safetensors file, writes the model's raw outputs as ``0``, ``1``, ..., and runs
-the host's own inference on the image file.
+(B, 3, H, W) from a safetensors file and the host's own inference on the image file. Writes the raw
+outputs of the first as ``0``, ``1``, ..., and as ``pixels`` what the network got of the second.
 """
 
 import sys
@@ -37,13 +37,18 @@ def main(argv: list[str]) -> None:
     model = apis.init_model(config, weights, device='cpu').eval()
     with torch.no_grad():
         results = tensors_in(model(load_file(inputs)['inputs'], None, mode='tensor'))
-    save_file({str(i): tensor.contiguous() for i, tensor in enumerate(results)}, outputs)
+    tensors = {str(i): tensor.contiguous() for i, tensor in enumerate(results)}
+    handle = model.data_preprocessor.register_forward_hook(
+        lambda module, args, batch: tensors.update(pixels=batch['inputs'].contiguous())
+    )
     if scope == 'mmseg':
         apis.inference_model(model, image)
     elif scope == 'mmpose':
         apis.inference_topdown(model, image)
     else:
         apis.ImageClassificationInferencer(model)(image)
+    handle.remove()
+    save_file(tensors, outputs)
     if 'mmdiffrep' in sys.modules:
         raise ImportError('mmdiffrep was imported')
 

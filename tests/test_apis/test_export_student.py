@@ -2,11 +2,14 @@
 import numpy as np
 import pytest
 import torch
+from mmcv.transforms import BaseTransform
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from safetensors.torch import load_file
 
 from mmdiffrep.apis.export_student import export_student, host_config
+from mmdiffrep.models.teachers import HostTeacher
+from mmdiffrep.registry import TRANSFORMS
 from mmdiffrep.testing import tiny_segmentor
 
 
@@ -121,7 +124,7 @@ def test_host_alone_gives_the_same_predictions(tmp_path, make):
     Config(config).dump(cfg)
     # trust: the checkpoint holds arrays, as one of the host's own checkpoint hook does
     student = export_student(cfg, checkpoint, tmp_path / 'out', trust=True)
-    assert student.greatest_difference == 0
+    assert student.greatest_difference == 0 and student.pixel_difference == 0
     assert [path.name for path in student[:3]] == [
         'student_r18.py',
         'student_r18.pth',
@@ -132,6 +135,80 @@ def test_host_alone_gives_the_same_predictions(tmp_path, make):
     assert set(weights) == {'state_dict', 'meta'}
     assert set(weights['meta']) == {'dataset_meta'}
     torch.testing.assert_close(load_file(student.safetensors), dict(weights['state_dict']))
+
+
+def _cifar(dataset='CIFAR10', **flags):
+    config = _classification()
+    config['data_preprocessor'] = dict(
+        mean=[120.0, 110.0, 100.0], std=[60.0, 50.0, 40.0], num_classes=4, **flags
+    )
+    steps = [dict(type='PackInputs')]
+    config['test_pipeline'] = steps
+    config['test_dataloader'] = dict(dataset=dict(type=dataset, pipeline=steps))
+    return config
+
+
+def test_a_student_of_rgb_arrays_gets_rgb_from_files(tmp_path):
+    config = _cifar(to_rgb=False)
+    student = export_student(Config(config), _trained(config, tmp_path), tmp_path, trust=True)
+    assert student.pixel_difference == 0
+    assert Config.fromfile(student.config).model.data_preprocessor.to_rgb
+    pair = dict(taps=['backbone', 'head.fc'], mean=[0.0] * 3, std=[1.0] * 3, channel_order='rgb')
+    before, after = (
+        HostTeacher(cfg, str(student.weights), **pair) for cfg in (config, str(student.config))
+    )
+    images = torch.randint(0, 256, (2, 3, 32, 32)).float()
+    times = torch.zeros(2, dtype=torch.long)
+    assert all(torch.equal(a, b) for a, b in zip(before(images, times), after(images, times)))
+
+
+def test_a_student_of_padded_gray_images_gets_the_same_padding(tmp_path):
+    config = _cifar('mmdiffrep.FashionMNISTDataset')
+    student = export_student(Config(config), _trained(config, tmp_path), tmp_path, trust=True)
+    assert student.pixel_difference == 0
+
+
+@pytest.mark.parametrize(
+    ('flags', 'expected'),
+    [
+        (dict(), dict(to_rgb=True)),
+        (dict(to_rgb=False), dict(to_rgb=True)),
+        (dict(to_rgb=True), dict()),
+        (dict(rgb_to_bgr=True), dict()),
+    ],
+)
+def test_flags_of_the_preprocessor_are_swapped_for_rgb_data(flags, expected):
+    for name in ('CIFAR10', 'mmpretrain.CIFAR100'):
+        config = host_config(Config(_cifar(name, **flags)))
+        settings = config.model.data_preprocessor
+        assert {k: v for k, v in settings.items() if 'rgb' in k} == expected
+        assert config.test_pipeline[1].scale == (32, 32)
+
+
+def test_training_and_test_data_of_another_order_are_an_error():
+    config = _cifar(to_rgb=False)
+    loader = dict(type='CustomDataset', pipeline=[dict(type='LoadImageFromFile')])
+    config['train_dataloader'] = dict(dataset=loader)
+    with pytest.raises(ValueError, match='make train_dataloader and test_dataloader agree'):
+        host_config(Config(config))
+    config['train_dataloader'] = dict(dataset=dict(type='OwnImages'))
+    with pytest.raises(ValueError, match="OwnImages .* say channel_order = 'rgb' or 'bgr'"):
+        host_config(Config(config))
+
+
+def test_an_image_that_the_host_cannot_repeat_is_an_error(tmp_path):
+    """A transform of ours between loading and packing is not in the exported pipeline."""
+    config = _segmentation()
+    dark = type('Darker', (BaseTransform,), dict(transform=_darker, channel_order='same'))
+    TRANSFORMS.register_module(module=dark, force=True)
+    steps = config['test_dataloader']['dataset']['pipeline']
+    steps.insert(3, dict(type='mmdiffrep.Darker'))
+    with pytest.raises(RuntimeError, match='given another image than in training'):
+        export_student(Config(config), _trained(config, tmp_path), tmp_path, trust=True)
+
+
+def _darker(self, results):
+    return dict(results, img=results['img'] // 2)
 
 
 def test_pose_meta_information_still_draws(tmp_path):
@@ -186,7 +263,7 @@ def test_other_outputs_in_the_host_are_an_error(tmp_path, monkeypatch):
     torch.save(torch.load(path, weights_only=False)['state_dict'], weights)
     for difference in (0.1, float('nan')):
         monkeypatch.setattr(
-            'mmdiffrep.apis.export_student._difference_in_host', lambda *_, d=difference: d
+            'mmdiffrep.apis.export_student._differences_in_host', lambda *_, d=difference: (d, 0.0)
         )
         with pytest.raises(RuntimeError, match=f'differ by up to {difference}'):
             export_student(Config(config), weights, tmp_path / 'out')
