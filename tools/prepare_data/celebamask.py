@@ -10,6 +10,7 @@ from mmdiffrep.datasets.preparation.celebamask import (
     CelebAMaskSource,
     prepare_celebamask,
 )
+from mmdiffrep.datasets.preparation.source_files import run_tool
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -46,18 +47,14 @@ def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parse_args(argv)
     source = CelebAMaskSource(root=args.source, partition=args.partition)
-    try:
+
+    def prepare() -> None:
         report = prepare_celebamask(source, args.out, size=args.size, workers=args.workers)
-    except (FileNotFoundError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('Interrupted; the same command goes on from here.', file=sys.stderr)
-        return 130
-    split = ', '.join(f'{name} {count:,}' for name, count in report.split.items())
-    print(f'{args.out}: {split}')
-    print(f'{report.written:,} faces written, {report.skipped:,} were complete already.')
-    return 0
+        split = ', '.join(f'{name} {count:,}' for name, count in report.split.items())
+        print(f'{args.out}: {split}')
+        print(f'{report.written:,} faces written, {report.skipped:,} were complete already.')
+
+    return run_tool(prepare)
 
 
 if __name__ == '__main__':

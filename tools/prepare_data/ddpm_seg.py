@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from mmdiffrep.datasets.preparation.ddpm_seg import WHERE_TO_GET, prepare_ddpm_seg
+from mmdiffrep.datasets.preparation.source_files import run_tool
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -24,17 +25,13 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Run the preparation; return the exit status."""
     args = parse_args(argv)
-    try:
+
+    def prepare() -> None:
         counts = prepare_ddpm_seg(args.source, args.out, args.size)
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('Interrupted; the same command goes on from here.', file=sys.stderr)
-        return 130
-    for name, (train, test) in counts.items():
-        print(f'{args.out / name}: train {train}, test {test}')
-    return 0
+        for name, (train, test) in counts.items():
+            print(f'{args.out / name}: train {train}, test {test}')
+
+    return run_tool(prepare)
 
 
 if __name__ == '__main__':

@@ -5,13 +5,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmdiffrep.datasets.preparation.source_files import run_tool
 from mmdiffrep.datasets.preparation.tinyimagenet import WHERE_TO_GET, prepare_tinyimagenet
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     parser = argparse.ArgumentParser(
-        description='Bring Tiny-ImageNet into one folder a class, as the tinyimagenet_* configs '
+        description='Bring Tiny-ImageNet into one folder per class, as the tinyimagenet_* configs '
         'read it. May be interrupted and started again.',
         epilog=WHERE_TO_GET,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -24,18 +25,14 @@ def main(argv: list[str] | None = None) -> int:
         help='folder to write to (default: %(default)s)',
     )
     args = parser.parse_args(argv)
-    try:
+
+    def prepare() -> None:
         report = prepare_tinyimagenet(args.source, args.out)
-    except (FileNotFoundError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('Interrupted; the same command goes on from here.', file=sys.stderr)
-        return 130
-    total = sum(report.split.values())
-    print(f'{args.out}: ' + ', '.join(f'{name} {n:,}' for name, n in report.split.items()))
-    print(f'{report.written:,} images written, {total - report.written:,} were there already.')
-    return 0
+        total = sum(report.split.values())
+        print(f'{args.out}: ' + ', '.join(f'{name} {n:,}' for name, n in report.split.items()))
+        print(f'{report.written:,} images written, {total - report.written:,} were there already.')
+
+    return run_tool(prepare)
 
 
 if __name__ == '__main__':

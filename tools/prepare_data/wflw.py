@@ -5,6 +5,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmdiffrep.datasets.preparation.source_files import run_tool
 from mmdiffrep.datasets.preparation.wflw import WHERE_TO_GET, WFLWSource, prepare_wflw
 
 
@@ -30,18 +31,14 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Run the tool and return its exit code."""
     args = parse_args(argv)
-    try:
+
+    def prepare() -> None:
         report = prepare_wflw(WFLWSource(args.source), args.out)
-    except (FileNotFoundError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('Interrupted; the same command goes on from here.', file=sys.stderr)
-        return 130
-    print(', '.join(f'{split} {count:,}' for split, count in report.faces.items()) + ' faces')
-    print('test subsets: ' + ', '.join(f'{name} {n:,}' for name, n in report.subsets.items()))
-    print('written: ' + (', '.join(report.written) or 'nothing, all was complete already'))
-    return 0
+        print(', '.join(f'{split} {count:,}' for split, count in report.faces.items()) + ' faces')
+        print('test subsets: ' + ', '.join(f'{name} {n:,}' for name, n in report.subsets.items()))
+        print('written: ' + (', '.join(report.written) or 'nothing, all was complete already'))
+
+    return run_tool(prepare)
 
 
 if __name__ == '__main__':

@@ -5,8 +5,10 @@ The download has 1024x1024 images and up to 18 binary 512x512 masks per image, o
 that is visible. ``CelebAMaskHQDataset`` reads what is written here.
 """
 
+import io
 import os
 import signal
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -20,11 +22,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 
 from mmdiffrep.datasets.celebamask_classes import CELEBAMASK_CLASSES, CELEBAMASK_PALETTE
 from mmdiffrep.datasets.preparation.celebamask_split import official_split
+from mmdiffrep.datasets.preparation.complete_folder import place_file
+from mmdiffrep.datasets.preparation.source_files import (
+    DamagedSourceError,
+    check_present,
+    read_image,
+    read_mask,
+    refuse_problems,
+)
+from mmdiffrep.utils.checks import integer
 
 IMAGES_PER_MASK_FOLDER = 2000
 JPEG_QUALITY = 95
-_PART_THRESHOLD = 127
-_LAST_BYTES = {'.jpg': b'\xff\xd9', '.png': b'IEND\xaeB`\x82'}
+CHECKSUMS = 'checksums.crc32'  # CRC-32 and name of every file written
 
 WHERE_TO_GET = """\
 CelebAMask-HQ is free for non-commercial research and comes from its authors only:
@@ -33,10 +43,6 @@ CelebAMask-HQ is free for non-commercial research and comes from its authors onl
   2. https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html links to CelebA, whose Eval folder has
      list_eval_partition.txt; only this one file is needed. Put it next to the others, or name it
      with --partition."""
-
-
-class DamagedSourceError(ValueError):
-    """Files of the download are missing or cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class CelebAMaskSource:
 
     @property
     def mapping_file(self) -> Path:
-        """Which CelebA image each CelebA-HQ image was made from."""
+        """The CelebA image of each CelebA-HQ image."""
         return self.root / 'CelebA-HQ-to-CelebA-mapping.txt'
 
     @property
@@ -74,11 +80,7 @@ class CelebAMaskSource:
     def check(self) -> None:
         """Raise FileNotFoundError that lists everything missing and says where to get it."""
         needed = (self.images, self.parts, self.mapping_file, self.partition_file)
-        missing = [str(path) for path in needed if not path.exists()]
-        if missing:
-            raise FileNotFoundError(
-                'CelebAMask-HQ: not found:\n  ' + '\n  '.join(missing) + '\n' + WHERE_TO_GET
-            )
+        check_present('CelebAMask-HQ', needed, WHERE_TO_GET)
 
     def part_files(self, image_id: int) -> dict[int, Path]:
         """Return the existing part masks of an image by label, in painting order."""
@@ -88,11 +90,17 @@ class CelebAMaskSource:
             for label, part in enumerate(CELEBAMASK_CLASSES)
             if label > 0
         }
-        return {label: path for label, path in files.items() if path.is_file()}
+        return {label: path for label, path in files.items() if os.path.lexists(path)}
 
 
 class Outcome(NamedTuple):
-    """What became of one image: ``problem`` is empty unless its source is damaged."""
+    """Result of one image.
+
+    Attributes:
+        image_id: CelebA-HQ id.
+        written: Whether its files are new.
+        problem: Empty unless its source is damaged.
+    """
 
     image_id: int
     written: bool
@@ -112,9 +120,9 @@ def prepare_celebamask(
 ) -> Report:
     """Write ``images/``, ``masks/``, ``train.txt``, ``val.txt`` and ``test.txt``.
 
-    May be stopped at any moment and started again: complete outputs are skipped, every file is
-    written under another name and then renamed, and the lists come last, so that a folder with
-    lists is a complete one.
+    May be stopped at any moment and started again: every file appears complete, outputs whose
+    CRC-32 is the one in ``checksums.crc32`` are skipped, all others are written again, and the
+    lists come last, so that a folder with lists is complete.
 
     Args:
         source: The unpacked download.
@@ -130,31 +138,27 @@ def prepare_celebamask(
         FileNotFoundError: If a part of the download is missing; says where to get it.
         DamagedSourceError: If images or masks are missing or unreadable. All others are prepared
             first, so that after replacing the named files a second run is short.
+        OSError: If the disk is full.
         ValueError: If ``size`` is not positive, or a mapping file has the wrong form.
     """
-    if size < 1:
-        raise ValueError(f'size must be a positive number of pixels, got {size}.')
+    integer('size', size, 1)
     source.check()
     split = official_split(source.mapping_file, source.partition_file)
-    for folder in ('images', 'masks'):
-        (target / folder).mkdir(parents=True, exist_ok=True)
     image_ids = sorted(image_id for ids in split.values() for image_id in ids)
 
+    target.mkdir(parents=True, exist_ok=True)
     outcomes = list(_prepare_all(image_ids, source, target, size, workers or os.cpu_count() or 1))
-
     problems = [outcome.problem for outcome in outcomes if outcome.problem]
-    if problems:
-        shown = '\n  '.join(problems[:20])
-        raise DamagedSourceError(
-            f'{len(problems)} of {len(image_ids)} images could not be prepared:\n  {shown}\n'
-            'Unpack these files again and repeat the command; complete ones are skipped. The '
-            'split lists are written once everything is there.'
-        )
+    refuse_problems(
+        f'{len(problems)} of {len(image_ids)} images could not be prepared',
+        problems,
+        'Unpack these files again and repeat the command; complete images are skipped. The split '
+        'lists are written once everything is there.',
+    )
+    _place_text(_checksum_lines(read_checksums(target)), target / CHECKSUMS)
     for name, ids in split.items():
         lines = ''.join(f'{image_id:05d}\n' for image_id in ids)
-        temporary = target / f'.{name}.txt.tmp'
-        temporary.write_text(lines, encoding='utf-8')
-        os.replace(temporary, target / f'{name}.txt')
+        _place_text(lines, target / f'{name}.txt')
     written = sum(outcome.written for outcome in outcomes)
     return Report(
         split={name: len(ids) for name, ids in split.items()},
@@ -166,9 +170,10 @@ def prepare_celebamask(
 def _prepare_all(
     image_ids: list[int], source: CelebAMaskSource, target: Path, size: int, workers: int
 ) -> Iterator[Outcome]:
-    prepare = partial(prepare_image, source=source, target=target, size=size)
+    known = read_checksums(target)
+    prepare = partial(prepare_image, source=source, target=target, size=size, known=known)
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # An interrupt is the parent's business: workers finish the image at hand.
+    # The parent handles an interrupt; workers finish their current image.
     ignore_interrupt = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
     executor = ProcessPoolExecutor(workers, initializer=ignore_interrupt)
     try:
@@ -179,24 +184,31 @@ def _prepare_all(
         executor.shutdown(cancel_futures=True)
 
 
-def prepare_image(image_id: int, source: CelebAMaskSource, target: Path, size: int) -> Outcome:
-    """Write the image and the mask of one face, unless both are there already.
+def prepare_image(
+    image_id: int,
+    source: CelebAMaskSource,
+    target: Path,
+    size: int,
+    known: dict[str, str] | None = None,
+) -> Outcome:
+    """Write the image and the mask of one face, unless both are there and undamaged.
 
     Args:
         image_id: CelebA-HQ id, 0..29999.
         source: The unpacked download.
         target: Folder with ``images/`` and ``masks/``.
         size: Height and width to write, in pixels.
+        known: CRC-32 of earlier outputs by name, see :func:`read_checksums`.
 
     Returns:
         The outcome; damage in the source is reported in it, not raised.
     """
-    image_path = target / 'images' / f'{image_id:05d}.jpg'
-    mask_path = target / 'masks' / f'{image_id:05d}.png'
-    if _is_complete(image_path, size) and _is_complete(mask_path, size):
+    names = _output_names(image_id)
+    present = tuple(_checksum(target / name, size) for name in names)
+    if all(present) and present == tuple((known or {}).get(name) for name in names):
         return Outcome(image_id, written=False)
     try:
-        image = _read(source.images / f'{image_id}.jpg', 'RGB')
+        image = read_image(source.images / f'{image_id}.jpg')
         mask = merge_parts(source.part_files(image_id), image_id)
     except DamagedSourceError as error:
         return Outcome(image_id, written=False, problem=str(error))
@@ -206,9 +218,22 @@ def prepare_image(image_id: int, source: CelebAMaskSource, target: Path, size: i
     if labels.size != (size, size):
         labels = labels.resize((size, size), Image.Resampling.NEAREST)
     labels.putpalette([value for color in CELEBAMASK_PALETTE for value in color])
-    _write(image, image_path, format='JPEG', quality=JPEG_QUALITY)
-    _write(labels, mask_path, format='PNG')
+    encoded = (_encode(image, 'JPEG', quality=JPEG_QUALITY), _encode(labels, 'PNG'))
+    # The checksums come first: a file without one would be written again after a kill.
+    with (target / CHECKSUMS).open('a', encoding='ascii') as log:
+        log.write(_checksum_lines(dict(zip(names, map(_crc, encoded)))))
+    for name, content in zip(names, encoded):
+        place_file(target / name, partial(_write_bytes, content))
     return Outcome(image_id, written=True)
+
+
+def read_checksums(target: Path) -> dict[str, str]:
+    """Return the CRC-32 of the files of earlier runs by name; empty without any."""
+    path = target / CHECKSUMS
+    if not path.is_file():
+        return {}
+    rows = [line.split() for line in path.read_text('ascii', errors='replace').splitlines()]
+    return {row[1]: row[0] for row in rows if len(row) == 2}
 
 
 def merge_parts(part_files: dict[int, Path], image_id: int) -> np.ndarray:
@@ -223,7 +248,8 @@ def merge_parts(part_files: dict[int, Path], image_id: int) -> np.ndarray:
         Labels (H, W), uint8, 0 where no part is.
 
     Raises:
-        DamagedSourceError: If a file cannot be read, sizes differ, or there is no part at all.
+        DamagedSourceError: If a file cannot be read, has other values than 0 and one more, sizes
+            differ, or there is no part at all.
     """
     if not part_files:
         raise DamagedSourceError(
@@ -231,43 +257,60 @@ def merge_parts(part_files: dict[int, Path], image_id: int) -> np.ndarray:
         )
     labels: np.ndarray | None = None
     for label, path in part_files.items():
-        part = np.asarray(_read(path, 'L'))
+        part = _binary(read_mask(path), path)
         if labels is None:
             labels = np.zeros(part.shape, np.uint8)
         if part.shape != labels.shape:
             raise DamagedSourceError(
                 f'{path} has {part.shape} pixels, the other parts of this face {labels.shape}'
             )
-        labels[part > _PART_THRESHOLD] = label
+        labels[part] = label
     return labels
 
 
-def _read(path: Path, mode: str) -> Image.Image:
-    # Pillow raises SyntaxError for some broken PNG chunks.
-    try:
-        with Image.open(path) as image:
-            return image.convert(mode)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DamagedSourceError(f'{path}: {error}') from error
+def _binary(part: np.ndarray, path: Path) -> np.ndarray:
+    """Return where a part is, whatever the value it is coded by: 255 in the download."""
+    low, high = part.min(), part.max()
+    if low < 0 or (high < 128 and len(np.unique(part)) > 2):
+        raise DamagedSourceError(
+            f'{path} has values {low} .. {high}, expected 0 and one more, such as 255'
+        )
+    return part > high // 2
 
 
-def _write(image: Image.Image, path: Path, **options: object) -> None:
-    temporary = path.with_name(f'.{path.name}.tmp')
-    image.save(temporary, **options)
-    os.replace(temporary, path)
+def _output_names(image_id: int) -> tuple[str, str]:
+    return f'images/{image_id:05d}.jpg', f'masks/{image_id:05d}.png'
 
 
-def _is_complete(path: Path, size: int) -> bool:
-    """Tell from the header's size and the last bytes: decoding 60,000 files takes minutes."""
+def _encode(image: Image.Image, kind: str, **options: object) -> bytes:
+    with io.BytesIO() as buffer:
+        image.save(buffer, format=kind, **options)
+        return buffer.getvalue()
+
+
+def _checksum_lines(checksums: dict[str, str]) -> str:
+    return ''.join(f'{checksum} {name}\n' for name, checksum in sorted(checksums.items()))
+
+
+def _place_text(text: str, path: Path) -> None:
+    place_file(path, partial(_write_bytes, text.encode()))
+
+
+def _write_bytes(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
+
+
+def _crc(content: bytes) -> str:
+    return f'{zlib.crc32(content):08x}'
+
+
+def _checksum(path: Path, size: int) -> str:
+    """Return the CRC-32 of an output; empty if it is missing or has another size."""
     if not path.is_file():
-        return False
+        return ''
+    content = path.read_bytes()
     try:
-        with Image.open(path) as image:
-            if image.size != (size, size):
-                return False
-    except (OSError, SyntaxError):
-        return False
-    expected = _LAST_BYTES[path.suffix]
-    with path.open('rb') as file:
-        file.seek(-len(expected), os.SEEK_END)
-        return file.read() == expected
+        with Image.open(io.BytesIO(content)) as image:
+            return _crc(content) if image.size == (size, size) else ''
+    except (OSError, SyntaxError, ValueError):
+        return ''

@@ -1,12 +1,14 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """The official train/val/test split of CelebAMask-HQ.
 
-CelebAMask-HQ has no lists of its own: an image belongs to the split of the CelebA image that it was
-made from. Two official files are joined: ``CelebA-HQ-to-CelebA-mapping.txt`` (in the CelebAMask-HQ
+CelebAMask-HQ has no lists: an image belongs to the split of its CelebA image.
+Two official files are joined: ``CelebA-HQ-to-CelebA-mapping.txt`` (in the CelebAMask-HQ
 archive) and ``list_eval_partition.txt`` (from CelebA).
 """
 
 from pathlib import Path
+
+from mmdiffrep.utils.text_file import read_text
 
 NUM_IMAGES = 30_000
 OFFICIAL_COUNTS: dict[str, int] = {'train': 24_183, 'val': 2_993, 'test': 2_824}
@@ -81,7 +83,7 @@ def _read_partition(path: Path) -> dict[str, str]:
 
 
 def _lines(path: Path) -> list[list[str]]:
-    rows = [line.split() for line in path.read_text(encoding='utf-8').splitlines() if line.strip()]
+    rows = [line.split() for line in read_text(path).split('\n') if line.strip()]
     if not rows:
         raise ValueError(f'{path} is empty.')
     return rows

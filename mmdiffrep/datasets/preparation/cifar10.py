@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""CIFAR-10 as published -> a subset of PNG files, one folder a class in ``train`` and ``test``."""
+"""CIFAR-10 as published -> a subset of PNG files in ``{train,test}/<class>``."""
 
 import hashlib
 import pickle
@@ -12,6 +12,8 @@ from PIL import Image
 from rich.progress import track
 
 from mmdiffrep.datasets.preparation.complete_folder import CompleteFolder
+from mmdiffrep.datasets.preparation.source_files import check_present
+from mmdiffrep.utils.checks import integer, within
 
 CLASSES = (
     *('airplane', 'automobile', 'bird', 'cat', 'deer'),
@@ -43,7 +45,7 @@ class Report(NamedTuple):
 
 
 def prepare_cifar10(source: Path, target: Path, train: int = 1000, test: int = 500) -> Report:
-    """Write ``{train,test}/<class>/<number>.png``: the first so many images of each class.
+    """Write ``{train,test}/<class>/<number>.png``: the first images of each class.
 
     May be stopped at any moment and started again: what is there is skipped, and a split gets its
     name when it is complete.
@@ -51,24 +53,19 @@ def prepare_cifar10(source: Path, target: Path, train: int = 1000, test: int = 5
     Args:
         source: Folder ``cifar-10-batches-py`` of the unpacked download.
         target: Folder to write to; made if it does not exist.
-        train: Training images a class, 1 to 5000.
-        test: Test images a class, 1 to 1000.
+        train: Training images per class, 1 to 5000.
+        test: Test images per class, 1 to 1000.
 
     Raises:
         FileNotFoundError: A file is missing; says where to get it.
-        ValueError: A number out of range, a file that is not the published one, or ``target`` has
+        ValueError: A number out of range, a file that is not the published file, or ``target`` has
             a split of another size.
     """
     wanted = dict(train=train, test=test)
     for split, count in wanted.items():
-        if not 1 <= count <= PER_CLASS[split]:
-            raise ValueError(f'{split} images a class: 1 to {PER_CLASS[split]}, got {count}')
+        within(f'{split} images per class', integer(split, count), 1, PER_CLASS[split])
     needed = [source / name for files in FILES.values() for name in files]
-    missing = [str(path) for path in needed if not path.is_file()]
-    if missing:
-        raise FileNotFoundError(
-            'CIFAR-10: not found:\n  ' + '\n  '.join(missing) + '\n' + WHERE_TO_GET
-        )
+    check_present('CIFAR-10', needed, WHERE_TO_GET)
     written = 0
     for split, files in FILES.items():
         folder = CompleteFolder(target / split, wanted[split] * len(CLASSES), '*/*.png')
@@ -89,6 +86,8 @@ def prepare_cifar10(source: Path, target: Path, train: int = 1000, test: int = 5
 
 
 def _read_batch(path: Path, md5: str) -> dict[str, Any]:
+    if not path.is_file():
+        raise ValueError(f'{path} is not a regular file')
     content = path.read_bytes()
     if hashlib.md5(content).hexdigest() != md5:
         raise ValueError(f'{path} is damaged, or not the published file.\n{WHERE_TO_GET}')

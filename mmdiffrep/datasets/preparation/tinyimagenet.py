@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Tiny-ImageNet as downloaded -> one folder a class in ``train`` and ``val``.
+"""Tiny-ImageNet as downloaded -> one folder per class in ``train`` and ``val``.
 
 The download keeps the images of its validation set in one folder, with their classes in
 ``val_annotations.txt``. mmpretrain's ``CustomDataset`` reads what is written here.
@@ -15,6 +15,8 @@ from typing import NamedTuple
 from rich.progress import track
 
 from mmdiffrep.datasets.preparation.complete_folder import CompleteFolder
+from mmdiffrep.datasets.preparation.source_files import check_present
+from mmdiffrep.utils.text_file import read_names, read_text
 
 NUM_CLASSES = 200
 PER_CLASS: dict[str, int] = {'train': 500, 'val': 50}
@@ -46,24 +48,19 @@ def find_images(source: Path) -> dict[str, list[tuple[Path, str]]]:
         ValueError: Classes or numbers of images are not those of Tiny-ImageNet.
     """
     needed = ('wnids.txt', 'train', 'val/images', 'val/val_annotations.txt')
-    missing = [str(source / name) for name in needed if not (source / name).exists()]
-    if missing:
-        raise FileNotFoundError(
-            'Tiny-ImageNet: not found:\n  ' + '\n  '.join(missing) + '\n' + WHERE_TO_GET
-        )
-    wnids = (source / 'wnids.txt').read_text(encoding='utf-8').split()
+    check_present('Tiny-ImageNet', [source / name for name in needed], WHERE_TO_GET)
+    wnids = read_names(source / 'wnids.txt')
     if len(set(wnids)) != NUM_CLASSES:
         raise ValueError(f'{source}/wnids.txt names {len(set(wnids))} classes, not {NUM_CLASSES}')
-    rows = (source / 'val' / 'val_annotations.txt').read_text(encoding='utf-8').splitlines()
+    classes = _read_annotations(source / 'val' / 'val_annotations.txt')
     images = {
         'train': [
             (path, wnid)
             for wnid in sorted(wnids)
             for path in sorted((source / 'train' / wnid / 'images').glob('*.JPEG'))
         ],
-        # file name, wnid, and the box that the class fills
         'val': sorted(
-            ((source / 'val' / 'images' / row.split()[0], row.split()[1]) for row in rows if row),
+            ((source / 'val' / 'images' / name, wnid) for name, wnid in classes),
             key=lambda item: (item[1], item[0]),
         ),
     }
@@ -82,7 +79,9 @@ def find_images(source: Path) -> dict[str, list[tuple[Path, str]]]:
             )
         absent = [str(p) for p, _ in items if not p.is_file() or p.stat().st_size == 0]
         if absent:
-            problems.append(f'{split}: {len(absent)} missing or empty files, such as {absent[0]}')
+            problems.append(
+                f'{split}: {len(absent)} missing or empty files: ' + ', '.join(absent[:20])
+            )
     if problems:
         raise ValueError(
             f'{source} is not the whole Tiny-ImageNet:\n  '
@@ -104,7 +103,7 @@ def prepare_tinyimagenet(source: Path, target: Path) -> Report:
 
     Raises:
         FileNotFoundError: See :func:`find_images`.
-        ValueError: See :func:`find_images`; or ``target`` has a split that is none of ours.
+        ValueError: See :func:`find_images`; or ``target`` has a split of another size.
     """
     images = find_images(source)
     written = 0
@@ -116,6 +115,18 @@ def prepare_tinyimagenet(source: Path, target: Path) -> Report:
             written += folder.place(f'{wnid}/{path.name}', partial(_link_or_copy, path))
         folder.finish()
     return Report({split: len(items) for split, items in images.items()}, written)
+
+
+def _read_annotations(path: Path) -> list[tuple[str, str]]:
+    """Return file name and wnid of each row; the box that follows is not read."""
+    rows = []
+    for number, line in enumerate(read_text(path).split('\n'), start=1):
+        cells = line.split()
+        if len(cells) == 1:
+            raise ValueError(f"{path}, line {number}: expected 'file wnid box', got {line!r}")
+        if cells:
+            rows.append((cells[0], cells[1]))
+    return rows
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

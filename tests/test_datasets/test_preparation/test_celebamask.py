@@ -69,7 +69,7 @@ def test_layout_lists_and_labels(source, tmp_path):
     assert sorted(contents(target)) == sorted(
         [f'images/{name}.jpg' for name in names]
         + [f'masks/{name}.png' for name in names]
-        + ['train.txt', 'val.txt', 'test.txt']
+        + ['checksums.crc32', 'train.txt', 'val.txt', 'test.txt']
     )
     assert (target / 'train.txt').read_text() == '00000\n00001\n'
     assert (target / 'val.txt').read_text() == '01999\n'
@@ -150,6 +150,7 @@ def test_a_damaged_mask_is_named_and_the_rest_is_prepared(source, tmp_path):
         '00000.png',
         '01999.jpg',
         '01999.png',
+        'checksums.crc32',
     ]
 
     damaged.write_bytes(whole)
@@ -212,5 +213,5 @@ def test_only_the_partition_is_missing(source, tmp_path):
 
 
 def test_bad_size(source, tmp_path):
-    with pytest.raises(ValueError, match='size must be a positive number'):
+    with pytest.raises(ValueError, match='size must be at least 1, got'):
         prepare(source, tmp_path / 'prepared', size=0)

@@ -61,7 +61,7 @@ def test_tool_names_bad_input(download, tmp_path, capsys):
     main = runpy.run_path(str(TOOL))['main']
     out = ['--out', str(tmp_path / 'out')]
     assert main([str(download), *out, '--train', '6000']) == 1
-    assert 'train images a class: 1 to 5000, got 6000' in capsys.readouterr().err
+    assert 'train images per class must be in [1, 5000], got 6000' in capsys.readouterr().err
     (download / 'data_batch_3').unlink()
     assert main([str(download), *out]) == 1
     message = capsys.readouterr().err

@@ -108,7 +108,7 @@ def test_tiny_images_are_enlarged_and_tiny_sizes_refused(tmp_path):
         add(tmp_path / 'cat_15' / 'real' / split, 'x', size=3)
     prepare_ddpm_seg(tmp_path, tmp_path / 'out', size=32)
     assert read(tmp_path / 'out' / 'cat_15' / 'images' / 'train_x.png').shape == (32, 32, 3)
-    with pytest.raises(ValueError, match='size must be at least 32 pixels, got 8'):
+    with pytest.raises(ValueError, match='size must be at least 32, got 8'):
         prepare_ddpm_seg(tmp_path, tmp_path / 'out', size=8)
 
 

@@ -79,7 +79,7 @@ def damage(root, kind):
     [
         ('no annotations', r'val_annotations.txt\nTiny-ImageNet comes from its authors'),
         ('class is short', r'train: 1 classes without their 2 images \(n02: 1\)'),
-        ('empty file', 'val: 1 missing or empty files, such as .*val_0.JPEG'),
+        ('empty file', 'val: 1 missing or empty files: .*val_0.JPEG'),
         ('unknown class', r'val: 2 classes without their 1 images \(n03: 0, n99: 1\)'),
         ('classes', 'names 2 classes, not 3'),
     ],

@@ -1,0 +1,124 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Read the files of a download; every damaged file is an error that names it."""
+
+import stat
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+_SHOWN = 200  # problems that an error lists
+_SIXTEEN_BITS = ('I;16', 'I;16L', 'I;16B', 'I;16N')
+_SCALED_FORMATS = ('PNG', 'PPM')  # where Pillow's mode I stands for 16 bits
+
+
+class DamagedSourceError(ValueError):
+    """Files of the download are missing or cannot be used."""
+
+
+def check_present(name: str, paths: Sequence[Path], where_to_get: str) -> None:
+    """Check that all parts of a download are there.
+
+    Raises:
+        FileNotFoundError: Lists everything missing and says where to get it.
+    """
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        raise FileNotFoundError(
+            f'{name}: not found:\n  ' + '\n  '.join(missing) + '\n' + where_to_get
+        )
+
+
+def refuse_problems(summary: str, problems: Sequence[str], advice: str) -> None:
+    """Raise one error that lists all problems of a preparation, if there are any.
+
+    Raises:
+        DamagedSourceError: There is a problem.
+    """
+    if problems:
+        more = [f'... and {len(problems) - _SHOWN} more'] if len(problems) > _SHOWN else []
+        listed = '\n  '.join([*problems[:_SHOWN], *more])
+        raise DamagedSourceError(f'{summary}:\n  {listed}\n{advice}')
+
+
+def read_image(path: Path) -> Image.Image:
+    """Return an image as mmcv loads it: upright by its EXIF orientation, RGB, 8 bits.
+
+    Of 16 bits the upper 8 are kept; an alpha channel is dropped.
+
+    Raises:
+        DamagedSourceError: Not a complete image, or pixels of 32 bits; names the file.
+    """
+    with _opened(path) as stored:
+        scaled = stored.mode in _SIXTEEN_BITS or (
+            stored.mode == 'I' and stored.format in _SCALED_FORMATS
+        )
+        image = ImageOps.exif_transpose(stored)
+        if scaled:
+            image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8))
+        if image.mode in ('I', 'F'):
+            raise ValueError(
+                f'pixels of 32 bits (mode {image.mode}), whose range is unknown: save it with 8 '
+                'bits per channel'
+            )
+        return image.convert('RGB')
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """Return the gray values (H, W) of a mask as stored, of 8 or 16 bits.
+
+    Raises:
+        DamagedSourceError: Not a complete image; names the file.
+    """
+    with _opened(path) as image:
+        deep = image.mode in (*_SIXTEEN_BITS, 'I', 'F')
+        return np.asarray(image if deep else image.convert('L'))
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """Return (width, height) of an image by its EXIF orientation, after decoding all of it.
+
+    Raises:
+        DamagedSourceError: Not a complete image; names the file.
+    """
+    with _opened(path) as image:
+        size = image.size
+        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        image.draft('RGB', (1, 1))  # an eighth of the size: quicker
+        image.load()
+        return size[::-1] if turned else size
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open an image; whatever goes wrong names the file."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait for ever
+            raise ValueError('not a regular file')
+        with Image.open(path) as image:
+            yield image
+    except FileNotFoundError as error:
+        raise DamagedSourceError(f'{path} does not exist') from error
+    except Exception as error:
+        raise DamagedSourceError(f'{path}: {error}') from error
+
+
+def run_tool(prepare: Callable[[], None]) -> int:
+    """Run a preparation from the command line; report its errors in plain words.
+
+    Returns:
+        The exit status: 0, 1 for an error, 130 for an interrupt.
+    """
+    try:
+        prepare()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        print(f'error: {reason}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('Interrupted; the same command goes on from here.', file=sys.stderr)
+        return 130
+    return 0
