@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """mmdiffrep: any pre-trained diffusion model as a frozen backbone or teacher in OpenMMLab.
 
-Importing it is quick: it checks versions, and makes ``_base_ = 'mmdiffrep::...'`` work in configs.
+Importing it is quick: it checks versions, makes ``_base_ = 'mmdiffrep::...'`` work in configs, and
+reads YAML configs without running code.
 The parts come on first use, and the hosts (mmseg, mmpose, mmpretrain) only when a config asks.
 """
 
@@ -9,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from mmdiffrep.utils.config_path import get_config_path, register_config_scope
+from mmdiffrep.utils.safe_yaml import register_safe_yaml
 from mmdiffrep.utils.versions import check_versions
 from mmdiffrep.version import __version__
 
@@ -28,6 +30,7 @@ __all__ = [
 
 check_versions()
 register_config_scope()
+register_safe_yaml()
 
 
 def __getattr__(name: str) -> Any:

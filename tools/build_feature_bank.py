@@ -135,6 +135,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = options.parse_args(arguments)
     try:
         build(args)
+    except KeyboardInterrupt:
+        options.exit(130, 'Stopped. Complete parts are kept; the same command goes on there.\n')
     except (OSError, ValueError, ImportError) as error:
         options.exit(2, f'{error}\n')
 

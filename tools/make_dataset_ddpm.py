@@ -115,6 +115,8 @@ def main(argv: list[str] | None = None) -> None:
             if not is_distributed():
                 init_dist(args.launcher)
         made = make(args)
+    except KeyboardInterrupt:
+        options.exit(130, 'Stopped. Complete images are kept; the same command goes on there.\n')
     except (OSError, ValueError, RuntimeError, ImportError, pickle.UnpicklingError) as error:
         options.exit(2, f'{error}\n')
     if get_rank() == 0:

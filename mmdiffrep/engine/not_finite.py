@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""How a run stops whose numbers are none any more."""
+"""Stop a run whose numbers are not finite."""
 
 from typing import NoReturn
 
@@ -28,9 +28,9 @@ def check_parameters(runner: Runner, module: nn.Module, iteration: int, owner: s
     if bad:
         stop_run(
             runner,
-            f'iteration {iteration}: parameters of the {owner} are no numbers: {bad[0]} '
+            f'iteration {iteration}: parameters of the {owner} are not finite: {bad[0]} '
             f'({len(bad)} in all). A gradient was not finite, or a loss that no FiniteLossHook '
-            'looked at',
+            'checked',
         )
 
 

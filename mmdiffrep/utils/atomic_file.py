@@ -1,8 +1,10 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Writing a file so that it appears whole or not at all, whenever the process dies."""
+"""Write files so that each appears whole or not at all, whenever the process dies."""
 
 import os
-from contextlib import suppress
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
@@ -57,8 +59,45 @@ def remove_incomplete(folder: str | Path) -> list[str]:
     """
     leftovers = sorted(Path(folder).glob(f'.*{INCOMPLETE_SUFFIX}'))
     for leftover in leftovers:
-        leftover.unlink()
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
     return [leftover.name for leftover in leftovers]
+
+
+@contextmanager
+def replace_files(folder: str | Path) -> Iterator[Path]:
+    """Collect files in a temporary folder, and move them into ``folder`` when all are complete.
+
+    Each reaches the disk (fsync) before any is moved. Files of other names stay in ``folder``.
+
+    Args:
+        folder: Made if needed. Two processes must not write to it at the same time.
+
+    Yields:
+        The temporary folder, ``.<name>.incomplete`` beside ``folder``, removed after an error.
+
+    Raises:
+        OSError: The disk is full or the folder is not writable.
+    """
+    folder = Path(folder)
+    temporary = folder.with_name(f'.{folder.name}{INCOMPLETE_SUFFIX}')
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        files = sorted(path for path in temporary.rglob('*') if path.is_file())
+        for path in files:
+            with open(path, 'rb') as file:
+                os.fsync(file.fileno())
+        for path in files:
+            target = folder / path.relative_to(temporary)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, target)
+            _sync_folder(target.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @register_backend('atomic_local')

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def gather_rows(rows: Tensor) -> Tensor:
-    """Concatenates the rows of all ranks, in the order of the ranks.
+    """Concatenate the rows of all ranks, in the order of the ranks.
 
     Gradients flow back to the rank that a row came from, from all ranks. mmengine's ``all_gather``
     cuts them off.

@@ -25,7 +25,7 @@ def seed_all(*key: int) -> None:
 
 @contextmanager
 def keep_random_state() -> Iterator[None]:
-    """Leaves Python's, NumPy's and PyTorch's global generators as they were, whatever is drawn."""
+    """Leave Python's, NumPy's and PyTorch's global generators as they were, whatever is drawn."""
     python, numpy = random.getstate(), np.random.get_state()
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     try:

@@ -19,7 +19,7 @@ def test_the_first_bad_parameter_and_its_owner_are_named(tmp_path, value):
         module[1].weight[0, 1] = value
         module[1].bias[0] = value
     message = (
-        r'iteration 4: parameters of the distiller are no numbers: 1\.weight \(2 in all\).*no check'
+        r'iteration 4: parameters of the distiller are not finite: 1\.weight \(2 in all\).*no check'
     )
     with pytest.raises(FloatingPointError, match=message):
         check_parameters(SimpleNamespace(work_dir=str(tmp_path)), module, 4, 'distiller')

@@ -76,3 +76,15 @@ def test_too_few_images_are_refused(run, capsys):
     with pytest.raises(SystemExit):
         run('--timesteps', '3', num_images='99999')
     assert '99999 were asked for' in capsys.readouterr().err
+
+
+def test_ctrl_c_is_a_line_and_status_130(run, import_tool, monkeypatch, capsys):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    tool = import_tool('build_feature_bank')
+    monkeypatch.setattr(tool, 'build_feature_bank', interrupted)
+    with pytest.raises(SystemExit) as end:
+        run('--taps', 'mid', '--timesteps', '3')
+    assert end.value.code == 130
+    assert 'the same command goes on there' in capsys.readouterr().err

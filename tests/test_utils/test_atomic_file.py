@@ -6,7 +6,7 @@ import pytest
 from mmengine.fileio import get_file_backend
 
 from mmdiffrep.testing.file_faults import FileFault
-from mmdiffrep.utils.atomic_file import remove_incomplete, write_atomically
+from mmdiffrep.utils.atomic_file import remove_incomplete, replace_files, write_atomically
 
 # opening, second half of the bytes, syncing the file, renaming it, syncing the folder
 OPERATIONS = 5
@@ -54,6 +54,37 @@ def test_full_disk_keeps_the_old_file_and_says_so(tmp_path, operation):
         assert part in str(error.value)
     assert path.read_bytes() == b'old'
     assert os.listdir(tmp_path) == ['file']
+
+
+def _export(folder, content):
+    with replace_files(folder) as temporary:
+        (temporary / 'part').mkdir()
+        for name in ('a', 'part/b'):
+            (temporary / name).write_text(content)
+
+
+def test_files_of_a_folder_are_replaced_together_and_others_stay(tmp_path):
+    folder = tmp_path / 'export'
+    _export(folder, 'old')
+    (folder / 'mine').touch()
+    _export(folder, 'new')
+    assert [(folder / name).read_text() for name in ('a', 'part/b', 'mine')] == ['new', 'new', '']
+    assert os.listdir(tmp_path) == ['export']
+
+
+@pytest.mark.parametrize('operation', range(1, 5))  # opening and syncing of two files
+def test_killed_export_leaves_the_old_files(tmp_path, operation):
+    folder = tmp_path / 'export'
+    _export(folder, 'old')
+    child = os.fork()
+    if child == 0:
+        with FileFault(operation).installed():
+            _export(folder, 'new')
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == 9
+    assert [(folder / name).read_text() for name in ('a', 'part/b')] == ['old', 'old']
+    assert remove_incomplete(tmp_path) == ['.export.incomplete']
+    assert os.listdir(tmp_path) == ['export']
 
 
 def test_missing_folder_has_no_leftovers(tmp_path):

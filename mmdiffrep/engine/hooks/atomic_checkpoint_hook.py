@@ -18,6 +18,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
+from mmdiffrep.engine.resume_checks import check_resumable, log_changes
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.atomic_file import remove_incomplete, write_atomically
 from mmdiffrep.utils.checkpoint_io import POINTER, ensure_safe_loader, load_checkpoint_file
@@ -160,13 +161,18 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Make the checkpoint plain, after the other hooks have added theirs."""
+        checkpoint['meta']['world_size'] = get_world_size()
         for key, value in checkpoint.items():
             checkpoint[key] = to_plain(value, arrays_as_lists=key == 'meta', where=f'{key!r}')
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Turn the plain state back into what mmengine expects."""
+        """Turn the plain state back into what mmengine expects; check it before a resume."""
         for key, value in checkpoint.items():
             checkpoint[key] = from_plain(value)
+        if runner._resume:
+            check_resumable(runner, checkpoint)
+            log_changes(runner, checkpoint['meta'])
+            checkpoint['meta'].pop('config', None)  # mmengine would execute it
         if isinstance(runner.optim_wrapper, (OptimWrapper, OptimWrapperDict)):
             self._recognize_dataset(runner, checkpoint.get('meta', {}))
 

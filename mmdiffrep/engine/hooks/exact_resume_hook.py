@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Makes a resumed run equal an uninterrupted one bit for bit."""
+"""Make a resumed run equal an uninterrupted one bit for bit."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ _LOAD, _STEP = 0, 1
 
 @HOOKS.register_module()
 class ExactResumeHook(Hook):
-    """Derives all random numbers of iteration ``i`` from (seed, rank, ``i``).
+    """Derive all random numbers of iteration ``i`` from (seed, rank, ``i``).
 
     mmengine restores weights, optimizers, schedulers and the samplers' order, but no random state:
     dropout and augmentation differ after a resume, and so does the result. With this hook the

@@ -1,15 +1,18 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Hand a trained diffusion model over as a diffusers folder."""
+"""Export a trained diffusion model as a diffusers folder."""
 
+import errno
 import os.path as osp
 
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from safetensors import SafetensorError
 
 from mmdiffrep.diffusion.checkpoints import as_dtype
 from mmdiffrep.engine.averaged_model import averaged_model, require_method
 from mmdiffrep.registry import HOOKS
+from mmdiffrep.utils.atomic_file import replace_files
 
 
 @HOOKS.register_module()
@@ -17,10 +20,14 @@ class ExportDenoiserHook(Hook):
     """Write the averaged weights as ``work_dir/<folder>`` for diffusers and ``load_denoiser``.
 
     Args:
-        interval: Iterations between two exports; the last iteration always gives one. Each replaces
-            the one before. Defaults to -1 (at the end only).
+        interval: Iterations between two exports; there is always one at the last iteration. Each
+            replaces the files of the one before. Defaults to -1 (at the end only).
         folder: Name of the folder inside the work dir. Defaults to ``'denoiser'``.
         dtype: Name of the stored dtype. Defaults to ``'float16'``.
+
+    Raises:
+        OSError: While training: the folder cannot be written. The files of the export before are
+            intact.
     """
 
     priority = 'LOW'  # after EMAHook, which is NORMAL
@@ -50,5 +57,13 @@ class ExportDenoiserHook(Hook):
     @master_only
     def _export(self, runner: Runner) -> None:
         folder = osp.join(runner.work_dir, self.folder)
-        averaged_model(runner).save_pretrained(folder, dtype=self.dtype)
-        runner.logger.info(f'exported the denoiser of iteration {runner.iter + 1} to {folder}')
+        try:
+            with replace_files(folder) as temporary:
+                averaged_model(runner).save_pretrained(str(temporary), dtype=self.dtype)
+        except (OSError, SafetensorError) as error:
+            raise OSError(
+                getattr(error, 'errno', None) or errno.EIO,
+                f'Could not export the denoiser to {folder}: {error}. Free some space or make the '
+                'folder writable, then resume',
+            ) from error
+        runner.logger.info(f'Exported the denoiser of iteration {runner.iter + 1} to {folder}.')

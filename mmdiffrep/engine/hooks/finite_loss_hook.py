@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Stops a run whose loss is no number any more, before that is saved."""
+"""Stop a run whose loss is not finite, before that is saved."""
 
 import torch
 from mmengine.dist import all_gather_object, all_reduce
@@ -9,19 +9,20 @@ from torch import Tensor
 
 from mmdiffrep.engine.not_finite import check_parameters, stop_run
 from mmdiffrep.registry import HOOKS
+from mmdiffrep.utils.checks import integer
 
 
 @HOOKS.register_module()
 class FiniteLossHook(Hook):
-    """Stops the run, with the name of the term, when a loss is NaN or infinite.
+    """Stop the run, naming the term, when a loss is NaN or infinite.
 
-    All tensors with ``loss`` in their names that a training step returns are looked at, every
-    iteration's, in one operation a check. The run stops before checkpoint, EMA and other hooks act
-    on that iteration, on all ranks together; the last checkpoint is from before.
+    Every tensor with ``loss`` in its name that a training step returns is checked, with one
+    operation per check. All ranks stop together, before checkpoint, EMA and other hooks act on that
+    iteration; the last checkpoint is from before.
 
-    A finite loss can have a gradient that is not, which shows only in the loss of the next
-    iteration. So the model's parameters are looked at as well before they are saved;
-    :class:`RepFusionHook` looks at its own.
+    A finite loss can have a gradient that is not finite, which shows only in the loss of the next
+    iteration. So the model's parameters are checked as well before they are saved;
+    :class:`RepFusionHook` checks its own.
 
     Args:
         interval (int): Iterations between two checks. Defaults to 1. Where checks are rarer, there
@@ -38,9 +39,7 @@ class FiniteLossHook(Hook):
     priority = 'VERY_HIGH'
 
     def __init__(self, interval: int = 1) -> None:
-        if interval < 1:
-            raise ValueError(f'interval must be at least 1 iteration, got {interval}')
-        self.interval = interval
+        self.interval = integer('interval', interval, 1)
         self._unchecked: list[tuple[int, str, Tensor]] = []
 
     def after_train_iter(
@@ -50,7 +49,7 @@ class FiniteLossHook(Hook):
         data_batch: dict | None = None,
         outputs: dict | None = None,
     ) -> None:
-        """Take down this iteration's losses, and checks those since the last check if due."""
+        """Collect the losses of this iteration, and check those since the last check if due."""
         if isinstance(outputs, dict):
             self._unchecked += [
                 (runner.iter + 1, name, value.detach())
@@ -90,7 +89,7 @@ class FiniteLossHook(Hook):
 
 
 def _describe(bad: list[tuple[int, str, Tensor]]) -> str:
-    """Names the terms of the first bad iteration; their sum only if all of them are finite."""
+    """Name the terms of the first bad iteration; their sum only if all of them are finite."""
     first = bad[0][0]
     terms = {name: value.item() for iteration, name, value in bad if iteration == first}
     names = [name for name in terms if name != 'loss'] or ['loss']

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Stops a classification run at the first label that its head has no class for."""
+"""Stop a classification run at the first label that its head has no class for."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ from mmdiffrep.registry import HOOKS
 
 @HOOKS.register_module()
 class LabelRangeHook(Hook):
-    """Compares the labels of every batch with the number of classes.
+    """Compare the labels of every batch with the number of classes.
 
-    Without it a label beyond the classes is an assertion inside a kernel on a GPU, without a name,
-    and a silent error in every metric of a test. The labels are read before they leave the CPU, so
-    that nothing waits for the GPU.
+    Without it a label beyond the classes is an assertion inside a kernel on a GPU, which names no
+    image, and a silent error in every metric of a test. The labels are read before they leave the
+    CPU, so that nothing waits for the GPU.
 
     Args:
         num_classes (int, optional): Number of classes. Defaults to None: that of the model's head
@@ -24,7 +24,7 @@ class LabelRangeHook(Hook):
 
     Raises:
         ValueError: When the run starts, a model whose head does not tell its classes; at a batch, a
-            label that is not in 0 to ``num_classes - 1``.
+            label that is not in 0 to ``num_classes - 1``; the message names the image.
     """
 
     def __init__(self, num_classes: int | None = None) -> None:
@@ -67,7 +67,7 @@ class LabelRangeHook(Hook):
             if wrong:
                 image = sample.get('img_path') or f'image {sample.get("sample_idx", "?")}'
                 raise ValueError(
-                    f'{split} data: {image} has label {wrong[0]}, but the head has '
+                    f'{split} data: {image} has gt_label {wrong[0]}, but the head has '
                     f'{self.num_classes} classes, 0 to {self.num_classes - 1}: set '
                     "`num_classes` of the head, or check the data set's labels"
                 )

@@ -24,7 +24,7 @@ from mmdiffrep.engine.averaged_model import averaged_model, require_method
 from mmdiffrep.measures import ProbeTraining, check_labels, fit_grid_probe
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.atomic_file import write_atomically
-from mmdiffrep.utils.checks import check_arguments
+from mmdiffrep.utils.checks import check_arguments, integer
 from mmdiffrep.utils.fail_together import fail_together
 from mmdiffrep.utils.pixel_facts import dataset_order
 from mmdiffrep.utils.rng import keep_random_state
@@ -42,7 +42,7 @@ class LabeledImages(NamedTuple):
 
 @HOOKS.register_module()
 class ProbeHook(Hook):
-    """Trains linear probes on the averaged weights at intervals, and logs their accuracies.
+    """Train linear probes on the averaged weights at intervals, and logs their accuracies.
 
     DDAE probes its checkpoints and finds that the best features come before the best images
     (https://github.com/FutureXiang/ddae). Here it happens within the run, on a small labeled set
@@ -65,7 +65,8 @@ class ProbeHook(Hook):
         timesteps (sequence of int): Where to read it.
         interval (int): Iterations between two measurements; the last iteration always gives one.
             Defaults to 1000.
-        num_train (int, optional): A fixed random choice of so many images. Defaults to None: all.
+        num_train (int, optional): Train on a fixed random choice of this many images. Defaults to
+            None: all.
         num_test (int, optional): Likewise.
         noise (str or dict): Noise source whose draws can be repeated. Defaults to ``'per_image'``.
         channel_order (str, optional): In which the pipelines load images. Defaults to None: derived
@@ -100,26 +101,22 @@ class ProbeHook(Hook):
         pass_size: int = 256,
         scope: str = 'mmpretrain',
     ) -> None:
-        if interval < 1 or pass_size < 1:
-            raise ValueError(
-                f'interval and pass_size are at least 1, got {interval} and {pass_size}'
-            )
         check_arguments(training or {}, ProbeTraining, 'training')
         self.datasets = (train_dataset, test_dataset)
         self.numbers = (num_train, num_test)
         self.num_classes = num_classes
         self.taps = tuple(taps)
         self.timesteps = tuple(timesteps)
-        self.interval = interval
+        self.interval = integer('interval', interval, 1)
         self.noise = build_noise(noise)
         self.channel_order = channel_order
         self.training = ProbeTraining(**(training or {}))
-        self.pass_size = pass_size
+        self.pass_size = integer('pass_size', pass_size, 1)
         self.scope = scope
         self.parts: list[LabeledImages] = []
 
     def before_train(self, runner: Runner) -> None:
-        """Read the images, and tries the taps and timesteps."""
+        """Read the images, and try the taps and timesteps."""
         require_method(runner, 'save_pretrained', type(self).__name__)
         with fail_together():
             self._prepare(runner)
@@ -142,7 +139,7 @@ class ProbeHook(Hook):
         data_batch: dict | None = None,
         outputs: dict | None = None,
     ) -> None:
-        """Measures when the interval has passed."""
+        """Measure when the interval has passed."""
         if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner):
             with fail_together():
                 self._measure(runner)
@@ -203,7 +200,7 @@ class ProbeHook(Hook):
         samples = [dataset[index] for index in order[:number].tolist()]
         labels = [getattr(sample['data_samples'], 'gt_label', None) for sample in samples]
         if any(label is None or label.numel() != 1 for label in labels):
-            raise ValueError('ProbeHook needs data sets with one gt_label an image')
+            raise ValueError('ProbeHook needs data sets with one gt_label per image')
         labels = torch.cat([label.reshape(1) for label in labels]).long()
         check_labels(labels, self.num_classes)
         to_rgb = DenoiserInput(channel_order=channel_order, size=size)

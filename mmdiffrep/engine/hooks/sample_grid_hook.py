@@ -10,31 +10,33 @@ import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from mmengine.utils import mkdir_or_exist
 
 from mmdiffrep.diffusion.sampling import check_sampler
 from mmdiffrep.engine.averaged_model import averaged_model, require_method
 from mmdiffrep.registry import HOOKS
+from mmdiffrep.utils.atomic_file import write_atomically
+from mmdiffrep.utils.checks import integer
 
 
 @HOOKS.register_module()
 class SampleGridHook(Hook):
     """Draw a grid of samples from the averaged weights into ``work_dir/samples``.
 
-    The same first noise is used each time, and the training draw is not touched. The grid also
-    goes to the visualizer under the name ``samples``.
+    Each grid starts from the same noise, and the random numbers of the training stay as they are.
+    The grid also goes to the visualizer under the name ``samples``.
 
     Args:
-        interval: Iterations between two grids; the last iteration always gives one.
+        interval: Iterations between two grids; there is always one at the last iteration.
             Defaults to 1000.
         num: Number of images in a grid. Defaults to 16.
         num_inference_steps: Steps of the sampler. Defaults to 50.
-        sampler: ``'ddim'``, ``'heun'`` (two network evaluations a step) or, not for EDM,
+        sampler: ``'ddim'``, ``'heun'`` (two network evaluations per step) or, not for EDM,
             ``'ddpm'``. Defaults to ``'ddim'``.
         seed: Seed of the sampled noise. Defaults to 0.
 
     Raises:
         ValueError: The sampler is unknown, or a number of images or steps is below 1.
+        OSError: While training: a picture cannot be written.
     """
 
     priority = 'LOW'  # after EMAHook, which is NORMAL
@@ -48,14 +50,9 @@ class SampleGridHook(Hook):
         seed: int = 0,
     ) -> None:
         check_sampler(sampler)
-        if num < 1 or num_inference_steps < 1:
-            raise ValueError(
-                f'num and num_inference_steps are at least 1, got num={num}, '
-                f'num_inference_steps={num_inference_steps}'
-            )
-        self.interval = interval
-        self.num = num
-        self.num_inference_steps = num_inference_steps
+        self.interval = integer('interval', interval)
+        self.num = integer('num', num, 1)
+        self.num_inference_steps = integer('num_inference_steps', num_inference_steps, 1)
         self.sampler = sampler
         self.seed = seed
 
@@ -86,10 +83,10 @@ class SampleGridHook(Hook):
             sampler=self.sampler,
         )
         grid = image_grid(images)
-        folder = osp.join(runner.work_dir, 'samples')
-        mkdir_or_exist(folder)
         step = runner.iter + 1
-        cv2.imwrite(osp.join(folder, f'iter_{step:06d}.png'), grid[..., ::-1])
+        _, png = cv2.imencode('.png', grid[..., ::-1])
+        path = osp.join(runner.work_dir, 'samples', f'iter_{step:06d}.png')
+        write_atomically(png.tobytes(), path)
         runner.visualizer.add_image('samples', grid, step=step)
 
 

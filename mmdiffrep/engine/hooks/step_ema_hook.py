@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Averaged weights whose decay counts optimizer steps."""
+"""Average weights with a decay that counts optimizer steps."""
 
 from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
@@ -9,9 +9,9 @@ from mmdiffrep.registry import HOOKS
 
 @HOOKS.register_module()
 class StepEMAHook(EMAHook):
-    """mmengine's ``EMAHook``, once an optimizer step.
+    """mmengine's ``EMAHook``, once per optimizer step.
 
-    mmengine averages once an iteration. With ``accumulative_counts=k`` the weights change every k
+    mmengine averages once per iteration. With ``accumulative_counts=k`` the weights change every k
     iterations only, so that a decay d acts as d^k. Arguments are those of ``EMAHook``; a decay d is
     ``momentum=1 - d``, and ``ema_type='MomentumAnnealingEMA', gamma=10`` makes it
     ``min(d, steps / (steps + 10))``.

@@ -6,6 +6,7 @@ import pytest
 import torch
 from mmengine.hooks import EMAHook
 from mmengine.runner import get_priority
+from safetensors import SafetensorError
 from torch import nn
 
 from mmdiffrep.engine.hooks.export_denoiser_hook import ExportDenoiserHook
@@ -19,7 +20,7 @@ class Savable(nn.Linear):
         nn.init.ones_(self.weight)
 
     def save_pretrained(self, folder, dtype):
-        torch.save(self.weight.detach().to(dtype), folder)
+        torch.save(self.weight.detach().to(dtype), f'{folder}/weight.pt')
 
 
 def runner_at(iteration, tmp_path, hooks=(), max_iters=25):
@@ -51,9 +52,29 @@ def test_writes_the_averaged_weights_and_keeps_those_in_training(tmp_path):
         runner.model.weight.fill_(2)
     hook = ExportDenoiserHook(folder='teacher', dtype='float32')
     hook.after_train_iter(runner, batch_idx=0)
-    stored = torch.load(tmp_path / 'teacher', weights_only=True)
+    stored = torch.load(tmp_path / 'teacher' / 'weight.pt', weights_only=True)
     assert stored.item() == 1 and stored.dtype == torch.float32
     assert runner.model.weight.item() == 2
+
+
+@pytest.mark.parametrize(
+    'error', [SafetensorError('I/O error: No space left on device'), OSError(28, 'No space left')]
+)
+def test_a_full_disk_names_the_folder_and_keeps_the_files_of_before(tmp_path, error):
+    runner = runner_at(25, tmp_path)
+    hook = ExportDenoiserHook()
+    hook.after_train_iter(runner, batch_idx=0)
+    before = (tmp_path / 'denoiser' / 'weight.pt').read_bytes()
+
+    def save_half(folder, dtype):
+        (tmp_path / folder / 'weight.pt').write_bytes(b'half')
+        raise error
+
+    runner.model.save_pretrained = save_half
+    with pytest.raises(OSError, match=r'Could not export the denoiser to .*denoiser: .*No space'):
+        hook.after_train_iter(runner, batch_idx=0)
+    assert (tmp_path / 'denoiser' / 'weight.pt').read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ['denoiser']
 
 
 def test_unknown_dtype_is_named_at_once():

@@ -139,8 +139,8 @@ def test_parameters_that_a_gradient_ruined_are_not_saved(tmp_path, monkeypatch):
     with pytest.raises(FloatingPointError) as error:
         train(tmp_path, breaks=100, value=1.0)
     message = str(error.value)
-    assert message.startswith('iteration 4: parameters of the model are no numbers: ')
-    assert 'no numbers: weight (1 in all). ' in message and 'iter_2.pth' in message
+    assert message.startswith('iteration 4: parameters of the model are not finite: ')
+    assert 'not finite: weight (1 in all). ' in message and 'iter_2.pth' in message
     assert [path.name for path in tmp_path.glob('*.pth')] == ['iter_2.pth']
 
 

@@ -24,7 +24,7 @@ def test_labels_beyond_the_classes_are_refused(split, label):
     check(RUNNER, 0, batch(0, 2))
     check(RUNNER, 1, batch([0, 1], 2))  # several labels an image
     check(RUNNER, 2, dict(data_samples=[DataSample()]))  # none
-    with pytest.raises(ValueError, match=rf'1\.png has label {label}, .* 3 classes, 0 to 2'):
+    with pytest.raises(ValueError, match=rf'1\.png has gt_label {label}, .* 3 classes, 0 to 2'):
         check(RUNNER, 3, batch(0, label))
 
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from mmdiffrep.diffusion.sampling import build_sampler
 from mmdiffrep.engine.hooks.sample_grid_hook import SampleGridHook, image_grid
+from mmdiffrep.testing.file_faults import FileFault
 
 
 class Sampler(nn.Linear):
@@ -53,6 +54,15 @@ def test_grid_places_images_row_by_row():
     assert (grid[2] == 255).all()
 
 
+def test_a_full_disk_is_an_error_that_names_the_picture(tmp_path):
+    hook = SampleGridHook(interval=10, num=4)
+    with (
+        FileFault(1, full_disk=True).installed(),
+        pytest.raises(OSError, match=r'iter_000010\.png'),
+    ):
+        hook.after_train_iter(runner_at(10, tmp_path), batch_idx=0)
+
+
 @pytest.mark.parametrize(('iteration', 'drawn'), [(9, False), (10, True), (11, False), (25, True)])
 def test_draws_at_the_interval_and_at_the_end(tmp_path, iteration, drawn):
     runner = runner_at(iteration, tmp_path, max_iters=25)
@@ -88,8 +98,8 @@ def test_global_random_state_is_untouched(tmp_path):
     ('options', 'message'),
     [
         (dict(sampler='dddim'), r"expected one of \['ddim', 'ddpm', 'heun'\]; did you mean 'ddim'"),
-        (dict(num=0), 'num=0'),
-        (dict(num_inference_steps=0), 'num_inference_steps=0'),
+        (dict(num=0), 'num must be at least 1, got 0'),
+        (dict(num_inference_steps=0), 'num_inference_steps must be at least 1, got 0'),
     ],
 )
 def test_wrong_options_fail_at_build(options, message):
