@@ -108,10 +108,10 @@ def report(result: BankBuild, reader: FeatureReader, title: str) -> None:
     """Print size, speed and what the store saves."""
     per_image = reader.bytes_per_image
     resized = upsampled_bytes(reader.shapes, reader.recipe.size)
-    speed = result.num_computed / result.seconds
+    speed = f'{result.num_computed / result.seconds:.1f} images/s' if result.num_computed else '-'
     rows = {
         'images': f'{result.num_images}, of which {result.num_computed} computed now',
-        'speed': f'{speed:.1f} images/s' if result.num_computed else '-',
+        'speed': speed,
         'an image': f'{per_image / 1e6:.3f} MB, {len(reader.shapes)} maps, {in_words(reader)}',
         'resized to the image in float32': f'{resized / 1e6:.3f} MB, {resized / per_image:.1f}x',
         'bank': f'{result.bank.num_bytes / 1e6:.1f} MB, {len(result.bank)} images',
