@@ -17,6 +17,7 @@ from mmdiffrep.utils.checks import one_of
 logger = logging.getLogger('mmdiffrep')
 
 OVERSHOOT = 0.05  # in units of [-1, 1]: interpolation and augmentation may overshoot a little
+_NARROW = 4.0  # of 255: less than this is black
 _NORMALIZED = 8.0  # images of 0 .. 255 hardly ever stay below this; normalized ones always do
 _ASPECT = 1.01  # ratio of aspect ratios; above it, resizing distorts the image
 _PIL_MODES = ('1', 'L', 'LA', 'P', 'RGB', 'RGBA', 'CMYK', 'YCbCr', 'HSV')  # 8 bits per channel
@@ -140,6 +141,13 @@ class DenoiserInput(nn.Module):
                 "given and 0 .. 255 was expected. Set mean and std to those of the host's data "
                 'preprocessor (for images in [-1, 1]: mean=[127.5]*3, std=[127.5]*3; for [0, 1]: '
                 'mean=[0]*3, std=[255]*3).'
+            )
+        if self.normalized and high - low < _NARROW and max(high, -low) < _NARROW:
+            logger.warning(
+                'The images lie in %s; undoing mean=%s and std=%s gives %.3g .. %.3g where 0 .. '
+                '255 was expected: nearly black. Are mean and std in units of 0 .. 1? Give them in '
+                'units of 0 .. 255.',
+                *(given, self.mean, self.std, low, high),
             )
         if not (low >= -slack and high <= 255 + slack):
             raise ValueError(

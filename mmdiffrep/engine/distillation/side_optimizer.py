@@ -11,6 +11,27 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
+from mmdiffrep.utils.checks import (
+    at_least,
+    check_arguments,
+    did_you_mean,
+    of_type,
+    one_of,
+    positive,
+)
+
+# Those of mmengine's DefaultOptimWrapperConstructor, which ignores others.
+PARAMWISE_KEYS = (
+    'custom_keys',
+    'bias_lr_mult',
+    'bias_decay_mult',
+    'norm_decay_mult',
+    'flat_decay_mult',
+    'dwconv_decay_mult',
+    'dcn_offset_lr_mult',
+    'bypass_duplicate',
+)
+
 
 class SideOptimizer:
     """Train ``module`` with its own optimizer whenever the host's optimizer steps.
@@ -29,7 +50,9 @@ class SideOptimizer:
             this module's own, not the host's. Defaults to None.
 
     Raises:
-        ValueError: ``optimizer`` does not name an optimizer.
+        TypeError, ValueError: ``optimizer`` does not name an optimizer, or has a number that is
+            negative, NaN or infinite; options that are unknown, out of range, or match no
+            parameter.
     """
 
     def __init__(
@@ -40,7 +63,13 @@ class SideOptimizer:
         clip_grad: dict | None = None,
     ) -> None:
         self.params: list[nn.Parameter] = [p for p in module.parameters() if p.requires_grad]
-        _check_type(optimizer)
+        _check_optimizer(optimizer)
+        if paramwise_cfg is not None:
+            _check_paramwise(module, of_type('paramwise_cfg', paramwise_cfg, dict))
+        if clip_grad is not None:
+            of_type('clip_grad', clip_grad, dict)
+            check_arguments(clip_grad, clip_grad_norm_, 'clip_grad', hidden=['parameters'])
+            positive('max_norm of clip_grad', clip_grad.get('max_norm'))
         wrapper_cfg = dict(type='OptimWrapper', optimizer=optimizer)
         if paramwise_cfg is not None:
             wrapper_cfg['paramwise_cfg'] = paramwise_cfg
@@ -155,9 +184,9 @@ class SideOptimizer:
             offset += param.numel()
 
 
-def _check_type(optimizer: dict) -> None:
-    """Name a type that does not exist, where mmengine says that None is not callable."""
-    kind = optimizer.get('type')
+def _check_optimizer(optimizer: dict) -> None:
+    """Name a type that does not exist, and numbers that are not finite."""
+    kind = of_type('optimizer', optimizer, dict).get('type')
     with OPTIMIZERS.switch_scope_and_registry(None) as registry:
         if kind is None or (isinstance(kind, str) and registry.get(kind) is None):
             raise ValueError(
@@ -165,3 +194,23 @@ def _check_type(optimizer: dict) -> None:
                 f'{registry.scope} registry of optimizers: expected one such as '
                 "dict(type='AdamW', lr=1e-3)"
             )
+    for key, value in optimizer.items():
+        if key == 'lr' or isinstance(value, float):
+            at_least(f'{key} of the optimizer', value, 0)
+
+
+def _check_paramwise(module: nn.Module, paramwise_cfg: dict) -> None:
+    """Name keys that mmengine would ignore, and custom keys that match no parameter."""
+    for key in paramwise_cfg:
+        one_of('each key of paramwise_cfg', key, PARAMWISE_KEYS)
+    names = [name for name, _ in module.named_parameters()]
+    for key, options in paramwise_cfg.get('custom_keys', {}).items():
+        if names and not any(key in name for name in names):
+            parts = sorted({part for name in names for part in name.split('.')})
+            raise ValueError(
+                f'custom_keys of paramwise_cfg has {key!r}, which is not in the name of any '
+                f'parameter of the distiller.{did_you_mean(key, parts)} The names are made of: '
+                f'{", ".join(parts)}.'
+            )
+        for name in of_type(f'custom_keys[{key!r}]', options, dict):
+            one_of(f'each option of custom_keys[{key!r}]', name, ('lr_mult', 'decay_mult'))

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""See which timesteps the policies draw in the course of a run."""
+"""Log and draw the timesteps that policies draw over a run."""
 
 import csv
 import io
@@ -15,12 +15,13 @@ from mmdiffrep.engine.distillation.timestep_history import TimestepHistory
 from mmdiffrep.engine.hooks.repfusion_hook import RepFusionHook
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.atomic_file import write_atomically
+from mmdiffrep.utils.checks import integer
 from mmdiffrep.visualization import draw_timestep_map
 
 
 @HOOKS.register_module()
 class PolicyLogHook(Hook):
-    """Draws a map of iteration and timestep for the policies of a :class:`RepFusionHook`.
+    """Draw a map of iteration and timestep for the policies of a :class:`RepFusionHook`.
 
     ``work_dir/timesteps.png`` shows the share of the draws by bucket of timesteps, with curves of
     the mean timestep and of the policy's entropy; ``timesteps.csv`` holds the numbers. A named
@@ -29,7 +30,7 @@ class PolicyLogHook(Hook):
     ``TensorboardVisBackend``. Draws are counted over all ranks and survive a resume.
 
     Args:
-        interval (int): Iterations a row. Defaults to 100.
+        interval (int): Iterations per row. Defaults to 100.
         picture_interval (int): Iterations between two pictures; the last iteration always gives
             one. Defaults to 1000.
         num_buckets (int): Buckets of timesteps in the map. Defaults to 50.
@@ -38,14 +39,9 @@ class PolicyLogHook(Hook):
     def __init__(
         self, interval: int = 100, picture_interval: int = 1000, num_buckets: int = 50
     ) -> None:
-        for name, value in dict(
-            interval=interval, picture_interval=picture_interval, num_buckets=num_buckets
-        ).items():
-            if value < 1:
-                raise ValueError(f'{name} must be at least 1, got {value}')
-        self.interval = interval
-        self.picture_interval = picture_interval
-        self.num_buckets = num_buckets
+        self.interval = integer('interval', interval, 1)
+        self.picture_interval = integer('picture_interval', picture_interval, 1)
+        self.num_buckets = integer('num_buckets', num_buckets, 1)
         self.histories: dict[str, TimestepHistory] = {}
 
     def before_run(self, runner: Runner) -> None:
@@ -91,7 +87,7 @@ class PolicyLogHook(Hook):
 
     @master_only
     def _to_tensorboard(self, runner: Runner, name: str, history: TimestepHistory) -> None:
-        """Hands the histogram of the last row to TensorBoard."""
+        """Hand the histogram of the last row to TensorBoard."""
         counts = history.counts[-1]
         lows = history.lows
         for backend in runner.visualizer._vis_backends.values():
@@ -110,7 +106,7 @@ class PolicyLogHook(Hook):
 
     @master_only
     def _write(self, runner: Runner, name: str, history: TimestepHistory) -> None:
-        """Write picture and table, and shows the picture to the visualizer."""
+        """Write picture and table, and show the picture to the visualizer."""
         picture = draw_timestep_map(
             history.iterations,
             history.shares.numpy(),
@@ -127,13 +123,13 @@ class PolicyLogHook(Hook):
         runner.visualizer.add_image(_title(name), picture, step=runner.iter + 1)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Add what was counted so far."""
+        """Add the counts so far."""
         checkpoint['policy_log'] = {
             name: history.state_dict() for name, history in self.histories.items()
         }
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Goes on counting in a resumed run."""
+        """Continue the counts of a resumed run."""
         if not runner._resume:
             return
         for name, state in checkpoint.get('policy_log', {}).items():
@@ -146,7 +142,7 @@ def _title(branch: str) -> str:
 
 
 def _table(history: TimestepHistory) -> str:
-    """Return one line a row: iteration, mean t, entropy, and the share of every bucket."""
+    """Return one line per row: iteration, mean t, entropy, and the share of every bucket."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(['iteration', 'mean_t', 'entropy', *(f't{low}' for low in history.lows)])

@@ -27,7 +27,7 @@ from mmdiffrep.models.layer_taps import LayerTaps
 from mmdiffrep.models.teachers import Teacher, build_teacher, check_normalization, normalization_of
 from mmdiffrep.models.timestep_policies import TimestepSample
 from mmdiffrep.registry import HOOKS
-from mmdiffrep.utils.checks import integer, one_of
+from mmdiffrep.utils.checks import integer, of_type, one_of, within
 from mmdiffrep.utils.random_streams import IterationStreams
 
 REQUIRED = {'student', 'teacher', 'loss'}
@@ -47,9 +47,9 @@ class RepFusionHook(Hook):
             a host, ``dict(type='mmdiffrep.HostTeacher', config=..., checkpoint=...)``.
         pairs (list of dict): What is compared: ``student`` (a layer, e.g. ``'backbone'`` for its
             last output or ``'backbone[2]'``, or a list of layers that together predict one
-            teacher feature), ``teacher`` (a tap, e.g. ``'mid'``), ``loss``
-            (config) and optionally ``standardize``, ``connector`` and ``student_channels`` (found
-            by a pass on an empty image otherwise).
+            teacher feature), ``teacher`` (a tap, e.g. ``'mid'``), ``loss`` (config, or a list of
+            them on one connector) and optionally ``standardize``, ``connector`` and
+            ``student_channels`` (found by a pass on an empty image otherwise).
         policy (dict, optional): Timestep policy, or several by name, each with its own timesteps
             and terms: ``dict(task=dict(type=...), common=dict(type=...))``.
             Defaults to None: t = 0 always (official for faces).
@@ -110,31 +110,35 @@ class RepFusionHook(Hook):
                 'pairs must be a list of at least one dict(student=..., teacher=..., loss=...), '
                 f'got {pairs!r}.'
             )
-        for pair in pairs:
-            keys = set(pair) if isinstance(pair, dict) else set()
-            if not REQUIRED <= keys <= REQUIRED | COMPARISON | {'student_channels'}:
-                raise ValueError(
-                    "every pair needs 'student', 'teacher' and 'loss', and may have "
-                    f"'standardize', 'connector' and 'student_channels'; got {pair!r}."
-                )
-        if normalization is not None:
+        for index, pair in enumerate(pairs):
+            _check_pair(f'pairs[{index}]', pair)
+        none = type(None)
+        of_type('policy', policy, dict, none)
+        of_type('noise', noise, str, dict)
+        of_type('reward', reward, dict, none)
+        of_type('optimizer', optimizer, dict, none)
+        of_type('param_scheduler', param_scheduler, dict, list, none)
+        if of_type('normalization', normalization, dict, none) is not None:
             check_normalization(normalization)
-        self.teacher_cfg = teacher
+        self.teacher_cfg = of_type('teacher', teacher, str, dict)
         self.pairs = [dict(pair) for pair in pairs]
         self.layers = [
             (pair['student'],) if isinstance(pair['student'], str) else tuple(pair['student'])
             for pair in self.pairs
         ]
-        self.policy_cfg = policy or dict(type='mmdiffrep.FixedTimestep', t=0)
+        self.policy_cfg = dict(type='mmdiffrep.FixedTimestep') if policy is None else policy
         self.noise = noise
         self.reward_cfg = reward
-        self.holdout = holdout
-        self.optimizer_cfg = optimizer or dict(type='AdamW', lr=1e-3, weight_decay=1e-4)
+        self.holdout = within('holdout', holdout, 0, 1, open_high=True)
+        default = dict(type='AdamW', lr=1e-3, weight_decay=1e-4)
+        self.optimizer_cfg = default if optimizer is None else optimizer
         self.paramwise_cfg = paramwise_cfg
         self.clip_grad = clip_grad
         self.param_scheduler = param_scheduler
         self.phases = PhaseSchedule(phases)
-        self.teacher_size = teacher_size
+        self.teacher_size = (
+            None if teacher_size is None else integer('teacher_size', teacher_size, 1)
+        )
         self.teacher_input = one_of('teacher_input', teacher_input, ('exact', 'student'))
         self.normalization = normalization
         self.seed = integer('seed', seed, 0)
@@ -174,6 +178,13 @@ class RepFusionHook(Hook):
                 'have the same names: give one hook several pairs, of which each may have a tap of '
                 'its own'
             )
+        size = getattr(runner.train_dataloader, 'batch_size', None)
+        if self.holdout and size and self.holdout * size * get_world_size() < 1:
+            runner.logger.warning(
+                f'RepFusion: holdout={self.holdout} holds out less than one image per batch of '
+                f'{size * get_world_size()}: most batches reward no policy; raise holdout or the '
+                'batch size'
+            )
         if self.phases.end > runner.max_iters:
             runner.logger.warning(
                 f'RepFusion: the last of phases={self.phases.phases} ends after the run, which has '
@@ -192,6 +203,12 @@ class RepFusionHook(Hook):
             noise=self.noise,
             **settings,
         )
+        bad = [name for name, p in self.teacher.named_parameters() if not p.isfinite().all()]
+        if bad:
+            raise ValueError(
+                f'the teacher {self.teacher.source} has {len(bad)} weights with NaN or infinite '
+                f'values, such as {bad[0]}: its file is damaged, or its training diverged.'
+            )
         given = [pair.get('student_channels') for pair in self.pairs]
         channels = channels_by_pair(model, self.layers, given)
         self.distiller = RepFusionDistiller(
@@ -325,6 +342,28 @@ class RepFusionHook(Hook):
                 f'{self.teacher_record}: resume with the same weights, or start anew with load_from'
             )
         self.optimizer.load_state_dict(saved)
+
+
+def _check_pair(name: str, pair: dict) -> None:
+    """Check the keys of a pair and those values that FeaturePair does not read."""
+    keys = set(pair) if isinstance(pair, dict) else set()
+    if not REQUIRED <= keys <= REQUIRED | COMPARISON | {'student_channels'}:
+        raise ValueError(
+            "every pair needs 'student', 'teacher' and 'loss', and may have 'standardize', "
+            f"'connector' and 'student_channels'; got {pair!r}."
+        )
+    layers = of_type(f'{name}: student', pair['student'], str, list, tuple)
+    for layer in [layers] if isinstance(layers, str) else layers:
+        of_type(f'{name}: each student layer', layer, str)
+    if not layers:
+        raise ValueError(f'{name}: student is empty: name at least one layer.')
+    of_type(f'{name}: teacher', pair['teacher'], str)
+    channels = of_type(
+        f'{name}: student_channels', pair.get('student_channels'), int, list, tuple, type(None)
+    )
+    for number in channels if isinstance(channels, (list, tuple)) else [channels]:
+        if number is not None:
+            integer(f'{name}: student_channels', number, 1)
 
 
 def _unwrapped(runner: Runner) -> nn.Module:

@@ -10,34 +10,37 @@ from mmdiffrep.models.distillers.connectors import (
     ConvConnector,
     HypercolumnConnector,
 )
-from mmdiffrep.models.losses import DistillationLoss
+from mmdiffrep.models.losses.base import DistillationLoss, LossSum
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import of_type
 
 
 class FeaturePair(nn.Module):
-    """Student features against one teacher tap: connector, target scaling and loss.
+    """Compare student features with one teacher tap: connector, target scaling and loss.
 
     Args:
         student_channels (sequence of int): Channels of the student's features.
         teacher_channels (int): Channels of the teacher's tap.
-        loss (dict): Config of the loss, e.g. ``dict(type='mmdiffrep.DenseFeatureLoss')``.
-        standardize (bool): Standardize the teacher's channels first; those of its average over the
-            pixels where the loss sees no more of it. Defaults to False, as officially.
+        loss (dict or list of dict): Config of the loss, e.g.
+            ``dict(type='mmdiffrep.DenseFeatureLoss')``; or several, which are added up on the
+            output of one connector, each with its ``loss_weight``.
+        standardize (bool): Standardize the teacher's channels first; for a loss that pools, the
+            channels of the average over the pixels. Defaults to False (official).
         connector (str or dict): ``'auto'``: none for a loss that needs none, else a
             :class:`ConvConnector` for one student feature and a :class:`HypercolumnConnector` for
             several, both 1x1 convolutions; ``'none'``; or the config of one, without its
-            channels. Defaults to ``'auto'``, as officially.
-        name (str): What errors call this pair. Defaults to ``'pair'``.
+            channels. Defaults to ``'auto'`` (official).
+        name (str): Name of this pair in errors. Defaults to ``'pair'``.
 
     Raises:
-        ValueError: Loss, connector and channels do not go together.
+        TypeError, ValueError: Loss, connector and channels do not go together.
     """
 
     def __init__(
         self,
         student_channels: Sequence[int],
         teacher_channels: int,
-        loss: dict,
+        loss: dict | Sequence[dict],
         standardize: bool = False,
         connector: str | dict = 'auto',
         name: str = 'pair',
@@ -46,16 +49,14 @@ class FeaturePair(nn.Module):
         self.name = name
         self.student_channels = tuple(student_channels)
         self.teacher_channels = teacher_channels
-        self.loss: DistillationLoss = MODELS.build(loss)
-        if not isinstance(self.loss, DistillationLoss):
+        self.loss = self._build_loss(loss)
+        if of_type(f'{name}: standardize', standardize, bool) and not self.loss.standardizes:
+            losses = self.loss.losses if isinstance(self.loss, LossSum) else [self.loss]
+            kinds = ', '.join(type(item).__name__ for item in losses)
             raise ValueError(
-                f'{name}: {type(self.loss).__name__} is no distillation loss: its class must '
-                'inherit from mmdiffrep.models.losses.DistillationLoss'
-            )
-        if standardize and not self.loss.standardizes:
-            raise ValueError(
-                f'{name}: {type(self.loss).__name__} compares what the channels stand for, which '
-                'standardize=True would change: leave it out'
+                f'{name}: standardize=True does not suit {kinds}: a loss on logits compares what '
+                'the channels stand for, and losses on maps and on averages need a scale each: '
+                'leave it out, or make two pairs.'
             )
         if connector == 'none' or (connector == 'auto' and not self.loss.needs_connector):
             self._check_no_connector()
@@ -64,12 +65,25 @@ class FeaturePair(nn.Module):
             self.connector = self._build_connector(connector)
         self.target = ChannelStandardizer(teacher_channels) if standardize else nn.Identity()
 
+    def _build_loss(self, config: dict | Sequence[dict]) -> DistillationLoss:
+        configs = [config] if isinstance(config, dict) else of_type('loss', config, list, tuple)
+        losses = [MODELS.build(of_type(f'{self.name}: loss', item, dict)) for item in configs]
+        for loss in losses:
+            if not isinstance(loss, DistillationLoss):
+                raise ValueError(
+                    f'{self.name}: {type(loss).__name__} is not a distillation loss: its class '
+                    'must inherit from mmdiffrep.models.losses.DistillationLoss.'
+                )
+        if not losses:
+            raise ValueError(f'{self.name}: loss is an empty list: give at least one.')
+        return losses[0] if len(losses) == 1 else LossSum(losses)
+
     def _check_no_connector(self) -> None:
         loss, channels = type(self.loss).__name__, self.student_channels
         if len(channels) > 1:
             raise ValueError(
                 f'{self.name}: {loss} without a connector compares one student layer with the '
-                f'teacher, got {len(channels)} layers: give each a pair of its own'
+                f'teacher, got {len(channels)} layers: give each a pair.'
             )
         if self.loss.same_channels and channels[0] != self.teacher_channels:
             raise ValueError(
@@ -87,7 +101,7 @@ class FeaturePair(nn.Module):
         if connector == 'auto':
             kind = ConvConnector if len(channels) == 1 else HypercolumnConnector
             connector = dict(type=kind)
-        elif isinstance(connector, str):
+        elif not isinstance(connector, dict):
             raise ValueError(
                 f"{self.name}: connector must be 'auto', 'none' or a config such as "
                 f"dict(type='mmdiffrep.MLPConnector'), got {connector!r}"

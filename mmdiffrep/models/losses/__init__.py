@@ -2,7 +2,7 @@
 """Distillation losses between a student and a teacher feature, and a segmentation loss."""
 
 from mmdiffrep.models.losses.attention_transfer_loss import AttentionTransferLoss
-from mmdiffrep.models.losses.base import DistillationLoss
+from mmdiffrep.models.losses.base import DistillationLoss, LossSum
 from mmdiffrep.models.losses.contrastive_loss import ContrastiveLoss
 from mmdiffrep.models.losses.feature_loss import DenseFeatureLoss, PooledFeatureLoss
 from mmdiffrep.models.losses.relational_loss import RelationalLoss
@@ -14,6 +14,7 @@ __all__ = [
     'ContrastiveLoss',
     'DenseFeatureLoss',
     'DistillationLoss',
+    'LossSum',
     'PooledFeatureLoss',
     'RelationalLoss',
     'SoftTargetLoss',

@@ -1,8 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Attention transfer: where a network looks, whatever its channels mean."""
 
-from typing import ClassVar
-
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -21,11 +19,11 @@ class AttentionTransferLoss(DistillationLoss):
     teacher's size first.
 
     Args:
-        loss_weight (float): Defaults to 1000, the official weight.
+        loss_weight (float): Defaults to 1000 (official).
     """
 
-    needs_connector: ClassVar[bool] = False
-    same_channels: ClassVar[bool] = False
+    needs_connector = False
+    same_channels = False
 
     def __init__(self, loss_weight: float = 1000.0) -> None:
         super().__init__(loss_weight=loss_weight)

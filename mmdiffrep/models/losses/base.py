@@ -1,19 +1,21 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What all distillation losses have in common."""
+"""The contract of a distillation loss: how far is a student feature from a teacher feature?"""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdiffrep.utils.checks import at_least
+
 
 class DistillationLoss(nn.Module, ABC):
     """Base of the losses between one student feature and one teacher feature.
 
-    A subclass writes :meth:`compare`; the weight, float32 under autocast and a teacher without
-    gradient are seen to here.
+    A subclass writes :meth:`compare`; this class applies the weight, keeps float32 under autocast
+    and detaches the teacher.
 
     Args:
         loss_weight (float): Factor of the loss, not negative. Defaults to 1.
@@ -21,28 +23,24 @@ class DistillationLoss(nn.Module, ABC):
     Attributes:
         needs_connector (bool): A trainable connector brings the student's feature to the
             teacher's channels first. False where nothing is compared channel by channel, or where
-            the channels have a meaning of their own, as logits do.
+            each channel has a meaning, as in logits.
         same_channels (bool): Both features must have the same number of channels when they are
             compared.
         pools (bool): Only the average over the pixels of a map counts. The teacher's is then
             averaged before it is standardized, so that it is the average that varies by 1.
         standardizes (bool): Whether the teacher's channels may be standardized. False where their
-            values have a meaning of their own, as those of logits do.
+            values have a meaning, as in logits.
     """
 
-    needs_connector: ClassVar[bool] = True
-    same_channels: ClassVar[bool] = True
-    pools: ClassVar[bool] = False
-    standardizes: ClassVar[bool] = True
+    needs_connector: bool = True
+    same_channels: bool = True
+    pools: bool = False
+    standardizes: bool = True
 
     def __init__(self, loss_weight: float = 1.0) -> None:
         super().__init__()
-        if loss_weight < 0:
-            raise ValueError(
-                f'loss_weight must not be negative, which would drive the features apart, got '
-                f'{loss_weight}'
-            )
-        self.loss_weight = loss_weight
+        # A negative weight would drive the features apart.
+        self.loss_weight = at_least('loss_weight', loss_weight, 0)
 
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the weighted loss, a scalar, of ``(B, C, h, w)`` and ``(B, C', h', w')``."""
@@ -62,13 +60,34 @@ class DistillationLoss(nn.Module, ABC):
         """
 
 
+class LossSum(DistillationLoss):
+    """Several losses on the same two features, so that one connector serves all of them.
+
+    Args:
+        losses (sequence of DistillationLoss): Summed, each with its own weight.
+    """
+
+    def __init__(self, losses: Sequence[DistillationLoss]) -> None:
+        super().__init__()
+        self.losses = nn.ModuleList(losses)
+        self.needs_connector = any(loss.needs_connector for loss in losses)
+        self.same_channels = any(loss.same_channels for loss in losses)
+        self.pools = all(loss.pools for loss in losses)
+        # The average of a standardized map does not vary by 1: maps and averages need two scales.
+        self.standardizes = all(loss.standardizes and loss.pools == self.pools for loss in losses)
+
+    def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Add up the losses."""
+        return torch.stack([loss(student, teacher) for loss in self.losses]).sum()
+
+
 def global_average(feature: Tensor) -> Tensor:
-    """Averages ``(B, C, h, w)`` over its pixels to ``(B, C)``."""
+    """Average ``(B, C, h, w)`` over its pixels to ``(B, C)``."""
     return feature.mean(dim=(2, 3))
 
 
 def resize_like(student: Tensor, teacher: Tensor) -> Tensor:
-    """Resizes the student's map to the teacher's ``(h', w')``, bilinearly as officially."""
+    """Resize the student's map to the teacher's ``(h', w')``, bilinearly (official)."""
     if student.shape[-2:] == teacher.shape[-2:]:
         return student
     return F.interpolate(student, size=teacher.shape[-2:], mode='bilinear', align_corners=False)

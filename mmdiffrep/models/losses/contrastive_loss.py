@@ -1,8 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Contrastive distillation: an image's student feature finds its own teacher feature."""
 
-from typing import ClassVar
-
 import torch
 from mmengine.dist import all_gather, get_rank
 from torch import Tensor
@@ -10,6 +8,7 @@ from torch.nn import functional as F
 
 from mmdiffrep.models.losses.base import DistillationLoss, global_average
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import positive
 
 
 @MODELS.register_module()
@@ -25,20 +24,18 @@ class ContrastiveLoss(DistillationLoss):
     have the same batch size. With gradient accumulation the negatives are those of one step.
 
     Args:
-        temperature (float): Defaults to 0.1, as officially.
+        temperature (float): Defaults to 0.1 (official).
         loss_weight (float): Defaults to 1.
 
     Raises:
         ValueError: ``temperature`` is not positive.
     """
 
-    pools: ClassVar[bool] = True
+    pools = True
 
     def __init__(self, temperature: float = 0.1, loss_weight: float = 1.0) -> None:
         super().__init__(loss_weight=loss_weight)
-        if temperature <= 0:
-            raise ValueError(f'temperature must be positive, got {temperature}')
-        self.temperature = temperature
+        self.temperature = positive('temperature', temperature)
 
     def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Compare ``(B, C, h, w)`` with ``(B, C, h', w')``, both averaged over their pixels.

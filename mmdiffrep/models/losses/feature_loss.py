@@ -2,13 +2,13 @@
 """Distances between a student's feature and its teacher's, pooled or pixel by pixel."""
 
 from collections.abc import Callable
-from typing import ClassVar
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from mmdiffrep.models.losses.base import DistillationLoss, global_average, resize_like
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import one_of
 
 
 def _normalized_l2(student: Tensor, teacher: Tensor) -> Tensor:
@@ -47,16 +47,14 @@ class FeatureLoss(DistillationLoss):
 
     def __init__(self, distance: str = 'l2', loss_weight: float = 1.0) -> None:
         super().__init__(loss_weight=loss_weight)
-        if distance not in DISTANCES:
-            raise ValueError(f'distance must be one of {sorted(DISTANCES)}, got {distance!r}')
-        self.distance = distance
+        self.distance = one_of('distance', distance, DISTANCES)
 
 
 @MODELS.register_module()
 class PooledFeatureLoss(FeatureLoss):
-    """Distance of the global averages: the official "hint" of CIFAR-10 (``l2``, weight 1)."""
+    """Distance of the global averages (official "hint" of CIFAR-10: ``l2``, weight 1)."""
 
-    pools: ClassVar[bool] = True
+    pools = True
 
     def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Compare ``(B, C, h, w)`` with ``(B, C, h', w')``, both averaged over their pixels."""
@@ -65,7 +63,7 @@ class PooledFeatureLoss(FeatureLoss):
 
 @MODELS.register_module()
 class DenseFeatureLoss(FeatureLoss):
-    """Distance pixel by pixel: for faces officially ``l1`` times 10 (R50) or ``l2`` times 1 (R18).
+    """Distance pixel by pixel (official for faces: R50 ``l1`` times 10, R18 ``l2`` times 1).
 
     The student's map is resized to the teacher's (bilinear, ``align_corners=False``).
     """

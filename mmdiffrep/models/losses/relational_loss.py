@@ -1,8 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Relational distillation: distances and angles between the images of a batch."""
 
-from typing import ClassVar
-
 import torch
 from mmengine.dist import get_rank
 from torch import Tensor
@@ -10,6 +8,7 @@ from torch.nn import functional as F
 
 from mmdiffrep.models.losses.base import DistillationLoss, global_average
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import at_least
 from mmdiffrep.utils.gather import gather_rows
 
 
@@ -26,25 +25,25 @@ class RelationalLoss(DistillationLoss):
 
     Under DDP the features of all ranks are gathered, with their gradients, and every rank averages
     over the relations of its own images with all: N ranks equal one process with the N-fold batch.
-    All ranks must have the same batch size. b images a rank and B in all take memory for
+    All ranks must have the same batch size. b images per rank and B in all take memory for
     ``b * B * max(B, C)`` numbers.
 
     Args:
-        distance_weight (float): Defaults to 25, as officially.
-        angle_weight (float): Defaults to 50, as officially.
-        loss_weight (float): Defaults to 1, as officially.
+        distance_weight (float): Defaults to 25 (official).
+        angle_weight (float): Defaults to 50 (official).
+        loss_weight (float): Defaults to 1 (official).
     """
 
-    needs_connector: ClassVar[bool] = False
-    same_channels: ClassVar[bool] = False
-    pools: ClassVar[bool] = True
+    needs_connector = False
+    same_channels = False
+    pools = True
 
     def __init__(
         self, distance_weight: float = 25.0, angle_weight: float = 50.0, loss_weight: float = 1.0
     ) -> None:
         super().__init__(loss_weight=loss_weight)
-        self.distance_weight = distance_weight
-        self.angle_weight = angle_weight
+        self.distance_weight = at_least('distance_weight', distance_weight, 0)
+        self.angle_weight = at_least('angle_weight', angle_weight, 0)
 
     def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Compare ``(B, C, h, w)`` with ``(B, C', h', w')``, both averaged over their pixels.

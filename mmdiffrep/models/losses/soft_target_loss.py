@@ -1,13 +1,12 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Soft targets: the student's class probabilities against the teacher's."""
 
-from typing import ClassVar
-
 from torch import Tensor
 from torch.nn import functional as F
 
 from mmdiffrep.models.losses.base import DistillationLoss, global_average
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import positive
 
 
 @MODELS.register_module()
@@ -27,15 +26,13 @@ class SoftTargetLoss(DistillationLoss):
         ValueError: ``temperature`` is not positive.
     """
 
-    needs_connector: ClassVar[bool] = False
-    pools: ClassVar[bool] = True
-    standardizes: ClassVar[bool] = False
+    needs_connector = False
+    pools = True
+    standardizes = False
 
     def __init__(self, temperature: float = 4.0, loss_weight: float = 1.0) -> None:
         super().__init__(loss_weight=loss_weight)
-        if temperature <= 0:
-            raise ValueError(f'temperature must be positive, got {temperature}')
-        self.temperature = temperature
+        self.temperature = positive('temperature', temperature)
 
     def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Compare ``(B, classes, h, w)`` with ``(B, classes, h', w')``, averaged over pixels."""

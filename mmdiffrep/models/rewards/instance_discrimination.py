@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from mmdiffrep.models.rewards.base import Reward, RewardOutput, StudentContext
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import integer, positive
 from mmdiffrep.utils.gather import gather_rows
 
 
@@ -37,11 +38,9 @@ class InstanceDiscriminationReward(Reward):
         self, in_channels: int, temperature: float = 0.1, projection: int | None = None
     ) -> None:
         super().__init__(in_channels)
-        if temperature <= 0:
-            raise ValueError(f'temperature must be positive, got {temperature}')
-        if projection is not None and projection < 1:
-            raise ValueError(f'projection must be a width of at least 1, got {projection}')
-        self.temperature = temperature
+        self.temperature = positive('temperature', temperature)
+        if projection is not None:
+            integer('projection', projection, 1)
         self.projection = None if projection is None else nn.Linear(in_channels, projection)
 
     def forward(

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from mmdiffrep.models.rewards.decoder import DecoderReward
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import integer
 
 
 @MODELS.register_module()
@@ -34,6 +35,7 @@ class SegmentationReward(DecoderReward):
         ignore_index: int = 255,
     ) -> None:
         super().__init__(in_channels)
+        integer('hidden_channels', hidden_channels, 1)
         self.num_classes = self.check_num_classes(num_classes)
         self.ignore_index = ignore_index
         self.decoder = nn.Sequential(

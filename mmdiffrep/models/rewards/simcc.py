@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from mmdiffrep.models.rewards.decoder import DecoderReward
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import integer
 
 
 @MODELS.register_module()
@@ -29,6 +30,8 @@ class SimCCReward(DecoderReward):
 
     def __init__(self, in_channels: int, num_keypoints: int, hidden_channels: int = 64) -> None:
         super().__init__(in_channels)
+        integer('num_keypoints', num_keypoints, 1)
+        integer('hidden_channels', hidden_channels, 1)
         self.num_keypoints = num_keypoints
         self.decoder = nn.Sequential(
             nn.Conv2d(in_channels, hidden_channels, 1),

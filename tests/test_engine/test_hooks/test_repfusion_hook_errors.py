@@ -5,11 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from diffusers import DDPMScheduler
 from mmengine.logging import MMLogger
 from mmengine.model import MMFullyShardedDataParallel
 from mmengine.optim import ApexOptimWrapper, OptimWrapper
 from mmseg.models import EncoderDecoder
 
+from mmdiffrep.diffusion.denoisers import load_denoiser
 from mmdiffrep.engine.hooks import RepFusionHook
 from mmdiffrep.testing import tiny_segmentor, tiny_teacher
 from mmdiffrep.testing.tiny_distillation import PAIR, hook_cfg, prepared, run
@@ -53,18 +55,101 @@ from mmdiffrep.testing.tiny_distillation import PAIR, hook_cfg, prepared, run
             dict(
                 pairs=[{**PAIR, 'loss': dict(type='mmdiffrep.PooledFeatureLoss', loss_weight=-1.0)}]
             ),
-            'loss_weight must not be negative',
+            'loss_weight must be at least 0',
         ),
         (dict(pairs=[{**PAIR, 'student_channels': 999}, PAIR]), r'pairs\[0\].*999.*leave it out'),
         (dict(policy=dict(type='mmdiffrep.FixedTimestep', t=20)), 'has 20 timesteps'),
         (dict(policy=dict(type='mmdiffrep.FixedTimestap')), 'FixedTimestap is not in'),
         (dict(teacher='no/such_model'), 'local folder'),
         (dict(normalization=dict(mean=[0] * 3, std=[255] * 3, channel_order='rgb')), 'range|lie'),
+        (dict(pairs=[{**PAIR, 'standardize': 'False'}]), r'pairs\[0\]: standardize must be bool'),
+        (dict(pairs=[{**PAIR, 'connector': 3}]), 'connector must be'),
+        (dict(clip_grad=dict(max_norm=-1)), 'max_norm of clip_grad must be positive, got -1'),
+        (dict(clip_grad=dict(max_nrom=1)), "no argument 'max_nrom'. Did you mean max_norm"),
+        (dict(clip_grad={}), 'max_norm of clip_grad must be float, got None'),
+        (dict(clip_grad=0.5), 'clip_grad must be dict, got 0.5'),
+        (dict(optimizer={}), 'has the type None'),
+        (dict(optimizer=dict(type='SGD', lr=float('nan'))), 'lr of the optimizer must be at'),
+        (dict(optimizer=dict(type='AdamW', lr=float('inf'))), 'lr of the optimizer must be at'),
+        (
+            dict(optimizer=dict(type='SGD', lr='0.1')),
+            "lr of the optimizer .* got '0.1'",
+        ),
+        (
+            dict(optimizer=dict(type='SGD', lr=0.1, weight_decay=float('nan'))),
+            'weight_decay of the optimizer',
+        ),
+        (dict(paramwise_cfg=dict(custom_key={})), 'one of.*custom_keys.*Did you mean custom_keys'),
+        (
+            dict(paramwise_cfg=dict(custom_keys=dict(polcy=dict(lr_mult=0.1)))),
+            "'polcy', which is not in the name of any parameter.*Did you mean policy",
+        ),
+        (
+            dict(paramwise_cfg=dict(custom_keys=dict(policy=dict(lr_mul=0.1)))),
+            'Did you mean lr_mult',
+        ),
+        (dict(policy=dict(type='mmdiffrep.UniformTimestep', high=10.5)), 'high must be int'),
+        (dict(phases=[('distill', 1.5)]), 'each end of phases must be int, got 1.5'),
+        (dict(holdout=float('nan')), r'holdout must be in \[0, 1\)'),
     ],
 )
 def test_bad_input_is_named(tmp_path, kwargs, message):
-    with pytest.raises((ValueError, OSError, KeyError), match=message):
+    with pytest.raises((TypeError, ValueError, OSError, KeyError), match=message):
         run(tmp_path, 1, hook_cfg(**kwargs))
+
+
+@pytest.mark.parametrize(
+    ('kwargs', 'message'),
+    [
+        (dict(teacher=None), 'teacher must be str or dict'),
+        (dict(policy=[]), r'policy must be dict or None, got \[\]'),
+        (dict(policy='mmdiffrep.UniformTimestep'), 'policy must be dict or None'),
+        (dict(reward=[]), 'reward must be dict or None'),
+        (dict(noise=None), 'noise must be str or dict'),
+        (dict(optimizer='AdamW'), 'optimizer must be dict or None'),
+        (dict(param_scheduler='cosine'), 'param_scheduler must be dict or list or None'),
+        (dict(teacher_size=0), 'teacher_size must be at least 1, got 0'),
+        (dict(teacher_size=64.0), 'teacher_size must be int, got 64.0'),
+        (dict(teacher_size=True), 'teacher_size must be int, got True'),
+        (dict(holdout='0.5'), 'holdout must be float'),
+        (dict(holdout=-0.1), r'holdout must be in \[0, 1\)'),
+        (dict(seed=1.5), 'seed must be int'),
+        (dict(normalization=[]), 'normalization must be dict or None'),
+        (dict(pairs=[{**PAIR, 'student': []}]), r'pairs\[0\]: student is empty'),
+        (dict(pairs=[{**PAIR, 'student': [0]}]), r'pairs\[0\]: each student layer must be str'),
+        (dict(pairs=[{**PAIR, 'teacher': ['mid']}]), r'pairs\[0\]: teacher must be str'),
+        (dict(pairs=[PAIR, {**PAIR, 'student_channels': 0}]), r'pairs\[1\]: student_channels must'),
+        (dict(pairs=[{**PAIR, 'student_channels': '64'}]), r'pairs\[0\]: student_channels must'),
+    ],
+)
+def test_an_option_of_another_type_or_range_is_named(kwargs, message):
+    """Where the option is read, before any model is loaded."""
+    with pytest.raises((TypeError, ValueError), match=message):
+        RepFusionHook(**{'teacher': tiny_teacher(), 'pairs': [PAIR], **kwargs})
+
+
+def warnings_of(monkeypatch):
+    texts = []
+    monkeypatch.setattr(MMLogger, 'warning', lambda _, message, *args: texts.append(message))
+    return texts
+
+
+def test_a_holdout_that_is_too_small_for_the_batch_is_told(tmp_path, monkeypatch):
+    texts = warnings_of(monkeypatch)
+    prepared(tmp_path / 'enough', [hook_cfg(holdout=0.25)])
+    assert not any('holds out less than one image' in text for text in texts)
+    prepared(tmp_path / 'few', [hook_cfg(holdout=0.001)])
+    assert any('holdout=0.001 holds out less than one image per batch of 4' in t for t in texts)
+
+
+def test_a_teacher_with_nan_in_its_weights_is_refused(tmp_path):
+    network = load_denoiser(tiny_teacher()).network
+    network.conv_in.weight.data[0, 0, 0, 0] = float('nan')
+    network.save_pretrained(tmp_path / 'model' / 'unet')
+    scheduler = DDPMScheduler(num_train_timesteps=20)
+    scheduler.save_pretrained(tmp_path / 'model' / 'scheduler')
+    with pytest.raises(ValueError, match='1 weights with NaN or infinite values, such as'):
+        run(tmp_path, 1, hook_cfg(teacher=str(tmp_path / 'model')))
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,12 @@ def test_standardized_target_of_a_loss_without_connector(loss):
             dict(type='mmdiffrep.MLPConnector', width=3),
             r"pairs\[3\]: .* unexpected keyword argument 'width'",
         ),
-        ([4], dict(type='mmdiffrep.ChannelStandardizer', channels=1), 'auto', 'no distillation'),
+        (
+            [4],
+            dict(type='mmdiffrep.ChannelStandardizer', channels=1),
+            'auto',
+            'is not a distillation loss',
+        ),
     ],
 )
 def test_what_cannot_match_is_refused_at_build(student, loss, connector, match):
@@ -121,5 +126,49 @@ def test_every_connector_and_loss_is_registered():
 
 
 def test_logits_are_not_standardized():
-    with pytest.raises(ValueError, match=r'pairs\[3\]: SoftTargetLoss.*standardize=True'):
+    with pytest.raises(ValueError, match=r'pairs\[3\]: standardize=True does not suit'):
         pair([6], 6, SOFT, standardize=True)
+
+
+L2 = dict(type='mmdiffrep.DenseFeatureLoss', distance='l2', loss_weight=1.0)
+COSINE = dict(type='mmdiffrep.DenseFeatureLoss', distance='normalized_l2', loss_weight=0.5)
+POOLED = dict(type='mmdiffrep.PooledFeatureLoss', loss_weight=2.0)
+
+
+@pytest.mark.parametrize('losses', [[L2, COSINE], [L2], [L2, COSINE, POOLED]])
+def test_several_losses_share_one_connector(losses):
+    """Official: ``distill_fn=[['l2', 1], ['l2_norm', .5]]``."""
+    student, teacher = torch.randn(2, 3, 4, 4), torch.randn(2, 5, 4, 4)
+    pair = FeaturePair([3], 5, loss=losses)
+    assert len(list(pair.parameters())) == 2
+    expected = 0
+    for loss in losses:
+        alone = FeaturePair([3], 5, loss=loss)
+        alone.load_state_dict(pair.state_dict())
+        expected = expected + alone([student], teacher)
+    torch.testing.assert_close(pair([student], teacher), expected)
+
+
+def test_a_loss_without_a_connector_joins_one_with():
+    losses = [L2, dict(type='mmdiffrep.RelationalLoss')]
+    pair = FeaturePair([3], 5, loss=losses)
+    student, teacher = torch.randn(4, 3, 4, 4), torch.randn(4, 5, 4, 4)
+    mapped = pair.connector(student)
+    expected = sum(loss(mapped, teacher) for loss in pair.loss.losses)
+    torch.testing.assert_close(pair([student], teacher), expected)
+
+
+@pytest.mark.parametrize(
+    ('kwargs', 'message'),
+    [
+        (dict(loss=[]), 'loss is an empty list'),
+        (dict(loss=[L2, 'l2']), "pair: loss must be dict, got 'l2'"),
+        (dict(loss='l2'), "loss must be list or tuple, got 'l2'"),
+        (dict(loss=[L2, dict(type='mmdiffrep.FixedTimestep')]), 'not a distillation loss'),
+        (dict(loss=[L2, POOLED], standardize=True), 'need a scale each'),
+        (dict(loss=L2, standardize=1), 'standardize must be bool'),
+    ],
+)
+def test_losses_that_do_not_fit_are_named(kwargs, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        FeaturePair([3], 5, **kwargs)
