@@ -71,7 +71,7 @@ def trained_ensemble(tmp_path):
             denoiser=str(folder / 'denoiser'),
             taps=['dec.1', 'dec.3'],
             timesteps=[1],
-            input=pixels,
+            input=dict(pixels, channel_order='rgb'),
         ),
         decode_head=dict(type='mmdiffrep.PixelMLPEnsembleHead', num_classes=3, num_members=2),
     )

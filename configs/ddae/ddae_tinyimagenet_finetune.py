@@ -10,7 +10,9 @@ _base_ = [
 model = dict(
     backbone=dict(
         denoiser='work_dirs/ddpm_tinyimagenet_64_unet35m/denoiser',
-        input=dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]),
+        input=dict(
+            mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], channel_order='rgb'
+        ),
     ),
     head=dict(num_classes=200),
 )

@@ -23,7 +23,7 @@ model = dict(
         },
         timestep=150,  # official
         norm_cfg=dict(type='BN'),  # official; SyncBN or GN do not depend on so small batches
-        input=dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5]),
+        input=dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5], channel_order='rgb'),
     ),
     neck=dict(
         type='mmdiffrep.DifFormer',

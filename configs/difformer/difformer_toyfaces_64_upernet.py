@@ -18,7 +18,7 @@ model = dict(
         timesteps=[50],
         noise='fresh',
         test_noise='per_image',
-        input=dict(mean=preprocessor.mean, std=preprocessor.std),
+        input=dict(mean=preprocessor.mean, std=preprocessor.std, channel_order='rgb'),
     ),
     neck=dict(
         type='mmdiffrep.TapPyramid',

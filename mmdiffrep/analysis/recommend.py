@@ -69,7 +69,7 @@ def recommended_config(
         taps=[cell.tap],
         timesteps=[cell.timestep],
         noise={key: value for key, value in recipe.noise.items() if value is not None},
-        input=dict(mean=_GRAY, std=_GRAY, size=recipe.size),
+        input=dict(mean=_GRAY, std=_GRAY, size=recipe.size, channel_order='rgb'),
     )
     entries: dict[str, Any] = dict(
         model=dict(

@@ -19,6 +19,7 @@ from mmdiffrep.utils.checkpoint_io import register_safe_loader
 from mmdiffrep.utils.checks import did_you_mean
 from mmdiffrep.utils.config_path import config_file
 from mmdiffrep.utils.dist import setup_dist
+from mmdiffrep.utils.pixel_checks import check_inputs
 from mmdiffrep.utils.versions import require_host
 
 # Of a data loader; PyTorch refuses them where there are no worker processes.
@@ -60,6 +61,7 @@ def load_config(args: argparse.Namespace) -> Config:
     Raises:
         FileNotFoundError: There is no such config.
         ImportError: The config's host library is not installed.
+        ValueError: A diffusion model is told another normalization than its images have.
     """
     path = config_file(args.config)
     cfg = Config.fromfile(path)
@@ -72,6 +74,7 @@ def load_config(args: argparse.Namespace) -> Config:
     if args.local_rank is not None:
         os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     require_host(cfg.get('default_scope'))
+    check_inputs(cfg)
     register_safe_loader(trust=args.trust_checkpoint)
     ignore_host_deprecations()
     _drop_worker_options(cfg)

@@ -3,7 +3,7 @@
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor, nn
 
-from mmdiffrep.utils.checks import one_of
+from mmdiffrep.utils.checks import check_arguments, one_of
 
 logger = logging.getLogger('mmdiffrep')
 
@@ -24,6 +24,29 @@ _PIL_MODES = ('1', 'L', 'LA', 'P', 'RGB', 'RGBA', 'CMYK', 'YCbCr', 'HSV')  # 8 b
 
 SingleImage: TypeAlias = Tensor | np.ndarray | Image.Image
 Images: TypeAlias = SingleImage | Sequence[SingleImage]
+
+
+def host_input(settings: Mapping[str, Any] | None, size: int) -> 'DenoiserInput':
+    """Build the :class:`DenoiserInput` of a backbone inside a host's model.
+
+    Args:
+        settings: Its arguments, the ``input`` of the backbone's config; None: the host gives RGB
+            images of 0 .. 255.
+        size: Side of the denoiser's images, if ``settings`` has no ``size``.
+
+    Raises:
+        ValueError: Arguments that do not exist or contradict each other, or ``mean`` and ``std``
+            without ``channel_order``, which a backbone cannot find out.
+    """
+    settings = settings or {}
+    check_arguments(settings, DenoiserInput, 'input')
+    if 'channel_order' not in settings and settings.get('mean') is not None:
+        raise ValueError(
+            "input has mean and std, but no channel_order: say channel_order='rgb' if the data "
+            "preprocessor turns files to RGB (bgr_to_rgb=True, mmpretrain: to_rgb=True), 'bgr' if "
+            'it does not. For data sets of RGB arrays (CIFAR10) it is the other way round.'
+        )
+    return DenoiserInput(**{'size': size, **settings})
 
 
 class DenoiserInput(nn.Module):

@@ -8,7 +8,7 @@ model = dict(
         timesteps=[10],  # official: t = 11, counted from 1
         noise='fresh',  # official
         test_noise='per_image',  # official: fresh, so that the accuracy depends on the draw
-        input=dict(mean=[128.0, 128.0, 128.0], std=[128.0, 128.0, 128.0]),
+        input=dict(mean=[128.0, 128.0, 128.0], std=[128.0, 128.0, 128.0], channel_order='rgb'),
     ),
     neck=dict(type='GlobalAveragePooling'),
     head=dict(

@@ -14,7 +14,7 @@ model = dict(
         taps=['dec.1', 'dec.3', 'dec.5', 'dec.6'],
         timesteps=[50, 150],
         noise=dict(type='shared', seed=0),  # official
-        input=dict(mean=pixel_mean, std=pixel_std),
+        input=dict(mean=pixel_mean, std=pixel_std, channel_order='rgb'),
     ),
     neck=dict(type='mmdiffrep.LazyHypercolumn'),
     decode_head=dict(

@@ -24,7 +24,7 @@ model = dict(
         taps=['dec.5', 'dec.6', 'dec.7', 'dec.8', 'dec.12'],
         timesteps=[50, 150, 250],
         noise=dict(type='shared', seed=0),
-        input=dict(mean=pixel_mean, std=pixel_std),
+        input=dict(mean=pixel_mean, std=pixel_std, channel_order='rgb'),
     ),
     neck=dict(type='mmdiffrep.LazyHypercolumn'),
     decode_head=dict(type='mmdiffrep.PixelMLPEnsembleHead', num_members=num_members),

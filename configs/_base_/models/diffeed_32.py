@@ -8,7 +8,7 @@ model = dict(
         taps=['dec.1'],
         feedback=['dec.0', 'dec.2', 'dec.4'],  # one a resolution: 8, 16 and 32 px
         timestep=50,
-        input=dict(mean=[128.0, 128.0, 128.0], std=[128.0, 128.0, 128.0]),
+        input=dict(mean=[128.0, 128.0, 128.0], std=[128.0, 128.0, 128.0], channel_order='rgb'),
     ),
     neck=dict(
         type='mmdiffrep.DifFormer',

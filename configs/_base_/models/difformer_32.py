@@ -8,7 +8,7 @@ model = dict(
         timesteps=[10, 50, 100],
         noise='fresh',  # official
         test_noise='per_image',
-        input=dict(mean=[128.0, 128.0, 128.0], std=[128.0, 128.0, 128.0]),
+        input=dict(mean=[128.0, 128.0, 128.0], std=[128.0, 128.0, 128.0], channel_order='rgb'),
         max_side=4,
     ),
     neck=dict(

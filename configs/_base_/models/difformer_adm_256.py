@@ -10,7 +10,7 @@ model = dict(
         timesteps=[90, 150, 300],
         noise='fresh',
         test_noise='per_image',  # official: fresh
-        input=dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5]),
+        input=dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5], channel_order='rgb'),
         max_side=16,  # averaged before they are kept, as the neck would
     ),
     neck=dict(

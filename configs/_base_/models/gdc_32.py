@@ -9,7 +9,7 @@ model = dict(
         timesteps=[50],
         noise='fresh',  # official
         test_noise='per_image',
-        input=dict(mean=[128.0, 128.0, 128.0], std=[128.0, 128.0, 128.0]),
+        input=dict(mean=[128.0, 128.0, 128.0], std=[128.0, 128.0, 128.0], channel_order='rgb'),
     ),
     # Features of small networks are small: a short run learns little without the normalization.
     neck=[

@@ -11,7 +11,7 @@ model = dict(
         timesteps=[150],  # 90 in a figure of the paper
         noise='fresh',
         test_noise='per_image',  # official: fresh
-        input=dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5]),
+        input=dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5], channel_order='rgb'),
     ),
     neck=dict(type='mmdiffrep.PoolFlatten', in_channels=[1024], pool=2),
     head=dict(

@@ -23,7 +23,7 @@ pyramid_backbone = dict(
     timesteps=[150],
     noise='fresh',
     test_noise='per_image',
-    input=dict(mean=pixel_mean, std=pixel_std, size=None),
+    input=dict(mean=pixel_mean, std=pixel_std, size=None, channel_order='rgb'),
 )
 pyramid_neck = dict(
     type='mmdiffrep.TapPyramid', in_channels=[1024, 1024, 512, 512], in_strides=[32, 16, 8, 4]

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from mmdiffrep.diffusion.denoisers import load_denoiser
 from mmdiffrep.diffusion.features import frozen_denoiser, read_features
-from mmdiffrep.diffusion.input_range import DenoiserInput
+from mmdiffrep.diffusion.input_range import host_input
 from mmdiffrep.models.backbones.frozen_denoiser import DenoiserBackbone, UntrackedModule
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import check_arguments, integer
+from mmdiffrep.utils.checks import integer
 
 
 @MODELS.register_module()
@@ -44,9 +44,9 @@ class DPMBackbone(DenoiserBackbone):
         frozen (bool): Whether the denoiser is kept as it is. Defaults to True.
         input (dict, optional): How the host's images arrive, see
             :class:`mmdiffrep.diffusion.input_range.DenoiserInput`: ``mean`` and ``std`` of the
-            host's data preprocessor, ``channel_order`` of its output and ``size``, the side that
-            images are resized to; None keeps their size. ``size`` defaults to the side that the
-            denoiser was trained at.
+            host's data preprocessor, ``channel_order`` of its output (required with them) and
+            ``size``, the side that images are resized to; None keeps their size. ``size`` defaults
+            to the side that the denoiser was trained at. Defaults to None: RGB images of 0 .. 255.
         precision (str, optional): What a frozen denoiser computes in: ``'auto'``, ``'float32'``,
             ``'bfloat16'`` or ``'float16'``, see
             :class:`mmdiffrep.diffusion.precision.FrozenPrecision`. Defaults to None: float32 on a
@@ -94,8 +94,7 @@ class DPMBackbone(DenoiserBackbone):
         self.frozen = frozen
         self.network = UntrackedModule(network) if frozen else network
         self.pass_size = None if pass_size is None else integer('pass_size', pass_size, 1)
-        check_arguments(input or {}, DenoiserInput, 'input')
-        self.to_rgb = DenoiserInput(**{'size': network.image_size, **(input or {})})
+        self.to_rgb = host_input(input, network.image_size)
         network.require_images_only(self.to_rgb.size)
         self.max_side = max_side
         self.out_strides = tuple(self._stride_out(stride) for stride in self.out_strides)

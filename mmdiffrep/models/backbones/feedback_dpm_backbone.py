@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from mmdiffrep.diffusion.denoisers import Denoiser
 from mmdiffrep.diffusion.features import frozen_denoiser, noised
 from mmdiffrep.diffusion.feedback import MapAdder, recompute_activations, resolve_feedback
-from mmdiffrep.diffusion.input_range import DenoiserInput
+from mmdiffrep.diffusion.input_range import host_input
 from mmdiffrep.models.backbones.frozen_denoiser import DenoiserBackbone, UntrackedModule
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import check_arguments
 
 
 @MODELS.register_module()
@@ -97,8 +96,7 @@ class FeedbackDPMBackbone(DenoiserBackbone):
             test_noise,
             init_cfg,
         )
-        check_arguments(input or {}, DenoiserInput, 'input')
-        self.to_rgb = DenoiserInput(**{'size': network.image_size, **(input or {})})
+        self.to_rgb = host_input(input, network.image_size)
         network.require_images_only(self.to_rgb.size)
         self.pairs = resolve_feedback(network, self.taps, feedback)
         table = network.taps

@@ -23,7 +23,7 @@ MODEL = dict(
         denoiser=tiny_teacher(),
         taps=['dec.1', 'dec.3'],
         timesteps=[1],
-        input=dict(PIXELS),
+        input=dict(PIXELS, channel_order='rgb'),
     ),
     decode_head=dict(
         type='mmdiffrep.PixelMLPEnsembleHead',

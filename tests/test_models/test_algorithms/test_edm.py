@@ -190,7 +190,9 @@ def test_features_are_read_by_timestep_and_by_noise_level(exported):
         assert torch.equal(by_level[key], value)
     assert not torch.equal(by_index[3, 'mid'], by_index[4, 'mid'])
 
-    backbone = DPMBackbone(folder, taps, [4], input=dict(mean=[127.5] * 3, std=[127.5] * 3))
+    backbone = DPMBackbone(
+        folder, taps, [4], input=dict(mean=[127.5] * 3, std=[127.5] * 3, channel_order='rgb')
+    )
     maps = backbone(images)
     for (_, tap), found in zip([(4, 'mid'), (4, 'dec.1')], maps):
         torch.testing.assert_close(found, by_index[4, tap], rtol=1e-3, atol=1e-4)

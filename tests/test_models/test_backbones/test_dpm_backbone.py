@@ -23,7 +23,7 @@ UNET = dict(
     attention_head_dim=8,
 )
 DENOISER = dict(type='UNet2DDenoiser', unet=UNET)
-UNIT_RANGE = dict(mean=[127.5] * 3, std=[127.5] * 3)
+UNIT_RANGE = dict(mean=[127.5] * 3, std=[127.5] * 3, channel_order='rgb')
 
 
 def build(seed: int = 0, **overrides):
@@ -179,7 +179,8 @@ def test_loading_with_another_denoiser_is_an_error():
         (dict(noise_levels=[0.5]), ValueError, 'either timesteps or noise_levels'),
         (dict(noise='pink'), ValueError, 'pink'),
         (dict(input=dict(channel_order='rbg')), ValueError, 'channel_order'),
-        (dict(input=dict(means=[0] * 3)), ValueError, 'Did you mean mean'),
+        (dict(input=dict(mean=[1] * 3, std=[1] * 3)), ValueError, "say channel_order='rgb' if"),
+        (dict(input=dict(means=[0] * 3, channel_order='rgb')), ValueError, 'Did you mean mean'),
         (dict(input=dict(size=15)), ValueError, 'multiples of 2'),
         (dict(taps='mid'), TapError, 'must be a list of tap names'),
     ],

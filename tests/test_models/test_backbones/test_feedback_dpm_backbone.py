@@ -17,7 +17,7 @@ from mmdiffrep.diffusion.noise import FreshNoise, PerImageNoise
 from mmdiffrep.registry import MODELS
 from mmdiffrep.testing import tiny_teacher
 
-UNIT_RANGE = dict(mean=[127.5] * 3, std=[127.5] * 3)
+UNIT_RANGE = dict(mean=[127.5] * 3, std=[127.5] * 3, channel_order='rgb')
 ADM = dict(
     type='ADMDenoiser',
     image_size=16,

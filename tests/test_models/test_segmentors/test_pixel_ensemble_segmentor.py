@@ -27,7 +27,7 @@ def config(**options):
                 denoiser=tiny_teacher(),
                 taps=['mid', 'dec.1', 'dec.3'],
                 timesteps=[1, 5],
-                input=dict(PIXELS),
+                input=dict(PIXELS, channel_order='rgb'),
             ),
             decode_head=dict(type='mmdiffrep.PixelMLPEnsembleHead', num_classes=4, num_members=3),
         ),
