@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What features are like: their spectra, what can be read from them, and how alike they are."""
+"""Analysis of features: spectra, linear probes, similarity, sweeps over taps and timesteps."""
 
 from mmdiffrep.analysis.cells import Cell, GridModel, diffusion_grid, encoder_grid
 from mmdiffrep.analysis.data import (

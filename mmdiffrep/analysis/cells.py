@@ -21,7 +21,7 @@ class Cell(NamedTuple):
         tap: Its tap or layer.
         timestep: None for an encoder.
         noise_level: sqrt(1 - alpha_bar) of the timestep; None for an encoder.
-        pool: Maps are averaged over so many by so many cells.
+        pool: Maps are averaged over ``pool`` x ``pool`` cells.
         width: Number of features: channels * pool^2.
     """
 
@@ -44,7 +44,7 @@ class GridModel:
         is_diffusion: Whether there are timesteps.
 
     Raises:
-        ValueError: Pool sizes that repeat, or that cannot be had from the greatest one.
+        ValueError: Pool sizes that repeat or do not divide the greatest.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ def diffusion_grid(
         seed: Of the first draw.
         channel_order: Of the images, ``'bgr'`` or ``'rgb'``.
         dtype: What is stored: ``'float16'``, ``'bfloat16'`` or ``'float32'``.
-        pass_size: Greatest number of images in a pass, counting one for each timestep.
+        pass_size: Greatest number of images in a pass, counting one per timestep.
         device: Where the model runs.
         name: For tables; None: the model's source.
         precision: What the model computes in, see

@@ -21,7 +21,7 @@ class ImageBatch(NamedTuple):
 
     Attributes:
         inputs: Images (3, H, W), 0 to 255, of one size or several.
-        data_samples: The host's data samples, one an image.
+        data_samples: The host's data samples, one per image.
     """
 
     inputs: list[Tensor]
@@ -131,7 +131,7 @@ def labels_of(data_samples: Sequence[Any]) -> Tensor:
         (B,) int64.
 
     Raises:
-        ValueError: The data set has no labels, or several an image.
+        ValueError: The data set has no labels, or several per image.
     """
     labels = [getattr(sample, 'gt_label', None) for sample in data_samples]
     if any(label is None for label in labels):
@@ -140,7 +140,7 @@ def labels_of(data_samples: Sequence[Any]) -> Tensor:
             'classification config, such as repfusion/toyfaces_r18_cls_scratch.py.'
         )
     if any(label.numel() != 1 for label in labels):
-        raise ValueError('The data set gives several labels an image, expected one.')
+        raise ValueError('The data set gives several labels per image, expected one.')
     return torch.cat([label.reshape(1) for label in labels]).long()
 
 

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Trained encoders of mmpretrain (DINOv2, MAE, ResNet, ...) beside a diffusion model."""
+"""Trained encoders of mmpretrain (DINOv2, MAE, ResNet, ...), read like a diffusion model."""
 
 import copy
 import inspect
@@ -57,7 +57,7 @@ class Encoder:
 
     Raises:
         FileNotFoundError: No such config or checkpoint.
-        ValueError: A config without a backbone or known channel order, an image size that is no
+        ValueError: A config without a backbone or known channel order, an image size that is not a
             square, weights that do not fit, or a backbone that gives no maps.
     """
 
@@ -103,7 +103,7 @@ class Encoder:
         self._std = torch.tensor(std, device=device).view(1, 3, 1, 1)
         maps = self._maps(torch.zeros(1, 3, self.size, self.size, device=device))
         self.layers = tuple(self.host.layers or [f'out.{i}' for i in range(len(maps))])
-        self.shapes = {layer: tuple(one.shape[1:]) for layer, one in zip(self.layers, maps)}
+        self.shapes = {layer: tuple(map_.shape[1:]) for layer, map_ in zip(self.layers, maps)}
         settings['backbone'].pop('init_cfg', None)
         record = dict(backbone=settings, mean=mean, std=std, channel_order=native_order)
         self.settings: dict[str, Any] = json.loads(json.dumps(record, default=str))
@@ -179,7 +179,7 @@ class EncoderReader:
 
     @property
     def bytes_per_image(self) -> int:
-        """What an image takes in the bank."""
+        """Bytes per image in the bank."""
         return stored_bytes(self.shapes, self.dtype)
 
     def __call__(self, images: Sequence[Tensor]) -> dict[MapKey, Tensor]:
@@ -223,5 +223,5 @@ def _trained_size(cfg: Config, backbone: Mapping[str, Any]) -> int:
     given = backbone.get('img_size') or (CIFAR_SIZE if reads_cifar(cfg) else DEFAULT_SIZE)
     sides = {given} if isinstance(given, int) else set(given)
     if len(sides) > 1:
-        raise ValueError(f'The backbone has img_size={given}, which is no square: give a size.')
+        raise ValueError(f'The backbone has img_size={given}, which is not a square: give a size.')
     return sides.pop()

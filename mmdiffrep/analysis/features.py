@@ -60,7 +60,7 @@ class TeacherReader:
         timesteps: Where to read it. All of them are folded into one pass.
         noises: Noise sources, see :func:`~mmdiffrep.diffusion.noise.build_noise`: ``'none'`` is
             the clean image, of which the network is only told the timestep.
-        grid: Maps are averaged over a grid of so many by so many cells and flattened; 1 is the
+        grid: Maps are averaged over ``grid`` x ``grid`` cells and flattened; 1 is the
             global average. None: flattened as they are.
         channel_order: Of the images, ``'bgr'`` or ``'rgb'``.
         pass_size: Greatest number of images in a pass, counting one per timestep.
@@ -161,7 +161,7 @@ class StudentReader:
 
 
 class EncoderFeatures:
-    """Reads the layers of trained encoders, beside a diffusion model.
+    """Reads the layers of trained encoders.
 
     Args:
         encoders: What is read.
@@ -180,8 +180,8 @@ class EncoderFeatures:
 
     def __call__(self, batch: ImageBatch) -> dict[FeatureKey, Tensor]:
         """Read a batch, see :class:`Reader`."""
-        maps = [one for encoder in self.encoders for one in encoder(batch.inputs).values()]
-        return {key: pool_map(one, self.grid) for key, one in zip(self.keys, maps)}
+        maps = [map_ for encoder in self.encoders for map_ in encoder(batch.inputs).values()]
+        return {key: pool_map(map_, self.grid) for key, map_ in zip(self.keys, maps)}
 
 
 def pool_map(feature: Tensor, grid: int | None = 1) -> Tensor:

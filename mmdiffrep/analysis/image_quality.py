@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""How near a diffusion model's images are to real ones, in the features of some network."""
+"""Distance of a diffusion model's images to real ones, in the features of some network."""
 
 import copy
 from collections.abc import Callable, Iterable
@@ -99,7 +99,7 @@ def moments_of_samples(
     seed: int = 0,
     batch_size: int = 64,
 ) -> FeatureMoments:
-    """Sample images and embeds them; several processes share the work.
+    """Sample images and embed them; several processes share the work.
 
     Args:
         denoiser: Whole, unconditional, of RGB images.
@@ -139,7 +139,7 @@ def moments_of_samples(
 def moments_of_dataset(
     source: ImageSource, embed: Embedding, size: int, batch_size: int = 64
 ) -> FeatureMoments:
-    """Embeds the images of a data set; several processes share the work.
+    """Embed the images of a data set; several processes share the work.
 
     Args:
         source: The images.

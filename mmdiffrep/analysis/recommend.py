@@ -56,7 +56,7 @@ def recommended_config(
         ValueError: A cell of an encoder.
     """
     if cell.timestep is None:
-        raise ValueError(f'{cell.model} is no diffusion model, expected a cell of one.')
+        raise ValueError(f'{cell.model} is not a diffusion model, expected a cell of one.')
     training = training or ProbeTraining()
     epochs = training.epochs if num_images is None else training.num_epochs(num_images)
     channels = cell.width // cell.pool**2

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What a reward's decoder makes of each timestep: what a timestep policy is up against."""
+"""Reward landscape over timesteps: the reward of a decoder at each of them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -22,7 +22,7 @@ def reward_curves(
     seed: int = 0,
     device: str = 'cpu',
 ) -> dict[int, Curve]:
-    """Trains one decoder on features of all timesteps, and measures its reward at each.
+    """Train one decoder on features of all timesteps, and measure its reward at each.
 
     As in a run whose policy draws uniformly: every image of a batch is read at a timestep of its
     own. With the features of one timestep alone it is the probe of that timestep.
@@ -31,8 +31,8 @@ def reward_curves(
         build: Makes the reward, whose decoder learns by the hook's optimizer (AdamW, lr 1e-3).
         features: By timestep the features of all images, ``(N, C, h, w)``.
         samples: N data samples with labels.
-        num_held_out: The last so many images are measured; the decoder learns from the others.
-        iterations: Measured after so many updates, in rising order.
+        num_held_out: Images at the end that are measured; the decoder learns from the others.
+        iterations: Numbers of updates after which it is measured, in rising order.
         batch_size: Images in an update.
         seed: Of the decoder's weights and of what is drawn.
         device: Where the decoder learns; features and samples stay where they are.
@@ -77,7 +77,7 @@ def check_request(
     Args:
         reward: The reward.
         num_images: Number of images.
-        num_held_out: So many of them are held out.
+        num_held_out: How many of them are held out.
         iterations: Updates after which the decoder is measured.
 
     Raises:

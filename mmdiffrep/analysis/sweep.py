@@ -23,11 +23,11 @@ GROUP_BYTES = 2**30  # of training features in memory at a time; heads do not de
 
 
 class CellResult(NamedTuple):
-    """What the heads of a cell reach.
+    """Accuracies of the heads of a cell.
 
     Attributes:
         cell: Where they read.
-        held_out: Accuracies (S,) on the held-out training images, one a seed: choose by these.
+        held_out: Accuracies (S,) on the held-out training images, one per seed: choose by these.
         test: Accuracies (S,) on the test images.
         alignment: Between two noise draws of the test images; None: not measured.
         uniformity: Of the test images; None: not measured.
@@ -63,7 +63,7 @@ def sweep(
     device: torch.device | None = None,
     group_bytes: int = GROUP_BYTES,
 ) -> list[CellResult]:
-    """Trains all heads of all cells.
+    """Train all heads of all cells.
 
     The heads see the training images without the held-out ones, in all views that are stored;
     accuracies are measured on view 0. The test images choose nothing.
@@ -139,7 +139,7 @@ def _groups(
     """Cells in their order, in groups of at most ``max_width`` features, but one cell at least."""
     group: list[tuple[GridModel, Cell]] = []
     for model, cell in cells:
-        if group and sum(one.width for _, one in group) + cell.width > max_width:
+        if group and sum(chosen.width for _, chosen in group) + cell.width > max_width:
             yield group
             group = []
         group.append((model, cell))

@@ -1,8 +1,9 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Features of images, from any diffusion model, in two lines."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -54,11 +55,11 @@ class FeatureExtractor:
 
     def __init__(
         self,
-        model: str | dict | Denoiser,
+        model: str | Mapping[str, Any] | Denoiser,
         taps: Sequence[str],
         timesteps: Sequence[int] | None = None,
         noise_levels: Sequence[float] | None = None,
-        noise: str | dict | NoiseSource = 'shared',
+        noise: str | Mapping[str, Any] | NoiseSource = 'shared',
         device: None | str | torch.device = None,
         dtype: None | str | torch.dtype = None,
         batch_size: int | None = None,

@@ -4,7 +4,7 @@
 from functools import cached_property
 from typing import Any
 
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL  # pyright: ignore[reportPrivateImportUsage]
 from torch import Tensor, nn
 from typing_extensions import Self
 
@@ -31,12 +31,14 @@ class LatentEncoder(nn.Module):
 
     def __init__(self, vae: AutoencoderKL, source: str = 'random weights') -> None:
         super().__init__()
-        vae.decoder = vae.post_quant_conv = None
+        for dropped in ('decoder', 'post_quant_conv'):
+            setattr(vae, dropped, None)
         self.vae = vae.requires_grad_(False).eval()
+        self.config: Any = vae.config
         self.source = source
         self._precision = FrozenPrecision()
-        self.channels: int = vae.config.latent_channels
-        self.stride = 2 ** (len(vae.config.block_out_channels) - 1)
+        self.channels: int = self.config.latent_channels
+        self.stride = 2 ** (len(self.config.block_out_channels) - 1)
 
     @classmethod
     def from_pretrained(cls, path_or_id: str) -> 'LatentEncoder':
@@ -63,7 +65,9 @@ class LatentEncoder(nn.Module):
                 f"'{folder / 'config.json'}' describes a {kind}; latents are computed by an "
                 'AutoencoderKL.'
             )
-        return cls(load_network(AutoencoderKL, folder), source=path_or_id)
+        vae = load_network(AutoencoderKL, folder)
+        assert isinstance(vae, AutoencoderKL)
+        return cls(vae, source=path_or_id)
 
     @cached_property
     def weights_hash(self) -> str:
@@ -86,7 +90,7 @@ class LatentEncoder(nn.Module):
     @property
     def settings(self) -> dict[str, Any]:
         """The config of the VAE, as values that JSON has."""
-        return {key: value for key, value in self.vae.config.items() if key[0] != '_'}
+        return {key: value for key, value in self.config.items() if key[0] != '_'}
 
     def forward(self, images: Tensor, eps: Tensor | None = None) -> Tensor:
         """Compute latents, float32.
@@ -109,8 +113,9 @@ class LatentEncoder(nn.Module):
             )
         with self._precision.frozen_pass(self.vae):
             dtype = next(self.vae.parameters()).dtype
-            posterior = self.vae.encode(images.to(dtype)).latent_dist
+            encoded: Any = self.vae.encode(images.to(dtype))
+            posterior = encoded.latent_dist
         mean = posterior.mean.float()
         latents = mean if eps is None else mean + posterior.std.float() * eps
-        shift = self.vae.config.shift_factor or 0.0
-        return (latents - shift) * self.vae.config.scaling_factor
+        shift = self.config.shift_factor or 0.0
+        return (latents - shift) * self.config.scaling_factor

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
+from torch.amp.autocast_mode import is_autocast_available
 
 from mmdiffrep.utils.checks import one_of
 
@@ -58,14 +59,11 @@ class FrozenPrecision:
         """Return :meth:`dtype_of` as text, such as ``'float32'``, for records."""
         return str(self.dtype_of(module)).removeprefix('torch.')
 
-    @torch.compiler.disable
     def settle(self, module: nn.Module) -> None:
         """Cast the weights, unless that has happened; call it when they are where they will run."""
         if self._settled is None:
             dtype = self.dtype_of(module)
-            module.to(dtype)
-            if dtype == torch.bfloat16 and next(module.parameters()).device.type == 'cpu':
-                module.to(memory_format=torch.channels_last)  # oneDNN's faster kernels
+            _cast(module, dtype)  # pyright: ignore[reportCallIssue]
             self._settled = dtype
 
     def frozen_pass(self, module: nn.Module) -> AbstractContextManager[object]:
@@ -90,9 +88,18 @@ def fastest_dtype(device: torch.device) -> torch.dtype:
 
 def no_autocast(device: torch.device) -> AbstractContextManager[object]:
     """Return a context without autocast on a device."""
-    if not torch.amp.is_autocast_available(device.type):
+    if not is_autocast_available(device.type):
         return nullcontext()
     return torch.autocast(device.type, enabled=False)
+
+
+@torch.compiler.disable
+def _cast(module: nn.Module, dtype: torch.dtype) -> None:
+    """Cast the weights; bfloat16 ones on a CPU get the layout of oneDNN's faster kernels."""
+    module.to(dtype)
+    for weight in module.parameters():
+        if dtype == torch.bfloat16 and weight.device.type == 'cpu' and weight.ndim == 4:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
 
 def _cpu_multiplies_bfloat16() -> bool:

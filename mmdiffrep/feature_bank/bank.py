@@ -70,7 +70,7 @@ class FeatureBank(Mapping[str, dict[MapKey, Tensor]]):
         return self.recipe.keys_of_maps
 
     def require(self, recipe: Recipe) -> None:
-        """Check that the features are those of a recipe.
+        """Check that the features were made by a recipe.
 
         Raises:
             ValueError: They are not; lists what differs.

@@ -106,7 +106,7 @@ class FeatureBankDataset(Dataset):
         if image not in self.bank:
             raise ValueError(
                 f'{image_name(self.dataset, index)} is not in {self.bank!r}. Either the pipeline '
-                'draws random numbers: take that of the test split. Or the bank was built from '
-                'other images: build it again with tools/build_feature_bank.py.'
+                'draws random numbers: take the pipeline of the test split. Or the bank was built '
+                'from other images: build it again with tools/build_feature_bank.py.'
             )
         return {**sample, 'inputs': image}

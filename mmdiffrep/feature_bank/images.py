@@ -22,7 +22,7 @@ class ImageDataset(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    def __getitem__(self, index: int, /) -> dict[str, Any]: ...
 
 
 class HashedImage(NamedTuple):
@@ -40,7 +40,7 @@ def content_hash(image: Tensor) -> str:
     """
     head = f'{image.dtype} {tuple(image.shape)} '.encode()
     digest = hashlib.blake2b(head, digest_size=16)
-    digest.update(image.detach().cpu().contiguous().view(torch.uint8).numpy())
+    digest.update(image.detach().cpu().contiguous().view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
@@ -132,7 +132,7 @@ def rgb_batch(images: Sequence[Tensor], to_rgb: DenoiserInput, device: torch.dev
     return torch.cat([to_rgb(image[None].to(device)) for image in images])
 
 
-def image_name(dataset: ImageDataset, index: int) -> str:
+def image_name(dataset: Any, index: int) -> str:
     """Name a sample in a message: its number, and its file if the data set tells."""
     if isinstance(dataset, Subset):
         return image_name(dataset.dataset, dataset.indices[index])

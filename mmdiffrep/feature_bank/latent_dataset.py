@@ -32,8 +32,8 @@ class LatentDataset(Dataset):
             numbers.
         reader (dict): Arguments of :class:`~mmdiffrep.feature_bank.LatentReader`: ``vae``, ...
             Its ``channel_order`` is derived from ``dataset``.
-        views (int): 0, the default, gives the latent of the image as it is. With k >= 1 there are k
-            augmented copies of every image (a crop and a flip drawn from view and index, see
+        views (int): 0, the default, gives the latent of the unchanged image. With k >= 1 there are
+            k augmented copies of every image (a crop and a flip drawn from view and index, see
             :class:`~mmdiffrep.feature_bank.views.AugmentedView`), one of which is drawn each time.
             DDAE with DiT: 10.
         bank (str, optional): Folder of a bank that has all the latents, which are only read.
@@ -64,14 +64,14 @@ class LatentDataset(Dataset):
             raise ValueError(f'views must be 0 or a number of augmented copies, got {views!r}.')
         self.dataset = DATASETS.build(dataset)
         numbers = range(1, views + 1) if views else [0]
-        self.views: list[Dataset] = [AugmentedView(self.dataset, view) for view in numbers]
+        self.views = [AugmentedView(self.dataset, view) for view in numbers]
         check_arguments(reader, LatentReader, 'reader')
         order = reader.get('channel_order') or dataset_order(
             dataset, "say channel_order='bgr' or 'rgb' in reader"
         )
         compute = LatentReader(**{**reader, 'channel_order': order})
         if bank is None:
-            every = ConcatDataset(self.views)
+            every: Any = ConcatDataset(self.views)
             self.bank = build_feature_bank(every, compute, root, max_bytes, verify).bank
         else:
             self.bank = FeatureBank(bank, verify)
@@ -103,8 +103,8 @@ class LatentDataset(Dataset):
         if image not in self.bank:
             raise ValueError(
                 f'{image_name(self.dataset, index)} is not in {self.bank!r}. Either the pipeline '
-                'draws random numbers: take that of the test split. Or the bank has fewer views, '
-                'or other images: leave out `bank`, and what is missing is computed.'
+                'draws random numbers: take the pipeline of the test split. Or the bank has fewer '
+                'views, or other images: leave out `bank`, and what is missing is computed.'
             )
         # A copy: a view sent to another process would take its whole shard along.
         latent: Tensor = self.bank[image][LATENT].clone()

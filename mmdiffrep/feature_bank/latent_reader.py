@@ -82,7 +82,7 @@ class LatentReader:
 
     @property
     def bytes_per_image(self) -> int:
-        """What a latent takes in the bank: 8 KiB for 4 x 32 x 32 in float16."""
+        """Bytes per image in the bank: 8 KiB for 4 x 32 x 32 in float16."""
         return torch.Size(self.shape).numel() * getattr(torch, self.recipe.dtype).itemsize
 
     @torch.no_grad()

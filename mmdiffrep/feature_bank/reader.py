@@ -37,7 +37,7 @@ class FeatureReader:
         size: Side in pixels that images are resized to, bilinearly with antialiasing; None: the
             side that the model was trained at.
         channel_order: Of the images given: ``'bgr'``, what mmcv's loaders give, or ``'rgb'``.
-        pool: Average maps over so many by so many cells, 1: all of the map; None: store them at
+        pool: Average maps over ``pool`` x ``pool`` cells, 1: the whole map; None: store them at
             their own resolution.
         dtype: What to store: ``'float16'``, ``'bfloat16'`` or ``'float32'``.
         precision: What the model computes in: ``'auto'``, ``'float32'``, ``'bfloat16'`` or
@@ -112,7 +112,7 @@ class FeatureReader:
 
     @property
     def bytes_per_image(self) -> int:
-        """What an image takes in the bank."""
+        """Bytes per image in the bank."""
         return stored_bytes(self.shapes, self.dtype)
 
     def __call__(self, images: Sequence[Tensor]) -> dict[MapKey, Tensor]:

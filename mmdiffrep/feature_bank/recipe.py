@@ -17,9 +17,25 @@ LATENT: MapKey = (0, 'latent')  # what a bank of latents calls its maps
 _FORMAT = 1  # of the folder; another one would be another key
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Base of the recipes, frozen dataclasses of JSON values with a field ``model``."""
+    """Base of the recipes; values are JSON values.
+
+    Attributes:
+        settings: What the network was built with, see ``Denoiser.settings``.
+        size: Side in pixels that images are resized to, bilinearly with antialiasing.
+        channel_order: Of the images given, ``'bgr'`` or ``'rgb'``.
+        dtype: What is stored.
+        precision: dtype of the pass.
+        model: Where the weights come from, for people; not in the key.
+    """
+
+    settings: dict[str, Any]
+    size: int
+    channel_order: str
+    dtype: str
+    precision: str = 'float32'
+    model: str = field(default='', compare=False)
 
     @property
     def keys_of_maps(self) -> list[MapKey]:
@@ -64,40 +80,28 @@ class Recipe:
         return values
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FeatureRecipe(Recipe):
     """All that turns the pixels of an image into stored features.
 
-    What the host's pipeline did to an image is not here: images are known by the pixels that come
+    The host's pipeline plays no part: images are identified by the pixels that come
     out of it, see :func:`~mmdiffrep.feature_bank.images.content_hash`.
 
     Attributes:
         weights: Hash of the whole network's weights.
-        settings: What the network was built with, see ``Denoiser.settings``.
         taps: Names, in the order of reading.
         timesteps: Likewise.
         noise_levels: sqrt(1 - alpha_bar) of the timesteps, six digits: the schedule.
         noise: ``type`` and ``seed`` of the noise source, see :func:`describe_noise`.
-        size: Side in pixels that images are resized to, bilinearly with antialiasing.
-        channel_order: Of the images given, ``'bgr'`` or ``'rgb'``.
-        precision: dtype of the pass.
         pool: Maps are averaged over ``pool`` x ``pool`` cells; None: native resolution.
-        dtype: What is stored.
-        model: Where the weights come from, for people; not in the key.
     """
 
     weights: str
-    settings: dict[str, Any]
     taps: list[str]
     timesteps: list[int]
     noise_levels: list[float]
     noise: dict[str, Any]
-    size: int
-    channel_order: str
-    precision: str
     pool: int | None
-    dtype: str
-    model: str = field(default='', compare=False)
 
     @property
     def keys_of_maps(self) -> list[MapKey]:
@@ -105,31 +109,19 @@ class FeatureRecipe(Recipe):
         return [(t, tap) for t in self.timesteps for tap in self.taps]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LatentRecipe(Recipe):
     """All that turns the pixels of an image into its stored latent.
 
     Attributes:
         vae: Hash of the encoder's weights.
-        settings: What it was built with, see ``LatentEncoder.settings``.
-        size: Side in pixels that images are resized to, bilinearly with antialiasing.
-        channel_order: Of the images given, ``'bgr'`` or ``'rgb'``.
         posterior: ``'sample'`` or ``'mean'``.
         seed: Of the samples.
-        dtype: What is stored.
-        model: Where the weights come from, for people; not in the key.
-        precision: dtype of the pass.
     """
 
     vae: str
-    settings: dict[str, Any]
-    size: int
-    channel_order: str
     posterior: str
     seed: int
-    dtype: str
-    model: str = field(default='', compare=False)
-    precision: str = 'float32'
 
     @property
     def keys_of_maps(self) -> list[MapKey]:

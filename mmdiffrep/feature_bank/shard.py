@@ -34,7 +34,7 @@ class DamagedShardError(ValueError):
 
     Args:
         path: Of the file, in the message and as attribute.
-        reason: Why, as the end of a sentence that begins with the path.
+        reason: Why; the end of a sentence that begins with the path.
         intact: Whether the file is sound in itself and only does not belong there.
     """
 
@@ -180,5 +180,5 @@ def _checksum(images: Sequence[str], features: Mapping[MapKey, Tensor]) -> str:
     digest = hashlib.blake2b(''.join(images).encode(), digest_size=16)
     for (timestep, tap), maps in sorted(features.items()):
         digest.update(f'{timestep}/{tap} {maps.dtype} {tuple(maps.shape)} '.encode())
-        digest.update(maps.contiguous().view(torch.uint8).numpy())
+        digest.update(maps.contiguous().view(torch.uint8).numpy().data)
     return digest.hexdigest()

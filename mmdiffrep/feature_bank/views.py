@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Augmented copies of a data set's images, each a fixed one."""
+"""Fixed augmented copies of a data set's images."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -45,7 +45,8 @@ class AugmentedView(Dataset):
 
     def get_data_info(self, index: int) -> dict[str, Any]:
         """Return what the data set knows of a sample before its pipeline."""
-        return self.dataset.get_data_info(index)
+        described: Any = self.dataset
+        return described.get_data_info(index)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         sample = read_sample(self.dataset, index)

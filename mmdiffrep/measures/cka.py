@@ -67,8 +67,8 @@ class StreamedCKA:
     """Linear CKA between all pairs of several representations, batch by batch.
 
     HSIC is estimated without bias on every batch and averaged, weighted by the number of samples
-    (Nguyen, Raghu and Kornblith 2021, section 3), so nothing but a K x K matrix is kept, and many
-    features on few images are no problem. With one batch of all samples it is the debiased CKA.
+    (Nguyen, Raghu and Kornblith 2021, section 3), so only a K x K matrix is kept, and having
+    more features than images does not matter. With one batch of all samples it is the debiased CKA.
 
     Args:
         names: What is compared.

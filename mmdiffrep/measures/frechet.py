@@ -15,8 +15,8 @@ class FeatureMoments:
 
     def __init__(self) -> None:
         self.count = 0
-        self._sum: Tensor | None = None
-        self._outer: Tensor | None = None
+        self._sum = torch.empty(0, dtype=torch.float64)
+        self._outer = torch.empty(0, 0, dtype=torch.float64)
 
     def update(self, features: Tensor) -> 'FeatureMoments':
         """Take in a batch.
@@ -25,15 +25,15 @@ class FeatureMoments:
             features: (B, D), finite.
 
         Raises:
-            ValueError: Another shape than before, or values that are no numbers.
+            ValueError: Another shape than before, or values that are not finite.
         """
         if features.ndim != 2 or (self.count and features.shape[1] != len(self._sum)):
             known = f', D = {len(self._sum)}' if self.count else ''
             raise ValueError(f'Expected features (B, D){known}, got {tuple(features.shape)}.')
         values = features.detach().to('cpu', torch.float64)
         if not values.isfinite().all():
-            raise ValueError('The features hold values that are no finite numbers.')
-        if self._sum is None:
+            raise ValueError('The features hold values that are not finite.')
+        if not self.count:
             self._sum = values.new_zeros(values.shape[1])
             self._outer = values.new_zeros(values.shape[1], values.shape[1])
         self.count += len(values)
@@ -42,7 +42,7 @@ class FeatureMoments:
         return self
 
     def reduce(self) -> 'FeatureMoments':
-        """Add up those of all processes, each of which has seen some features."""
+        """Add up the moments of all processes, each of which has seen some features."""
         count = torch.tensor(self.count)
         for values in (count, self._sum, self._outer):
             all_reduce(values)

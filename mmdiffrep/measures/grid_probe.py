@@ -61,13 +61,13 @@ class ProbeTraining:
             raise ValueError(f'seeds must be different integers, got {list(self.seeds)}.')
 
     def num_epochs(self, num_images: int) -> int:
-        """Epochs on so many images."""
+        """Return the number of epochs on ``num_images`` images."""
         steps = math.ceil(num_images / self.batch_size)
         return max(self.epochs, math.ceil(self.min_steps / steps))
 
 
 class GridProbe:
-    """Trained linear heads, one for each feature and seed.
+    """Trained linear heads, one per feature and seed.
 
     Args:
         heads: ``{positions of the features: (weights (S, K, C, D), biases (S, K, C))}``.
@@ -125,7 +125,7 @@ def fit_grid_probe(
     device: torch.device | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> GridProbe:
-    """Trains one linear head for every feature and seed by cross-entropy.
+    """Train one linear head per feature and seed by cross-entropy.
 
     Args:
         features: (V, N, D) for each feature, D may differ: N images in V views (draws of noise,
@@ -196,7 +196,7 @@ def _check(features: Sequence[Tensor], labels: Tensor, num_classes: int) -> None
 def _first_weights(
     seeds: Sequence[int], heads: int, classes: int, width: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """``nn.Linear``'s first weights; those of a head depend on its seed and width alone."""
+    """Draw ``nn.Linear``'s first weights, which depend on seed and width of a head alone."""
     drawn = []
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
@@ -204,9 +204,11 @@ def _first_weights(
         drawn.append(values / math.sqrt(width))
     stacked = torch.stack(drawn)[:, None].expand(-1, heads, -1, -1)
     weight, bias = stacked[..., :-1], stacked[..., -1]
-    return tuple(
-        tensor.contiguous().clone().to(device).requires_grad_() for tensor in (weight, bias)
-    )
+    return _parameter(weight, device), _parameter(bias, device)
+
+
+def _parameter(values: Tensor, device: torch.device) -> Tensor:
+    return values.contiguous().clone().to(device).requires_grad_()
 
 
 def _scales(

@@ -101,7 +101,7 @@ def knn_probe(
 
 
 def folds_by_class(labels: Tensor, folds: int = 5, seed: int = 0) -> Tensor:
-    """Divides samples at random into parts with the same share of every class.
+    """Divide samples at random into parts with the same share of every class.
 
     Args:
         labels: (N,) classes.
@@ -181,7 +181,7 @@ def fit_logistic(
 
 
 def knn_scores(
-    features: Tensor, labels: Tensor, num_classes: int, k: int, queries: Tensor
+    features: Tensor, labels: Tensor, num_classes: int, k: float, queries: Tensor
 ) -> Tensor:
     """Votes of the ``k`` most similar samples, each weighted by 1 + cosine similarity.
 
@@ -196,7 +196,7 @@ def knn_scores(
         (M, num_classes).
 
     Raises:
-        ValueError: ``k`` is no integer of at least 1.
+        ValueError: ``k`` is not an integer of at least 1.
     """
     if k < 1 or k != int(k):
         raise ValueError(f'The number of neighbors is an integer of at least 1, got {k}.')
@@ -229,7 +229,7 @@ def _probe(
         _check_part(name, part, num_classes)
     if train.features.shape[1] != test.features.shape[1]:
         raise ValueError(
-            f'The training features have {train.features.shape[1]} dimensions, those of the test '
+            f'The training features have {train.features.shape[1]} dimensions, the test features '
             f'{test.features.shape[1]}.'
         )
     if not choices:
@@ -270,7 +270,7 @@ def _mean_of_classes(right: Tensor, labels: Tensor) -> float:
 
 
 def _standardize(rows: Tensor, queries: Tensor) -> tuple[Tensor, Tensor]:
-    """Brings both to the first one's zero mean and unit variance; constant features become 0."""
+    """Standardize both by the statistics of the first; constant features become 0."""
     rows, queries = rows.double(), queries.double()
     mean, std = rows.mean(0), rows.std(0, correction=0)
     scale = torch.where(std > 1e-12 * (1 + mean.abs()), 1 / std, torch.zeros_like(std))

@@ -77,7 +77,7 @@ class StreamedSpectrum:
         self._rows.clear()
         mean = rows.mean(0)
         scatter = (rows - mean).T @ (rows - mean)
-        if self._mean is None:
+        if self._mean is None or self._scatter is None:
             self._mean, self._scatter = mean, scatter
             return
         share = len(rows) / self.num_samples
@@ -99,7 +99,7 @@ class StreamedSpectrum:
             ValueError: No features have been given.
         """
         samples, _ = self.shape
-        if self._scatter is None:
+        if self._mean is None or self._scatter is None:
             return singular_values(torch.cat(self._rows), centered)
         second = self._scatter
         if not centered:
@@ -155,7 +155,7 @@ def numerical_rank(
         0 to K.
 
     Raises:
-        ValueError: ``values`` are no singular values.
+        ValueError: ``values`` are not singular values.
     """
     _check_values(values)
     return int((values > rank_tolerance(shape, dtype) * values.max()).sum())
@@ -171,7 +171,7 @@ def effective_rank(values: Tensor) -> float:
         1 (one direction) to K (all equal); 0 if all values are zero.
 
     Raises:
-        ValueError: ``values`` are no singular values.
+        ValueError: ``values`` are not singular values.
     """
     _check_values(values)
     if not values.any():
@@ -190,7 +190,7 @@ def participation_ratio(values: Tensor) -> float:
         1 to K; 0 if all values are zero.
 
     Raises:
-        ValueError: ``values`` are no singular values.
+        ValueError: ``values`` are not singular values.
     """
     _check_values(values)
     return _ratio(values.double().sum().square(), values.double().square().sum())
@@ -206,7 +206,7 @@ def stable_rank(values: Tensor) -> float:
         1 to K; 0 if all values are zero.
 
     Raises:
-        ValueError: ``values`` are no singular values.
+        ValueError: ``values`` are not singular values.
     """
     _check_values(values)
     squares = values.double().square()

@@ -18,7 +18,7 @@ UNIFORM, SHARED, NOISE = range(3)
 class IterationStreams:
     """Random numbers as a function of (seed, iteration): there is no state to save.
 
-    They are drawn for the images of all ranks and every rank takes its share, so that N ranks draw
+    They are drawn for the images of all ranks and each rank takes its share, so that N ranks draw
     what one process with the N-fold batch would draw. All ranks have the same batch size.
 
     Args:

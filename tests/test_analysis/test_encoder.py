@@ -131,7 +131,7 @@ def test_channel_order_and_size_are_not_guessed():
         patch_size=8,
     )
     assert Encoder(config(dict(vit, img_size=(32, 32)))).size == 32
-    with pytest.raises(ValueError, match=r'img_size=\[32, 16\], which is no square'):
+    with pytest.raises(ValueError, match=r'img_size=\[32, 16\], which is not a square'):
         Encoder(config(dict(vit, img_size=[32, 16])))
 
 

@@ -80,7 +80,7 @@ def test_a_data_config_in_a_file_is_named_from_the_folder(model, tmp_path):
 
 def test_an_encoder_is_refused(model, tmp_path):
     recipe = diffusion_grid(model, ['mid'], [15]).readers[0].recipe
-    with pytest.raises(ValueError, match='dinov2 is no diffusion model'):
+    with pytest.raises(ValueError, match='dinov2 is not a diffusion model'):
         recommended_config(
             Cell('dinov2', 'out.0', None, None, 1, 8), recipe, 3, Config(), DATA, tmp_path
         )

@@ -80,7 +80,7 @@ def test_batches_add_up():
         ),
         (lambda: moments(torch.zeros(3, 2)).update(torch.zeros(3, 4)), r'D = 2, got \(3, 4\)'),
         (lambda: moments(torch.zeros(3)), r'\(B, D\), got \(3,\)'),
-        (lambda: moments(torch.full((3, 2), float('nan'))), 'no finite numbers'),
+        (lambda: moments(torch.full((3, 2), float('nan'))), 'not finite'),
     ],
 )
 def test_bad_input_is_named(call, message):

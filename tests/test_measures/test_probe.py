@@ -171,7 +171,7 @@ def test_bad_input(probe):
         (labeled(torch.tensor([0, 0, 1])), good, {}, 'class 1 has one sample'),
         (labeled(torch.tensor([0, 3] * 4)), good, {}, 'run from 0 to 3, expected 0 to 2'),
         (labeled(torch.tensor([0.0, 1.0])), good, {}, 'one int64 label'),
-        (good, labeled(torch.tensor([0, 1]), width=4), {}, '3 dimensions, those of the test 4'),
+        (good, labeled(torch.tensor([0, 1]), width=4), {}, '3 dimensions, the test features 4'),
         (good, good, dict(folds=1), 'at least 2, got 1'),
     ):
         with pytest.raises(ValueError, match=message):

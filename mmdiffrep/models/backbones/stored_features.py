@@ -43,7 +43,7 @@ class StoredFeatures(BaseModule):
     def forward(
         self, inputs: Mapping[tuple[int, str], Tensor | list[Tensor]]
     ) -> tuple[Tensor, ...]:
-        """Stacks the features of a batch.
+        """Stack the features of a batch.
 
         Args:
             inputs (dict): ``{(timestep, tap): (B, C, h, w)}``, or a list of (C, h, w) for each.
@@ -60,5 +60,7 @@ class StoredFeatures(BaseModule):
                 "mmdiffrep.FeatureBankDataset, and set the model's data_preprocessor to "
                 "dict(type='mmdiffrep.StoredFeaturesPreprocessor')."
             )
-        maps = (one if isinstance(one, Tensor) else torch.stack(one) for one in inputs.values())
-        return tuple(one.float() for one in maps)
+        maps = (
+            value if isinstance(value, Tensor) else torch.stack(value) for value in inputs.values()
+        )
+        return tuple(value.float() for value in maps)
