@@ -3,7 +3,7 @@
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
 from typing import Any, ClassVar
@@ -356,10 +356,7 @@ class Denoiser(nn.Module, ABC):
         return images
 
     def freeze(self) -> 'Denoiser':
-        """Freeze the network: no gradients for its weights, and eval mode for good.
-
-        When it is moved to an accelerator afterwards, its convolutions are laid out channels last.
-        """
+        """Freeze the network: no gradients for its weights, and eval mode for good."""
         self._frozen = True
         self.requires_grad_(False)
         return self.eval()
@@ -401,12 +398,6 @@ class Denoiser(nn.Module, ABC):
     def train(self, mode: bool = True) -> 'Denoiser':
         """Set training mode; a frozen network stays in eval mode."""
         return super().train(mode and not self._frozen)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'Denoiser':
-        """Move the network, see :meth:`freeze`."""
-        if not self._frozen:
-            return super()._apply(fn, recurse)
-        return super()._apply(lambda tensor: _channels_last(fn(tensor)), recurse)
 
     def _require_whole(self) -> None:
         if self._cut_taps is not None:
@@ -475,10 +466,3 @@ class Denoiser(nn.Module, ABC):
                 raise ValueError(
                     f'Labels must lie in 0 .. {self.num_classes - 1}, got {low} .. {high}.'
                 )
-
-
-def _channels_last(tensor: Tensor) -> Tensor:
-    """Lays a convolution's weights on an accelerator out as its fast kernels want them."""
-    if tensor.dim() != 4 or tensor.device.type == 'cpu':
-        return tensor
-    return tensor.contiguous(memory_format=torch.channels_last)

@@ -142,26 +142,6 @@ def test_images_alone_have_to_be_enough():
         build().require_images_only((8, 9))
 
 
-def weights_of_convolutions(denoiser):
-    return [value for value in denoiser.parameters() if value.dim() == 4 and value.shape[2] > 1]
-
-
-def is_channels_last(denoiser):
-    layouts = {
-        value.is_contiguous(memory_format=torch.channels_last)
-        for value in weights_of_convolutions(denoiser)
-    }
-    assert len(layouts) == 1
-    return layouts.pop()
-
-
-def test_frozen_on_an_accelerator_is_channels_last():
-    # the meta device stands for one
-    assert is_channels_last(build(taps=['mid']).freeze().to('meta'))
-    assert not is_channels_last(build(taps=['mid']).to('meta'))
-    assert not is_channels_last(build(taps=['mid']).freeze().to('cpu'))
-
-
 def test_channels_last_gives_the_same_features_and_hash():
     plain, other = build(), build()
     other.network.to(memory_format=torch.channels_last)
