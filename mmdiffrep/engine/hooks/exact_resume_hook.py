@@ -2,20 +2,26 @@
 """Make a resumed run equal an uninterrupted one bit for bit."""
 
 import logging
-from collections.abc import Callable, Iterator
 from typing import Any
 
+from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_rank
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
+from mmdiffrep.engine.batch_positions import (
+    LOAD,
+    STEP,
+    EpochWorkerSeed,
+    SeededBatches,
+    WorkerSeeds,
+    batches_from,
+)
 from mmdiffrep.registry import HOOKS
+from mmdiffrep.utils.checks import of_type
 from mmdiffrep.utils.rng import seed_all
-
-# What the random numbers are for: the loading of a batch in this process, or the training step.
-_LOAD, _STEP = 0, 1
 
 
 @HOOKS.register_module()
@@ -36,42 +42,73 @@ class ExactResumeHook(Hook):
     - the same number of processes, ``num_workers``, batch size and data;
     - a checkpoint interval that is a multiple of ``accumulative_counts``: gradients that wait to be
       accumulated are not saved;
-    - under ``IterBasedTrainLoop``: nothing more. mmengine replays the batches up to the resumed
-      iteration, which takes as long as loading them;
+    - under ``IterBasedTrainLoop``: nothing more. The batches up to the resumed iteration are passed
+      over in the sampler where the random numbers of each are a function of its position: with
+      ``num_workers=0``, or with ``seed_batches``. Otherwise mmengine replays them, which takes as
+      long as loading them;
     - under ``EpochBasedTrainLoop``: checkpoints at the end of epochs, and
       ``persistent_workers=False`` if ``num_workers > 0`` and the pipeline draws random numbers
       (the random state of persistent workers depends on the epochs they have seen).
 
     The hook warns of a missing seed, of saves while gradients wait to be accumulated, and of
     persistent workers in an epoch-based loop.
+
+    Args:
+        seed_batches: Seed each batch in the data loader's workers by its position, as without
+            workers, instead of each worker once. Augmentation then does not depend on
+            ``num_workers``, and a resume takes seconds. Needs an ``IterBasedTrainLoop`` and an
+            ``InfiniteSampler``. Defaults to False.
+
+    Raises:
+        ValueError: When training starts: ``seed_batches`` with another loop or sampler.
     """
 
     priority = 'VERY_HIGH'
 
-    def __init__(self) -> None:
+    def __init__(self, seed_batches: bool = False) -> None:
+        self.seed_batches = of_type('seed_batches', seed_batches, bool)
         self._seed: int | None = None
 
     def before_train(self, runner: Runner) -> None:
         """Check the config and take over the order of random numbers."""
         self._seed = runner.seed
         self._warn_of_limits(runner)
-        loop = runner.train_loop
-        if isinstance(loop, IterBasedTrainLoop):
-            loop.dataloader_iterator = _SeededIterator(loop.dataloader_iterator, self._seed)
         self._worker_init = runner.train_dataloader.worker_init_fn
+        if isinstance(runner.train_loop, IterBasedTrainLoop):
+            self._seed_loop(runner)
+        elif self.seed_batches:
+            raise ValueError('seed_batches needs an IterBasedTrainLoop')
+
+    def _seed_loop(self, runner: Runner) -> None:
+        loop, start = runner.train_loop, runner.iter
+        loader = loop.dataloader
+        if self.seed_batches:
+            if not isinstance(loader.sampler, InfiniteSampler):
+                raise ValueError(
+                    f'seed_batches needs an InfiniteSampler, got {type(loader.sampler).__name__}'
+                )
+            WorkerSeeds(loader, self._seed, start)
+        by_position = self.seed_batches or loader.num_workers == 0
+        later = batches_from(loop, start) if by_position and (start or self.seed_batches) else None
+        if later is None:
+            loop.dataloader_iterator = SeededBatches(loop.dataloader_iterator, self._seed)
+            return
+        loop.dataloader_iterator = SeededBatches(later, self._seed, skipped=start)
+        if start:
+            runner.logger.info(f'{start} batches are passed over in the sampler, without loading.')
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Seed for the start of the data loader's workers and the epoch's first batch."""
-        key = (self._seed, get_rank(), runner.iter, _LOAD)
+        key = (self._seed, get_rank(), runner.iter, LOAD)
         seed_all(*key)
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
-            runner.train_dataloader.worker_init_fn = _WorkerSeed(self._worker_init, key)
+            runner.train_dataloader.worker_init_fn = EpochWorkerSeed(self._worker_init, key)
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any | None = None
     ) -> None:
         """Seed for the training step."""
-        seed_all(self._seed, get_rank(), runner.iter, _STEP)
+        seed_all(self._seed, get_rank(), runner.iter, STEP)
 
     def after_train_iter(
         self,
@@ -81,12 +118,12 @@ class ExactResumeHook(Hook):
         outputs: dict | None = None,
     ) -> None:
         """Seed for the loading of the next batch."""
-        seed_all(self._seed, get_rank(), runner.iter + 1, _LOAD)
+        seed_all(self._seed, get_rank(), runner.iter + 1, LOAD)
 
     def before_val(self, runner: Runner) -> None:
         """Seed as the training step before did, also where a resumed run begins with this."""
         if self._seed is not None:
-            seed_all(self._seed, get_rank(), runner.iter, _LOAD)
+            seed_all(self._seed, get_rank(), runner.iter, LOAD)
 
     def _warn_of_limits(self, runner: Runner) -> None:
         loader = runner.train_dataloader
@@ -107,39 +144,6 @@ class ExactResumeHook(Hook):
                         f'checkpoints every {steps} iterations fall between two optimizer steps, '
                         f'which are {window} iterations apart (accumulative_counts)'
                     )
-
-
-class _SeededIterator:
-    """Seeds before each batch by the batch's position, in a replay as well."""
-
-    def __init__(self, batches: Iterator[Any], seed: int) -> None:
-        self._batches = batches
-        self._seed = seed
-        self._position = 0
-
-    def __iter__(self) -> '_SeededIterator':
-        return self
-
-    def __next__(self) -> Any:
-        seed_all(self._seed, get_rank(), self._position, _LOAD)
-        self._position += 1
-        return next(self._batches)
-
-
-class _WorkerSeed:
-    """Starts a worker of a data loader as it was meant to be, then seeds it by the run's position.
-
-    A class: a spawned worker gets it as a pickle.
-    """
-
-    def __init__(self, init: Callable[[int], None] | None, key: tuple[int, ...]) -> None:
-        self._init = init
-        self._key = key
-
-    def __call__(self, worker: int) -> None:
-        if self._init is not None:
-            self._init(worker)
-        seed_all(*self._key, worker)
 
 
 def _warn(reason: str) -> None:

@@ -7,7 +7,8 @@ import torch
 from mmengine.hooks import Hook
 from torch.utils.data import Dataset
 
-from mmdiffrep.testing.tiny_run import build_tiny_runner
+from mmdiffrep.engine.hooks import ExactResumeHook
+from mmdiffrep.testing.tiny_run import TinyDataset, build_tiny_runner
 
 
 def _final(work_dir, name):
@@ -37,6 +38,76 @@ def test_epochs_resumed_are_equal_bit_for_bit(tmp_path, num_workers):
         tmp_path, 'epoch_2.pth', 'epoch_4.pth', by_epoch=True, length=4, num_workers=num_workers
     )
     torch.testing.assert_close(resumed, whole, rtol=0, atol=0)
+
+
+def _train(work_dir, sampler, seen, load_from=None, seed_batches=False, **options):
+    """Collect the inputs of each iteration; with a sampler of one's choice."""
+    runner = build_tiny_runner(
+        str(work_dir), load_from, checkpoint=dict(max_keep_ckpts=-1), length=14, **options
+    )
+    runner._train_dataloader['sampler'] = dict(type=sampler, shuffle=True)
+    (hook,) = (hook for hook in runner.hooks if isinstance(hook, ExactResumeHook))
+    hook.seed_batches = seed_batches
+    watch = Hook()
+    watch.after_train_iter = lambda runner, batch_idx, data_batch, outputs: seen.append(
+        data_batch['x']
+    )
+    runner.register_hook(watch)
+    runner.train()
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    """Indices that the training data set was asked for in this process."""
+    asked = []
+    plain = TinyDataset.__getitem__
+    monkeypatch.setattr(
+        TinyDataset, '__getitem__', lambda self, index: (asked.append(index), plain(self, index))[1]
+    )
+    return asked
+
+
+@pytest.mark.parametrize('sampler', ['InfiniteSampler', 'DefaultSampler'])
+@pytest.mark.parametrize('start', [2, 4, 10])
+def test_batches_are_passed_over_without_loading_and_the_rest_is_equal(
+    tmp_path, monkeypatch, loads, sampler, start
+):
+    # 4 iterations pass over the data once
+    monkeypatch.setattr('mmengine.runner.loops.time.sleep', lambda seconds: None)
+    whole, resumed = [], []
+    _train(tmp_path / 'whole', sampler, whole, val_interval=100)
+    loads.clear()
+    path = str(tmp_path / 'whole' / f'iter_{start}.pth')
+    _train(tmp_path / 'resumed', sampler, resumed, path, val_interval=100)
+    torch.testing.assert_close(resumed, whole[start:], rtol=0, atol=0)
+    finals = [_final(tmp_path / name, 'iter_14.pth') for name in ('resumed', 'whole')]
+    torch.testing.assert_close(*finals, rtol=0, atol=0)
+    # 6 images per batch, and the 24 of the validation at the end
+    assert len(loads) == (14 - start) * 6 + 24
+
+
+def test_seeded_batches_do_not_depend_on_the_workers(tmp_path):
+    runs = {}
+    for workers in (0, 2, 3):
+        runs[workers] = []
+        _train(
+            tmp_path / str(workers),
+            'InfiniteSampler',
+            runs[workers],
+            seed_batches=True,
+            num_workers=workers,
+        )
+    torch.testing.assert_close(runs[2], runs[0], rtol=0, atol=0)
+    torch.testing.assert_close(runs[3], runs[0], rtol=0, atol=0)
+    resumed = []
+    path = str(tmp_path / '2' / 'iter_6.pth')
+    _train(tmp_path / '2r', 'InfiniteSampler', resumed, path, seed_batches=True, num_workers=2)
+    torch.testing.assert_close(resumed, runs[0][6:], rtol=0, atol=0)
+
+
+def test_seeded_batches_need_an_endless_sampler(tmp_path):
+    with pytest.raises(ValueError, match='needs an InfiniteSampler, got DefaultSampler'):
+        _train(tmp_path, 'DefaultSampler', [], seed_batches=True)
 
 
 class Draws(Dataset):
