@@ -12,7 +12,7 @@ import re
 import struct
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import safetensors.torch
 import torch
@@ -25,6 +25,8 @@ from torch import Tensor, nn
 from mmdiffrep.diffusion.schedule import build_schedule
 from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.diffusion.unknown_schedule import UnknownSchedule
+
+Network = TypeVar('Network', bound=ModelMixin)
 
 logger = logging.getLogger('mmdiffrep')
 
@@ -191,7 +193,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise ValueError(f"'{path}' is damaged or incomplete: {error}. Fetch it again.") from error
 
 
-def load_network(kind: type[ModelMixin], folder: Path, ignored: Collection[str] = ()) -> ModelMixin:
+def load_network(kind: type[Network], folder: Path, ignored: Collection[str] = ()) -> Network:
     """Load a diffusers network from its own folder, in fp32 whatever the stored precision.
 
     Args:
@@ -205,7 +207,7 @@ def load_network(kind: type[ModelMixin], folder: Path, ignored: Collection[str] 
     stored = {path.name for path in folder.glob('diffusion_pytorch_model*')}
     only_half = stored and all('.fp16.' in name for name in stored)
     try:
-        network, report = kind.from_pretrained(
+        loaded: Any = kind.from_pretrained(
             str(folder), variant='fp16' if only_half else None, output_loading_info=True
         )
     except (OSError, ValueError, SafetensorError) as error:
@@ -213,6 +215,7 @@ def load_network(kind: type[ModelMixin], folder: Path, ignored: Collection[str] 
             f"The weights in '{folder}' ({sorted(stored) or 'no diffusion_pytorch_model file'}) "
             f'could not be read: {error}'
         ) from error
+    network, report = loaded
     wrong = {key: {*report[key]} - {*ignored} for key in ('missing_keys', 'unexpected_keys')}
     if any(wrong.values()):
         shown = {key: sorted(names)[:5] for key, names in wrong.items() if names}

@@ -45,7 +45,7 @@ _TRAINING_ONLY = ('projectors.',)  # REPA's
 
 
 def load_dit(
-    path_or_id: str, schedule: None | str | Mapping[str, Any] = None
+    path_or_id: str, schedule: None | str | Mapping[str, Any] | Schedule = None
 ) -> tuple[DiTTransformer2DModel, Schedule]:
     """Load a diffusers DiT and its noise schedule.
 
@@ -104,7 +104,7 @@ def load_official_dit(path: str) -> DiTTransformer2DModel:
             'all): its network is another one and would give other features.'
         )
     with torch.device('meta'):
-        network = DiTTransformer2DModel(**config)
+        network: Any = DiTTransformer2DModel(**config)
     missing, unexpected = network.load_state_dict(converted, strict=False, assign=True)
     if missing or unexpected:
         raise ValueError(

@@ -66,7 +66,9 @@ class EDMHeunScheduler:
         denoised = c.skip * sample + c.out * self._sign * model_output
         position = self._steps.timesteps[self._evaluation]
         self._evaluation += 1
-        return self._steps.step(denoised, position, sample)
+        output = self._steps.step(denoised, position, sample)
+        assert isinstance(output, HeunDiscreteSchedulerOutput)
+        return output
 
     @property
     def _coefficients(self) -> Preconditioning:

@@ -74,7 +74,7 @@ def build_sampler(name: str, config: Mapping[str, Any]) -> Sampler:
     if 'sigma_data' not in config:
         # Heun's scheduler has other defaults than those of DDPM and DDIM
         config = {'clip_sample': True, 'timestep_spacing': 'leading', **config}
-        scheduler = _WITH_BETAS[name].from_config(config)
+        scheduler: Any = _WITH_BETAS[name].from_config(config)
         return Sampler(scheduler, name == 'ddpm', scheduler.config.num_train_timesteps)
     if name == 'ddpm':
         raise ValueError("sampler is 'ddpm', but an EDM model has no betas: take 'heun' or 'ddim'")

@@ -198,7 +198,9 @@ def build_schedule(cfg: None | str | Mapping[str, Any] | Schedule) -> Schedule:
     """
     if isinstance(cfg, Schedule):
         return cfg
-    args = {'name': cfg or 'linear'} if cfg is None or isinstance(cfg, str) else dict(cfg)
+    args: dict[str, Any] = (
+        {'name': cfg or 'linear'} if cfg is None or isinstance(cfg, str) else dict(cfg)
+    )
     name = args.get('name')
     if name in _BY_NAME:
         del args['name']

@@ -40,7 +40,7 @@ class ImageMember:
             as_map = self._as_map(path, shape)
             if as_map is not None:
                 if side == 'in':
-                    self._given[path] = as_map[2:]
+                    self._given[path] = as_map[2], as_map[3]
                 return member, as_map
         return None, next((shape for shape in shapes if shape), ())
 

@@ -73,7 +73,7 @@ def plan_cut(calls: Mapping[str, Call], units: Iterable[str], sites: Iterable[Ta
     return CutPlan(frozenset(live), frozenset(held - live))
 
 
-def replace_dead(parts: nn.ModuleList, path: str, plan: CutPlan) -> int:
+def replace_dead(parts: nn.ModuleList | nn.Sequential, path: str, plan: CutPlan) -> int:
     """Replace the units of a module list that do not live by :class:`PassThrough`.
 
     Args:

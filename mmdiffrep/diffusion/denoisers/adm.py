@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import Self
 
 from mmdiffrep.diffusion.checkpoints import as_dtype, load_weights
 from mmdiffrep.diffusion.condition import Condition
@@ -50,6 +51,8 @@ class ADMDenoiser(Denoiser):
         ValueError: Unknown ``null_label``, or widths that do not divide.
     """
 
+    network: ADMUNet
+
     def __init__(
         self,
         unet: Mapping[str, Any],
@@ -75,7 +78,7 @@ class ADMDenoiser(Denoiser):
     @classmethod
     def from_pretrained(
         cls, path_or_id: str, taps: Sequence[str] | None = None, preset: str | None = None
-    ) -> 'ADMDenoiser':
+    ) -> Self:
         """Load a published checkpoint, whose flags are known.
 
         Args:
@@ -119,7 +122,7 @@ class ADMDenoiser(Denoiser):
         null_label: str | int = 'mean',
         dtype: None | str | torch.dtype = None,
         taps: Sequence[str] | None = None,
-    ) -> 'ADMDenoiser':
+    ) -> Self:
         """Build a network from guided-diffusion's flags, whose defaults these are.
 
         ``num_heads``, ``num_head_channels`` and ``use_new_attention_order`` leave no trace in the
@@ -184,7 +187,9 @@ class ADMDenoiser(Denoiser):
                 'default of guided-diffusion is False and that of improved-diffusion is True, and '
                 'nothing in the weights tells which one a network was trained with.'
             )
-        rest = dict(rescale_timesteps=bool(rescale_timesteps), null_label=null_label)
+        rest: dict[str, Any] = dict(
+            rescale_timesteps=bool(rescale_timesteps), null_label=null_label
+        )
         if checkpoint is None:
             denoiser = cls(unet, schedule, image_size, **rest)
         else:
@@ -212,7 +217,7 @@ class ADMDenoiser(Denoiser):
         with torch.device('meta'):
             return ADMUNet(**self._unet).eval()
 
-    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
+    def _call(self, network: Any, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
         if self._timestep_scale is not None:
             t = t.float() * self._timestep_scale
         label_embedding = None
@@ -226,7 +231,7 @@ class ADMDenoiser(Denoiser):
     def _needs_label(self) -> bool:
         return False  # `null_label` stands in for it
 
-    def _blocks(self, skeleton: nn.Module) -> dict[str, BlockPaths]:
+    def _blocks(self, skeleton: Any) -> dict[str, BlockPaths]:
         paths = {f'enc.{i}': f'input_blocks.{i}' for i, _ in enumerate(skeleton.input_blocks)}
         paths['mid'] = 'middle_block'
         paths.update(
@@ -234,10 +239,10 @@ class ADMDenoiser(Denoiser):
         )
         return {name: BlockPaths(path, path) for name, path in paths.items()}
 
-    def _aliases(self, skeleton: nn.Module) -> dict[str, str]:
+    def _aliases(self, skeleton: Any) -> dict[str, str]:
         return adm_aliases(len(skeleton.input_blocks))
 
-    def _units(self, skeleton: nn.Module) -> list[str]:
+    def _units(self, skeleton: Any) -> list[str]:
         return [
             f'{path}.{index}'
             for path, sequence in _sequences(skeleton)
@@ -254,7 +259,7 @@ class ADMDenoiser(Denoiser):
         return True
 
 
-def _sequences(network: nn.Module) -> list[tuple[str, nn.Sequential]]:
+def _sequences(network: Any) -> list[tuple[str, nn.Sequential]]:
     """List the blocks, each a sequence of layers, in the order of a pass."""
     return [
         *((f'input_blocks.{i}', block) for i, block in enumerate(network.input_blocks)),

@@ -122,7 +122,7 @@ class ResBlock(nn.Module):
             return shortcut + self.out_layers(hidden + modulation)
         scale, shift = modulation.chunk(2, dim=1)
         hidden = self.out_layers[0](hidden) * (1 + scale) + shift
-        for layer in self.out_layers[1:]:
+        for layer in list(self.out_layers)[1:]:
             hidden = layer(hidden)
         return shortcut + hidden
 
@@ -319,7 +319,7 @@ class ADMUNet(nn.Module):
         Returns:
             (B, out_channels, H, W); the last kept block's map when truncated.
         """
-        dtype = self.time_embed[0].weight.dtype
+        dtype = next(self.time_embed.parameters()).dtype
         embedding = self.time_embed(timestep_embedding(timesteps, self.model_channels).to(dtype))
         if label_embedding is not None:
             embedding = embedding + label_embedding

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import Self
 
 from mmdiffrep.diffusion.checkpoints import hash_weights
 from mmdiffrep.diffusion.condition import Condition, as_condition
@@ -215,7 +216,7 @@ class Denoiser(nn.Module, ABC):
         """Return a context in which parts of the network can be run without reading taps."""
         return self._recorder.paused()
 
-    def truncate(self, taps: Sequence[str]) -> 'Denoiser':
+    def truncate(self, taps: Sequence[str]) -> Self:
         """Cut the network after the last of ``taps``, in place; what is behind is dropped.
 
         Features are bit-identical to the whole network's. A network that cannot be cut keeps its

@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 from diffusers import DiTTransformer2DModel
-from torch import Tensor, nn
+from torch import Tensor
+from typing_extensions import Self
 
 from mmdiffrep.diffusion.checkpoints import as_dtype
 from mmdiffrep.diffusion.condition import Condition
@@ -39,15 +40,17 @@ class DiTDenoiser(Denoiser):
         source: Where the weights come from.
     """
 
+    network: Any  # its attributes are not typed
+
     def __init__(
         self, network: DiTTransformer2DModel, schedule: Schedule, source: str = 'random weights'
     ) -> None:
         super().__init__(
             network,
             schedule,
-            image_size=network.config.sample_size,
-            in_channels=network.config.in_channels,
-            num_classes=network.config.num_embeds_ada_norm,
+            image_size=network.config['sample_size'],
+            in_channels=network.config['in_channels'],
+            num_classes=network.config['num_embeds_ada_norm'],
             source=source,
         )
 
@@ -57,7 +60,7 @@ class DiTDenoiser(Denoiser):
         path_or_id: str,
         taps: Sequence[str] | None = None,
         dtype: None | str | torch.dtype = None,
-    ) -> 'DiTDenoiser':
+    ) -> Self:
         """Load a diffusers model.
 
         Args:
@@ -83,7 +86,7 @@ class DiTDenoiser(Denoiser):
         time_direction: str | None = None,
         dtype: None | str | torch.dtype = None,
         taps: Sequence[str] | None = None,
-    ) -> 'DiTDenoiser':
+    ) -> Self:
         """Build a denoiser from pre-trained or random weights.
 
         Args:
@@ -109,16 +112,19 @@ class DiTDenoiser(Denoiser):
         if schedule is not None and time_direction is not None:
             raise ValueError('Give a schedule (DiT) or a time_direction (SiT), not both.')
         if time_direction is not None:
-            schedule = InterpolantSchedule(time_direction)
-        own = build_schedule(schedule)
+            own: Schedule = InterpolantSchedule(time_direction)
+        else:
+            own = build_schedule(schedule)
         source = pretrained or checkpoint or 'DiT with random weights'
+        network: Any
         if pretrained is not None:
-            network, own = load_dit(pretrained, schedule)
+            network, own = load_dit(pretrained, own if time_direction else schedule)
         elif checkpoint is not None:
             network = load_official_dit(checkpoint)
         else:
-            network = DiTTransformer2DModel(**transformer)
-        denoiser = cls(network.to(as_dtype(dtype)).eval(), own, source=source)
+            network = DiTTransformer2DModel(**dict(transformer or {}))
+        network.to(as_dtype(dtype)).eval()
+        denoiser = cls(network, own, source=source)
         return denoiser if taps is None else denoiser.truncate(taps)
 
     @property
@@ -135,25 +141,27 @@ class DiTDenoiser(Denoiser):
 
     def _skeleton(self) -> DiTTransformer2DModel:
         with torch.device('meta'):
-            return DiTTransformer2DModel.from_config(self.network.config).eval()
+            skeleton: Any = DiTTransformer2DModel.from_config(self.network.config)
+        return skeleton.eval()
 
-    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
+    def _call(self, network: Any, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
         labels = cond.labels
         if labels is None:
+            assert self.num_classes is not None  # a DiT has classes
             labels = torch.full((len(x_t),), self.num_classes, device=x_t.device)
         return network(x_t, t, class_labels=labels, return_dict=False)[0]
 
     def _cells(self, height: int, width: int) -> tuple[int, int]:
-        patch = self.network.config.patch_size
+        patch = self.network.config['patch_size']
         return height // patch, width // patch
 
-    def _blocks(self, skeleton: nn.Module) -> dict[str, BlockPaths]:
+    def _blocks(self, skeleton: Any) -> dict[str, BlockPaths]:
         return {
             f'block.{index}': BlockPaths(path, path)
             for index, path in enumerate(self._units(skeleton))
         }
 
-    def _units(self, skeleton: nn.Module) -> list[str]:
+    def _units(self, skeleton: Any) -> list[str]:
         return [f'transformer_blocks.{i}' for i, _ in enumerate(skeleton.transformer_blocks)]
 
     def _cut(self, plan: CutPlan) -> bool:

@@ -2,6 +2,7 @@
 """What a hook has to find out about the host's model."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +37,8 @@ def reward_of(model: nn.Module) -> dict[str, object]:
     ``decode_head`` is mmseg's, ``head`` with ``num_classes`` mmpretrain's and with
     ``out_channels`` mmpose's SimCC and heatmap heads.
     """
-    decode_head, head = getattr(model, 'decode_head', None), getattr(model, 'head', None)
+    decode_head: Any = getattr(model, 'decode_head', None)
+    head: Any = getattr(model, 'head', None)
     if hasattr(decode_head, 'num_classes'):
         return dict(
             type='mmdiffrep.SegmentationReward',
@@ -98,24 +100,25 @@ def channels_by_pair(
         ValueError: A pair has another number of channels than of layers, or channels are neither
             given nor found.
     """
-    channels = [None if n is None else tuple(np.atleast_1d(n).tolist()) for n in given]
-    if None in channels:
+    known = [tuple(np.atleast_1d(n).tolist()) for n in given if n is not None]
+    if len(known) < len(given):
         probed = iter(student_channels(model, [name for names in layers for name in names]))
         found = [tuple(next(probed) for _ in names) for names in layers]
-        for index, (numbers, right) in enumerate(zip(channels, found)):
-            if numbers not in (None, right):
+        for index, (numbers, right) in enumerate(zip(given, found)):
+            stated = list(right) if numbers is None else np.atleast_1d(numbers).tolist()
+            if stated != list(right):
                 raise ValueError(
-                    f'pairs[{index}] has student_channels={list(numbers)}, but its layers '
+                    f'pairs[{index}] has student_channels={stated}, but its layers '
                     f'{list(layers[index])} have {list(right)}: leave it out'
                 )
         return found
-    for index, (names, numbers) in enumerate(zip(layers, channels)):
+    for index, (names, numbers) in enumerate(zip(layers, known)):
         if len(names) != len(numbers):
             raise ValueError(
                 f'pairs[{index}] has the student layers {list(names)} and '
                 f'student_channels={list(numbers)}: give one number a layer'
             )
-    return channels
+    return known
 
 
 @torch.no_grad()

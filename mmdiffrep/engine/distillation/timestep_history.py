@@ -1,6 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Which timesteps a policy drew in the course of a run."""
 
+from typing import Any
+
 import torch
 from mmengine.dist import all_reduce
 from torch import Tensor
@@ -82,12 +84,12 @@ class TimestepHistory:
         """Mean entropy of the policy in nats, by row; NaN for one that is not learned."""
         return self._rows[:, -2] / self._rows[:, -1]
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """Return the rows and the open one."""
         row = None if self._row is None else self._row.cpu()
         return dict(iterations=list(self.iterations), rows=self._rows, row=row)
 
-    def load_state_dict(self, state: dict[str, object]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores the rows.
 
         Raises:
