@@ -27,7 +27,7 @@ from pathlib import Path
 from rich.progress import track
 
 from mmdiffrep.apis import Segmentation, SegmentationInferencer
-from mmdiffrep.apis.segmentation_inferencer import FITS
+from mmdiffrep.apis.segmentation_inferencer import FITS, Failure
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.visualization import draw_overlay, draw_uncertainty, image_png, mask_png
 
@@ -94,10 +94,10 @@ def write(
 
 
 def segment(args: argparse.Namespace) -> None:
-    """Segments all images.
+    """Segment all images; those that cannot be are listed at the end.
 
     Raises:
-        ValueError: An opacity out of range, or an image that cannot be segmented.
+        ValueError: An opacity out of range, or images that could not be segmented.
         OSError: Files that are missing or cannot be written.
     """
     if not 0 <= args.opacity <= 1:
@@ -112,15 +112,19 @@ def segment(args: argparse.Namespace) -> None:
         trust=args.trust_checkpoint,
     )
     rows = [('image', 'uncertainty')]
+    failures: list[Failure] = []
     try:
-        for result in track(inferencer.stream(files), 'segmenting', total=len(files)):
+        for result in track(inferencer.stream(files, failures), 'segmenting', total=len(files)):
             write(result, inferencer.palette, args.opacity, args.out)
             rows.append((result.name, '' if result.score is None else f'{result.score:.6f}'))
-    finally:  # an image that stops it does not cost the scores of those before
+    finally:  # an error does not cost the scores of the images before
         table = io.StringIO()
         csv.writer(table).writerows(rows)
         write_atomically(table.getvalue().encode(), args.out / 'scores.csv')
-    print(f'{len(files)} images segmented, results in {args.out}')
+    print(f'{len(rows) - 1} images segmented, results in {args.out}')
+    if failures:
+        listed = ''.join(f'\n  {failure.name}: {failure.reason}' for failure in failures)
+        raise ValueError(f'{len(failures)} images were skipped:{listed}')
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -54,6 +54,7 @@ def no_leftovers_of_other_runs():
 @pytest.fixture
 def trained_ensemble(tmp_path):
     """Config file and checkpoint of a tiny ensemble of three classes, at 16 px."""
+    from diffusers import DDPMScheduler
     from mmengine.config import Config
 
     from mmdiffrep.diffusion.denoisers import load_denoiser
@@ -62,6 +63,7 @@ def trained_ensemble(tmp_path):
 
     folder = tmp_path / 'ensemble'
     load_denoiser(tiny_teacher()).network.save_pretrained(folder / 'denoiser')
+    DDPMScheduler().save_pretrained(folder / 'denoiser')
     pixels = dict(mean=[127.5] * 3, std=[127.5] * 3)
     model = dict(
         type='mmdiffrep.PixelEnsembleSegmentor',

@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""A trained segmentation model on images of your own."""
+"""Segment your own images with a trained model."""
 
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,9 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.device import get_device
 from mmengine.registry import DefaultScope
+from PIL import Image, UnidentifiedImageError
 
+from mmdiffrep.utils.checks import integer, one_of
 from mmdiffrep.utils.host_models import build_host_model, find_config, load_host_weights
 
 ImageInput = str | Path | np.ndarray
@@ -22,7 +25,7 @@ FITS = ('as_is', 'crop', 'stretch')
 
 
 class Segmentation(NamedTuple):
-    """What is known of one image.
+    """The labels of an image.
 
     Attributes:
         name: Its file, or ``''`` of an array.
@@ -37,6 +40,26 @@ class Segmentation(NamedTuple):
     labels: np.ndarray
     uncertainty: np.ndarray | None
     score: float | None
+
+
+class Failure(NamedTuple):
+    """An image that could not be segmented.
+
+    Attributes:
+        name: Its file, or ``''`` of an array.
+        reason: The error.
+    """
+
+    name: str
+    reason: str
+
+
+class Prepared(NamedTuple):
+    """An image on its way into the model: file, RGB image, and what the pipeline packs."""
+
+    name: str
+    image: np.ndarray
+    packed: dict[str, Any]
 
 
 class SegmentationInferencer:
@@ -84,13 +107,8 @@ class SegmentationInferencer:
         batch_size: int = 1,
         trust: bool = False,
     ) -> None:
-        if fit not in FITS or batch_size < 1:
-            raise ValueError(
-                f'expected fit in {FITS} and batch_size >= 1, got fit={fit!r}, '
-                f'batch_size={batch_size}'
-            )
-        self.fit = fit
-        self.batch_size = batch_size
+        self.fit = one_of('fit', fit, FITS)
+        self.batch_size = integer('batch_size', batch_size, low=1)
         cfg = find_config(config)
         with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmseg')):
             self.pipeline = Compose(_image_transforms(cfg))
@@ -100,7 +118,7 @@ class SegmentationInferencer:
         self.model.to(device or get_device()).eval()
 
     def __call__(self, image: ImageInput) -> Segmentation:
-        """Labels one image: a file, or an RGB uint8 array ``(H, W, 3)``.
+        """Label one image: a file, or an RGB uint8 array ``(H, W, 3)``.
 
         Raises:
             FileNotFoundError: No such file.
@@ -108,16 +126,53 @@ class SegmentationInferencer:
         """
         return next(self.stream([image]))
 
-    def stream(self, images: Iterable[ImageInput]) -> Iterator[Segmentation]:
-        """Labels many images, in memory for one batch; see :meth:`__call__`."""
+    def stream(
+        self, images: Iterable[ImageInput], failures: list[Failure] | None = None
+    ) -> Iterator[Segmentation]:
+        """Label many images; only one batch is in memory.
+
+        Args:
+            images: See :meth:`__call__`.
+            failures: Images that cannot be read or segmented are skipped, and appended here.
+                Default: the first one is an error.
+
+        Yields:
+            The labels of each image, in order.
+
+        Raises:
+            FileNotFoundError: No such file, without ``failures``.
+            ValueError: No image, or one that the model cannot take, without ``failures``.
+        """
         images = iter(images)
         while chunk := list(islice(images, self.batch_size)):
-            prepared = [self._prepare(image) for image in chunk]
-            for _, group in groupby(prepared, key=lambda item: item[2]['inputs'].shape):
-                yield from self._segment(list(group))
+            prepared = [
+                item for image in chunk for item in self._attempt(self._prepare, [image], failures)
+            ]
+            for _, group in groupby(prepared, key=lambda item: item.packed['inputs'].shape):
+                yield from self._attempt(self._segment, list(group), failures)
 
-    def _prepare(self, given: ImageInput) -> tuple[str, np.ndarray, dict[str, Any]]:
-        """Read an image; give name, RGB image and what the pipeline packs."""
+    def _attempt(
+        self, step: Callable[[list], list], items: list, failures: list[Failure] | None
+    ) -> list:
+        """Run a step; name the images in its errors, or note them and return nothing."""
+        try:
+            return step(items)
+        except (OSError, ValueError) as error:
+            names = [_name_of(item) for item in items]
+            if failures is None:
+                text = str(error)
+                missing = [name for name in names if name and name not in text]
+                if not missing:
+                    raise
+                kind = ValueError if isinstance(error, ValueError) else OSError
+                raise kind(f'{", ".join(missing)}: {text}') from error
+            failures += [Failure(name, str(error)) for name in names]
+            return []
+
+    def _prepare(self, images: list[ImageInput]) -> list[Prepared]:
+        return [self._prepared(image) for image in images]
+
+    def _prepared(self, given: ImageInput) -> Prepared:
         name, image = _read_image(given)
         height, width = image.shape[:2]
         side = min(height, width)
@@ -136,12 +191,11 @@ class SegmentationInferencer:
             )
         )
         packed['data_samples'].set_metainfo(dict(ori_shape=image.shape[:2]))
-        return name, image, packed
+        return Prepared(name, image, packed)
 
     @torch.no_grad()
-    def _segment(self, items: list[tuple[str, np.ndarray, dict[str, Any]]]) -> list[Segmentation]:
-        packed = [item[2] for item in items]
-        batch = {key: [one[key] for one in packed] for key in ('inputs', 'data_samples')}
+    def _segment(self, items: list[Prepared]) -> list[Segmentation]:
+        batch = {key: [item.packed[key] for item in items] for key in ('inputs', 'data_samples')}
         results = []
         for (name, image, _), sample in zip(items, self.model.test_step(batch)):
             uncertainty = sample.get('uncertainty')
@@ -168,10 +222,32 @@ def _read_image(given: ImageInput) -> tuple[str, np.ndarray]:
         return '', given
     if not Path(given).is_file():
         raise FileNotFoundError(f'there is no image {given}')
-    image = cv2.imread(str(given), cv2.IMREAD_COLOR)  # upright, 8 bits, BGR
-    if image is None:
-        raise ValueError(f'{given} cannot be read as an image: damaged, or of an unknown format')
+    content = Path(given).read_bytes()
+    image = None
+    if content:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)  # upright, BGR
+    if image is None or _is_cut(content):
+        raise ValueError(
+            f'{given} cannot be read as an image: damaged, cut, or of an unknown format'
+        )
     return str(given), np.ascontiguousarray(image[..., ::-1])
+
+
+def _is_cut(content: bytes) -> bool:
+    """Whether a file ends too early, which OpenCV may fill with gray."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            image.load()
+    except UnidentifiedImageError:  # a format that Pillow does not know
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def _name_of(item: ImageInput | Prepared) -> str:
+    name = item.name if isinstance(item, Prepared) else item
+    return '' if isinstance(name, np.ndarray) else str(name)
 
 
 def _image_transforms(cfg: Config) -> list[dict]:

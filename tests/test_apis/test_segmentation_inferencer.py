@@ -86,6 +86,35 @@ def test_files_that_are_no_images(segment, tmp_path):
         segment(tmp_path / 'text.jpg')
 
 
+@pytest.mark.parametrize('suffix', ['jpg', 'png', 'bmp'])
+@pytest.mark.parametrize('share', [0.0, 0.5, 0.97])
+def test_files_that_are_cut_are_not_labeled(segment, tmp_path, suffix, share):
+    path = tmp_path / f'cut.{suffix}'
+    cv2.imwrite(str(path), face(64, 64))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(ValueError, match=f'cut.{suffix} cannot be read as an image'):
+        segment(path)
+
+
+@pytest.mark.parametrize('batch_size', [1, 3])
+def test_bad_files_are_skipped_and_listed(trained_ensemble, tmp_path, batch_size):
+    for name, shape in (('a', (16, 16)), ('wide', (16, 24)), ('z', (16, 16))):
+        cv2.imwrite(str(tmp_path / f'{name}.png'), face(*shape))
+    (tmp_path / 'empty.jpg').touch()
+    (tmp_path / 'text.jpg').write_text('no image')
+    names = ['a.png', 'empty.jpg', 'wide.png', 'none.png', 'text.jpg', 'z.png']
+    segment = SegmentationInferencer(*trained_ensemble, device='cpu', batch_size=batch_size)
+    failures = []
+    found = list(segment.stream([tmp_path / name for name in names], failures))
+    assert [result.name for result in found] == [str(tmp_path / x) for x in ('a.png', 'z.png')]
+    assert sorted(failure.name for failure in failures) == [
+        str(tmp_path / x) for x in ('empty.jpg', 'none.png', 'text.jpg', 'wide.png')
+    ]
+    with pytest.raises(ValueError, match='wide.png.*square images'):
+        segment(tmp_path / 'wide.png')
+
+
 def test_weights_of_a_run_on_a_feature_bank(trained_ensemble, tmp_path, segment):
     config, checkpoint = trained_ensemble
     loaded = torch.load(checkpoint)
@@ -134,5 +163,6 @@ def test_config_without_a_pipeline(trained_ensemble):
 
 @pytest.mark.parametrize('options', [dict(fit='squeeze'), dict(batch_size=0)])
 def test_options(trained_ensemble, options):
-    with pytest.raises(ValueError, match='expected fit in .* and batch_size >= 1'):
+    (name,) = options
+    with pytest.raises(ValueError, match=f'{name} must be'):
         SegmentationInferencer(*trained_ensemble, **options)

@@ -8,7 +8,7 @@ def test_prints_what_it_wrote(import_tool, monkeypatch, capsys, tmp_path):
 
     def export(config, checkpoint, out, trust):
         calls.append((config, checkpoint, out, trust))
-        return ExportedStudent('a.py', 'a.pth', 'a.safetensors', 1.5e-7)
+        return ExportedStudent('a.py', 'a.pth', 'a.safetensors', 1.5e-7, 0.0)
 
     monkeypatch.setattr(tool, 'export_student', export)
     (tmp_path / 'c.py').touch()
