@@ -16,7 +16,7 @@ from mmdiffrep.version import __version__
 
 _LAZY = {
     'DPMBackbone': 'mmdiffrep.models.backbones',
-    'FeatureExtractor': 'mmdiffrep.apis',
+    'FeatureExtractor': 'mmdiffrep.diffusion.feature_extractor',
     'FeedbackDPMBackbone': 'mmdiffrep.models.backbones',
 }
 

@@ -25,6 +25,7 @@ from torch.utils.data import Subset
 
 from mmdiffrep.analysis import ImageSource
 from mmdiffrep.analysis.data import SPLITS
+from mmdiffrep.diffusion.precision import PRECISIONS
 from mmdiffrep.feature_bank import BankBuild, FeatureReader, build_feature_bank, upsampled_bytes
 from mmdiffrep.feature_bank.bank import VERIFY
 from mmdiffrep.feature_bank.build import DEFAULT_ROOT
@@ -63,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     add('--size', type=int, help='side in pixels; default: the one the model was trained at')
     add('--pool', type=int, metavar='N', help='average maps over N x N cells; default: do not')
     add('--dtype', choices=DTYPES, default='float16', help='what is stored')
-    add('--precision', choices=DTYPES, help='of the pass; default: float32')
+    add('--precision', choices=PRECISIONS, help='default: float32 on a CPU, auto on a GPU')
     add('--batch-size', type=int, default=8, metavar='B', help='images in a pass')
     add('--device', default=get_device())
     add('--out', type=Path, default=Path(DEFAULT_ROOT), metavar='DIR', help='where banks are')

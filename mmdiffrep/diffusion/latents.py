@@ -81,7 +81,7 @@ class LatentEncoder(nn.Module):
 
     def compute_in(self, precision: str | None) -> Self:
         """Fix what the encoder computes in, see :class:`FrozenPrecision`; it is cast at once."""
-        self._precision = FrozenPrecision(precision)
+        self._precision = self._precision.changed_to(precision, self.vae, self.source)
         if self._precision.changes(self.vae):
             self.weights_hash  # noqa: B018, computed before the weights are rounded
         self._precision.settle(self.vae)

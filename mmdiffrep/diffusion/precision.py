@@ -55,6 +55,27 @@ class FrozenPrecision:
             return fastest_dtype(device)
         return getattr(torch, self.name)
 
+    def changed_to(self, name: str | None, module: nn.Module, source: str) -> 'FrozenPrecision':
+        """Return the precision that another reader of the network asks for.
+
+        Args:
+            name: See the class.
+            module: The network.
+            source: What it is called in the message.
+
+        Raises:
+            ValueError: An unknown precision, or the weights were cast to another one.
+        """
+        wanted = FrozenPrecision(name)
+        if self._settled is None:
+            return wanted
+        if name is not None and wanted.dtype_of(module) != self._settled:
+            raise ValueError(
+                f'{source} already computes in {self.name_of(module)}, which another reader of it '
+                f'was given; load it again for precision={name!r}.'
+            )
+        return self
+
     def name_of(self, module: nn.Module) -> str:
         """Return :meth:`dtype_of` as text, such as ``'float32'``, for records."""
         return str(self.dtype_of(module)).removeprefix('torch.')

@@ -1,6 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """From packed images to stored latents."""
 
+import copy
+
 import pytest
 import torch
 from diffusers import AutoencoderKL
@@ -81,3 +83,15 @@ def test_bad_arguments(encoder, pixels):
         encoder.vae.quant_conv.bias.fill_(1e7)
     with pytest.raises(ValueError, match='do not fit float16'):
         LatentReader(encoder, 16, 'mean')(pixels)
+
+
+def test_precision_is_part_of_the_key_and_float32_is_what_it_was(pixels):
+    vae = AutoencoderKL(**tiny_vae())
+    exact = LatentReader(LatentEncoder(copy.deepcopy(vae)), 16, dtype='float32')
+    rough = LatentReader(LatentEncoder(vae), 16, dtype='float32', precision='bfloat16')
+    assert rough.recipe.vae == exact.recipe.vae and rough.recipe.key != exact.recipe.key
+    assert 'precision' not in exact.recipe._compared()
+    first, second = rough(pixels)[LATENT], exact(pixels)[LATENT]
+    assert 0 < (first - second).norm() / second.norm() < 0.05
+    with pytest.raises(ValueError, match='already computes in bfloat16'):
+        LatentReader(rough.encoder, 16, precision='float32')

@@ -114,3 +114,13 @@ def test_the_stand_in_for_a_label_is_part_of_the_recipe():
 def test_normalized_images_are_refused(reader):
     with pytest.raises(ValueError, match='looks normalized'):
         reader([torch.randn(3, 16, 16)])
+
+
+def test_a_bank_is_never_shared_between_precisions(model_folder):
+    readers = [
+        FeatureReader(model_folder, ['mid'], [3], precision=precision)
+        for precision in (None, 'float32', 'bfloat16')
+    ]
+    keys = [reader.recipe.key for reader in readers]
+    assert keys[0] == keys[1] != keys[2]
+    assert [reader.recipe.precision for reader in readers] == ['float32', 'float32', 'bfloat16']

@@ -371,22 +371,16 @@ class Denoiser(nn.Module, ABC):
         Raises:
             ValueError: An unknown precision, or the network already computes in another one.
         """
-        chosen = FrozenPrecision(precision)
-        if self._precision is None or not self._precision.settled:
-            self._precision = chosen
-        elif precision is not None and chosen.dtype_of(self) != self._precision.dtype_of(self):
-            raise ValueError(
-                f'{self.source} already computes in {self.precision}, which another reader of it '
-                f'was given; load it again for precision={precision!r}.'
-            )
+        before = self._precision or FrozenPrecision()
+        self._precision = before.changed_to(precision, self, self.source)
         return self
 
     @property
     def precision(self) -> str:
         """What a pass computes in, such as ``'float32'``."""
-        fixed = self._precision
-        dtype = next(self.parameters()).dtype if fixed is None else fixed.dtype_of(self)
-        return str(dtype).removeprefix('torch.')
+        if self._precision is not None:
+            return self._precision.name_of(self)
+        return str(next(self.parameters()).dtype).removeprefix('torch.')
 
     def settle_precision(self) -> 'Denoiser':
         """Cast the weights to what :meth:`compute_in` says, which else the first pass does."""

@@ -231,3 +231,62 @@ def test_large_maps_are_averaged_before_they_are_kept(images):
 def test_max_side_needs_images_of_one_size(overrides, message):
     with pytest.raises(ValueError, match=message):
         build(**overrides)
+
+
+@pytest.mark.parametrize('precision', ['bfloat16', 'float16'])
+def test_precision_is_that_of_the_pass_and_is_recorded(images, precision):
+    rough = build(precision=precision)
+    found = rough(images)
+    assert {weight.dtype for weight in rough.denoiser.parameters()} == {getattr(torch, precision)}
+    for maps, exact in zip(found, build()(images)):
+        assert maps.dtype == torch.float32
+        assert 0 < (maps - exact).norm() / exact.norm() < 0.03
+    assert f'"precision": "{precision}"'.encode() in bytes(rough.get_extra_state().tolist())
+
+
+def test_the_hosts_amp_changes_nothing(images):
+    backbone = build()
+    with torch.autocast('cpu', torch.bfloat16):
+        inside = backbone(images)
+    assert all(torch.equal(first, second) for first, second in zip(inside, backbone(images)))
+
+
+@pytest.mark.parametrize('pass_size', [1, 4, 6])
+@pytest.mark.parametrize('noise', ['fresh', 'shared', 'per_image'])
+def test_passes_of_limited_size_give_the_same_maps(images, pass_size, noise):
+    torch.manual_seed(5)
+    whole = build(noise=noise, max_side=4)
+    torch.manual_seed(6)
+    expected = whole(images)
+    parts = build(noise=noise, max_side=4, pass_size=pass_size)
+    sizes = []
+    parts.denoiser.network.conv_in.register_forward_hook(
+        lambda module, args, output: sizes.append(len(output))
+    )
+    torch.manual_seed(6)
+    for found, maps in zip(parts(images), expected):
+        torch.testing.assert_close(found, maps, atol=1e-5, rtol=1e-4)
+    assert max(sizes) == pass_size and sum(sizes) == 6
+
+
+@pytest.mark.parametrize('options', [dict(precision='bfloat16'), dict(pass_size=2)])
+def test_a_trained_denoiser_takes_neither_precision_nor_parts(options):
+    with pytest.raises(ValueError, match='for a frozen denoiser'):
+        build(frozen=False, **options)
+
+
+def test_a_changed_aspect_ratio_is_said_once(caplog):
+    backbone = build()
+    wide = torch.zeros(1, 3, 16, 32)
+    with caplog.at_level('WARNING'):
+        backbone(torch.zeros(1, 3, 32, 32))
+        assert not caplog.records
+        backbone(wide)
+        backbone(wide)
+    assert len(caplog.records) == 1
+    assert 'Images of 16 x 32 are resized to 16 x 16' in caplog.text
+    caplog.clear()
+    with caplog.at_level('WARNING'):
+        build(input=dict(UNIT_RANGE, size=None))(wide)
+        build(input=dict(UNIT_RANGE, size=(8, 16)))(wide)
+    assert not caplog.records

@@ -298,3 +298,16 @@ def test_two_processes_average_the_gradients_of_one_with_both_batches(images, tm
         gradients = torch.load(tmp_path / f'{rank}.pt', weights_only=True)
         for name, parameter in model.named_parameters():
             torch.testing.assert_close(gradients[name], parameter.grad, atol=1e-6, rtol=1e-4)
+
+
+def test_half_precision_trains_the_feedback_nets(denoiser, images):
+    rough, exact = (wake(build(denoiser=denoiser, precision=p)) for p in ('bfloat16', None))
+    for backbone in (rough, exact):
+        maps = backbone(images)[0]
+        assert maps.dtype == torch.float32
+        maps.square().mean().backward()
+    assert {weight.dtype for weight in rough.first_pass.module.parameters()} == {torch.bfloat16}
+    for (name, first), second in zip(rough.named_parameters(), exact.parameters()):
+        assert first.dtype == torch.float32
+        near = torch.nn.functional.cosine_similarity(first.grad.flatten(), second.grad.flatten(), 0)
+        assert near > 0.9, name

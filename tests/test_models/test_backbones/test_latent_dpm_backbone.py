@@ -99,3 +99,12 @@ def test_the_whole_network_has_the_same_features(latents):
     whole = load_denoiser(tiny_dit()).freeze()
     whole.load_state_dict({**whole.state_dict(), **backbone.denoiser.state_dict()})
     assert torch.equal(whole(latents, 5, taps=['block.1'])['block.1'], backbone(latents)[1])
+
+
+def test_half_precision_and_limited_passes(latents):
+    expected = build()(latents)
+    for found, maps in zip(build(pass_size=3)(latents), expected):
+        torch.testing.assert_close(found, maps, atol=1e-5, rtol=1e-4)
+    for found, maps in zip(build(precision='bfloat16')(latents), expected):
+        assert found.dtype == torch.float32
+        assert 0 < (found - maps).norm() / maps.norm() < 0.03

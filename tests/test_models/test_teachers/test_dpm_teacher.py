@@ -86,3 +86,23 @@ def test_weights_of_half_precision():
     feature = half(IMAGES, T)[0]
     assert feature.dtype == torch.float32
     torch.testing.assert_close(feature, build()(IMAGES, T)[0], atol=0.1, rtol=0.1)
+
+
+def test_precision_is_recorded_and_features_are_float32():
+    rough = build(precision='bfloat16')
+    for found, exact in zip(read(rough, IMAGES, T), read(build(), IMAGES, T)):
+        assert found.dtype == torch.float32
+        assert 0 < (found - exact).norm() / exact.norm() < 0.03
+    assert rough.record['precision'] == 'bfloat16'
+    assert build().record['precision'] == 'float32'
+    assert rough.record['weights_hash'] == build().record['weights_hash']
+
+
+@pytest.mark.parametrize('noise', ['none', 'fresh'])
+def test_passes_of_limited_size_give_the_same_features(noise):
+    found, expected = (
+        read(build(noise=noise, pass_size=size), IMAGES, T, generator=torch.manual_seed(3))
+        for size in (1, None)
+    )
+    for first, second in zip(found, expected):
+        torch.testing.assert_close(first, second, atol=1e-5, rtol=1e-4)

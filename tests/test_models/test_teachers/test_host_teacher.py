@@ -176,3 +176,18 @@ def test_one_switch_makes_it_the_teacher_of_a_run(teacher_cfg, tmp_path):
 def test_a_policy_with_a_choice_is_refused(teacher_cfg, tmp_path, policy):
     with pytest.raises(ValueError, match='HostTeacher has no timesteps.*leave out policy'):
         tiny_runner(tmp_path, 1, [hook_cfg(teacher_cfg, policy=policy)]).train()
+
+
+def test_half_precision_is_near_and_recorded(teacher_cfg):
+    rough, exact = build(teacher_cfg, precision='bfloat16'), build(teacher_cfg)
+    t = torch.zeros(2, dtype=torch.long)
+    inputs = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.autocast('cpu', torch.float16):
+        found = rough(inputs, t)
+    expected = exact(inputs, t)
+    assert not torch.equal(found[-1], expected[-1])
+    for first, second in zip(found, expected):
+        assert first.dtype == torch.float32
+        assert (first - second).norm() <= 0.1 * second.norm()
+    assert (rough.record['precision'], exact.record['precision']) == ('bfloat16', 'float32')
+    assert rough.weights_hash == exact.weights_hash
