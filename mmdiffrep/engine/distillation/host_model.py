@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What a hook has to find out about the host's model."""
+"""Inspect the host's model: its optimizer, its head, the channels of its layers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from mmdiffrep.registry import MODELS
 
 
 def check_host(runner: Runner) -> None:
-    """Raise a TypeError for a run with an optimizer or model that the hook cannot work beside."""
+    """Raise a TypeError for a run whose optimizer or model the hook does not support."""
     optimizer, model = runner.optim_wrapper, runner.model
     # Apex scales the loss by itself: nothing would unscale the distiller's gradients.
     if not isinstance(optimizer, OptimWrapper) or isinstance(optimizer, ApexOptimWrapper):
@@ -27,7 +27,7 @@ def check_host(runner: Runner) -> None:
     if isinstance(model, MMFullyShardedDataParallel):
         raise TypeError(
             f'the model is sharded ({type(model).__name__}); the distillation hook reads features '
-            'of a whole one: use MMDistributedDataParallel'
+            'of a whole model: use MMDistributedDataParallel'
         )
 
 
@@ -76,7 +76,7 @@ def fill_rewards(model: nn.Module, policy: dict, reward: dict | None) -> dict | 
     for name, (config, given) in by_branch(policy, reward).items():
         kind = config['type']
         kind = MODELS.get(kind) if isinstance(kind, str) else kind
-        # What is no policy at all is named when the distiller is built.
+        # A config that is not a policy is named when the distiller is built.
         if given is None and getattr(kind, 'needs_reward', False):
             given = reward_of(model)
         if given is not None:
@@ -116,7 +116,7 @@ def channels_by_pair(
         if len(names) != len(numbers):
             raise ValueError(
                 f'pairs[{index}] has the student layers {list(names)} and '
-                f'student_channels={list(numbers)}: give one number a layer'
+                f'student_channels={list(numbers)}: give one number per layer.'
             )
     return known
 
@@ -127,7 +127,7 @@ def student_channels(
 ) -> tuple[int, ...]:
     """Find the channels of student layers by one forward pass on an empty image.
 
-    The pass runs in eval mode under a forked random state, so it leaves no trace.
+    The pass runs in eval mode under a forked random state, so nothing changes.
 
     Args:
         model (nn.Module): The host's model, without DDP.
@@ -136,7 +136,7 @@ def student_channels(
 
     Raises:
         ValueError: The model cannot take such an image, a layer does not run, or its output is no
-            feature or has no such index.
+            feature, or has no such index.
     """
     training = {name: module.training for name, module in model.named_modules()}
     device = next(model.parameters()).device

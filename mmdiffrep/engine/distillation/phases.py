@@ -20,15 +20,15 @@ class PhaseSchedule:
     """
 
     def __init__(self, phases: Sequence[tuple[str, int]] | None = None) -> None:
-        phases = [tuple(phase) for phase in of_type('phases', phases or [], list, tuple)]
-        if any(len(phase) != 2 or phase[0] not in ('distill', 'joint') for phase in phases):
+        given = of_type('phases', phases or [], list, tuple)
+        if any(len(phase) != 2 or phase[0] not in ('distill', 'joint') for phase in given):
             raise ValueError(
-                f"phases must be a list of ('distill' or 'joint', end iteration), got {phases}."
+                f"phases must be a list of ('distill' or 'joint', end iteration), got {given}."
             )
-        ends = [integer('each end of phases', end, 1) for _, end in phases]
+        self.phases = [(name, integer('each end of phases', end, 1)) for name, end in given]
+        ends = [end for _, end in self.phases]
         if ends != sorted(set(ends)):
-            raise ValueError(f'phases must be in the order of their ends, got {phases}.')
-        self.phases = phases
+            raise ValueError(f'phases must be in the order of their ends, got {given}.')
 
     @property
     def end(self) -> int:

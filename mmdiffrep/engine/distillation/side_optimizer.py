@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """An optimizer that steps beside the host's, in the same backward pass."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from mmengine.dist import all_reduce, broadcast, get_world_size
@@ -69,7 +69,8 @@ class SideOptimizer:
         if clip_grad is not None:
             of_type('clip_grad', clip_grad, dict)
             check_arguments(clip_grad, clip_grad_norm_, 'clip_grad', hidden=['parameters'])
-            positive('max_norm of clip_grad', clip_grad.get('max_norm'))
+            max_norm: Any = clip_grad.get('max_norm')
+            positive('max_norm of clip_grad', max_norm)
         wrapper_cfg = dict(type='OptimWrapper', optimizer=optimizer)
         if paramwise_cfg is not None:
             wrapper_cfg['paramwise_cfg'] = paramwise_cfg
@@ -157,13 +158,15 @@ class SideOptimizer:
                     'stays constant: give the hook param_scheduler=...'
                 )
             return
-        own = runner._build_param_scheduler(configs, self.optimizer)
-        if isinstance(runner.param_schedulers, dict):
+        # It also takes a plain optimizer and returns a list for it.
+        own: Any = runner._build_param_scheduler(configs, cast(OptimWrapper, self.optimizer))
+        before: Any = runner.param_schedulers or []
+        if isinstance(before, dict):
             raise TypeError(
                 'the run has several optimizers (param_scheduler is a dict); the distillation hook '
                 'supports one optimizer'
             )
-        runner.param_schedulers = [*(runner.param_schedulers or []), *own]
+        runner.param_schedulers = [*before, *own]
 
     def _synchronize(self) -> None:
         """Average the gradients over all ranks; a missing gradient counts as zero.
@@ -176,12 +179,11 @@ class SideOptimizer:
                 param.grad = torch.zeros_like(param)
         if get_world_size() == 1 or not params:
             return
-        flat: Tensor = torch.cat([param.grad.flatten() for param in params])
+        grads = [param.grad for param in params if param.grad is not None]
+        flat: Tensor = torch.cat([grad.flatten() for grad in grads])
         all_reduce(flat, op='mean')
-        offset = 0
-        for param in params:
-            param.grad.copy_(flat[offset : offset + param.numel()].view_as(param))
-            offset += param.numel()
+        for grad, part in zip(grads, flat.split([grad.numel() for grad in grads])):
+            grad.copy_(part.view_as(grad))
 
 
 def _check_optimizer(optimizer: dict) -> None:

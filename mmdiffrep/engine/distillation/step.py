@@ -4,8 +4,8 @@
 The teacher is read before the student's forward pass, the rest happens after it.
 """
 
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import NamedTuple
 
 import torch
@@ -47,7 +47,7 @@ def read_teacher(
     streams: IterationStreams,
     progress: float,
 ) -> dict[str, TeacherRead]:
-    """Draw the timesteps of every policy and read the teacher there.
+    """Draw the timesteps of every policy and read the teacher at all of them in one pass.
 
     Args:
         teacher (Teacher): The frozen teacher.
@@ -60,15 +60,21 @@ def read_teacher(
         dict: From branch name to what was read.
     """
     inputs, size = teacher.to_input(images), len(images)
-    reads = {}
-    for index, (name, branch) in enumerate(zip(distiller.branch_names, distiller.branches)):
+    samples: dict[str, TimestepSample] = {}
+    generators: list[Iterator[torch.Generator]] = []
+    for index, (name, branch) in enumerate(distiller.named_branches()):
         count = branch.policy.num_samples
         uniforms = streams.uniforms(size, count, index).to(images.device)
-        sample = branch.policy(inputs, Draws(uniforms, streams.shared(index), progress))
-        generators = streams.generators(size, count, index, device=images.device)
-        features = teacher(inputs.repeat(count, 1, 1, 1), sample.t, generators)
-        reads[name] = TeacherRead(sample, list(zip(*(f.split(size) for f in features))))
-    return reads
+        samples[name] = branch.policy(inputs, Draws(uniforms, streams.shared(index), progress))
+        generators.append(streams.generators(size, count, index, device=images.device))
+    t = torch.cat([sample.t for sample in samples.values()])
+    repeated = inputs.repeat(len(t) // size, 1, 1, 1)
+    features = teacher(repeated, t, chain(*generators))
+    draws = iter(zip(*(feature.split(size) for feature in features)))
+    return {
+        name: TeacherRead(sample, list(islice(draws, len(sample.t) // size)))
+        for name, sample in samples.items()
+    }
 
 
 def student_features(
@@ -121,7 +127,7 @@ def distillation_losses(
         ``task/loss_policy``.
     """
     losses, task_loss = {}, _total(task)
-    for name, branch in zip(distiller.branch_names, distiller.branches):
+    for name, branch in distiller.named_branches():
         sample, per_draw = reads[name]
         compared = [_compare(distiller.pairs, student, z, sample.pair) for z in per_draw]
         terms = {
@@ -165,9 +171,10 @@ def _reward(
     progress: float,
 ) -> dict[str, Tensor]:
     """Reward every draw of every image; return the losses of decoder and policy."""
+    policy, rewarder = branch.policy, branch.reward
+    assert rewarder is not None  # its branch was asked before
     results = [
-        branch.reward(feature, data_samples, context)
-        for feature, context in zip(features, contexts)
+        rewarder(feature, data_samples, context) for feature, context in zip(features, contexts)
     ]
     reward = torch.cat([result.reward for result in results])
     labeled = torch.cat(
@@ -177,17 +184,17 @@ def _reward(
         ]
     )
     counted = learned = labeled
-    fallback = branch.policy.mean_reward
+    fallback = policy.mean_reward
     if branch.holdout:
         held = holdout_mask(data_samples, branch.holdout).to(reward.device, non_blocking=True)
         held = held.repeat(len(results))
         counted, learned = labeled & held, labeled & ~held
         fallback = _mean(reward, labeled, fallback)
     terms = {'reward': _mean(reward, counted, fallback)}
-    if branch.reward.learns:
+    if rewarder.learns:
         loss = torch.cat([result.loss for result in results])
         terms['loss_decoder'] = _mean(loss, learned, loss.new_zeros(()))
-    return terms | branch.policy.loss(sample, reward, progress=progress, counted=counted)
+    return terms | policy.loss(sample, reward, progress=progress, counted=counted)
 
 
 def _mean(values: Tensor, counted: Tensor, fallback: Tensor) -> Tensor:
@@ -206,4 +213,4 @@ def _total(task: TaskLosses) -> Tensor | None:
         if 'loss' in key
         for term in (value if isinstance(value, list) else [value])
     ]
-    return sum(terms) if terms else None
+    return sum(terms[1:], start=terms[0]) if terms else None

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Which timesteps a policy drew in the course of a run."""
+"""Timesteps that a policy drew over a run."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ from mmdiffrep.models.timestep_policies import TimestepSample
 
 
 class TimestepHistory:
-    """Counts draws by bucket of timesteps and sums up entropies, one row for some iterations.
+    """Count draws by bucket of timesteps and add up entropies, one row per interval.
 
-    The counts are those of all ranks, reduced in every iteration, so that whichever rank writes a
+    The counts are summed over all ranks in every iteration, so that whichever rank writes a
     checkpoint knows the whole row.
 
     Args:
         num_timesteps (int): Timesteps that can be drawn.
-        num_buckets (int): Buckets of neighboring timesteps; at most one a timestep is made.
+        num_buckets (int): Buckets of neighboring timesteps; at most one per timestep is made.
     """
 
     def __init__(self, num_timesteps: int, num_buckets: int) -> None:
@@ -34,7 +34,7 @@ class TimestepHistory:
 
     @torch.no_grad()
     def add(self, sample: TimestepSample) -> None:
-        """Take in what a policy drew in one iteration."""
+        """Add the draws of one iteration."""
         t = sample.t
         row = torch.zeros(self.num_buckets + 4, dtype=torch.float64, device=t.device)
         # Whole numbers: their sum does not depend on the order.
@@ -50,7 +50,7 @@ class TimestepHistory:
         self._row = row if self._row is None else self._row.to(row) + row
 
     def close_row(self, iteration: int) -> None:
-        """End a row after so many iterations; do nothing if nothing was drawn."""
+        """End a row at an iteration; do nothing if nothing was drawn."""
         if self._row is None:
             return
         self.iterations.append(iteration)
@@ -90,7 +90,7 @@ class TimestepHistory:
         return dict(iterations=list(self.iterations), rows=self._rows, row=row)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restores the rows.
+        """Restore the rows.
 
         Raises:
             ValueError: They have another number of buckets.

@@ -59,7 +59,7 @@ class PolicyLogHook(Hook):
         self.distillation = hook
         if hook.distiller is None or self.histories:
             return
-        for name, branch in zip(hook.distiller.branch_names, hook.distiller.branches):
+        for name, branch in hook.distiller.named_branches():
             count = hook.teacher.num_timesteps or branch.policy.max_timestep + 1
             self.histories[name] = TimestepHistory(count, self.num_buckets)
 

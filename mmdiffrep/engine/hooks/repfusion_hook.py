@@ -73,6 +73,12 @@ class RepFusionHook(Hook):
             without teacher. Defaults to None: joint all along.
         teacher_size (int, optional): Side of the teacher's input. Defaults to None: the size that
             it was trained at.
+        teacher_batch (int, optional): Greatest number of images in a pass of a diffusion model;
+            larger batches and several draws are read in parts, in less memory. Defaults to None:
+            all at once.
+        precision (str, optional): What the teacher computes in: ``'auto'``, ``'float32'``,
+            ``'bfloat16'`` or ``'float16'``. Defaults to None: float32 on a CPU, ``'auto'``
+            elsewhere.
         teacher_input (str): ``'exact'`` undoes the host's normalization; ``'student'`` feeds the
             student's tensor (official). The policy sees the same. Defaults to ``'exact'``.
         normalization (dict, optional): ``mean``, ``std`` and ``channel_order`` of the student's
@@ -101,6 +107,8 @@ class RepFusionHook(Hook):
         param_scheduler: dict | list | None = None,
         phases: Sequence[tuple[str, int]] | None = None,
         teacher_size: int | None = None,
+        teacher_batch: int | None = None,
+        precision: str | None = None,
         teacher_input: str = 'exact',
         normalization: dict | None = None,
         seed: int = 0,
@@ -139,6 +147,10 @@ class RepFusionHook(Hook):
         self.teacher_size = (
             None if teacher_size is None else integer('teacher_size', teacher_size, 1)
         )
+        self.teacher_batch = teacher_batch
+        if teacher_batch is not None:
+            integer('teacher_batch', teacher_batch, 1)
+        self.precision = precision
         self.teacher_input = one_of('teacher_input', teacher_input, ('exact', 'student'))
         self.normalization = normalization
         self.seed = integer('seed', seed, 0)
@@ -201,6 +213,8 @@ class RepFusionHook(Hook):
             size=self.teacher_size,
             raw_input=self.teacher_input == 'student',
             noise=self.noise,
+            precision=self.precision,
+            pass_size=self.teacher_batch,
             **settings,
         )
         bad = [name for name, p in self.teacher.named_parameters() if not p.isfinite().all()]

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Everything that RepFusion trains besides the student: connectors, policies, reward decoders."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from torch import nn
 
@@ -110,22 +110,29 @@ class RepFusionDistiller(nn.Module):
             TimestepBranch(*configs, in_channels=teacher_channels[-1], holdout=holdout)
             for configs in named.values()
         )
-        for branch in self.branches:
+        for _, branch in self.named_branches():
             if branch.policy.num_pairs not in (None, len(self.pairs)):
                 raise ValueError(
                     f'{type(branch.policy).__name__} has ranges for {branch.policy.num_pairs} '
                     f'pairs, but there are {len(self.pairs)}: give one range per pair.'
                 )
-        if holdout and not any(branch.holdout for branch in self.branches):
+        if holdout and not any(branch.holdout for _, branch in self.named_branches()):
             raise ValueError(
                 f'holdout={holdout} keeps images from the decoder of a reward, but no policy here '
                 'has such a reward: set holdout=0.'
             )
 
+    def named_branches(self) -> Iterator[tuple[str, TimestepBranch]]:
+        """Yield the branches with their names."""
+        for name, branch in zip(self.branch_names, self.branches):
+            assert isinstance(branch, TimestepBranch)
+            yield name, branch
+
     @property
     def needs_task(self) -> bool:
         """Whether a reward looks at the host's own loss."""
-        return any(b.reward is not None and b.reward.needs_task for b in self.branches)
+        rewards = [branch.reward for _, branch in self.named_branches()]
+        return any(reward is not None and reward.needs_task for reward in rewards)
 
     def check_timesteps(self, teacher: str, num_timesteps: int | None) -> None:
         """Check that the policies draw only timesteps that the teacher has.
@@ -137,7 +144,7 @@ class RepFusionDistiller(nn.Module):
         Raises:
             ValueError: A policy draws others.
         """
-        for policy in (branch.policy for branch in self.branches):
+        for policy in (branch.policy for _, branch in self.named_branches()):
             if num_timesteps is None and (policy.needs_reward or policy.max_timestep > 0):
                 raise ValueError(
                     f'{teacher} has no timesteps, so {type(policy).__name__} has nothing to '

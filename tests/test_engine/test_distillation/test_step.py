@@ -72,7 +72,8 @@ def test_policy_sees_what_the_teacher_gets(raw_input):
     policy, seen = FixedTimestep(t=3), []
     policy.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     teacher.denoiser.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
-    distiller = SimpleNamespace(branches=[SimpleNamespace(policy=policy)], branch_names=[''])
+    branch = SimpleNamespace(policy=policy)
+    distiller = SimpleNamespace(named_branches=lambda: [('', branch)])
     reads = read_teacher(teacher, distiller, images, IterationStreams(0, 0), progress=0.0)
     expected = images if raw_input else pixels / 127.5 - 1
     torch.testing.assert_close(seen, [expected, expected])
@@ -88,6 +89,30 @@ def test_every_draw_is_read_at_its_own_timestep():
     for t, (mid, decoded) in zip(sample.t.split(4), draws):
         alone = teacher(teacher.to_input(images), t)
         torch.testing.assert_close((mid, decoded), alone)
+
+
+def test_all_policies_are_read_in_one_pass():
+    teacher = DPMTeacher(tiny_teacher(), taps=['mid'])
+    policies = dict(
+        low=dict(type='mmdiffrep.UniformTimestep', high=5),
+        many=dict(
+            type='mmdiffrep.ReinforcedTimestep',
+            num_timesteps=20,
+            num_samples=2,
+            baseline='leave_one_out',
+        ),
+    )
+    distiller = distiller_of(policies, dict(many=REWARD))
+    images = torch.randint(0, 256, (4, 3, 16, 16)).float()
+    passes = []
+    teacher.register_forward_pre_hook(lambda _, args: passes.append(args))
+    reads = read_teacher(teacher, distiller, images, IterationStreams(0, 0), 0.0)
+    assert len(passes) == 1 and {name: len(draws) for name, (_, draws) in reads.items()} == dict(
+        low=1, many=2
+    )
+    for sample, draws in reads.values():
+        for t, features in zip(sample.t.split(4), draws):
+            torch.testing.assert_close(features, teacher(teacher.to_input(images), t))
 
 
 def test_student_features_are_grouped_by_pair():

@@ -242,6 +242,28 @@ def test_prediction_runs_without_the_teacher(tmp_path):
     runner.model(torch.zeros(1, 3, 32, 32), None, mode='tensor')
 
 
+@pytest.mark.parametrize('size', [1, 3])
+def test_the_teacher_reads_large_batches_in_parts(tmp_path, size):
+    whole = run(tmp_path / 'whole', 2, hook_cfg(noise='fresh'))
+    parts = run(tmp_path / 'parts', 2, hook_cfg(noise='fresh', teacher_batch=size))
+    assert hook_of(parts).teacher.pass_size == size
+    assert greatest_difference(parameters_of(whole.model), parameters_of(parts.model)) < 1e-6
+
+
+def test_the_teacher_is_read_before_the_student(tmp_path):
+    """Its activations and the student's never take memory at the same time."""
+    runner, order = prepared(tmp_path), []
+    hook = hook_of(runner)
+    hook.before_train(runner)
+    hook.before_train_iter(runner, 0)
+    hook.teacher.register_forward_hook(lambda *_: order.append('teacher'))
+    runner.model.backbone.register_forward_hook(lambda *_: order.append('student'))
+    data = runner.model.data_preprocessor(next(iter(runner.train_dataloader)), True)
+    runner.model(data['inputs'], data['data_samples'], mode='loss')
+    hook.after_train(runner)
+    assert order == ['teacher', 'student']
+
+
 def test_distillation_student_has_no_task(tmp_path):
     segmentor = tiny_segmentor()
     student = dict(

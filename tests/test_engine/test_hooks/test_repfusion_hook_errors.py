@@ -90,6 +90,7 @@ from mmdiffrep.testing.tiny_distillation import PAIR, hook_cfg, prepared, run
         ),
         (dict(policy=dict(type='mmdiffrep.UniformTimestep', high=10.5)), 'high must be int'),
         (dict(phases=[('distill', 1.5)]), 'each end of phases must be int, got 1.5'),
+        (dict(precision='fp8'), 'precision'),
         (dict(holdout=float('nan')), r'holdout must be in \[0, 1\)'),
     ],
 )
@@ -113,6 +114,7 @@ def test_bad_input_is_named(tmp_path, kwargs, message):
         (dict(teacher_size=True), 'teacher_size must be int, got True'),
         (dict(holdout='0.5'), 'holdout must be float'),
         (dict(holdout=-0.1), r'holdout must be in \[0, 1\)'),
+        (dict(teacher_batch=0), 'teacher_batch must be at least 1'),
         (dict(seed=1.5), 'seed must be int'),
         (dict(normalization=[]), 'normalization must be dict or None'),
         (dict(pairs=[{**PAIR, 'student': []}]), r'pairs\[0\]: student is empty'),
