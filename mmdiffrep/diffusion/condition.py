@@ -2,11 +2,15 @@
 """Everything that a network is given besides x_t and t: class labels, prompts, sizes, guidance."""
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
+from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 _RANKS = dict(
@@ -110,6 +114,34 @@ class Condition:
             digest.update(f'{name} {tuple(value.shape)} '.encode())
             digest.update(value.contiguous().numpy().tobytes())
         return digest.hexdigest()
+
+    def save(self, path: str | Path) -> None:
+        """Write the condition as safetensors; the file appears whole or not at all."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f'.{path.name}.{os.getpid()}')
+        save_file({k: v.contiguous().cpu() for k, v in self.given.items()}, temporary)
+        temporary.replace(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> 'Condition':
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            FileNotFoundError: No such file.
+            ValueError: A file of other tensors, or a damaged one.
+        """
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"There is no file '{path}' of a condition.")
+        try:
+            given = load_file(path)
+        except SafetensorError as error:
+            raise ValueError(f"'{path}' is damaged: {error}.") from error
+        unknown = sorted(set(given) - set(_RANKS))
+        if unknown:
+            raise ValueError(f"'{path}' holds {unknown}; a condition has {', '.join(_RANKS)}.")
+        # copied: the memory of a mapped file is not aligned, and gives other last bits
+        return cls(**{name: value.clone() for name, value in given.items()})
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Condition) and self.digest == other.digest

@@ -13,7 +13,7 @@ from mmdiffrep.diffusion.condition import Condition, as_condition
 from mmdiffrep.diffusion.denoisers import Denoiser
 from mmdiffrep.diffusion.features import MapKey, frozen_denoiser, read_features, resolve_timesteps
 from mmdiffrep.diffusion.input_range import Images, check_unit_range, to_batch
-from mmdiffrep.diffusion.noise import NoiseSource, build_noise
+from mmdiffrep.diffusion.noise import NoiseSource, build_noise, check_draws
 from mmdiffrep.diffusion.taps import tap_names
 from mmdiffrep.utils.checks import integer
 
@@ -45,6 +45,9 @@ class FeatureExtractor:
         precision: What the model computes in: ``'auto'``, ``'float32'``, ``'bfloat16'`` or
             ``'float16'``; None: float32 on a CPU, ``'auto'`` on a GPU. See
             :class:`~mmdiffrep.diffusion.precision.FrozenPrecision`.
+        prompt: What the images are said to show, for Stable Diffusion and other models of text;
+            None: the empty prompt.
+        draws: Features are averaged over this many draws of the noise (DIFT: 8), one pass each.
 
     Raises:
         FileNotFoundError: No such model.
@@ -64,6 +67,8 @@ class FeatureExtractor:
         dtype: None | str | torch.dtype = None,
         batch_size: int | None = None,
         precision: str | None = None,
+        prompt: str | None = None,
+        draws: int = 1,
     ) -> None:
         self.batch_size = None if batch_size is None else integer('batch_size', batch_size, 1)
         self.dtype = torch.float32 if dtype is None else as_dtype(dtype)
@@ -71,7 +76,8 @@ class FeatureExtractor:
             precision = str(self.dtype).removeprefix('torch.')
         self.taps = tap_names(taps)
         self.noise = build_noise(noise)
-        self.denoiser = frozen_denoiser(model, self.taps, precision).to(device)
+        self.denoiser = frozen_denoiser(model, self.taps, precision, prompt).to(device)
+        self.draws = check_draws(draws, self.noise)
         self.tap_table = {tap: self.denoiser.taps[tap] for tap in self.taps}
         self.timesteps = resolve_timesteps(self.denoiser.schedule, timesteps, noise_levels)
         self.denoiser.settle_precision()
@@ -130,7 +136,14 @@ class FeatureExtractor:
             x0 = images[chosen].to(device, torch.float32)
             parts.append(
                 read_features(
-                    self.denoiser, x0, self.timesteps, self.taps, self.noise, cond, finish=finish
+                    self.denoiser,
+                    x0,
+                    self.timesteps,
+                    self.taps,
+                    self.noise,
+                    cond,
+                    finish=finish,
+                    draws=self.draws,
                 )
             )
         return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}

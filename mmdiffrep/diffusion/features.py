@@ -5,7 +5,7 @@ Everything that reads features uses these functions: the extractor, the backbone
 feature banks and the analysis.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mmdiffrep.diffusion.condition import Condition, as_condition
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
+from mmdiffrep.diffusion.denoisers.families import prompted, reads_in_part
 from mmdiffrep.diffusion.noise import Generators, NoiseSource
 from mmdiffrep.diffusion.schedule_base import Schedule
 
@@ -26,6 +27,7 @@ def frozen_denoiser(
     model: str | Mapping[str, Any] | Denoiser,
     taps: Sequence[str] | None = None,
     precision: str | None = None,
+    prompt: str | None = None,
 ) -> Denoiser:
     """Load a denoiser, cut it after the last tap and freeze it.
 
@@ -34,8 +36,24 @@ def frozen_denoiser(
             frozen and otherwise left as it is.
         taps: What will be read of it; None keeps a loaded one whole.
         precision: See :class:`~mmdiffrep.diffusion.precision.FrozenPrecision`.
+        prompt: What the images are said to show, for a model of text and images; None: that of the
+            model, by default the empty prompt.
+
+    Raises:
+        ValueError: A prompt for a model that takes none, or for one that is loaded already.
     """
-    denoiser = model if isinstance(model, Denoiser) else load_denoiser(model, taps=taps)
+    if isinstance(model, Denoiser):
+        if prompt is not None:
+            raise ValueError(
+                f'{model.source} is loaded already: give the prompt where it is loaded, '
+                "load_denoiser(dict(type='LatentDiffusion', pretrained=..., prompt=...))."
+            )
+        denoiser = model
+    else:
+        cfg = model if prompt is None else prompted(model, prompt)
+        # these read their files in the asked precision; others are cast afterwards
+        is_half = precision in ('bfloat16', 'float16') and reads_in_part(cfg)
+        denoiser = load_denoiser(cfg, taps=taps, dtype=precision if is_half else None)
     return denoiser.freeze().compute_in(precision)
 
 
@@ -105,6 +123,7 @@ def read_features(
     generator: Generators | None = None,
     pass_size: int | None = None,
     finish: Callable[[Tensor], Tensor] = Tensor.float,
+    draws: int = 1,
 ) -> dict[MapKey, Tensor]:
     """Read every tap at every timestep, timesteps folded into the batch.
 
@@ -119,6 +138,8 @@ def read_features(
         generator: Random numbers for a noise source that draws anew.
         pass_size: See :func:`read_taps`.
         finish: See :func:`read_taps`.
+        draws: Average the features over this many draws of the noise, one pass each: memory does
+            not grow with it, and images are encoded once.
 
     Returns:
         ``{(timestep, tap): (B, C, h, w)}``, all taps of the first timestep first.
@@ -126,19 +147,32 @@ def read_features(
     batch, num = len(images), len(timesteps)
     t = torch.cat([torch.full((batch,), t, device=images.device) for t in timesteps])
     x0 = denoiser.clean(images)
-    eps = noise.at_timesteps(images, num, generator, x0.shape[1:])
-    x_t = x0.repeat(num, 1, 1, 1)
-    if eps is not None:
-        x_t = denoiser.schedule.add_noise(x_t, eps, t)
+    repeated = x0.repeat(num, 1, 1, 1)
     cond = as_condition(cond)
     if cond is not None:
         cond = cond.repeat(num)
-    maps = read_taps(denoiser, x_t, t, taps, cond, pass_size, finish)
+
+    def read(draw: int) -> dict[str, Tensor]:
+        eps = noise.of_draw(draw).at_timesteps(images, num, generator, x0.shape[1:])
+        x_t = repeated if eps is None else denoiser.schedule.add_noise(repeated, eps, t)
+        return read_taps(denoiser, x_t, t, taps, cond, pass_size, finish)
+
+    maps = read(0) if draws == 1 else _mean(read(draw) for draw in range(draws))
     return {
         (timestep, tap): maps[tap][index * batch : (index + 1) * batch]
         for index, timestep in enumerate(timesteps)
         for tap in taps
     }
+
+
+def _mean(draws: Iterable[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Average maps in float32, one after the other; they keep their dtype."""
+    totals: dict[str, Tensor] = {}
+    count, last = 0, {}
+    for last in draws:
+        count += 1
+        totals = {tap: value.float() + totals.get(tap, 0.0) for tap, value in last.items()}
+    return {tap: (total / count).to(last[tap].dtype) for tap, total in totals.items()}
 
 
 def noised(

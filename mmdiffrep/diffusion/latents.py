@@ -1,14 +1,17 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """From images to the latents that DiT, SiT and Stable Diffusion work on: the encoder of a VAE."""
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
+import torch
 from diffusers import AutoencoderKL  # pyright: ignore[reportPrivateImportUsage]
 from torch import Tensor, nn
 from typing_extensions import Self
 
 from mmdiffrep.diffusion.checkpoints import (
+    component_folder,
     hash_weights,
     load_network,
     read_json,
@@ -19,6 +22,9 @@ from mmdiffrep.diffusion.precision import FrozenPrecision
 
 class LatentEncoder(nn.Module):
     """The frozen encoder of a diffusers ``AutoencoderKL``; its decoder is dropped.
+
+    A model around it may be cast as it likes: the encoder computes in what :meth:`compute_in` says,
+    without autocast. (In float16 that of SDXL gives NaN.)
 
     Args:
         vae: The autoencoder, which is changed.
@@ -52,13 +58,7 @@ class LatentEncoder(nn.Module):
             FileNotFoundError: No such model.
             ValueError: Another network, or weights that are damaged or do not fit.
         """
-        root = resolve_folder(path_or_id)
-        folder = root / 'vae' if (root / 'vae' / 'config.json').is_file() else root
-        if not (folder / 'config.json').is_file():
-            raise FileNotFoundError(
-                f"'{root}' holds no VAE, that is vae/config.json or config.json, but "
-                f'{sorted(entry.name for entry in root.iterdir())[:12]}.'
-            )
+        folder = component_folder(resolve_folder(path_or_id), 'vae', 'VAE')
         kind = read_json(folder / 'config.json').get('_class_name')
         if kind != 'AutoencoderKL':
             raise ValueError(
@@ -96,8 +96,8 @@ class LatentEncoder(nn.Module):
         """Compute latents, float32.
 
         Args:
-            images: (B, 3, H, W), RGB in [-1, 1], sides multiples of ``stride``.
-            eps: (B, channels, H / stride, W / stride) standard normal noise that draws from the
+            images: (B, 3, H, W), RGB in [-1, 1].
+            eps: (B, channels, H // stride, W // stride) standard normal noise that draws from the
                 posterior; None: its mean.
 
         Returns:
@@ -106,10 +106,10 @@ class LatentEncoder(nn.Module):
         Raises:
             ValueError: Images of a wrong shape.
         """
-        if images.ndim != 4 or any(side % self.stride for side in images.shape[2:]):
+        if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < self.stride:
             raise ValueError(
-                f'Expected images (B, 3, H, W) with sides that are multiples of {self.stride}, got '
-                f'shape {tuple(images.shape)}.'
+                f'Expected images (B, 3, H, W) with sides of at least {self.stride}, got shape '
+                f'{tuple(images.shape)}.'
             )
         with self._precision.frozen_pass(self.vae):
             dtype = next(self.vae.parameters()).dtype
@@ -119,3 +119,8 @@ class LatentEncoder(nn.Module):
         latents = mean if eps is None else mean + posterior.std.float() * eps
         shift = self.config.shift_factor or 0.0
         return (latents - shift) * self.config.scaling_factor
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move the encoder where ``fn`` moves tensors; its precision stays."""
+        device = fn(torch.empty(0)).device
+        return super()._apply(lambda tensor: tensor.to(device), recurse)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmdiffrep.utils.checks import check_arguments
+from mmdiffrep.utils.checks import check_arguments, integer
 
 # One source of randomness for a batch, or one per image.
 Generators = torch.Generator | Iterable[torch.Generator]
@@ -49,6 +49,10 @@ class NoiseSource(ABC):
             (B, *shape) standard normal noise with the images' device and dtype, or None for a
             clean input.
         """
+
+    def of_draw(self, draw: int) -> 'NoiseSource':
+        """Return the source of one of several draws for the same images; draw 0 is its own."""
+        return self
 
     def at_timesteps(
         self,
@@ -124,6 +128,10 @@ class SharedNoise(NoiseSource):
             self._drawn[key] = _draw(self.seed, key[0]).to(images)
         return self._drawn[key].expand(len(images), *key[0])
 
+    def of_draw(self, draw: int) -> 'SharedNoise':
+        """Return the source of another draw; see :class:`NoiseSource`."""
+        return self if draw == 0 else SharedNoise(_seed_of_draw(self.seed, draw))
+
 
 class PerImageNoise(NoiseSource):
     """Noise that depends on the image's content and a seed alone.
@@ -152,6 +160,10 @@ class PerImageNoise(NoiseSource):
         draws = [_draw(self._seed_of(image), shape) for image in levels.cpu()]
         return torch.stack(draws).to(images)
 
+    def of_draw(self, draw: int) -> 'PerImageNoise':
+        """Return the source of another draw; see :class:`NoiseSource`."""
+        return self if draw == 0 else PerImageNoise(_seed_of_draw(self.seed, draw))
+
     def _seed_of(self, image: Tensor) -> int:
         head = f'{self.seed} {tuple(image.shape)} '.encode()
         digest = hashlib.sha256(head + image.contiguous().numpy().tobytes()).digest()
@@ -171,6 +183,21 @@ class NoNoise(NoiseSource):
     ) -> None:
         """Return None; see :class:`NoiseSource`."""
         return None
+
+
+def check_draws(draws: int, noise: NoiseSource) -> int:
+    """Check a number of draws.
+
+    Raises:
+        ValueError: Below 1, or several draws of no noise.
+    """
+    if integer('draws', draws, 1) > 1 and isinstance(noise, NoNoise):
+        raise ValueError(f"draws={draws} of noise='none' are {draws} times the same pass.")
+    return draws
+
+
+def _seed_of_draw(seed: int, draw: int) -> int:
+    return (seed + draw * 0x9E3779B1) % 2**32  # 2^32 over the golden ratio: far from other seeds
 
 
 def _draw(seed: int, shape: tuple[int, ...]) -> Tensor:

@@ -42,7 +42,7 @@ class ImageMember:
                 if side == 'in':
                     self._given[path] = as_map[2], as_map[3]
                 return member, as_map
-        return None, next((shape for shape in shapes if shape), ())
+        return None, _not_a_map(next((shape for shape in shapes if shape), ()))
 
     def _as_map(self, path: str, shape: Shape) -> Shape | None:
         if len(shape) == 4:
@@ -62,6 +62,11 @@ class ImageMember:
         while path and path not in self._given:
             path = path.rpartition('.')[0]
         return self._given.get(path)
+
+
+def _not_a_map(shape: Shape) -> Shape:
+    """Count heads with the batch, so that four dimensions always mean a map."""
+    return (shape[0] * shape[1], *shape[2:]) if len(shape) == 4 else shape
 
 
 def as_map(values: Tensor, cells: tuple[int, int]) -> Tensor:

@@ -50,6 +50,8 @@ class FeatureReader:
     Attributes:
         recipe: See :class:`~mmdiffrep.feature_bank.recipe.FeatureRecipe`.
         shapes: ``{(timestep, tap): (C, h, w)}`` of an image, all taps of the first timestep first.
+        prompt: What the images are said to show, for a model of text; None: the empty prompt.
+        draws: Average the features over this many draws of the noise.
 
     Raises:
         FileNotFoundError: No such model.
@@ -72,6 +74,8 @@ class FeatureReader:
         precision: str | None = None,
         device: None | str | torch.device = None,
         batch_size: int = 8,
+        prompt: str | None = None,
+        draws: int = 1,
     ) -> None:
         one_of('dtype', dtype, DTYPES)
         if len(set(taps)) < len(taps):
@@ -86,6 +90,8 @@ class FeatureReader:
             device=device,
             batch_size=batch_size,
             precision=precision,
+            prompt=prompt,
+            draws=draws,
         )
         self.batch_size = batch_size
         denoiser = self.extract.denoiser
@@ -101,7 +107,7 @@ class FeatureReader:
             taps=list(self.extract.taps),
             timesteps=list(self.extract.timesteps),
             noise_levels=[round(level, 6) for level in levels],
-            noise=noise_record,
+            noise=noise_record if draws == 1 else {**noise_record, 'draws': draws},
             size=side,
             channel_order=channel_order,
             precision=denoiser.precision,

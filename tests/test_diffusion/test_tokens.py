@@ -14,7 +14,7 @@ from mmdiffrep.diffusion.tokens import ImageMember, as_map
         ([(1, 23, 8), (1, 8)], (0, (1, 8, 4, 4))),  # Flux: both in one tensor
         ([(1, 4, 8, 8)], (0, (1, 4, 8, 8))),  # the latent
         ([(1, 7, 8)], (None, (1, 7, 8))),  # only text
-        ([(1, 2, 16, 4)], (None, (1, 2, 16, 4))),  # heads
+        ([(1, 2, 16, 4)], (None, (2, 16, 4))),  # heads
         ([(1, 8)], (None, (1, 8))),
         ([()], (None, ())),
     ],

@@ -75,13 +75,13 @@ class Denoiser(nn.Module, ABC):
 
     @classmethod
     @abstractmethod
-    def from_pretrained(cls, path_or_id: str, taps: Sequence[str] | None = None) -> 'Denoiser':
-        """Load a network with its weights.
+    def build(cls, *, taps: Sequence[str] | None = None, **arguments: Any) -> 'Denoiser':
+        """Build a denoiser from the arguments that a config gives.
 
         Args:
-            path_or_id: What the family reads: a folder, a hub id, a file.
             taps: Taps that will be read: the network is truncated after the last of them. None
                 keeps it whole, and any tap can be read.
+            **arguments: The family's own.
         """
 
     @abstractmethod
@@ -342,18 +342,14 @@ class Denoiser(nn.Module, ABC):
             self._check_sides(*size)
 
     def clean(self, images: Tensor) -> Tensor:
-        """Return x_0, what noise is added to, of images (B, 3, H, W) or (B, 1, H, W) in [-1, 1].
+        """Return x_0, which noise is added to, of images (B, C, H, W) in [-1, 1].
 
-        RGB images become gray ones, by their luminance, for a network of one channel.
-
-        Raises:
-            ValueError: A number of channels that the network does not take.
+        That is the images themselves; RGB images are turned gray, by their luminance, for a network
+        of one channel.
         """
         if images.ndim == 4 and images.shape[1] == 3 and self.in_channels == 1:
             weights = images.new_tensor(LUMINANCE).view(1, 3, 1, 1)
             return (images * weights).sum(dim=1, keepdim=True)
-        if images.ndim == 4 and images.shape[1] == 1 and self.in_channels == 3:
-            return images.expand(-1, 3, -1, -1)
         return images
 
     def freeze(self) -> 'Denoiser':

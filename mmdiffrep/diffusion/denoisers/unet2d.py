@@ -1,7 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """diffusers' ``UNet2DModel`` (DDPM, DDIM and other pixel models) as a denoiser."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,24 +12,20 @@ from mmdiffrep.diffusion.checkpoints import as_dtype, load_unet2d
 from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers.base import Denoiser
 from mmdiffrep.diffusion.denoisers.null_label import NullableEmbedding, check_null_label
+from mmdiffrep.diffusion.denoisers.unet_parts import (
+    cut_attentions,
+    cut_block,
+    res_blocks,
+    skip_taps,
+    units_of_block,
+)
 from mmdiffrep.diffusion.schedule import build_schedule
 from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.diffusion.taps import BlockPaths, numbered
 from mmdiffrep.diffusion.truncate import CutPlan, PassThrough, replace_dead
 from mmdiffrep.diffusion.ve_schedule import VESchedule
 
-# Blocks that run resnets, attentions and samplers in turn and can be cut between any two of them.
-_DIVISIBLE = (
-    'DownBlock2D',
-    'AttnDownBlock2D',
-    'ResnetDownsampleBlock2D',
-    'UpBlock2D',
-    'AttnUpBlock2D',
-    'ResnetUpsampleBlock2D',
-)
 _TAIL = ('conv_norm_out', 'conv_act', 'conv_out')
-_SAMPLERS = ('downsamplers', 'upsamplers')
-_FEEDS_SKIPS = re.compile(r'conv_in|down_blocks\.\d+\.downsamplers\.0')
 
 
 class UNet2DDenoiser(Denoiser):
@@ -156,9 +151,7 @@ class UNet2DDenoiser(Denoiser):
         whole, _ = self._anatomy
         if any(path.endswith('.resnet_down') for path in whole.calls):
             return []
-        maps = [name for name in whole.blocks if name.startswith('enc.')]
-        maps += [f'module:{path}' for path in whole.calls if _FEEDS_SKIPS.fullmatch(path)]
-        return sorted(maps, key=lambda name: -whole.calls[whole.site(name).path].end)
+        return skip_taps(whole)
 
     def _skeleton(self) -> UNet2DModel:
         with torch.device('meta'):
@@ -178,19 +171,19 @@ class UNet2DDenoiser(Denoiser):
         return numbered('ddae')
 
     def _blocks(self, skeleton: nn.Module) -> dict[str, BlockPaths]:
-        blocks = _res_blocks(skeleton.down_blocks, 'down_blocks', 'enc')
+        blocks = res_blocks(skeleton.down_blocks, 'down_blocks', 'enc')
         if skeleton.mid_block is not None:
             blocks['mid'] = BlockPaths('mid_block', 'mid_block')
-        blocks.update(_res_blocks(skeleton.up_blocks, 'up_blocks', 'dec'))
+        blocks.update(res_blocks(skeleton.up_blocks, 'up_blocks', 'dec'))
         return blocks
 
     def _units(self, skeleton: nn.Module) -> list[str]:
         units = ['conv_in', *_TAIL]
         for group in ('down_blocks', 'up_blocks'):
             for index, block in enumerate(getattr(skeleton, group)):
-                units += _parts(block, f'{group}.{index}')
+                units += units_of_block(block, f'{group}.{index}')
         if skeleton.mid_block is not None:
-            units += _parts(skeleton.mid_block, 'mid_block')
+            units += units_of_block(skeleton.mid_block, 'mid_block')
         return units
 
     def _cut(self, plan: CutPlan) -> bool:
@@ -208,7 +201,7 @@ class UNet2DDenoiser(Denoiser):
         for group, blocks in kept.items():
             for path, block in blocks:
                 if path not in plan.live:
-                    _cut_block(block, path, plan)
+                    cut_block(block, path, plan)
             setattr(network, group, nn.ModuleList([block for _, block in blocks]))
         self._cut_middle(plan)
         for name in ('conv_in', *_TAIL):
@@ -222,8 +215,8 @@ class UNet2DDenoiser(Denoiser):
         if not plan.needs('mid_block'):
             self.network.mid_block = None
             return
-        for name in ('resnets', 'attentions'):
-            replace_dead(getattr(self.network.mid_block, name), f'mid_block.{name}', plan)
+        replace_dead(self.network.mid_block.resnets, 'mid_block.resnets', plan)
+        cut_attentions(self.network.mid_block.attentions, 'mid_block.attentions', plan)
 
 
 def _check_time(config: Mapping[str, Any], schedule: Schedule) -> None:
@@ -243,44 +236,3 @@ def _num_classes(config: Mapping[str, Any]) -> int | None:
             'UNet2DModel is unconditional or has num_class_embeds.'
         )
     return config.get('num_class_embeds')
-
-
-def _res_blocks(blocks: nn.ModuleList, path: str, name: str) -> dict[str, BlockPaths]:
-    """Count the res blocks of one path; each ends with the attention behind it, if any."""
-    found: dict[str, BlockPaths] = {}
-    for index, block in enumerate(blocks):
-        attentions = getattr(block, 'attentions', ())
-        # one attention for several res blocks (NCSN++'s up blocks) belongs to the last of them
-        offset = len(block.resnets) - len(attentions)
-        for number in range(len(block.resnets)):
-            first = last = f'{path}.{index}.resnets.{number}'
-            if attentions and number >= offset:
-                last = f'{path}.{index}.attentions.{number - offset}'
-            found[f'{name}.{len(found)}'] = BlockPaths(first, last)
-    return found
-
-
-def _parts(block: nn.Module, path: str) -> list[str]:
-    if type(block).__name__ not in (*_DIVISIBLE, 'UNetMidBlock2D'):
-        return [path]
-    return [
-        f'{path}.{name}.{index}'
-        for name in ('resnets', 'attentions', *_SAMPLERS)
-        for index, _ in enumerate(getattr(block, name, None) or ())
-    ]
-
-
-def _cut_block(block: nn.Module, path: str, plan: CutPlan) -> None:
-    """Cuts a block of the down or up path between two of its parts."""
-    needed = replace_dead(block.resnets, f'{path}.resnets', plan)
-    if hasattr(block, 'attentions'):
-        replace_dead(block.attentions, f'{path}.attentions', plan)
-        block.attentions = block.attentions[:needed]
-    block.resnets = block.resnets[:needed]
-    for name in _SAMPLERS:
-        if getattr(block, name, None) is None:
-            continue
-        if plan.needs(f'{path}.{name}'):
-            replace_dead(getattr(block, name), f'{path}.{name}', plan)
-        else:
-            setattr(block, name, None)

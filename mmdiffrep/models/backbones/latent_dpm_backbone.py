@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mmdiffrep.diffusion.features import frozen_denoiser, read_features
+from mmdiffrep.diffusion.image_model import LatentDiffusion
 from mmdiffrep.models.backbones.frozen_denoiser import DenoiserBackbone, UntrackedModule
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import integer
@@ -60,6 +61,8 @@ class LatentDPMBackbone(DenoiserBackbone):
         init_cfg: dict | None = None,
     ) -> None:
         network = frozen_denoiser(denoiser, taps, precision)
+        if isinstance(network, LatentDiffusion):
+            network = network.denoiser  # the latents are there already
         if network.in_channels == 3:
             raise ValueError(
                 f'{network.source} takes RGB images, not latents: use mmdiffrep.DPMBackbone.'

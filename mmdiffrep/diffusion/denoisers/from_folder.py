@@ -1,0 +1,201 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Denoisers that are one network class of diffusers, loaded from its folder as far as needed."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from diffusers import ModelMixin
+from torch import nn
+from typing_extensions import Self
+
+from mmdiffrep.diffusion.checkpoints import (
+    as_dtype,
+    component_folder,
+    read_json,
+    read_schedule,
+    resolve_folder,
+)
+from mmdiffrep.diffusion.denoisers.base import Denoiser
+from mmdiffrep.diffusion.partial_load import (
+    build_without_weights,
+    find_weights,
+    hash_files,
+    load_surviving,
+)
+from mmdiffrep.diffusion.schedule import build_schedule
+from mmdiffrep.diffusion.schedule_base import Schedule
+
+
+class FolderDenoiser(Denoiser):
+    """A family whose networks are all of one diffusers class.
+
+    Networks are of latents; ``image_size`` and strides count their cells.
+
+    Args:
+        network: The network.
+        schedule: Its noise schedule.
+        source: Where the weights come from.
+        image_size: Side of the latents that it was trained on; None: ``default_size``.
+
+    Attributes:
+        pixels_per_cell: Pixels of an image per cell of its latent, for networks that are told the
+            size of the image.
+    """
+
+    network_class: ClassVar[type[ModelMixin]]
+    component: ClassVar[str]
+    """Name of the network's folder in a pipeline."""
+    default_schedule: ClassVar[str]
+    """Schedule of a network with random weights."""
+
+    def __init__(
+        self,
+        network: ModelMixin,
+        schedule: Schedule,
+        source: str = 'random weights',
+        image_size: int | None = None,
+    ) -> None:
+        super().__init__(
+            network,
+            schedule,
+            image_size=self.default_size(network.config) if image_size is None else image_size,
+            in_channels=self.latent_channels(network.config),
+            num_classes=network.config.get('num_class_embeds'),
+            source=source,
+        )
+        self.pixels_per_cell = 8
+        self._files: tuple[Path, ...] = ()
+
+    @classmethod
+    def default_size(cls, config: Mapping[str, Any]) -> int:
+        """Return the side of the latents that a network with this config was trained on."""
+        size = config['sample_size']
+        return size if isinstance(size, int) else size[0]
+
+    @classmethod
+    def latent_channels(cls, config: Mapping[str, Any]) -> int:
+        """Return the channels of the latents that a network with this config takes."""
+        return config['in_channels']
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path_or_id: str,
+        taps: Sequence[str] | None = None,
+        dtype: None | str | torch.dtype = None,
+    ) -> Self:
+        """Load a network; see :meth:`build`."""
+        return cls.build(pretrained=path_or_id, taps=taps, dtype=dtype)
+
+    @classmethod
+    def build(
+        cls,
+        pretrained: str | None = None,
+        config: Mapping[str, Any] | None = None,
+        schedule: None | str | Mapping[str, Any] = None,
+        variant: str | None = None,
+        image_size: int | None = None,
+        dtype: None | str | torch.dtype = None,
+        taps: Sequence[str] | None = None,
+    ) -> Self:
+        """Build a denoiser from pre-trained or random weights.
+
+        Args:
+            pretrained: Folder of a pipeline, of a bare network, or a hub id. Give this or
+                ``config``. Only tensors that outlive the cut are read, in the asked precision.
+            config: Arguments of the diffusers class, for random weights.
+            schedule: See :func:`~mmdiffrep.diffusion.schedule.build_schedule`; None: that of the
+                folder, or the family's.
+            variant: Of the files: ``'fp16'``, ``'non_ema'``, ...; None: the plain ones, else the
+                first that is there.
+            image_size: Side of the latents, in cells; None: the side that the config says.
+            dtype: Precision of the weights; None: float32, whatever is stored.
+            taps: Cut after the last of these; None: keep whole.
+
+        Raises:
+            ValueError: Both or none of ``pretrained`` and ``config``, another class of network, or
+                weights that are damaged or do not fit.
+            FileNotFoundError: No such model.
+            TapError: Unknown taps.
+        """
+        if (pretrained is None) == (config is None):
+            raise ValueError(f'{cls.__name__} takes either pretrained=... or config=dict(...).')
+        if config is not None:
+            network = cls.network_class(**config).to(as_dtype(dtype)).eval()
+            own = build_schedule(cls.default_schedule if schedule is None else schedule)
+            denoiser = cls(network, own, f'{cls.__name__} with random weights', image_size)
+            return denoiser if taps is None else denoiser._cut_after(taps)
+        assert pretrained is not None
+        root = resolve_folder(pretrained)
+        folder = component_folder(root, cls.component, cls.network_class.__name__)
+        network = build_without_weights(cls.network_class, cls._read_config(folder))
+        own = read_schedule(root) if schedule is None else build_schedule(schedule)
+        denoiser = cls(network, own, pretrained, image_size)
+        files = find_weights(folder, variant)
+        whole = network.state_dict().keys()
+        if taps is not None:
+            denoiser.truncate(taps)
+        load_surviving(denoiser.network, files, whole, as_dtype(dtype))
+        denoiser._files = tuple(set(files.values()))
+        return denoiser
+
+    @classmethod
+    def _read_config(cls, folder: Path) -> dict[str, Any]:
+        config = read_json(folder / 'config.json')
+        kind = config.get('_class_name')
+        if kind != cls.network_class.__name__:
+            raise ValueError(
+                f"'{folder / 'config.json'}' describes a {kind}; {cls.__name__} reads "
+                f'{cls.network_class.__name__}.'
+            )
+        return config
+
+    def _cut_after(self, taps: Sequence[str]) -> Self:
+        self.truncate(taps)
+        return self
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The config of the network, and how it is called."""
+        config = {key: value for key, value in self.network.config.items() if key[0] != '_'}
+        return {'family': type(self).__name__, **config, **self.schedule.settings}
+
+    @property
+    def weights_hash(self) -> str:
+        """Hash of the files that the weights come from; of the values if they are random."""
+        if self._whole_hash is None and self._files:
+            self._whole_hash = hash_files(self._files)
+        return super().weights_hash
+
+    def _skeleton(self) -> nn.Module:
+        with torch.device('meta'):
+            return self.network_class.from_config(self.network.config).eval()
+
+    @property
+    @abstractmethod
+    def text_width(self) -> int:
+        """Channels of the embedded tokens of a prompt."""
+
+    def _check_sides(self, height: int, width: int) -> None:
+        if not height * width:
+            raise ValueError(f'Latents need at least one cell, got {height}x{width}.')
+
+    def _check_prompt(self, parts: Mapping[str, torch.Tensor | None]) -> None:
+        """Check the parts of a condition that the network cannot do without."""
+        missing = [name for name, value in parts.items() if value is None]
+        if missing:
+            raise ValueError(
+                f'{self.source} needs {" and ".join(missing)} of a condition: give the folder of a '
+                'whole pipeline (its empty prompt is the default) or a prompt; or '
+                f'Condition({", ".join(f"{name}=..." for name in missing)}).'
+            )
+        embeds = parts['prompt_embeds']
+        assert embeds is not None
+        if embeds.shape[2] != self.text_width:
+            raise ValueError(
+                f'{self.source} reads prompts of {self.text_width} channels, got '
+                f'{embeds.shape[2]}: they come from the text encoder of another model.'
+            )

@@ -1,0 +1,216 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Load the weights that outlive a cut, in the asked precision, straight from safetensors.
+
+The network is built without weights, cut, and then filled: the whole network never exists, neither
+in memory nor in float32. Files are hashed once, and the hashes kept in a small file.
+"""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import ModelMixin
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from mmdiffrep.diffusion.checkpoints import read_json
+
+logger = logging.getLogger('mmdiffrep')
+
+_NAME = 'diffusion_pytorch_model'
+_VARIANTS = ('', 'fp16', 'bf16', 'ema', 'non_ema')
+_CHUNK = 16 * 2**20  # bytes
+
+
+def cache_folder() -> Path:
+    """Return the folder of small derived files: ``$MMDIFFREP_CACHE`` or ~/.cache/mmdiffrep."""
+    default = Path(os.environ.get('XDG_CACHE_HOME', '~/.cache')) / 'mmdiffrep'
+    return Path(os.environ.get('MMDIFFREP_CACHE', default)).expanduser()
+
+
+def build_without_weights(kind: type[ModelMixin], config: Mapping[str, Any]) -> ModelMixin:
+    """Build a diffusers network with its parameters on the meta device, in eval mode.
+
+    Buffers, such as tables of positions, are computed as usual.
+    """
+    with _parameters_on_meta():
+        network = kind.from_config(dict(config))
+    return network.eval()
+
+
+def find_weights(folder: Path, variant: str | None = None) -> dict[str, Path]:
+    """Find the safetensors file of each tensor of a diffusers network.
+
+    Args:
+        folder: Folder of the network, with one file or with shards and their index.
+        variant: ``'fp16'``, ``'non_ema'``, ...; None: the plain files, else the first variant that
+            is there.
+
+    Returns:
+        Name of the tensor -> file.
+
+    Raises:
+        FileNotFoundError: No such files; a shard is missing.
+        ValueError: A damaged file, or an index that points out of its folder.
+    """
+    variants = _VARIANTS if variant is None else (variant,)
+    for name in variants:
+        suffix = f'.{name}' if name else ''
+        single = folder / f'{_NAME}{suffix}.safetensors'
+        index = folder / f'{_NAME}.safetensors.index{suffix}.json'
+        if index.is_file():
+            return _read_index(index)
+        if single.is_file():
+            return dict.fromkeys(_names_in(single), single)
+    found = sorted(path.name for path in folder.glob(f'{_NAME}*'))
+    wanted = '' if variant is None else f' of the variant {variant!r}'
+    raise FileNotFoundError(
+        f"'{folder}' has no safetensors weights{wanted}, but {found or 'no weights at all'}. "
+        'Convert pickled weights where you trust them: network.save_pretrained(folder).'
+    )
+
+
+def load_surviving(
+    network: ModelMixin,
+    files: Mapping[str, Path],
+    whole: Collection[str],
+    dtype: torch.dtype,
+) -> None:
+    """Fill a network on the meta device with the tensors that it still has.
+
+    Args:
+        network: The network, cut or whole, changed in place.
+        files: See :func:`find_weights`.
+        whole: Names of all tensors of the whole network.
+        dtype: Precision of the weights.
+
+    Raises:
+        ValueError: Tensors that are missing, of another shape, or that the whole network has no
+            place for; an adapter (LoRA) that was not fused.
+    """
+    wanted = network.state_dict()
+    missing = sorted(set(wanted) - set(files))
+    unexpected = sorted(set(files) - set(whole))
+    if missing or unexpected:
+        source = next(iter(files.values())).parent if files else 'the folder'
+        hint = (
+            ' The names are those of an adapter: fuse it first, pipeline.fuse_lora() and '
+            'pipeline.unload_lora_weights() before save_pretrained().'
+            if any('lora' in name or 'base_layer' in name for name in unexpected)
+            else ''
+        )
+        raise ValueError(
+            f"The weights in '{source}' do not fit its config.json: missing {missing[:3]} "
+            f'({len(missing)}), unexpected {unexpected[:3]} ({len(unexpected)}).{hint}'
+        )
+    by_file: dict[Path, list[str]] = {}
+    for name in wanted:
+        by_file.setdefault(files[name], []).append(name)
+    state = {}
+    for path, names in by_file.items():
+        with _opened(path) as file:
+            for name in names:
+                value = file.get_tensor(name)
+                if value.shape != wanted[name].shape:
+                    raise ValueError(
+                        f"'{name}' in '{path}' has shape {tuple(value.shape)}, where config.json "
+                        f'says {tuple(wanted[name].shape)}.'
+                    )
+                # copied: in the mapped file a tensor need not be aligned, which costs exactness
+                kind = dtype if value.is_floating_point() else value.dtype
+                state[name] = value.to(kind, copy=True)
+    network.load_state_dict(state, assign=True)
+
+
+def hash_files(paths: Iterable[Path]) -> str:
+    """Return a sha256 over the contents of files, which are read once and remembered.
+
+    A file is known again by its path, size and time of change.
+    """
+    memory = cache_folder() / 'file_hashes.json'
+    known: dict[str, str] = {}
+    with suppress(OSError, ValueError):
+        known = json.loads(memory.read_text())
+    before = len(known)
+    digests = []
+    for path in sorted(set(paths)):
+        stat = path.stat()
+        key = f'{path.resolve()} {stat.st_size} {stat.st_mtime_ns}'
+        if key not in known:
+            known[key] = _sha256(path)
+        digests.append(known[key])
+    if len(known) > before:
+        _remember(memory, known)
+    return hashlib.sha256(' '.join(sorted(digests)).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open('rb') as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _remember(memory: Path, known: Mapping[str, str]) -> None:
+    """Write the hashes; a folder that cannot be written to costs time at the next start alone."""
+    temporary = memory.with_name(f'{memory.name}.{os.getpid()}')
+    try:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(known))
+        temporary.replace(memory)
+    except OSError as error:
+        logger.info('Hashes of weights are not kept: %s', error)
+
+
+def _read_index(index: Path) -> dict[str, Path]:
+    places = read_json(index).get('weight_map')
+    if not isinstance(places, dict):
+        raise ValueError(f"'{index}' has no weight_map: it is damaged or not an index of shards.")
+    folder = index.parent
+    for name in set(places.values()):
+        if not isinstance(name, str) or Path(name).name != name:
+            raise ValueError(f"'{index}' points out of its folder, to {name!r}; it is not read.")
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"'{index}' names '{name}', which is missing. Fetch it again.")
+    return {tensor: folder / name for tensor, name in places.items()}
+
+
+def _names_in(path: Path) -> list[str]:
+    with _opened(path) as file:
+        return list(file.keys())
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with safe_open(str(path), framework='pt') as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise ValueError(
+            f"'{path}' ({path.stat().st_size} bytes) is damaged or incomplete: {error}. "
+            'Fetch or save it again.'
+        ) from error
+
+
+@contextmanager
+def _parameters_on_meta() -> Iterator[None]:
+    """Put every parameter that is created on the meta device, and leave buffers alone."""
+    register = nn.Module.register_parameter
+
+    def on_meta(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        if parameter is not None and not parameter.is_meta:
+            parameter = nn.Parameter(parameter.to('meta'), parameter.requires_grad)
+        register(module, name, parameter)
+
+    nn.Module.register_parameter = on_meta  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        nn.Module.register_parameter = register  # type: ignore[method-assign]
