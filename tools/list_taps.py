@@ -23,6 +23,7 @@ from rich.table import Table
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.denoisers.adm import ADMDenoiser
 from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS
+from mmdiffrep.diffusion.denoisers.families import FAMILIES, family_name, reads_in_part
 from mmdiffrep.diffusion.tap_costs import tap_costs
 
 
@@ -59,6 +60,18 @@ def parse_model(model: str) -> str | dict[str, Any]:
         except ValueError:
             raise ValueError(f'{name} must be of type {kind.__name__}, got {text!r}.') from None
     return dict(type='ADMDenoiser', **flags)
+
+
+def load_on_meta(cfg: str | dict[str, Any]) -> Denoiser:
+    """Load a model on the meta device, without its weights where they are not needed for that."""
+    if isinstance(cfg, str) and reads_in_part(cfg):
+        family = FAMILIES[family_name(cfg)]
+        if hasattr(family, 'without_weights'):
+            return family.without_weights(cfg)
+    if isinstance(cfg, str):
+        return load_denoiser(cfg).to('meta')
+    with torch.device('meta'):
+        return load_denoiser(cfg)
 
 
 def describe(
@@ -110,11 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     try:
         cfg = parse_model(args.model)
-        if isinstance(cfg, str):
-            denoiser = load_denoiser(cfg).to('meta')
-        else:
-            with torch.device('meta'):
-                denoiser = load_denoiser(cfg)
+        denoiser = load_on_meta(cfg)
         rows = describe(denoiser, args.size, args.modules)
     except (FileNotFoundError, ValueError) as error:
         parser.exit(2, f'{error}\n')

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
-from mmdiffrep.diffusion.checkpoints import resolve_folder
+from mmdiffrep.diffusion.checkpoints import component_folder, read_json, resolve_folder
 from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers.base import Denoiser
 from mmdiffrep.diffusion.denoisers.families import family_of_folder, register_family
@@ -118,6 +119,22 @@ class LatentDiffusion(Denoiser):
         codec = LatentEncoder.from_pretrained(pretrained if vae is None else vae)
         denoiser = family.build(pretrained=pretrained, **options)
         return cls(denoiser.eval(), codec, condition, posterior)
+
+    @classmethod
+    def without_weights(cls, path_or_id: str) -> 'LatentDiffusion':
+        """Build the model of a pipeline's folder on the meta device; no weights are read.
+
+        Raises:
+            ValueError: A family that is not loaded in parts.
+        """
+        root = resolve_folder(path_or_id)
+        family = family_of_folder(root)
+        if not issubclass(family, FolderDenoiser):
+            raise ValueError(f'{family.__name__} is built with its weights.')
+        config = read_json(component_folder(root, 'vae', 'VAE') / 'config.json')
+        with torch.device('meta'):
+            vae = AutoencoderKL.from_config(config)
+        return cls(family.without_weights(path_or_id), LatentEncoder(vae, path_or_id))
 
     @property
     def denoiser(self) -> Denoiser:

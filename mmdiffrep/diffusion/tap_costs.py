@@ -9,6 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmdiffrep.diffusion.denoisers import Denoiser
+from mmdiffrep.diffusion.image_model import LatentDiffusion
 
 
 def tap_costs(
@@ -32,6 +33,9 @@ def tap_costs(
         ValueError: The denoiser is not on the meta device, or ``size`` does not fit it.
         TapError: Unknown taps.
     """
+    if isinstance(denoiser, LatentDiffusion):  # the share of the network alone, VAE left out
+        stride = denoiser.codec.stride
+        return tap_costs(denoiser.denoiser, taps, None if size is None else size // stride)
     if not all(parameter.is_meta for parameter in denoiser.parameters()):
         raise ValueError("FLOPs are counted on the meta device: give denoiser.to('meta').")
     counter = FlopCounterMode(display=False)

@@ -45,8 +45,11 @@ def test_frozen_and_without_decoder(vae):
 
 
 def test_bad_input(vae, tmp_path):
-    with pytest.raises(ValueError, match='multiples of 2, got shape'):
-        LatentEncoder(vae)(torch.zeros(1, 3, 16, 15))
+    encoder = LatentEncoder(vae)
+    assert encoder(torch.zeros(1, 3, 16, 15)).shape == (1, 4, 8, 7)
+    for shape in [(1, 3, 16, 1), (1, 1, 16, 16), (3, 16, 16)]:
+        with pytest.raises(ValueError, match='sides of at least 2, got shape'):
+            encoder(torch.zeros(shape))
     with pytest.raises(FileNotFoundError, match='holds no VAE'):
         LatentEncoder.from_pretrained(str(tmp_path))
     (tmp_path / 'config.json').write_text('{"_class_name": "VQModel"}')

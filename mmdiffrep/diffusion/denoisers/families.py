@@ -75,7 +75,7 @@ def load_denoiser(
         TapError: Unknown taps.
     """
     if isinstance(cfg, str):
-        return FAMILIES[_family_of(cfg)].build(pretrained=cfg, taps=taps, dtype=dtype)
+        return FAMILIES[family_name(cfg)].build(pretrained=cfg, taps=taps, dtype=dtype)
     args = dict(cfg)
     if dtype is not None:
         args['dtype'] = dtype
@@ -97,7 +97,7 @@ def prompted(cfg: str | Mapping[str, Any], prompt: str) -> dict[str, Any]:
     Raises:
         ValueError: A model that takes no prompt.
     """
-    args = dict(cfg) if isinstance(cfg, Mapping) else dict(type=_family_of(cfg), pretrained=cfg)
+    args = dict(cfg) if isinstance(cfg, Mapping) else dict(type=family_name(cfg), pretrained=cfg)
     if str(args.get('type')).removeprefix('mmdiffrep.') != 'LatentDiffusion':
         raise ValueError(
             f'{args.get("pretrained", args.get("type"))!r} takes no prompt: it is not the folder '
@@ -109,7 +109,7 @@ def prompted(cfg: str | Mapping[str, Any], prompt: str) -> dict[str, Any]:
 def reads_in_part(cfg: str | Mapping[str, Any]) -> bool:
     """Whether only the weights that outlive a cut are read, in the asked precision."""
     if isinstance(cfg, str):
-        name = _family_of(cfg)
+        name = family_name(cfg)
     else:
         name = str(cfg.get('type')).removeprefix('mmdiffrep.')
         if 'dtype' in cfg:
@@ -119,7 +119,8 @@ def reads_in_part(cfg: str | Mapping[str, Any]) -> bool:
     return is_part or name == 'LatentDiffusion'
 
 
-def _family_of(folder: str) -> str:
+def family_name(folder: str) -> str:
+    """Return the ``type`` of what a diffusers folder is loaded as."""
     root = resolve_folder(folder)
     has_vae = (root / 'vae' / 'config.json').is_file()
     return 'LatentDiffusion' if has_vae else family_of_folder(root).__name__

@@ -143,6 +143,19 @@ class FolderDenoiser(Denoiser):
         return denoiser
 
     @classmethod
+    def without_weights(cls, path_or_id: str) -> Self:
+        """Build the denoiser of a folder on the meta device, for its table of taps and their costs.
+
+        Args:
+            path_or_id: See :meth:`build`; its weights are not read.
+        """
+        root = resolve_folder(path_or_id)
+        folder = component_folder(root, cls.component, cls.network_class.__name__)
+        with torch.device('meta'):
+            network = cls.network_class.from_config(cls._read_config(folder)).eval()
+        return cls(network, read_schedule(root), path_or_id)
+
+    @classmethod
     def _read_config(cls, folder: Path) -> dict[str, Any]:
         config = read_json(folder / 'config.json')
         kind = config.get('_class_name')

@@ -10,6 +10,7 @@ from torch import Tensor
 from mmdiffrep.diffusion.denoisers import load_denoiser
 from mmdiffrep.diffusion.features import frozen_denoiser, read_features
 from mmdiffrep.diffusion.input_range import host_input
+from mmdiffrep.diffusion.noise import check_draws
 from mmdiffrep.models.backbones.frozen_denoiser import DenoiserBackbone, UntrackedModule
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import integer
@@ -54,6 +55,8 @@ class DPMBackbone(DenoiserBackbone):
         pass_size (int, optional): Greatest number of images in a forward pass of a frozen
             denoiser, counting one per timestep: memory depends on it, the maps do not. Defaults to
             None: the whole batch.
+        draws (int): Maps are averaged over this many draws of the noise, one pass each. Defaults
+            to 1.
         init_cfg (dict, optional): mmengine's initialization config.
 
     Attributes:
@@ -80,6 +83,7 @@ class DPMBackbone(DenoiserBackbone):
         input: dict | None = None,
         precision: str | None = None,
         pass_size: int | None = None,
+        draws: int = 1,
         init_cfg: dict | None = None,
     ) -> None:
         if not frozen and (precision, pass_size) != (None, None):
@@ -94,6 +98,7 @@ class DPMBackbone(DenoiserBackbone):
         self.frozen = frozen
         self.network = UntrackedModule(network) if frozen else network
         self.pass_size = None if pass_size is None else integer('pass_size', pass_size, 1)
+        self.draws = check_draws(draws, self.noise)
         self.to_rgb = host_input(input, network.image_size)
         network.require_images_only(self.to_rgb.size)
         self.max_side = max_side
@@ -117,6 +122,7 @@ class DPMBackbone(DenoiserBackbone):
                 self.noise_source,
                 pass_size=self.pass_size,
                 finish=self._finish,
+                draws=self.draws,
             )
         return tuple(maps[t, tap] for t in self.timesteps for tap in self.taps)
 
