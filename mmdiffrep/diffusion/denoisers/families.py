@@ -84,7 +84,7 @@ def load_denoiser(
     if name not in FAMILIES:
         raise ValueError(
             f'Unknown denoiser type {kind!r}.{did_you_mean(name, FAMILIES)} Known are '
-            f'{", ".join(FAMILIES)}.'
+            f'{", ".join(FAMILIES)}; an own family is added with register_family.'
         )
     family = FAMILIES[name]
     check_arguments(args, family.build, name, hidden=['taps'])
