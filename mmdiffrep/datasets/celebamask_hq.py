@@ -140,7 +140,7 @@ class CelebAMaskHQDataset(CheckedSegDataset):
                 folder, name = os.path.split(path)
                 if folder not in listings:
                     # One listing per folder: asking for 30,000 files one by one is slow on NFS.
-                    listings[folder] = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+                    listings[folder] = _files_of(folder)
                 if name not in listings[folder]:
                     missing.append(path)
         if missing:
@@ -149,3 +149,11 @@ class CelebAMaskHQDataset(CheckedSegDataset):
                 f'are missing, the first: {missing[:3]}. '
                 + HOW_TO_PREPARE.format(data_root=self.data_root)
             )
+
+
+def _files_of(folder: str) -> set[str]:
+    """Return the names of a folder's files; pipes and folders are none."""
+    if not os.path.isdir(folder):
+        return set()
+    with os.scandir(folder) as entries:
+        return {entry.name for entry in entries if entry.is_file()}

@@ -3,13 +3,13 @@
 
 from typing import Any
 
-import cv2
 from mmseg.datasets import BaseSegDataset
 
-from mmdiffrep.datasets.transforms.check_seg_map import check_masks_when_loaded, name_damaged_file
+from mmdiffrep.datasets.names_damaged_files import NamesDamagedFiles
+from mmdiffrep.datasets.transforms.check_seg_map import check_masks_when_loaded
 
 
-class CheckedSegDataset(BaseSegDataset):
+class CheckedSegDataset(NamesDamagedFiles, BaseSegDataset):
     """mmseg's ``BaseSegDataset`` with checked masks.
 
     Every mask is checked as it is loaded
@@ -31,17 +31,6 @@ class CheckedSegDataset(BaseSegDataset):
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """Return the sample's paths and meta data, with the names of the ``classes``."""
         return {**super().get_data_info(idx), 'classes': self._metainfo['classes']}
-
-    def prepare_data(self, idx: int) -> Any:
-        """Load a sample.
-
-        Raises:
-            ValueError: The image or the mask cannot be read; the message names the file.
-        """
-        try:
-            return super().prepare_data(idx)
-        except (OSError, SyntaxError, cv2.error) as error:
-            raise name_damaged_file(self.get_data_info(idx), error) from error
 
     def sample(self, img_path: str, seg_map_path: str | None) -> dict[str, Any]:
         """Return an entry of the data list."""

@@ -4,15 +4,15 @@
 import os.path as osp
 from collections.abc import Sequence
 
-from mmengine.dataset import BaseDataset
 from mmengine.fileio import list_dir_or_file
 
+from mmdiffrep.datasets.names_damaged_files import NamesDamagedFiles
 from mmdiffrep.registry import DATASETS
 from mmdiffrep.utils.text_file import read_names
 
 
 @DATASETS.register_module()
-class ImageListDataset(BaseDataset):
+class ImageListDataset(NamesDamagedFiles):
     """Images of one folder, in the order of a list file or of their names.
 
     Args:

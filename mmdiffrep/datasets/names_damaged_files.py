@@ -1,0 +1,24 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Data sets whose errors name the damaged file."""
+
+from typing import Any
+
+import cv2
+from mmengine.dataset import BaseDataset
+
+from mmdiffrep.datasets.transforms.check_seg_map import name_damaged_file
+
+
+class NamesDamagedFiles(BaseDataset):
+    """Mixin of data sets that read images and masks from files."""
+
+    def prepare_data(self, idx: int) -> Any:
+        """Load a sample.
+
+        Raises:
+            ValueError: The image or the mask cannot be read; the message names the file.
+        """
+        try:
+            return super().prepare_data(idx)
+        except (OSError, SyntaxError, cv2.error) as error:
+            raise name_damaged_file(self.get_data_info(idx), error) from error

@@ -1,0 +1,129 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Run one thing on bad input in a process of its own, and judge what it says."""
+
+import json
+import os
+import signal
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+VERDICTS = ('clear', 'unclear', 'hang or crash', 'silently wrong', 'right')
+# Errors that Python raises where nothing was checked.
+_RAW = ('AttributeError', 'IndexError', 'UnboundLocalError', 'ZeroDivisionError', 'RecursionError')
+
+
+@dataclass(frozen=True)
+class Case:
+    """One bad input.
+
+    Attributes:
+        group: Kind of input.
+        name: Name of the case inside the group.
+        run: Uses the input; is given an empty folder.
+        names: What a clear error or warning names: the file or the key, one of them.
+        expect: ``'error'`` if the input must be refused (or warned of), ``'ok'`` if it is fine
+            after all, ``'any'`` if both are right.
+    """
+
+    group: str
+    name: str
+    run: Callable[[Path], object]
+    names: tuple[str, ...]
+    expect: str = 'error'
+
+
+class Outcome(NamedTuple):
+    """What happened: ``kind`` is ``'ok'``, ``'error'``, ``'hang'`` or ``'crash'``."""
+
+    kind: str
+    type: str = ''
+    message: str = ''
+    output: str = ''
+
+
+def judge(case: Case, outcome: Outcome) -> str:
+    """Return one of ``VERDICTS``.
+
+    An error is clear if it names the file or key, is more than the name, and is not one of the
+    errors that Python raises where nothing was checked. A case that must be refused and is only
+    warned of is clear if a line of the warning names the file or key.
+    """
+    if outcome.kind in ('hang', 'crash'):
+        return 'hang or crash'
+    if outcome.kind == 'ok':
+        warned = any(
+            'warn' in line.lower() and any(name in line for name in case.names)
+            for line in outcome.output.splitlines()
+        )
+        if case.expect == 'error':
+            return 'clear' if warned else 'silently wrong'
+        return 'right'
+    named = any(name in outcome.message for name in case.names)
+    says_more = len(outcome.message.split()) > 3
+    clear = named and says_more and outcome.type not in _RAW
+    return 'clear' if clear else 'unclear'
+
+
+def run_case(case: Case, timeout: float) -> Outcome:
+    """Run a case in a forked process with a time limit."""
+    with tempfile.TemporaryDirectory() as folder:
+        report, output = Path(folder, 'report.json'), Path(folder, 'output.txt')
+        Path(folder, 'work').mkdir()
+        child = os.fork()
+        if child == 0:
+            _run_and_exit(case, Path(folder, 'work'), report, output)
+        deadline = time.monotonic() + timeout
+        while os.waitpid(child, os.WNOHANG) == (0, 0):
+            if time.monotonic() > deadline:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                return Outcome('hang', message=f'more than {timeout:g} s')
+            time.sleep(0.005)
+        text = output.read_text(errors='replace') if output.exists() else ''
+        if not report.exists():
+            return Outcome('crash', message=text[-300:])
+        return Outcome(**json.loads(report.read_text()), output=text)
+
+
+def _run_and_exit(case: Case, work: Path, report: Path, output: Path) -> None:
+    try:
+        os.setsid()
+        written = os.open(output, os.O_WRONLY | os.O_CREAT)
+        os.dup2(written, 1)
+        os.dup2(written, 2)
+        os.chdir(work)
+        try:
+            case.run(work)
+            result = dict(kind='ok')
+        except BaseException as error:  # noqa: BLE001 (whatever it raises is judged)
+            result = dict(kind='error', type=type(error).__name__, message=str(error))
+        report.write_text(json.dumps(result))
+    finally:
+        os._exit(0)
+
+
+def run_all(cases: Iterable[Case], timeout: float) -> Iterator[tuple[Case, Outcome, str]]:
+    """Yield each case with its outcome and verdict."""
+    for case in cases:
+        outcome = run_case(case, timeout)
+        yield case, outcome, judge(case, outcome)
+
+
+def table(verdicts: Iterable[tuple[str, str]]) -> str:
+    """Return a Markdown table of the verdicts by group from (group, verdict) pairs."""
+    counts: dict[str, Counter] = {}
+    for group, verdict in verdicts:
+        counts.setdefault(group, Counter())[verdict] += 1
+    rows = [
+        f'| {group} | {sum(found.values())} | '
+        + ' | '.join(str(found[verdict]) for verdict in VERDICTS)
+        + ' |'
+        for group, found in [*counts.items(), ('**sum**', sum(counts.values(), Counter()))]
+    ]
+    head = f'| what | tried | {" | ".join(VERDICTS)} |'
+    return '\n'.join([head, '| --- ' * (2 + len(VERDICTS)) + '|', *rows])
