@@ -100,13 +100,16 @@ class CelebAMaskHQDataset(CheckedSegDataset):
         return data_list
 
     def _listed(self) -> list[dict[str, Any]]:
+        names = read_names(self.ann_file)
+        if not names:
+            raise ValueError(f'CelebAMask-HQ: the list {self.ann_file} names no image')
         folder, masks = self.data_prefix['img_path'], self.data_prefix.get('seg_map_path')
         return [
             self.sample(
                 os.path.join(folder, name + self.img_suffix),
                 masks and os.path.join(masks, name + self.seg_map_suffix),
             )
-            for name in read_names(self.ann_file)
+            for name in names
         ]
 
     def _check_root_and_list(self) -> None:

@@ -3,10 +3,9 @@
 
 from typing import Any
 
-import cv2
 from mmengine.dataset import BaseDataset
 
-from mmdiffrep.datasets.transforms.check_seg_map import name_damaged_file
+from mmdiffrep.datasets.transforms.check_seg_map import LOADING_ERRORS, name_damaged_file
 
 
 class NamesDamagedFiles(BaseDataset):
@@ -20,5 +19,5 @@ class NamesDamagedFiles(BaseDataset):
         """
         try:
             return super().prepare_data(idx)
-        except (OSError, SyntaxError, cv2.error) as error:
+        except LOADING_ERRORS as error:
             raise name_damaged_file(self.get_data_info(idx), error) from error

@@ -4,6 +4,7 @@
 import json
 import os
 import signal
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -102,6 +103,8 @@ def _run_and_exit(case: Case, work: Path, report: Path, output: Path) -> None:
             result = dict(kind='ok')
         except BaseException as error:  # noqa: BLE001 (whatever it raises is judged)
             result = dict(kind='error', type=type(error).__name__, message=str(error))
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
         report.write_text(json.dumps(result))
     finally:
         os._exit(0)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from mmdiffrep.datasets import CelebAMaskHQDataset
 from mmdiffrep.registry import DATASETS
+from mmdiffrep.testing.damaged_files import damage
 
 SIZE = 8
 LOAD = [dict(type='mmseg.LoadImageFromFile'), dict(type='mmseg.LoadAnnotations')]
@@ -158,6 +159,7 @@ import importlib.util
 find_spec = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == 'mmseg' else find_spec(name, *rest)
 from mmdiffrep.registry import DATASETS
+from mmdiffrep.testing.damaged_files import damage
 try:
     DATASETS.build(dict(type='mmdiffrep.CelebAMaskHQDataset', data_root='data'))
 except ImportError as error:
@@ -202,3 +204,20 @@ def test_empty_and_cut_files_are_named(root, kind, share):
     dataset = CelebAMaskHQDataset(str(root), pipeline=LOAD)
     with pytest.raises((ValueError, AssertionError), match=rf'{kind}/a\.'):
         dataset[0]
+
+
+def test_masks_of_16_bits_and_empty_lists_are_refused(root):
+    labels = np.full((SIZE, SIZE), 300, np.uint16)  # 44 as 8 bits
+    Image.fromarray(labels).save(root / 'masks' / 'a.png')
+    with pytest.raises(ValueError, match=r'a\.png has pixels of more than 8 bits'):
+        CelebAMaskHQDataset(str(root), pipeline=LOAD)[0]
+    (root / 'train.txt').write_text('\n')
+    with pytest.raises(ValueError, match=r'train\.txt names no image'):
+        CelebAMaskHQDataset(str(root), pipeline=LOAD)
+
+
+@pytest.mark.parametrize('kind', ['bomb', 'pipe'])
+def test_bombs_and_pipes_are_named(root, kind):
+    damage(root / 'masks' / 'a.png', kind)
+    with pytest.raises((ValueError, FileNotFoundError), match=r'masks/a\.png'):
+        CelebAMaskHQDataset(str(root), pipeline=LOAD)[0]

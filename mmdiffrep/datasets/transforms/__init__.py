@@ -2,6 +2,7 @@
 """Pipeline steps that the hosts lack."""
 
 from mmdiffrep.datasets.transforms.check_seg_map import (
+    LOADING_ERRORS,
     CheckSegMap,
     check_masks_when_loaded,
     name_damaged_file,
@@ -12,6 +13,7 @@ from mmdiffrep.datasets.transforms.load_toy_face import LoadToyFace
 from mmdiffrep.datasets.transforms.pack_image import PackImage
 
 __all__ = [
+    'LOADING_ERRORS',
     'CheckSegMap',
     'ForgetOriginalSize',
     'LeftRightFlip',

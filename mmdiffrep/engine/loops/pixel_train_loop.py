@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-import cv2
 import torch
 from mmengine.dist import broadcast, get_world_size
 from mmengine.model import is_model_wrapper
@@ -13,7 +12,11 @@ from mmengine.runner import BaseLoop, Runner
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from mmdiffrep.datasets.transforms import check_masks_when_loaded, name_damaged_file
+from mmdiffrep.datasets.transforms import (
+    LOADING_ERRORS,
+    check_masks_when_loaded,
+    name_damaged_file,
+)
 from mmdiffrep.models.necks import Hypercolumns
 from mmdiffrep.models.segmentors.labeled_pixels import LabeledPixels
 from mmdiffrep.registry import LOOPS
@@ -278,6 +281,6 @@ def _load(dataset: Dataset, index: int) -> dict[str, Any]:
     """Load a sample; a damaged file is named."""
     try:
         return dataset[index]
-    except (OSError, SyntaxError, cv2.error) as error:
+    except LOADING_ERRORS as error:
         info = getattr(dataset, 'get_data_info', lambda index: dict(img_path=f'image {index}'))
         raise name_damaged_file(info(index), error) from error
