@@ -1,9 +1,14 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Convert a checkpoint to weights that load without running code.
+r"""Convert a checkpoint to weights that load without running code.
 
 Example, the backbone of a student:
 
     python tools/convert_checkpoint.py iter_300.pth backbone.safetensors --prefix backbone.
+
+The published pixel classifiers of DDPM-Seg (a folder of model_<i>.pth) as a checkpoint of ours:
+
+    python tools/convert_checkpoint.py bedroom_28/50_150_250_5_6_7_8_12 bedroom.pth \
+        --pixel-classifiers bedroom_28
 """
 
 import argparse
@@ -21,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('source', help='.pth, .pt or .safetensors file')
+    parser.add_argument('source', help='.pth, .pt or .safetensors file, or a folder, see below')
     parser.add_argument('target', help='.pth or .safetensors file to write')
     parser.add_argument(
         '--trust', action='store_true', help='also load a pickle that runs code when it is loaded'
@@ -35,7 +40,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         metavar='OLD=NEW',
         help='replace prefixes of the names',
     )
+    parser.add_argument(
+        '--pixel-classifiers',
+        metavar='CATEGORY',
+        help='source is a folder of published pixel classifiers of this data set of DDPM-Seg',
+    )
     args = parser.parse_args(argv)
+    if args.pixel_classifiers:
+        from mmdiffrep.apis.convert_pixel_classifiers import convert_pixel_classifiers
+
+        count = convert_pixel_classifiers(args.source, args.target, args.pixel_classifiers)
+        print(f'{args.target}: {count} members')
+        return
     count = convert_checkpoint(args.source, args.target, args.trust, args.prefix, args.rename)
     print(f'{args.target}: {count} tensors')
 

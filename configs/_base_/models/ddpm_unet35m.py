@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# DDAE's smaller network, that of DDPM for CIFAR-10 (Ho et al. 2020, appendix B): 35,746,307
-# parameters. Up to the input of the time embedding (DDAE: t / 1000) all values are official.
+# DDAE's smaller network, DDPM's for CIFAR-10 (Ho et al. 2020, appendix B): 35,746,307 parameters.
+# Two values are not DDAE's: the input of the time embedding (t; official: t / 1000) and the groups
+# of the last GroupNorm (32; official: 8), which changes the output but no tap.
 model = dict(
     type='mmdiffrep.DDPM',
     unet=dict(
