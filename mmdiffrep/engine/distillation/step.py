@@ -14,6 +14,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from mmdiffrep.engine.distillation.phases import TaskLosses
+from mmdiffrep.models.distillers.feature_pair import FeaturePair
 from mmdiffrep.models.distillers.repfusion_distiller import RepFusionDistiller, TimestepBranch
 from mmdiffrep.models.layer_taps import LayerTaps
 from mmdiffrep.models.rewards.base import StudentContext, holdout_mask
@@ -122,23 +123,27 @@ def distillation_losses(
 
     Returns:
         dict: Keys with ``loss`` are summed by mmengine (``loss_distill``, or one per pair with its
-        index, ``loss_policy``, ``loss_decoder``); ``reward``, ``policy_entropy`` and ``timestep``
-        (batch means) are logged. The keys of a named branch begin with its name, as in
+        index, ``loss_policy``, ``loss_decoder``); ``explained`` (or one per pair, see
+        :meth:`FeaturePair.compare`), ``reward``, ``policy_entropy`` and ``timestep`` (batch means)
+        are logged. The keys of a named branch begin with its name, as in
         ``task/loss_policy``.
     """
     losses, task_loss = {}, _total(task)
     for name, branch in distiller.named_branches():
         sample, per_draw = reads[name]
         compared = [_compare(distiller.pairs, student, z, sample.pair) for z in per_draw]
-        terms = {
-            'loss_distill' if len(distiller.pairs) == 1 else f'loss_distill_{index}': (
-                sum(draw[index] for draw in compared) / len(compared)
-            )
-            for index in compared[0]
-        }
+        terms = {}
+        for index in compared[0]:
+            suffix = '' if len(distiller.pairs) == 1 else f'_{index}'
+            values, shares = zip(*(draw[index] for draw in compared))
+            terms[f'loss_distill{suffix}'] = sum(values) / len(values)
+            if None not in shares:
+                terms[f'explained{suffix}'] = sum(shares) / len(shares)
         if branch.reward is not None:
             last = len(distiller.pairs) - 1
-            contexts = [StudentContext(student[last], draw[last], task_loss) for draw in compared]
+            contexts = [
+                StudentContext(student[last], draw[last][0], task_loss) for draw in compared
+            ]
             features = [teacher[last] for teacher in per_draw]
             terms |= _reward(branch, features, contexts, sample, data_samples, progress)
         terms['timestep'] = sample.t.float().mean()
@@ -148,18 +153,25 @@ def distillation_losses(
 
 def _compare(
     pairs: nn.ModuleList, student: StudentFeatures, teacher: TeacherFeatures, only: int | None
-) -> dict[int, Tensor]:
-    """Return the loss of every pair, or of one that keeps the other pairs' features in use.
+) -> dict[int, tuple[Tensor, Tensor | None]]:
+    """Return loss and explained share of every pair, or of one that keeps the others in use.
 
     DDP and the optimizer expect a gradient, even a zero one, for everything that leads to a
     student layer.
     """
-    if only is None:
-        return {i: pair(s, z) for i, (pair, s, z) in enumerate(zip(pairs, student, teacher))}
-    others = [feature for i, group in enumerate(student) if i != only for feature in group]
-    # One element of each: a sum over all could overflow in float16.
-    unused = sum(feature[(0,) * feature.dim()] * 0 for feature in others)
-    return {only: pairs[only](student[only], teacher[only]) + unused}
+    chosen = range(len(pairs)) if only is None else [only]
+    compared = {}
+    for index in chosen:
+        pair = pairs[index]
+        assert isinstance(pair, FeaturePair)
+        compared[index] = pair.compare(student[index], teacher[index])
+    if only is not None:
+        others = [feature for i, group in enumerate(student) if i != only for feature in group]
+        # One element of each: a sum over all could overflow in float16.
+        unused = sum(feature[(0,) * feature.dim()] * 0 for feature in others)
+        loss, share = compared[only]
+        compared[only] = loss + unused, share
+    return compared
 
 
 def _reward(

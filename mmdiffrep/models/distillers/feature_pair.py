@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from mmdiffrep.models.distillers.connectors import (
@@ -119,12 +120,23 @@ class FeaturePair(nn.Module):
             ) from error
 
     def forward(self, student: Sequence[Tensor], teacher: Tensor) -> Tensor:
-        """Return the loss, a scalar.
+        """Return the loss, a scalar; see :meth:`compare`."""
+        return self.compare(student, teacher)[0]
+
+    def compare(self, student: Sequence[Tensor], teacher: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the loss and the share of the teacher's feature that the student explains.
+
+        The share is 1 - loss / (loss of predicting the batch's mean feature): 1 for a perfect
+        student, 0 for one that knows nothing about the image, negative for a worse one.
 
         Args:
             student (sequence of Tensor): Maps ``(B, C, h, w)`` or vectors ``(B, C)``, which count
                 as maps of one pixel.
             teacher (Tensor): ``(B, C', h', w')`` or ``(B, C')``.
+
+        Returns:
+            tuple: Loss, a scalar, and the share, a scalar without gradient; None for losses that
+            compare images with one another.
 
         Raises:
             ValueError: A student feature has other channels than was said, or the loss cannot
@@ -143,9 +155,16 @@ class FeaturePair(nn.Module):
             target = target.mean(dim=(2, 3), keepdim=True)
         target = self.target(target)
         try:
-            return self.loss(feature, target)
+            loss = self.loss(feature, target)
         except ValueError as error:
             raise ValueError(f'{self.name}: {error}') from error
+        return loss, self._explained(loss.detach(), target) if self.loss.explains else None
+
+    @torch.no_grad()
+    def _explained(self, loss: Tensor, target: Tensor) -> Tensor:
+        mean = target.mean(dim=(0, 2, 3), keepdim=True).expand_as(target)
+        worst = self.loss(mean, target)
+        return torch.where(worst > 0, 1 - loss / worst.clamp(min=1e-12), 0.0)
 
 
 def _as_map(feature: Tensor) -> Tensor:

@@ -30,12 +30,15 @@ class DistillationLoss(nn.Module, ABC):
             averaged before it is standardized, so that it is the average that varies by 1.
         standardizes (bool): Whether the teacher's channels may be standardized. False where their
             values have a meaning, as in logits.
+        explains (bool): Whether the loss of predicting the mean feature is a cheap yardstick. False
+            where images are compared with one another.
     """
 
     needs_connector: bool = True
     same_channels: bool = True
     pools: bool = False
     standardizes: bool = True
+    explains: bool = True
 
     def __init__(self, loss_weight: float = 1.0) -> None:
         super().__init__()
@@ -73,6 +76,7 @@ class LossSum(DistillationLoss):
         self.needs_connector = any(loss.needs_connector for loss in losses)
         self.same_channels = any(loss.same_channels for loss in losses)
         self.pools = all(loss.pools for loss in losses)
+        self.explains = all(loss.explains for loss in losses)
         # The average of a standardized map does not vary by 1: maps and averages need two scales.
         self.standardizes = all(loss.standardizes and loss.pools == self.pools for loss in losses)
 

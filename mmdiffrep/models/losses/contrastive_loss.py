@@ -32,6 +32,7 @@ class ContrastiveLoss(DistillationLoss):
     """
 
     pools = True
+    explains = False
 
     def __init__(self, temperature: float = 0.1, loss_weight: float = 1.0) -> None:
         super().__init__(loss_weight=loss_weight)

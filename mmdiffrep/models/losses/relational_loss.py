@@ -37,6 +37,7 @@ class RelationalLoss(DistillationLoss):
     needs_connector = False
     same_channels = False
     pools = True
+    explains = False
 
     def __init__(
         self, distance_weight: float = 25.0, angle_weight: float = 50.0, loss_weight: float = 1.0

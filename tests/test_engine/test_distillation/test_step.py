@@ -238,7 +238,7 @@ def test_one_pair_is_compared_and_the_others_stay_in_use():
     teacher = (torch.randn(4, 5, 2, 2), torch.full((4, 5, 2, 2), torch.inf))
     sample = TimestepSample(torch.zeros(4), pair=0)
     losses = losses_of(distiller, student, sample, teacher)
-    assert set(losses) == {'loss_distill_0', 'timestep'}
+    assert set(losses) == {'loss_distill_0', 'explained_0', 'timestep'}
     expected = distiller.pairs[0](student[0], teacher[0])
     torch.testing.assert_close(losses['loss_distill_0'], expected)
     losses['loss_distill_0'].backward()

@@ -172,3 +172,31 @@ def test_a_loss_without_a_connector_joins_one_with():
 def test_losses_that_do_not_fit_are_named(kwargs, message):
     with pytest.raises((TypeError, ValueError), match=message):
         FeaturePair([3], 5, **kwargs)
+
+
+@pytest.mark.parametrize('loss', [L2, COSINE, [L2, COSINE]])
+@pytest.mark.parametrize('standardize', [False, True])
+def test_explained_share_is_1_for_the_teacher_itself_and_0_for_its_mean(loss, standardize):
+    teacher = torch.randn(4, 5, 3, 3) * torch.arange(1, 6).view(5, 1, 1) + 2
+    pair = FeaturePair([5], 5, loss=loss, standardize=standardize, connector='none')
+    for _ in range(3):
+        pair([teacher], teacher)  # the scale of the target settles
+    target = pair.eval().target(teacher)
+    mean = target.mean(dim=(0, 2, 3), keepdim=True).expand_as(target)
+    for student, share in ((target, 1.0), (mean, 0.0)):
+        assert pair.compare([student], teacher)[1].item() == pytest.approx(share, abs=1e-5)
+    nothing, half = pair.compare([mean], teacher)[0], (target + mean) / 2
+    value, share = pair.compare([half], teacher)
+    torch.testing.assert_close(share, 1 - value / nothing)
+    assert not share.requires_grad
+
+
+def test_explained_share_of_a_single_pooled_image_is_defined():
+    pair = FeaturePair([3], 5, loss=POOLED)
+    assert pair.compare([torch.randn(1, 3, 4, 4)], torch.randn(1, 5, 4, 4))[1] == 0
+
+
+def test_losses_between_images_have_no_explained_share():
+    for kind in ('RelationalLoss', 'ContrastiveLoss'):
+        pair = FeaturePair([5], 5, loss=dict(type=f'mmdiffrep.{kind}'))
+        assert pair.compare([torch.randn(4, 5)], torch.randn(4, 5))[1] is None

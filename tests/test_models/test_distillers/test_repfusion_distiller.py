@@ -34,7 +34,9 @@ def losses_of(distiller, student, samples, teacher, data_samples=None):
 def test_one_loss_per_pair():
     distiller = build(policy=dict(type='mmdiffrep.FixedTimestep', t=3))
     losses = losses_of(distiller, STUDENT, [TimestepSample(torch.tensor([3, 3]))], TEACHER)
-    assert set(losses) == {'loss_distill_0', 'loss_distill_1', 'timestep'}
+    assert set(losses) == {
+        f'{key}_{i}' for key in ('loss_distill', 'explained') for i in (0, 1)
+    } | {'timestep'}
     pooled = distiller.pairs[1].connector(FEATURES[1][:, :, None, None])[:, :, 0, 0]
     expected = (pooled - TEACHER[1].mean(dim=(2, 3))).square().mean()
     torch.testing.assert_close(losses['loss_distill_1'], expected)
@@ -122,7 +124,15 @@ def test_named_policies_share_the_connectors_and_log_under_their_names():
     images = torch.randn(2, 3, 16, 16)
     drawn = [branch.policy(images, Draws(torch.rand(2))) for branch in distiller.branches]
     losses = losses_of(distiller, STUDENT, drawn, TEACHER, labels)
-    both = ['loss_distill_0', 'loss_distill_1', 'loss_policy', 'policy_entropy', 'reward']
+    both = [
+        'loss_distill_0',
+        'loss_distill_1',
+        'explained_0',
+        'explained_1',
+        'loss_policy',
+        'policy_entropy',
+        'reward',
+    ]
     expected = [f'{name}/{key}' for name in ('task', 'common') for key in [*both, 'timestep']]
     assert set(losses) == {*expected, 'task/loss_decoder'}
     # The same features and the same connectors.
