@@ -1,6 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Whether two runs ended alike, bit for bit."""
 
+import hashlib
+import io
 from pathlib import Path
 from typing import Any
 
@@ -11,38 +13,45 @@ from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint, load_checkpoin
 _WITH_TIMES = {'meta', 'message_hub'}  # of a checkpoint
 
 
-def differing_entries(work_dir: str, reference_dir: str) -> list[str]:
-    """Names of what is not equal bit for bit at the end of two runs.
+def end_of_run(work_dir: str) -> dict[str, Any]:
+    """Return what a run leaves that must not depend on interruptions.
 
-    Compares the final checkpoints' weights, averaged weights, optimizer, schedulers and all that
-    hooks stored, the best scores, and the best checkpoints. The message hub's log and the meta
-    information hold times and are left out.
+    That is the final checkpoint's iteration, weights, averaged weights, optimizer, schedulers and
+    all that hooks stored, the best scores, and the best checkpoints. The message hub's log and the
+    meta information hold times and are left out.
     """
-    final, expected = (
-        load_checkpoint_file(find_resume_checkpoint(folder)) for folder in (work_dir, reference_dir)
-    )
-    if final['meta']['iter'] != expected['meta']['iter']:
-        return ['iter']
-    final, expected = _comparable(final), _comparable(expected)
-    names = set(final) | set(expected)
-    differing = sorted(name for name in names if not _equal(final.get(name), expected.get(name)))
-    best, expected_best = _best_files(work_dir), _best_files(reference_dir)
-    return differing + ([] if _equal(best, expected_best) else ['best checkpoints'])
+    final = load_checkpoint_file(find_resume_checkpoint(work_dir))
+    info = final['message_hub']['runtime_info']
+    return {
+        'iter': final['meta']['iter'],
+        **{key: final[key] for key in sorted(final.keys() - _WITH_TIMES)},
+        **{key: info[key] for key in sorted(info) if key.startswith('best_score')},
+        'best checkpoints': _best_files(work_dir),
+    }
 
 
-def _comparable(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """Return a checkpoint without what holds times, but with its best scores."""
-    entries = {key: checkpoint[key] for key in checkpoint.keys() - _WITH_TIMES}
-    info = checkpoint['message_hub']['runtime_info']
-    return {**entries, **{key: info[key] for key in info if key.startswith('best_score')}}
+def differing_entries(work_dir: str, reference_dir: str) -> list[str]:
+    """Names of the entries of :func:`end_of_run` that are not equal bit for bit."""
+    end, expected = end_of_run(work_dir), end_of_run(reference_dir)
+    names = set(end) | set(expected)
+    return sorted(name for name in names if not _equal(end.get(name), expected.get(name)))
+
+
+def digest_of_end(work_dir: str) -> str:
+    """Return a digest of :func:`end_of_run`."""
+    with io.BytesIO() as buffer:
+        torch.save(end_of_run(work_dir), buffer)
+        return hashlib.sha256(buffer.getvalue()).hexdigest()
 
 
 def _best_files(work_dir: str) -> dict[str, Any]:
     """Return the contents of a run's best checkpoints by name."""
     contents = {}
-    for path in Path(work_dir).glob('best_*.pth'):
+    for path in sorted(Path(work_dir).glob('best_*.pth')):
         checkpoint = load_checkpoint_file(path)
-        contents[path.name] = {key: checkpoint[key] for key in checkpoint.keys() - _WITH_TIMES}
+        contents[path.name] = {
+            key: checkpoint[key] for key in sorted(checkpoint.keys() - _WITH_TIMES)
+        }
     return contents
 
 

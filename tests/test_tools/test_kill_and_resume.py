@@ -52,7 +52,7 @@ def test_a_different_end_is_noticed(tool, tmp_path):
     (best,) = (tmp_path / 'b').glob('best_*.pth')
     best.rename(best.with_name('best_acc_iter_1.pth'))
     differing = tool.differing_entries(str(tmp_path / 'b'), str(tmp_path / 'a'))
-    assert differing == ['best_score', 'optimizer', 'best checkpoints']
+    assert differing == ['best checkpoints', 'best_score', 'optimizer']
 
 
 def test_commands_are_run_and_killed(tool, tmp_path):

@@ -28,8 +28,9 @@ from mmdiffrep.utils.plain_state import from_plain, to_plain
 from mmdiffrep.utils.stop_signal import StopSignal
 
 _ATOMIC = dict(backend='atomic_local')
-# What a checkpoint's message hub says of the run's position beyond mmengine's.
-_VALIDATION_DUE = 'validation_due'
+# What a checkpoint's message hub says of the run's position beyond mmengine's. mmengine's log shows
+# all that begins with train, val or test.
+_VALIDATION_DUE = 'awaits_validation'
 _OUTDATED_BEST = 'outdated_best'
 
 

@@ -1,5 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 import errno
+import json
 import multiprocessing
 import os
 import shutil
@@ -99,6 +100,13 @@ class TestFiles:
         assert runner.iter == 12
         # the log is not carried over, which only smooths its first lines
         assert len(runner.message_hub.get_scalar('train/loss').data[0]) == 2
+
+    def test_what_a_checkpoint_knows_does_not_show_in_the_log(self, tmp_path):
+        runner = _train(tmp_path, length=2, val_interval=2)
+        assert runner.message_hub.get_info('awaits_validation') is False
+        (log,) = tmp_path.glob('*/vis_data/scalars.json')
+        last = json.loads(log.read_text().splitlines()[-1])
+        assert last.keys() == {'acc', 'confidence', 'data_time', 'time', 'step'}
 
     def test_log_and_best_score_are_resumed(self, work_dir, tmp_path, capsys):
         runner = build_tiny_runner(str(tmp_path), load_from=str(work_dir / 'iter_10.pth'))
