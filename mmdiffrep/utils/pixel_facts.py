@@ -200,7 +200,7 @@ def preprocessor_of(cfg: Config) -> dict[str, Any]:
     return cfg.get('model', {}).get('data_preprocessor') or cfg.get('data_preprocessor') or {}
 
 
-def first_dataset(cfg: Config) -> dict[str, Any]:
+def first_dataset(cfg: Config) -> Mapping[str, Any]:
     """Return the data set of the first of a config's data loaders, empty if it has none."""
     loaders = [cfg.get(f'{split}_dataloader') for split in SPLITS]
     found = [loader.get('dataset') for loader in loaders if isinstance(loader, Mapping)]

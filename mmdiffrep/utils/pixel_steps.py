@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Follow images through the transforms of a pipeline: who swaps channels, who scales values."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -78,11 +78,11 @@ class Pixels(NamedTuple):
 
     def describe(self) -> str:
         """Return the order, and the normalization if there was any, for messages."""
-        values = '' if self.mean is None else f', mean {list(self.mean)}, std {list(self.std)}'
+        values = f', mean {self.mean}, std {self.std}' if self.mean else ''
         return f'{self.order.upper() if self.order != UNKNOWN else self.order}{values}'
 
 
-def after_transforms(pixels: Pixels, steps: Sequence[Any], scope: str | None) -> Pixels:
+def after_transforms(pixels: Pixels, steps: Iterable[Any], scope: str | None) -> Pixels:
     """Return what the images are after some transforms.
 
     Args:
@@ -206,8 +206,8 @@ def _unknown(pixels: Pixels, what: str) -> Pixels:
     return pixels._replace(order=UNKNOWN, unknown=f'the channels of {what} are not known')
 
 
-def find_class(registry: Registry, kind: Any, scope: str | None) -> type | None:
-    """Return the class that a type of a config names, None if there is none of that name."""
+def find_class(registry: Registry, kind: Any, scope: str | None) -> Any:
+    """Return the class (or function) of a type of a config, None if there is none of that name."""
     if isinstance(kind, str):
         import_module('mmcv.transforms')  # which registers its transforms
         try:
@@ -218,7 +218,7 @@ def find_class(registry: Registry, kind: Any, scope: str | None) -> type | None:
     return kind.func if isinstance(kind, partial) else kind
 
 
-def library_of(kind: type | None) -> str:
+def library_of(kind: Any) -> str:
     """Return the package of a class, ``''`` of None."""
     return '' if kind is None else kind.__module__.partition('.')[0]
 
