@@ -135,8 +135,8 @@ def student_channels(
         image_size (int): Side of the image. Defaults to 128.
 
     Raises:
-        ValueError: The model cannot take such an image, a layer does not run, or its output is no
-            feature, or has no such index.
+        ValueError: The model cannot take such an image, a layer does not run, or its output is
+            not a feature, or has no such index.
     """
     training = {name: module.training for name, module in model.named_modules()}
     device = next(model.parameters()).device
@@ -150,7 +150,7 @@ def student_channels(
         passed = True
         return tuple(feature.shape[1] for feature in taps.take(batch_size=1))
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
-        if passed and isinstance(error, ValueError):  # the layer is no feature in training either
+        if passed and isinstance(error, ValueError):  # nor is the layer a feature in training
             raise
         raise ValueError(
             f'the channels of the student layers {list(names)} could not be found by passing an '

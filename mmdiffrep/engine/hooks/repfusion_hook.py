@@ -187,8 +187,7 @@ class RepFusionHook(Hook):
         if sum(isinstance(hook, RepFusionHook) for hook in runner.hooks) > 1:
             raise ValueError(
                 'custom_hooks has more than one RepFusionHook, whose losses and checkpoints would '
-                'have the same names: give one hook several pairs, of which each may have a tap of '
-                'its own'
+                'have the same names: give one hook several pairs, each with its own tap'
             )
         size = getattr(runner.train_dataloader, 'batch_size', None)
         if self.holdout and size and self.holdout * size * get_world_size() < 1:

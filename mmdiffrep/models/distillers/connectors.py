@@ -13,7 +13,7 @@ from mmdiffrep.registry import MODELS
 
 @MODELS.register_module()
 class ConvConnector(nn.Module):
-    """A 1x1 convolution with bias from student to teacher channels, as in the official code.
+    """A 1x1 convolution with bias from student to teacher channels (official).
 
     It is trained together with the student and thrown away afterwards.
 
@@ -115,7 +115,7 @@ class ChannelStandardizer(nn.Module):
 
     @torch.no_grad()
     def forward(self, feature: Tensor) -> Tensor:
-        """Standardizes ``(B, channels, h, w)``; in training mode it updates the statistics."""
+        """Standardizes ``(B, channels, h, w)``; in training mode update the statistics."""
         if self.training:
             moments = torch.stack(
                 [feature.mean(dim=(0, 2, 3)), feature.square().mean(dim=(0, 2, 3))]

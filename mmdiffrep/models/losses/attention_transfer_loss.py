@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Attention transfer: where a network looks, whatever its channels mean."""
+"""Attention transfer: compare where two networks look, independent of their channels."""
 
 from torch import Tensor
 from torch.nn import functional as F

@@ -18,18 +18,18 @@ class InstanceDiscriminationReward(Reward):
     """Negative InfoNCE of the teacher features of a batch against themselves.
 
     The pooled features are normalized and compared with one another. The positive of an image is
-    the image itself, whose similarity is always 1, so what is rewarded is that the others are
-    dissimilar: a timestep at which the features spread. It is the "common" reward of the official
+    the image itself, whose similarity is always 1, so the reward is high where the others are
+    dissimilar: at timesteps at which the features spread. It is the "common" reward of the official
     ``TaskCommon`` classifier (temperature 0.1, no projection). The images of all ranks are
     compared. The reward lies between ``-log(images)`` and 0.
 
     Args:
         in_channels (int): Channels of the teacher's feature.
-        temperature (float): Divides the similarities. Defaults to 0.1, the official value.
+        temperature (float): Divides the similarities. Defaults to 0.1 (official).
         projection (int, optional): Width of a linear projection that is trained with the same
             InfoNCE. Pooled features share a large mean, which makes all of them similar; a
             projection learns to take it out. All images train it, whatever ``holdout`` is: each is
-            a key of the others. Defaults to None: none, as officially.
+            a key of the others. Defaults to None: no projection (official).
     """
 
     compares_images = True

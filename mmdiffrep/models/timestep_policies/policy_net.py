@@ -22,9 +22,9 @@ class PolicyNet(nn.Module):
     Args:
         num_actions (int): Number of logits.
         in_channels (int): Image channels. Defaults to 3.
-        max_size (int): Larger images are average-pooled to this side first: the policy needs the
-            gist of an image, not its pixels. Defaults to 64.
-        convolutions (int): 2 or 3. Defaults to 2, officially for 32 px; officially 3 for 64 px.
+        max_size (int): Larger images are average-pooled to this side first: the policy needs a
+            rough view of an image, not its pixels. Defaults to 64.
+        convolutions (int): 2 or 3. Defaults to 2 (official: 2 for 32 px, 3 for 64 px).
 
     Raises:
         ValueError: Another number of convolutions, or a ``max_size`` that is too small for them.

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Running statistics of the rewards: what a new reward is compared with."""
+"""Running statistics of the rewards, which new rewards are compared with."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class RewardReference(NamedTuple):
-    """What the rewards of a batch are measured by.
+    """Reference values for the rewards of a batch.
 
     Attributes:
         mean (Tensor): Moving mean before the batch, float32, a scalar.
@@ -18,8 +18,8 @@ class RewardReference(NamedTuple):
         offset (Tensor, optional): By action, how far its rewards lay from the mean before the
             batch, float32 ``(actions,)``; 0 for an action that was never drawn.
         count (Tensor): Rewards of this batch that count, averaged over the ranks, float32.
-        others (Tensor): For every reward the mean of the batch's others that count, those of all
-            ranks, float32 ``(D,)``; ``mean`` where there is no other.
+        others (Tensor): For every reward the mean of the batch's other rewards that count, over all
+            ranks, float32 ``(D,)``; ``mean`` where it is the only reward.
     """
 
     mean: Tensor
@@ -37,8 +37,8 @@ class RewardStatistics(nn.Module):
 
     Args:
         momentum (float): Weight of a new batch.
-        num_actions (int, optional): Keep a mean for each of so many actions too. Defaults to
-            None: no.
+        num_actions (int, optional): Also keep a mean per action, of this many. Defaults to
+            None.
     """
 
     def __init__(self, momentum: float, num_actions: int | None = None) -> None:
@@ -60,7 +60,7 @@ class RewardStatistics(nn.Module):
         weight: Tensor | None = None,
         action: Tensor | None = None,
     ) -> RewardReference:
-        """Take in a batch of D rewards and return what to measure them by.
+        """Add a batch of D rewards and return their reference values.
 
         Args:
             reward (Tensor): Rewards, ``(D,)``.
@@ -106,7 +106,7 @@ class RewardStatistics(nn.Module):
         )
 
     def _update_offset(self, count: Tensor, total: Tensor) -> None:
-        """Return a cumulative mean at first, a moving one after ``1 / momentum`` batches."""
+        """Update the mean per action: cumulative for ``1 / momentum`` batches, then moving."""
         seen = count > 0
         self.num_seen += seen
         momentum = (1.0 / self.num_seen.clamp(min=1).double()).clamp(min=self.momentum) * seen
