@@ -93,8 +93,9 @@ def read_images(
         ValueError: See :func:`read_sample`.
     """
     if num_workers is None:
-        cores = len(os.sched_getaffinity(0))
-        num_workers = min(_MAX_WORKERS, cores - 1) if len(indices) >= _WORTH_WORKERS else 0
+        cores = len(os.sched_getaffinity(0))  # the main process waits meanwhile
+        worth = cores > 1 and len(indices) >= _WORTH_WORKERS
+        num_workers = min(_MAX_WORKERS, cores) if worth else 0
     source = _HashedImages(dataset)
     if num_workers == 0:
         for index in indices:
