@@ -133,7 +133,7 @@ class LatentDiffusion(Denoiser):
             raise ValueError(f'{family.__name__} is built with its weights.')
         config = read_json(component_folder(root, 'vae', 'VAE') / 'config.json')
         with torch.device('meta'):
-            vae = AutoencoderKL.from_config(config)
+            vae: Any = AutoencoderKL.from_config(config)
         return cls(family.without_weights(path_or_id), LatentEncoder(vae, path_or_id))
 
     @property
@@ -233,10 +233,10 @@ class LatentDiffusion(Denoiser):
     def _skeleton(self) -> nn.Module:
         return self.network._skeleton()
 
-    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
+    def _call(self, network: Any, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
         return self.network._call(network, x_t, t, cond)
 
-    def _blocks(self, skeleton: nn.Module) -> dict[str, Any]:
+    def _blocks(self, skeleton: Any) -> dict[str, Any]:
         return self.network._blocks(skeleton)
 
     def _cut(self, plan: CutPlan) -> bool:

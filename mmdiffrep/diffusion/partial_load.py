@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import ModelMixin
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
@@ -34,7 +33,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get('MMDIFFREP_CACHE', default)).expanduser()
 
 
-def build_without_weights(kind: type[ModelMixin], config: Mapping[str, Any]) -> ModelMixin:
+def build_without_weights(kind: Any, config: Mapping[str, Any]) -> Any:
     """Build a diffusers network with its parameters on the meta device, in eval mode.
 
     Buffers, such as tables of positions, are computed as usual.
@@ -77,7 +76,7 @@ def find_weights(folder: Path, variant: str | None = None) -> dict[str, Path]:
 
 
 def load_surviving(
-    network: ModelMixin,
+    network: Any,
     files: Mapping[str, Path],
     whole: Collection[str],
     dtype: torch.dtype,

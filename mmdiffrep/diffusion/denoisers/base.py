@@ -46,6 +46,7 @@ class Denoiser(nn.Module, ABC):
             what the family has in the place of a condition (a null label).
     """
 
+    network: Any  # of another class in each family
     accepts: ClassVar[tuple[str, ...]] = ('labels',)
     """The parts of a :class:`Condition` that the family's networks read."""
 
@@ -89,17 +90,17 @@ class Denoiser(nn.Module, ABC):
         """Build the whole network, without weights, on the meta device."""
 
     @abstractmethod
-    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
+    def _call(self, network: Any, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
         """Run ``network`` (this one or a skeleton of it) and return its output.
 
         The condition, which may be empty, has a row per image.
         """
 
     @abstractmethod
-    def _blocks(self, skeleton: nn.Module) -> dict[str, BlockPaths]:
+    def _blocks(self, skeleton: Any) -> dict[str, BlockPaths]:
         """Say where each canonical block of the whole network begins and ends."""
 
-    def _units(self, skeleton: nn.Module) -> list[str]:
+    def _units(self, skeleton: Any) -> list[str]:
         """List the paths of the smallest parts that :meth:`_cut` can keep or drop."""
         return []
 
@@ -110,7 +111,7 @@ class Denoiser(nn.Module, ABC):
         """
         return False
 
-    def _aliases(self, skeleton: nn.Module) -> dict[str, str]:
+    def _aliases(self, skeleton: Any) -> dict[str, str]:
         """Translate papers' names of taps, such as ``dift:1``, into this network's."""
         return {}
 
@@ -137,7 +138,8 @@ class Denoiser(nn.Module, ABC):
     @cached_property
     def _anatomy(self) -> tuple[TapTable, list[str]]:
         """The whole network's taps and units."""
-        return self._trace()
+        # pyright knows the decorator as one of functions
+        return self._trace()  # pyright: ignore[reportCallIssue, reportReturnType]
 
     @torch.compiler.disable
     def _trace(self) -> tuple[TapTable, list[str]]:
@@ -236,7 +238,7 @@ class Denoiser(nn.Module, ABC):
             self._whole_hash = self.weights_hash
         self._recorder.stop = not self._cut(plan)
         self._cut_taps = names
-        self.__dict__.pop('taps', None)
+        vars(self).pop('taps', None)
         self._recorder.watch(self.network, sites)
         return self
 
@@ -264,9 +266,10 @@ class Denoiser(nn.Module, ABC):
             TapError: An unknown tap or one behind the cut.
             ValueError: A wrong shape, timestep or condition.
         """
-        if taps is None and self._cut_taps is None:
+        wanted = self._cut_taps if taps is None else tap_names(taps)
+        if wanted is None:
             raise TapError('This network is whole: name the taps to read, e.g. taps=["mid"].')
-        names = dict.fromkeys(self._cut_taps if taps is None else tap_names(taps))
+        names = dict.fromkeys(wanted)
         if list(self._recorder.sites) != list(names):
             self._recorder.watch(self.network, {name: self.taps.site(name) for name in names})
         self._recorder.store.clear()
@@ -442,7 +445,7 @@ class Denoiser(nn.Module, ABC):
                 f'{", ".join(self.accepts) or "nothing"}.'
             )
         if cond.labels is None:
-            if self._needs_label:
+            if self._needs_label and self.num_classes is not None:
                 raise ValueError(
                     'This network is class-conditional: give cond, one of the labels '
                     f'0 .. {self.num_classes - 1} per image.'

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from diffusers import ModelMixin
 from torch import nn
 from typing_extensions import Self
 
@@ -45,7 +44,7 @@ class FolderDenoiser(Denoiser):
             size of the image.
     """
 
-    network_class: ClassVar[type[ModelMixin]]
+    network_class: ClassVar[Any]
     component: ClassVar[str]
     """Name of the network's folder in a pipeline."""
     default_schedule: ClassVar[str]
@@ -53,7 +52,7 @@ class FolderDenoiser(Denoiser):
 
     def __init__(
         self,
-        network: ModelMixin,
+        network: Any,
         schedule: Schedule,
         source: str = 'random weights',
         image_size: int | None = None,

@@ -67,7 +67,7 @@ class SD3Denoiser(_TwoStreams):
                 f'{height}x{width}.'
             )
 
-    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
+    def _call(self, network: Any, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
         return network(
             hidden_states=x_t,
             timestep=t,
@@ -115,7 +115,7 @@ class FluxDenoiser(_TwoStreams):
         """512 of T5."""
         return 512
 
-    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
+    def _call(self, network: Any, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
         assert cond.prompt_embeds is not None
         guidance = cond.guidance
         if network.config.guidance_embeds and guidance is None:

@@ -1,11 +1,11 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """``PixArtTransformer2DModel`` (PixArt-alpha and -Sigma) as a denoiser."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from diffusers import PixArtTransformer2DModel
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers.transformer import TransformerDenoiser
@@ -44,7 +44,7 @@ class PixArtDenoiser(TransformerDenoiser):
         super()._check_cond(cond)
         self._check_prompt(dict(prompt_embeds=cond.prompt_embeds))
 
-    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
+    def _call(self, network: Any, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
         added: dict[str, Tensor | None] = dict(resolution=None, aspect_ratio=None)
         if network.use_additional_conditions:
             height, width = (side * self.pixels_per_cell for side in x_t.shape[2:])

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """What transformers over latents have in common: patches, and cuts between blocks."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -39,14 +39,14 @@ class TransformerDenoiser(FolderDenoiser):
                 f'{height}x{width}.'
             )
 
-    def _blocks(self, skeleton: nn.Module) -> dict[str, BlockPaths]:
+    def _blocks(self, skeleton: Any) -> dict[str, BlockPaths]:
         return {
             f'{name}.{index}': BlockPaths(f'{path}.{index}', f'{path}.{index}')
             for path, name in self.block_lists.items()
             for index, _ in enumerate(getattr(skeleton, path))
         }
 
-    def _units(self, skeleton: nn.Module) -> list[str]:
+    def _units(self, skeleton: Any) -> list[str]:
         return [
             f'{path}.{index}'
             for path in self.block_lists

@@ -54,7 +54,7 @@ class UNet2DDenoiser(Denoiser):
 
     def __init__(
         self,
-        network: UNet2DModel,
+        network: Any,
         schedule: Schedule,
         source: str = 'random weights',
         null_label: str | int = 'mean',
@@ -126,10 +126,12 @@ class UNet2DDenoiser(Denoiser):
         """
         if (pretrained is None) == (unet is None):
             raise ValueError('UNet2DDenoiser takes either pretrained=... or unet=dict(...).')
+        network: Any
         if pretrained is not None:
             network, own_schedule = load_unet2d(pretrained, schedule)
             source = pretrained
         else:
+            assert unet is not None
             network, own_schedule = UNet2DModel(**unet), build_schedule(schedule)
             source = 'UNet2DModel with random weights'
         denoiser = cls(network.to(as_dtype(dtype)), own_schedule, source, null_label)
@@ -153,31 +155,32 @@ class UNet2DDenoiser(Denoiser):
             return []
         return skip_taps(whole)
 
-    def _skeleton(self) -> UNet2DModel:
+    def _skeleton(self) -> nn.Module:
         with torch.device('meta'):
-            return UNet2DModel.from_config(self.network.config).eval()
+            network: Any = UNet2DModel.from_config(self.network.config)
+        return network.eval()
 
     @property
     def _needs_label(self) -> bool:
         return False  # `null_label` stands in for it
 
-    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
+    def _call(self, network: Any, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
         labels = cond.labels
         if labels is None and self.num_classes is not None:
             labels = torch.full((len(x_t),), self.num_classes, device=x_t.device)
         return network(x_t, t, class_labels=labels, return_dict=False)[0]
 
-    def _aliases(self, skeleton: nn.Module) -> dict[str, str]:
+    def _aliases(self, skeleton: Any) -> dict[str, str]:
         return numbered('ddae')
 
-    def _blocks(self, skeleton: nn.Module) -> dict[str, BlockPaths]:
+    def _blocks(self, skeleton: Any) -> dict[str, BlockPaths]:
         blocks = res_blocks(skeleton.down_blocks, 'down_blocks', 'enc')
         if skeleton.mid_block is not None:
             blocks['mid'] = BlockPaths('mid_block', 'mid_block')
         blocks.update(res_blocks(skeleton.up_blocks, 'up_blocks', 'dec'))
         return blocks
 
-    def _units(self, skeleton: nn.Module) -> list[str]:
+    def _units(self, skeleton: Any) -> list[str]:
         units = ['conv_in', *_TAIL]
         for group in ('down_blocks', 'up_blocks'):
             for index, block in enumerate(getattr(skeleton, group)):

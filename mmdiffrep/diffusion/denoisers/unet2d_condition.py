@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """``UNet2DConditionModel`` (Stable Diffusion 1, 2 and XL) as a denoiser."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from diffusers import UNet2DConditionModel
@@ -122,7 +122,7 @@ class UNet2DConditionDenoiser(FolderDenoiser):
             needed['pooled_embeds'] = cond.pooled_embeds
         self._check_prompt(needed)
 
-    def _call(self, network: nn.Module, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
+    def _call(self, network: Any, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
         added = None
         if self._is_xl:
             time_ids = cond.time_ids
@@ -147,17 +147,17 @@ class UNet2DConditionDenoiser(FolderDenoiser):
             return_dict=False,
         )[0]
 
-    def _aliases(self, skeleton: nn.Module) -> dict[str, str]:
+    def _aliases(self, skeleton: Any) -> dict[str, str]:
         return {f'dift:{n}': f'module:up_blocks.{n}' for n, _ in enumerate(skeleton.up_blocks)}
 
-    def _blocks(self, skeleton: nn.Module) -> dict[str, BlockPaths]:
+    def _blocks(self, skeleton: Any) -> dict[str, BlockPaths]:
         blocks = res_blocks(skeleton.down_blocks, 'down_blocks', 'enc')
         if skeleton.mid_block is not None:
             blocks['mid'] = BlockPaths('mid_block', 'mid_block')
         blocks.update(res_blocks(skeleton.up_blocks, 'up_blocks', 'dec'))
         return blocks
 
-    def _units(self, skeleton: nn.Module) -> list[str]:
+    def _units(self, skeleton: Any) -> list[str]:
         units = ['conv_in', *_TAIL]
         for group in _GROUPS:
             for index, block in enumerate(getattr(skeleton, group)):

@@ -3,6 +3,7 @@
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -28,7 +29,7 @@ _TRANSFORMER = ('norm', 'proj_in', 'proj_out')  # of a Transformer2DModel, besid
 _FEEDS_SKIPS = re.compile(r'conv_in|down_blocks\.\d+\.downsamplers\.0')
 
 
-def res_blocks(blocks: Iterable[nn.Module], path: str, name: str) -> dict[str, BlockPaths]:
+def res_blocks(blocks: Iterable[Any], path: str, name: str) -> dict[str, BlockPaths]:
     """Count the res blocks of one path; each ends with the attention behind it, if any.
 
     Args:
@@ -49,7 +50,7 @@ def res_blocks(blocks: Iterable[nn.Module], path: str, name: str) -> dict[str, B
     return found
 
 
-def units_of_block(block: nn.Module, path: str) -> list[str]:
+def units_of_block(block: Any, path: str) -> list[str]:
     """List the parts of a block that a cut can keep or drop; the block itself if it has none."""
     if type(block).__name__ not in _DIVISIBLE:
         return [path]
@@ -60,7 +61,7 @@ def units_of_block(block: nn.Module, path: str) -> list[str]:
     return units
 
 
-def cut_block(block: nn.Module, path: str, plan: CutPlan) -> None:
+def cut_block(block: Any, path: str, plan: CutPlan) -> None:
     """Cut a block of the down or up path between two of its parts, in place."""
     needed = replace_dead(block.resnets, f'{path}.resnets', plan)
     if hasattr(block, 'attentions'):
@@ -76,7 +77,7 @@ def cut_block(block: nn.Module, path: str, plan: CutPlan) -> None:
             setattr(block, name, None)
 
 
-def cut_attentions(parts: nn.ModuleList, path: str, plan: CutPlan) -> None:
+def cut_attentions(parts: Any, path: str, plan: CutPlan) -> None:
     """Replace attentions that do not outlive the cut, and cut transformers between their blocks."""
     for index, part in enumerate(parts):
         where = f'{path}.{index}'
@@ -113,7 +114,7 @@ class SkipTaker(nn.Module):
         return hidden_states
 
 
-def _units_of_part(part: nn.Module, path: str) -> list[str]:
+def _units_of_part(part: Any, path: str) -> list[str]:
     blocks = getattr(part, 'transformer_blocks', None)
     if blocks is None:
         return [path]
