@@ -28,6 +28,8 @@ train_dataloader = dict(
     batch_size=8,
     num_workers=2,
     persistent_workers=False,  # or a resumed run would not be the same bit for bit
+    pin_memory=True,
+    collate_fn=dict(type='default_collate'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         _delete_=True,

@@ -14,5 +14,5 @@ model = dict(
 train_dataloader = dict(batch_size=64)  # official
 optim_wrapper = dict(optimizer=dict(nesterov=True))  # official
 default_hooks = dict(
-    ema=dict(type='EMAHook', momentum=0.001),  # official
+    ema=dict(type='EMAHook', ema_type='mmdiffrep.ForeachEMA', momentum=0.001, gamma=0),  # official
 )

@@ -35,6 +35,6 @@ default_hooks = dict(
         noise='none',  # official: the clean image
         holdout=0.1,  # official: 0
     ),
-    ema=dict(type='EMAHook', momentum=0.001),
+    ema=dict(type='EMAHook', ema_type='mmdiffrep.ForeachEMA', momentum=0.001, gamma=0),
     policy_log=dict(type='mmdiffrep.PolicyLogHook'),
 )

@@ -37,6 +37,6 @@ default_hooks = dict(
         holdout=0.1,  # official: 0
         reward=dict(type='mmdiffrep.ClassificationReward', num_classes=10),  # official
     ),
-    ema=dict(type='EMAHook', momentum=0.001),
+    ema=dict(type='EMAHook', ema_type='mmdiffrep.ForeachEMA', momentum=0.001, gamma=0),
     policy_log=dict(type='mmdiffrep.PolicyLogHook'),
 )

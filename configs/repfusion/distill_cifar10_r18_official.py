@@ -31,6 +31,6 @@ default_hooks = dict(
         teacher_input='student',
         optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4),
     ),
-    ema=dict(type='EMAHook', momentum=0.001),
+    ema=dict(type='EMAHook', ema_type='mmdiffrep.ForeachEMA', momentum=0.001, gamma=0),
     policy_log=dict(type='mmdiffrep.PolicyLogHook'),
 )

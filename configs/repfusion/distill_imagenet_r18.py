@@ -16,6 +16,7 @@ model = dict(
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
+        non_blocking=True,
     ),
     backbone=dict(
         type='ResNet',
@@ -42,5 +43,5 @@ default_hooks = dict(
         policy=dict(type='mmdiffrep.UniformTimestep', high=50),  # official: 1000
         noise='none',  # official: the clean image
     ),
-    ema=dict(type='EMAHook', momentum=0.001),
+    ema=dict(type='EMAHook', ema_type='mmdiffrep.ForeachEMA', momentum=0.001, gamma=0),
 )

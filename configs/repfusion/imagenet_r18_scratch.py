@@ -13,5 +13,5 @@ default_hooks = dict(
     ),
     finite_loss=dict(type='mmdiffrep.FiniteLossHook'),
     exact_resume=dict(type='mmdiffrep.ExactResumeHook'),
-    ema=dict(type='EMAHook', momentum=0.01),  # official
+    ema=dict(type='EMAHook', ema_type='mmdiffrep.ForeachEMA', momentum=0.01, gamma=0),  # official
 )

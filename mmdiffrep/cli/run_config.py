@@ -90,10 +90,12 @@ def load_config(args: argparse.Namespace) -> Config:
 
 
 def _drop_worker_options(cfg: Config) -> None:
-    """Drop what PyTorch refuses for a data loader without worker processes."""
+    """Drop what PyTorch refuses without worker processes, and warns of without an accelerator."""
     for name, loader in cfg.items():
         if not (name.endswith('_dataloader') and isinstance(loader, dict)):
             continue
+        if get_device() == 'cpu':
+            loader.pop('pin_memory', None)
         # 0 is also PyTorch's default
         dropped = [key for key in WORKER_OPTIONS if loader.get(key)]
         if dropped and not loader.get('num_workers'):

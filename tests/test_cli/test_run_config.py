@@ -75,3 +75,12 @@ def test_options_of_workers_are_dropped_without_workers(load, tiny_config, capsy
 def test_options_of_workers_are_kept_with_workers(load, tiny_config):
     options = ('train_dataloader.num_workers=2', 'train_dataloader.persistent_workers=True')
     assert load(tiny_config, '--cfg-options', *options).train_dataloader.persistent_workers is True
+
+
+@pytest.mark.parametrize(('device', 'pinned'), [('cpu', False), ('cuda', True)])
+def test_memory_is_pinned_for_an_accelerator_alone(load, monkeypatch, device, pinned):
+    """PyTorch warns in every epoch otherwise."""
+    monkeypatch.setattr('mmdiffrep.cli.run_config.get_device', lambda: device)
+    cfg = load('repfusion/cifar10_r18.py')
+    assert bool(cfg.train_dataloader.get('pin_memory')) is pinned
+    assert cfg.train_dataloader.collate_fn == dict(type='default_collate')

@@ -139,3 +139,19 @@ def test_resumes_bit_for_bit_and_stops_at_a_loss_that_is_not_finite(path, load):
     if cfg.train_cfg.get('by_epoch') or cfg.train_cfg.get('type') == 'EpochBasedTrainLoop':
         # Persistent workers would go on with random numbers that a resume cannot restore.
         assert not cfg.train_dataloader.get('persistent_workers')
+
+
+# Crops of random size, which the host's data preprocessor pads one by one.
+IMAGES_OF_MANY_SIZES = re.compile(
+    r'repfusion/celebamask_r\d+\w*|difformer/difformer_(ade20k|coco)_\w+'
+)
+
+
+@every_config
+def test_a_batch_is_one_tensor_and_averages_need_few_kernels(path, load):
+    cfg = load(path)
+    loader = cfg.get('train_dataloader')
+    if loader and loader.batch_size > 1 and not IMAGES_OF_MANY_SIZES.fullmatch(name_of(path)):
+        assert loader.collate_fn == dict(type='default_collate')
+    if 'ema' in cfg.get('default_hooks', {}):
+        assert cfg.default_hooks.ema.ema_type == 'mmdiffrep.ForeachEMA'

@@ -7,6 +7,8 @@ train_dataloader = dict(
     # Under an epoch-based loop a resumed run is only the same bit for bit when workers start anew
     # with every epoch: those that persist go on with random numbers that a resume cannot restore.
     persistent_workers=False,
+    pin_memory=True,
+    collate_fn=dict(type='default_collate'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='mmdiffrep.ImageListDataset',

@@ -28,6 +28,7 @@ train_dataloader = dict(
     batch_size=8,
     num_workers=4,
     persistent_workers=True,
+    pin_memory=True,
     sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(**dataset, ann_file='train.txt', indices=num_labeled, pipeline=train_pipeline),
 )

@@ -33,6 +33,7 @@ train_dataloader = dict(
     batch_size=16,
     num_workers=2,
     persistent_workers=True,
+    collate_fn=dict(type='default_collate'),
     sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(**dataset, ann_file='train.txt', indices=num_labeled, pipeline=train_pipeline),
 )

@@ -10,6 +10,8 @@ data_preprocessor = dict(
 train_dataloader = dict(
     batch_size=128,
     num_workers=4,
+    pin_memory=True,
+    collate_fn=dict(type='default_collate'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='CIFAR10',

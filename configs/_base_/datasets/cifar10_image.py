@@ -4,6 +4,8 @@ train_dataloader = dict(
     batch_size=128,  # official, on 4 processes
     num_workers=4,
     drop_last=True,
+    pin_memory=True,
+    collate_fn=dict(type='default_collate'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='mmpretrain.CIFAR10',

@@ -23,6 +23,7 @@ train_dataloader = dict(
     batch_size=64,
     num_workers=1,
     persistent_workers=False,  # or an epoch-based run could not resume bit for bit
+    collate_fn=dict(type='default_collate'),
     sampler=dict(type='InfiniteSampler', shuffle=True),
     # `fraction` is the share of the training images to use.
     dataset=dict(type='mmdiffrep.BalancedSubset', fraction=1.0, dataset=train_set),

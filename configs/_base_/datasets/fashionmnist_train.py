@@ -22,6 +22,7 @@ train_dataloader = dict(
     batch_size=64,
     num_workers=1,
     persistent_workers=False,  # or an epoch-based run could not resume bit for bit
+    collate_fn=dict(type='default_collate'),
     sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=train_set,
 )

@@ -14,6 +14,8 @@ train_dataloader = dict(
     batch_size=32,  # official, on each of 4 GPUs
     num_workers=8,
     persistent_workers=False,  # or a resumed run would not be the same bit for bit
+    pin_memory=True,
+    collate_fn=dict(type='default_collate'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='ImageNet',

@@ -10,6 +10,8 @@ data_preprocessor = dict(
 train_dataloader = dict(
     batch_size=32,  # official, on each GPU
     num_workers=8,
+    pin_memory=True,
+    collate_fn=dict(type='default_collate'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='ImageNet',

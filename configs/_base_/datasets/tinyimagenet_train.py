@@ -11,6 +11,8 @@ data_preprocessor = dict(
 train_dataloader = dict(
     batch_size=64,  # official, for distillation
     num_workers=4,
+    pin_memory=True,
+    collate_fn=dict(type='default_collate'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='CustomDataset',

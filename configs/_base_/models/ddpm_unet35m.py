@@ -17,6 +17,10 @@ model = dict(
     ),
     scheduler=dict(num_train_timesteps=1000, beta_schedule='linear'),  # predicts the noise
     data_preprocessor=dict(
-        type='ImgDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True
+        type='ImgDataPreprocessor',
+        mean=[127.5] * 3,
+        std=[127.5] * 3,
+        bgr_to_rgb=True,
+        non_blocking=True,
     ),
 )

@@ -24,6 +24,10 @@ model = dict(
     p_mean=-1.2,
     p_std=1.2,
     data_preprocessor=dict(
-        type='ImgDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True
+        type='ImgDataPreprocessor',
+        mean=[127.5] * 3,
+        std=[127.5] * 3,
+        bgr_to_rgb=True,
+        non_blocking=True,
     ),
 )

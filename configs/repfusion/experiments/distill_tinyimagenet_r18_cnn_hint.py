@@ -33,5 +33,5 @@ default_hooks = dict(
             )
         ],
     ),
-    ema=dict(type='EMAHook', momentum=0.001),
+    ema=dict(type='EMAHook', ema_type='mmdiffrep.ForeachEMA', momentum=0.001, gamma=0),
 )

@@ -37,5 +37,5 @@ default_hooks = dict(
         ],
         optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4, nesterov=True),
     ),
-    ema=dict(type='EMAHook', momentum=0.001),
+    ema=dict(type='EMAHook', ema_type='mmdiffrep.ForeachEMA', momentum=0.001, gamma=0),
 )

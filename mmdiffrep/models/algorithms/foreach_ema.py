@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import positive
+from mmdiffrep.utils.checks import at_least, positive
 
 
 @MODELS.register_module()
@@ -20,12 +20,13 @@ class ForeachEMA(MomentumAnnealingEMA):
     them, which waits for the device.
 
     The decay is ``min(1 - momentum, 1 - (1 + steps / gamma)^-power)``, so that a short run forgets
-    its start.
+    its start. ``gamma=0`` leaves the warm-up out.
 
     Args:
         model: The model to average.
         momentum: 1 minus the decay. Defaults to mmengine's 0.0002. Official for DDPM: 0.0001.
-        gamma: Steps of the warm-up. Defaults to mmengine's 100.
+        gamma: Steps of the warm-up, 0 for none: ``ExponentialMovingAverage``, the default of
+            ``EMAHook``. Defaults to mmengine's 100.
         power: Exponent of the warm-up. Defaults to mmengine's 1. DDAE's code (``ema_pytorch``):
             gamma 1 and power 2 / 3.
         interval: Steps between two averages. Defaults to 1.
@@ -33,7 +34,7 @@ class ForeachEMA(MomentumAnnealingEMA):
         update_buffers: Average buffers too, instead of copying them. Defaults to False.
 
     Raises:
-        ValueError: A power that is not positive.
+        ValueError: A power that is not positive, or a negative gamma.
     """
 
     def __init__(
@@ -46,7 +47,10 @@ class ForeachEMA(MomentumAnnealingEMA):
         device: torch.device | None = None,
         update_buffers: bool = False,
     ) -> None:
-        super().__init__(model, momentum, gamma, interval, device, update_buffers)
+        super().__init__(
+            model, momentum, at_least('gamma', gamma, 0) or 1, interval, device, update_buffers
+        )
+        self.gamma = gamma
         self.power = positive('power', power)
         self._steps_on_host: int | None = None
 
@@ -55,8 +59,7 @@ class ForeachEMA(MomentumAnnealingEMA):
         if self._steps_on_host is None:
             self._steps_on_host = int(self.steps)
         if self._steps_on_host % self.interval == 0:
-            decay = 1 - (1 + self._steps_on_host / self.gamma) ** -self.power
-            average = get_ema_multi_avg_fn(min(1 - self.momentum, decay))
+            average = get_ema_multi_avg_fn(min(1 - self.momentum, self._warm_up()))
             average(
                 _averaged(self.module, self.update_buffers),
                 _averaged(model, self.update_buffers),
@@ -67,6 +70,11 @@ class ForeachEMA(MomentumAnnealingEMA):
                 mine.data.copy_(theirs.data)
         self.steps += 1
         self._steps_on_host += 1
+
+    def _warm_up(self) -> float:
+        if not self.gamma:
+            return float(self._steps_on_host > 0)
+        return 1 - (1 + self._steps_on_host / self.gamma) ** -self.power
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
         """Load the buffers, and forget the host's copy of the number of steps."""

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 import pytest
 import torch
-from mmengine.model import MomentumAnnealingEMA
+from mmengine.model import ExponentialMovingAverage, MomentumAnnealingEMA
 from torch import nn
 
 from mmdiffrep.models.algorithms import ForeachEMA
@@ -29,6 +29,19 @@ def test_averages_as_mmengine_does(update_buffers):
         theirs.update_parameters(model)
         for name, value in theirs.state_dict().items():
             torch.testing.assert_close(ours.state_dict()[name], value, msg=name)
+
+
+@pytest.mark.parametrize('momentum', [0.001, 0.01, 0.2])
+def test_without_a_warm_up_averages_as_the_default_of_the_hook_to_the_last_bit(momentum):
+    changing = models()
+    first = next(changing)
+    ours = ForeachEMA(first, momentum=momentum, gamma=0)
+    theirs = ExponentialMovingAverage(first, momentum=momentum)
+    for model, _ in zip(changing, range(20)):
+        ours.update_parameters(model)
+        theirs.update_parameters(model)
+        for name, value in theirs.state_dict().items():
+            assert torch.equal(ours.state_dict()[name], value), name
 
 
 def test_decay_is_the_smaller_of_the_two():
