@@ -8,6 +8,7 @@ model = dict(
     backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=distilled, prefix='backbone.')),
     head=dict(loss=dict(_delete_=True, type='LabelSmoothLoss', label_smooth_val=0.1)),  # official
 )
+train_dataloader = dict(pin_memory=True, collate_fn=dict(type='default_collate'))
 randomness = dict(seed=0)
 default_hooks = dict(
     checkpoint=dict(

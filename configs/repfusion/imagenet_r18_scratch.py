@@ -6,6 +6,7 @@ _base_ = 'mmpretrain::resnet/resnet18_8xb32_in1k.py'
 model = dict(
     head=dict(loss=dict(_delete_=True, type='LabelSmoothLoss', label_smooth_val=0.1)),  # official
 )
+train_dataloader = dict(pin_memory=True, collate_fn=dict(type='default_collate'))
 randomness = dict(seed=0)
 default_hooks = dict(
     checkpoint=dict(

@@ -243,12 +243,16 @@ def test_official_values_of_cifar10(student):
     assert cfg.train_dataloader.batch_size == 128
     assert cfg.train_cfg.max_epochs == 200 and cfg.param_scheduler[0].milestones == [100, 150]
     assert cfg.data_preprocessor.mean == cfg.data_preprocessor.std == [128.0] * 3
-    assert cfg.default_hooks.ema == dict(type='EMAHook', momentum=0.001)
+    assert cfg.default_hooks.ema == dict(
+        type='EMAHook', ema_type='mmdiffrep.ForeachEMA', momentum=0.001, gamma=0
+    )
 
     task = load(f'cifar10_{student}_finetune')
     assert task.train_dataloader.batch_size == 64
     assert task.optim_wrapper.optimizer == dict(**OFFICIAL_SGD, nesterov=True)
-    assert task.default_hooks.ema == dict(type='EMAHook', momentum=0.001)
+    assert task.default_hooks.ema == dict(
+        type='EMAHook', ema_type='mmdiffrep.ForeachEMA', momentum=0.001, gamma=0
+    )
     at, rkd = (
         hook_of(load(f'distill_cifar10_{student}_{name}')).pairs[0] for name in ('at', 'rkd')
     )
@@ -286,7 +290,9 @@ def test_official_values_of_imagenet():
     assert crop == dict(type='RandomResizedCrop', scale=256)
     task = load('imagenet_r18_finetune')
     assert task.model.head.loss == dict(type='LabelSmoothLoss', label_smooth_val=0.1)
-    assert task.default_hooks.ema == dict(type='EMAHook', momentum=0.01)
+    assert task.default_hooks.ema == dict(
+        type='EMAHook', ema_type='mmdiffrep.ForeachEMA', momentum=0.01, gamma=0
+    )
 
 
 def test_fixed_presets_differ_from_the_official_ones():
