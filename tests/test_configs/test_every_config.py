@@ -6,8 +6,14 @@ from itertools import combinations, takewhile
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+
+from mmdiffrep.datasets import LoadToyFace
+from mmdiffrep.registry import MODELS
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs'
@@ -155,3 +161,46 @@ def test_a_batch_is_one_tensor_and_averages_need_few_kernels(path, load):
         assert loader.collate_fn == dict(type='default_collate')
     if 'ema' in cfg.get('default_hooks', {}):
         assert cfg.default_hooks.ema.ema_type == 'mmdiffrep.ForeachEMA'
+
+
+def losses_with_class_weights(node):
+    if isinstance(node, dict):
+        if 'class_weight' in node:
+            yield node
+        node = list(node.values())
+    if isinstance(node, (list, tuple)):
+        for child in node:
+            yield from losses_with_class_weights(child)
+
+
+@every_config
+def test_masks_with_ignored_pixels_train_with_class_weights(path, load):
+    """mmseg's own loss looks up the weight of label 255, and fails."""
+    cfg = load(path)
+    for loss_cfg in losses_with_class_weights(cfg.model):
+        with DefaultScope.overwrite_default_scope(cfg.default_scope):
+            loss = MODELS.build(loss_cfg)
+        scores = torch.zeros(1, len(loss_cfg.class_weight), 2, 2, requires_grad=True)
+        loss(scores, torch.tensor([[[0, 255], [1, 255]]]), ignore_index=255).backward()
+        assert scores.grad.isfinite().all() and (scores.grad[..., 1] == 0).all()
+
+
+def test_a_run_with_ignored_pixels(tmp_path, monkeypatch):
+    draw = LoadToyFace.transform
+
+    def ignore_a_corner(self, results):
+        results = draw(self, results)
+        results['gt_seg_map'][:4, :4] = 255
+        return results
+
+    monkeypatch.setattr(LoadToyFace, 'transform', ignore_a_corner)
+    cfg = Config.fromfile(CONFIGS / 'repfusion' / 'toyfaces_r18_scratch.py')
+    cfg.train_dataloader.update(batch_size=2, num_workers=0, persistent_workers=False)
+    cfg.train_dataloader.dataset.update(num_images=4, indices=None)
+    cfg.update(val_dataloader=None, val_cfg=None, val_evaluator=None)
+    cfg.train_cfg.max_iters = 2
+    cfg.default_hooks.logger.interval = 1
+    cfg.work_dir, cfg.experiment_name = str(tmp_path), 'ignored'
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    assert 0 < runner.message_hub.get_scalar('train/decode.loss_ce').current() < 100

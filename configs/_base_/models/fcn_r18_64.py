@@ -39,9 +39,7 @@ model = dict(
         num_classes=num_classes,
         norm_cfg=norm_cfg,
         align_corners=False,
-        loss_decode=dict(
-            type='CrossEntropyLoss', use_sigmoid=False, loss_weight=1.0, class_weight=class_weight
-        ),
+        loss_decode=dict(type='mmdiffrep.WeightedCrossEntropyLoss', class_weight=class_weight),
     ),
     train_cfg=dict(),
     test_cfg=dict(mode='whole'),
