@@ -5,7 +5,6 @@ Nothing here runs code from a checkpoint: pickles are read with ``weights_only=T
 """
 
 import hashlib
-import json
 import logging
 import pickle
 import re
@@ -24,6 +23,7 @@ from torch import Tensor, nn
 
 from mmdiffrep.diffusion.schedule import build_schedule
 from mmdiffrep.diffusion.schedule_base import Schedule
+from mmdiffrep.diffusion.stored_config import read_json
 from mmdiffrep.diffusion.unknown_schedule import UnknownSchedule
 
 Network = TypeVar('Network', bound=ModelMixin)
@@ -33,6 +33,11 @@ logger = logging.getLogger('mmdiffrep')
 _ASSETS = Path(__file__).parents[1] / 'assets'
 _ASSET_PREFIX = 'mmdiffrep://'
 _HUB_ID = re.compile(r'[\w.-]+/[\w.-]+')
+# What diffusers and torch raise for a config.json that describes no network.
+_BUILD_ERRORS = (
+    *(OSError, ValueError, TypeError, RuntimeError),
+    *(AttributeError, IndexError, KeyError, ZeroDivisionError),
+)
 _DESCRIPTIONS = ['model_index.json', 'config.json', 'scheduler_config.json']
 _NETWORKS = ['unet', 'transformer', 'vae']
 
@@ -181,18 +186,6 @@ def _download(hub_id: str) -> Path:
     return folder
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON file.
-
-    Raises:
-        ValueError: It is damaged.
-    """
-    try:
-        return json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f"'{path}' is damaged or incomplete: {error}. Fetch it again.") from error
-
-
 def load_network(kind: type[Network], folder: Path, ignored: Collection[str] = ()) -> Network:
     """Load a diffusers network from its own folder, in fp32 whatever the stored precision.
 
@@ -210,10 +203,10 @@ def load_network(kind: type[Network], folder: Path, ignored: Collection[str] = (
         loaded: Any = kind.from_pretrained(
             str(folder), variant='fp16' if only_half else None, output_loading_info=True
         )
-    except (OSError, ValueError, SafetensorError) as error:
+    except (*_BUILD_ERRORS, SafetensorError) as error:
         raise ValueError(
             f"The weights in '{folder}' ({sorted(stored) or 'no diffusion_pytorch_model file'}) "
-            f'could not be read: {error}'
+            f'could not be read, or its config.json does not describe a network: {error}'
         ) from error
     network, report = loaded
     wrong = {key: {*report[key]} - {*ignored} for key in ('missing_keys', 'unexpected_keys')}
@@ -268,7 +261,11 @@ def read_schedule(root: Path) -> Schedule:
     for folder in places:
         path = folder / 'scheduler_config.json'
         if path.is_file():
-            return build_schedule(read_json(path))
+            config = read_json(path)
+            try:
+                return build_schedule(config)
+            except (ValueError, TypeError, RuntimeError) as error:
+                raise ValueError(f"'{path}': {error}") from error
     return UnknownSchedule(str(root))
 
 
