@@ -2,7 +2,6 @@
 """The normalized mean error of landmarks over the points that can be measured."""
 
 import logging
-from collections.abc import Sequence
 
 import numpy as np
 from mmengine.logging import print_log
@@ -19,31 +18,8 @@ class VisibleNME(NME):
     ``norm_mode='keypoint_distance'``), and if no face counts, the error is NaN with a warning
     (mmpose: 0.0, a perfect score). With all landmarks visible both metrics are equal.
 
-    Args:
-        norm_mode (str): As in ``NME``. Defaults to ``'keypoint_distance'``: relative to the
-            distance of two keypoints, which on WFLW are the outer eye corners.
-        norm_item (str, optional): As in ``NME``.
-        keypoint_indices (sequence of int, optional): As in ``NME``. Defaults to None: those of the
-            data set.
-        collect_device (str): As in ``NME``.
-        prefix (str, optional): As in ``NME``.
+    Arguments are those of ``NME``.
     """
-
-    def __init__(
-        self,
-        norm_mode: str = 'keypoint_distance',
-        norm_item: str | None = None,
-        keypoint_indices: Sequence[int] | None = None,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-    ) -> None:
-        super().__init__(
-            norm_mode=norm_mode,
-            norm_item=norm_item,
-            keypoint_indices=keypoint_indices,
-            collect_device=collect_device,
-            prefix=prefix,
-        )
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Return ``NME`` of the faces that can be measured; NaN without any."""

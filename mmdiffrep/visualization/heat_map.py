@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Heat maps with their numbers, side by side and on one scale."""
+"""Heat maps with their numbers, side by side and on the same scale."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +18,7 @@ def draw_heat_maps(
     label: str = '',
     scale: float = 1.0,
 ) -> Figure:
-    """Draws one heat map a panel; the best entry of each has a frame.
+    """Draw one heat map per panel; the best entry of each has a frame.
 
     Args:
         panels (mapping): Heading to values ``(rows, columns)``; NaN stays empty.
@@ -26,15 +26,15 @@ def draw_heat_maps(
         columns (sequence of str): Names of the columns.
         row_title (str): What the rows are.
         column_title (str): What the columns are.
-        title (str): Heading of all. Defaults to none.
-        label (str): Of the colors. Defaults to none.
-        scale (float): The numbers are written times this. Defaults to 1.
+        title (str): Heading of the figure. Defaults to none.
+        label (str): Label of the color bar. Defaults to none.
+        scale (float): Factor of the written numbers. Defaults to 1.
 
     Returns:
-        Figure: To be saved.
+        Figure: The figure, not saved yet.
 
     Raises:
-        ValueError: Values of another shape, or no finite one.
+        ValueError: Values of the wrong shape, or none that is finite.
     """
     shape = (len(rows), len(columns))
     wrong = {name: values.shape for name, values in panels.items() if values.shape != shape}

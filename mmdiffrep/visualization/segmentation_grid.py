@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""A picture that compares segmentations: one image a row, one method a column."""
+"""A picture that compares segmentations: one image per row, one method per column."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 
 def colorize(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
-    """Turn labels ``(H, W)`` into RGB uint8 ``(H, W, 3)``; what has no color becomes white."""
+    """Turn labels ``(H, W)`` into RGB uint8 ``(H, W, 3)``; labels without a color become white."""
     table = np.array([*palette, (255, 255, 255)], dtype=np.uint8)
     known = (labels >= 0) & (labels < len(palette))
     return table[np.where(known, labels, len(palette))]
@@ -22,18 +22,18 @@ def draw_segmentation_grid(
     palette: Sequence[Sequence[int]],
     title: str = '',
 ) -> None:
-    """Draws images and label maps side by side.
+    """Draw images and label maps side by side.
 
     Args:
         path (str or Path): The PNG to write; its folder must exist.
         images (sequence): RGB uint8 images, ``(H, W, 3)`` each.
-        columns (mapping): Heading to label maps ``(H, W)``, one an image, or to RGB pictures
+        columns (mapping): Heading to label maps ``(H, W)``, one per image, or to RGB pictures
             ``(H, W, 3)``, which are shown as they are.
         palette (sequence): RGB color of every class.
         title (str): Heading of the picture. Defaults to none.
 
     Raises:
-        ValueError: A column has another number of label maps than there are images.
+        ValueError: A column does not have one label map per image.
     """
     for name, maps in columns.items():
         if len(maps) != len(images):

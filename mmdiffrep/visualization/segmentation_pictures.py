@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""The mask of one image as a file, over its image, and how sure it is."""
+"""The mask of an image as a file, its overlay on the image, and its uncertainty."""
 
 import io
 import math
@@ -12,25 +12,25 @@ from PIL.PngImagePlugin import PngInfo
 
 from mmdiffrep.visualization.segmentation_grid import colorize
 
-GREATEST_UNCERTAINTY = math.log(2)  # nats: half of the members say one thing, half another
+GREATEST_UNCERTAINTY = math.log(2)  # nats: two halves of the members disagree
 
 
 def draw_overlay(
     image: np.ndarray, labels: np.ndarray, palette: Sequence[Sequence[int]], opacity: float = 0.5
 ) -> np.ndarray:
-    """Lays the colors of a label map over its image.
+    """Overlay the colors of a label map on its image.
 
     Args:
         image (np.ndarray): RGB uint8, ``(H, W, 3)``.
         labels (np.ndarray): ``(H, W)``.
         palette (sequence): RGB color of every class.
-        opacity (float): Share of the colors, 0 to 1. Defaults to 0.5.
+        opacity (float): Weight of the colors, 0 to 1. Defaults to 0.5.
 
     Returns:
         np.ndarray: RGB uint8, ``(H, W, 3)``.
 
     Raises:
-        ValueError: Another size of labels than of the image, or an opacity out of range.
+        ValueError: Image and labels differ in size, or the opacity is out of range.
     """
     if image.shape[:2] != labels.shape or not 0 <= opacity <= 1:
         raise ValueError(
@@ -42,10 +42,10 @@ def draw_overlay(
 
 
 def draw_uncertainty(uncertainty: np.ndarray) -> np.ndarray:
-    """Draws the members' divergence on a scale that is the same for all images.
+    """Draw the members' divergence on a scale that is the same for all images.
 
     Args:
-        uncertainty (np.ndarray): ``(H, W)`` in nats; black is 0, and the lightest color ln 2 and
+        uncertainty (np.ndarray): ``(H, W)`` in nats; black is 0, and the lightest color is ln 2 and
             above.
 
     Returns:

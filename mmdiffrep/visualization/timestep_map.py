@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""A picture of which timesteps were drawn in the course of a run."""
+"""A picture of the timesteps sampled in the course of a run."""
 
 from collections.abc import Sequence
 
@@ -16,15 +16,15 @@ def draw_timestep_map(
     num_timesteps: int,
     title: str = '',
 ) -> np.ndarray:
-    """Draws a heat map of iteration and timestep, with curves of mean timestep and entropy.
+    """Draw a heat map of iteration and timestep, with curves of mean timestep and entropy.
 
     Args:
         iterations (sequence of int): Iteration at the end of every row of ``shares``, rising.
-        shares (np.ndarray): Share of the draws by row and bucket of timesteps, ``(rows,
+        shares (np.ndarray): Share of the samples by row and bucket of timesteps, ``(rows,
             buckets)``, each row adding up to 1.
         mean_t (np.ndarray): Mean timestep of every row, ``(rows,)``.
         entropy (np.ndarray): Entropy of the policy in nats, ``(rows,)``; a curve is drawn unless
-            all are NaN.
+            all values are NaN.
         num_timesteps (int): Timesteps that the buckets cover.
         title (str): Heading. Defaults to none.
 
@@ -42,7 +42,7 @@ def draw_timestep_map(
     levels = np.linspace(0, num_timesteps, shares.shape[1] + 1)
     colors = axes[0].pcolormesh(edges, levels, shares.T, cmap='magma', vmin=0)
     figure.colorbar(colors, ax=axes[0], label='share of the draws')
-    # Where a row's curve is drawn: its middle.
+    # Curves pass through the middle of each row.
     middles = (edges[1:] + edges[:-1]) / 2
     axes[0].plot(middles, mean_t, color='tab:cyan', marker='.', markersize=3, label='mean')
     axes[0].legend(loc='upper right', fontsize=8)

@@ -30,18 +30,18 @@ def measure(metric, *faces):
 def test_with_all_landmarks_it_is_the_hosts_metric():
     faces = [([1, 1, 1], 1.0), ([1, 1, 0], 3.0)]
     expected = measure(NME('keypoint_distance', keypoint_indices=INDICES), *faces)
-    assert measure(VisibleNME(keypoint_indices=INDICES), *faces) == expected
+    assert measure(VisibleNME('keypoint_distance', keypoint_indices=INDICES), *faces) == expected
 
 
 def test_nothing_visible_is_not_a_perfect_score():
     faces = [([0, 0, 0], 4.0)] * 2
     assert measure(NME('keypoint_distance', keypoint_indices=INDICES), *faces) == 0
-    assert math.isnan(measure(VisibleNME(keypoint_indices=INDICES), *faces))
+    assert math.isnan(measure(VisibleNME('keypoint_distance', keypoint_indices=INDICES), *faces))
 
 
 @pytest.mark.parametrize('hidden', [[0, 0, 0], [0, 1, 1], [1, 0, 1]])
 def test_a_face_without_the_landmarks_of_its_scale_does_not_count(hidden):
-    metric = VisibleNME(keypoint_indices=INDICES)
+    metric = VisibleNME('keypoint_distance', keypoint_indices=INDICES)
     assert measure(metric, ([1, 1, 1], 1.0), (hidden, 7.0)) == pytest.approx(0.1)
 
 
