@@ -20,7 +20,9 @@ class PhaseSchedule:
     """
 
     def __init__(self, phases: Sequence[tuple[str, int]] | None = None) -> None:
-        given = of_type('phases', phases or [], list, tuple)
+        given = of_type('phases', [] if phases is None else phases, list, tuple)
+        for phase in given:
+            of_type('each of phases', phase, list, tuple)
         if any(len(phase) != 2 or phase[0] not in ('distill', 'joint') for phase in given):
             raise ValueError(
                 f"phases must be a list of ('distill' or 'joint', end iteration), got {given}."

@@ -125,7 +125,10 @@ class RepFusionHook(Hook):
         of_type('noise', noise, str, dict)
         of_type('reward', reward, dict, none)
         of_type('optimizer', optimizer, dict, none)
-        of_type('param_scheduler', param_scheduler, dict, list, none)
+        schedulers = of_type('param_scheduler', param_scheduler, dict, list, none) or []
+        for scheduler in [schedulers] if isinstance(schedulers, dict) else schedulers:
+            if 'type' not in of_type('each param_scheduler', scheduler, dict):
+                raise ValueError(f'param_scheduler needs a `type`, got {scheduler!r}.')
         if of_type('normalization', normalization, dict, none) is not None:
             check_normalization(normalization)
         self.teacher_cfg = of_type('teacher', teacher, str, dict)

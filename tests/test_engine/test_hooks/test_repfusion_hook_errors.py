@@ -220,3 +220,16 @@ def test_a_distiller_that_a_gradient_ruined_is_not_saved(tmp_path):
     with pytest.raises(FloatingPointError, match='parameters of the distiller.*pairs.0') as error:
         hook.before_save_checkpoint(runner, dict(meta=dict(iter=4)))
     assert str(error.value).startswith('iteration 4: ')
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        *((dict(phases=value), 'phases must be') for value in (False, 0, '', {}, [1])),
+        (dict(param_scheduler=[1]), 'each param_scheduler must be dict'),
+        (dict(param_scheduler=dict(gamma=0.5)), 'param_scheduler needs a `type`'),
+    ],
+)
+def test_phases_and_schedulers_of_another_form_are_named(options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        RepFusionHook(teacher='x', pairs=[PAIR], **options)
