@@ -4,9 +4,10 @@
 import argparse
 from collections.abc import Sequence
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from mmdiffrep.cli.command import TRACEBACK_OPTION
+from mmdiffrep.cli.run_config import add_cfg_options
 from mmdiffrep.utils.config_path import config_file
 
 
@@ -21,13 +22,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file, or the name of one that comes with mmdiffrep')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='override entries of the config: a.b=1 a.c="[1,2]" a.list.0.d=x',
-    )
+    add_cfg_options(parser)
     parser.add_argument(
         TRACEBACK_OPTION, action='store_true', help='show the traceback of an error'
     )

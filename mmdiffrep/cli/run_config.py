@@ -26,9 +26,8 @@ from mmdiffrep.utils.versions import require_host
 WORKER_OPTIONS = ('persistent_workers', 'prefetch_factor', 'timeout', 'multiprocessing_context')
 
 
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options every run has, under the names OpenMMLab's tools use."""
-    parser.add_argument('--work-dir', help='default: work_dirs/<name of the config>')
+def add_cfg_options(parser: argparse.ArgumentParser) -> None:
+    """Add the option that overrides entries of a config."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -36,6 +35,12 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='KEY=VALUE',
         help='override entries of the config: a.b=1 a.c="[1,2]" a.list.0.d=x',
     )
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options every run has, under the names OpenMMLab's tools use."""
+    parser.add_argument('--work-dir', help='default: work_dirs/<name of the config>')
+    add_cfg_options(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument(
         '--trust-checkpoint',

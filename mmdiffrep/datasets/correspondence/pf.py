@@ -17,8 +17,19 @@ PASCAL_CLASSES = (
 ).split()
 
 
+class _PairList(PairDataset):
+    """Pairs that are listed in a csv file."""
+
+    def __init__(
+        self, data_root: str, ann_file: str = 'test_pairs.csv', indices: int | None = None
+    ) -> None:
+        super().__init__(
+            data_root=data_root, ann_file=ann_file, indices=indices, serialize_data=False
+        )
+
+
 @DATASETS.register_module()
-class PFPascal(PairDataset):
+class PFPascal(_PairList):
     """Pairs of PASCAL VOC photographs of 20 categories.
 
     The layout::
@@ -42,13 +53,6 @@ class PFPascal(PairDataset):
     """
 
     METAINFO: ClassVar[dict[str, Any]] = dict(dataset_type='pf_pascal')
-
-    def __init__(
-        self, data_root: str, ann_file: str = 'test_pairs.csv', indices: int | None = None
-    ) -> None:
-        super().__init__(
-            data_root=data_root, ann_file=ann_file, indices=indices, serialize_data=False
-        )
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Read the list of pairs."""
@@ -101,7 +105,7 @@ class PFPascal(PairDataset):
 
 
 @DATASETS.register_module()
-class PFWillow(PairDataset):
+class PFWillow(_PairList):
     """Pairs of photographs of 5 categories with 10 keypoints each.
 
     The layout::
@@ -124,13 +128,6 @@ class PFWillow(PairDataset):
 
     METAINFO: ClassVar[dict[str, Any]] = dict(dataset_type='pf_willow')
     NUM_POINTS = 10
-
-    def __init__(
-        self, data_root: str, ann_file: str = 'test_pairs.csv', indices: int | None = None
-    ) -> None:
-        super().__init__(
-            data_root=data_root, ann_file=ann_file, indices=indices, serialize_data=False
-        )
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Read the list of pairs."""

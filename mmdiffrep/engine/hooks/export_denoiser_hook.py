@@ -3,6 +3,7 @@
 
 import errno
 import os.path as osp
+from typing import Any
 
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
@@ -44,11 +45,7 @@ class ExportDenoiserHook(Hook):
         require_method(runner, 'save_pretrained', type(self).__name__)
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Write the folder when the interval has passed."""
         if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner):

@@ -1,6 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Stop a run whose loss is not finite, before that is saved."""
 
+from typing import Any
+
 import torch
 from mmengine.dist import all_gather_object, all_reduce
 from mmengine.hooks import Hook
@@ -43,11 +45,7 @@ class FiniteLossHook(Hook):
         self._unchecked: list[tuple[int, str, Tensor]] = []
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Collect the losses of this iteration, and check those since the last check if due."""
         if isinstance(outputs, dict):

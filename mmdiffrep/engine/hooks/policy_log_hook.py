@@ -4,6 +4,7 @@
 import csv
 import io
 import os.path as osp
+from typing import Any
 
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
@@ -64,11 +65,7 @@ class PolicyLogHook(Hook):
             self.histories[name] = TimestepHistory(count, self.num_buckets)
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Count the draws; end a row and draw when the interval has passed."""
         for name, sample in self.distillation.drawn.items():

@@ -133,11 +133,7 @@ class ProbeHook(Hook):
                 ]
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Measure when the interval has passed."""
         if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner):

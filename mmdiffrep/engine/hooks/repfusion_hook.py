@@ -289,11 +289,7 @@ class RepFusionHook(Hook):
             runner.logger.info('RepFusion: distillation is over, the teacher is freed')
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Clear the distiller's gradients at the end of an accumulation window."""
         if runner.optim_wrapper.should_update():

@@ -3,6 +3,7 @@
 
 import math
 import os.path as osp
+from typing import Any
 
 import cv2
 import numpy as np
@@ -62,11 +63,7 @@ class SampleGridHook(Hook):
         averaged_model(runner).build_sampler(self.sampler).check_steps(self.num_inference_steps)
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Draw a grid when the interval has passed."""
         if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner):

@@ -1,6 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Average weights with a decay that counts optimizer steps."""
 
+from typing import Any
+
 from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 
@@ -18,11 +20,7 @@ class StepEMAHook(EMAHook):
     """
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Average if the optimizer has stepped in this iteration."""
         if runner.optim_wrapper.should_update():

@@ -29,6 +29,11 @@ class StudentContext(NamedTuple):
     task_loss: Tensor | None = None
 
 
+# Arguments of a reward's forward pass: the host's data samples and the student's side.
+DataSamples = Sequence[BaseDataElement] | None
+Context = StudentContext | None
+
+
 class RewardOutput(NamedTuple):
     """Rewards of a batch.
 
@@ -72,10 +77,7 @@ class Reward(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self,
-        feature: Tensor,
-        data_samples: list[BaseDataElement] | None = None,
-        context: StudentContext | None = None,
+        self, feature: Tensor, data_samples: DataSamples = None, context: Context = None
     ) -> RewardOutput:
         """Reward every image of a batch.
 

@@ -8,9 +8,15 @@ from typing import ClassVar
 import torch
 from mmengine.dist import all_reduce
 from mmengine.structures import BaseDataElement
-from torch import Tensor
+from torch import Tensor, nn
 
-from mmdiffrep.models.rewards.base import IDENTITIES, Reward, RewardOutput, StudentContext
+from mmdiffrep.models.rewards.base import (
+    IDENTITIES,
+    Context,
+    DataSamples,
+    Reward,
+    RewardOutput,
+)
 from mmdiffrep.utils.checks import integer
 
 # Labels are checked on the first batches only: the check waits for the device.
@@ -38,10 +44,7 @@ class DecoderReward(Reward):
         self._labels_found = False
 
     def forward(
-        self,
-        feature: Tensor,
-        data_samples: list[BaseDataElement] | None = None,
-        context: StudentContext | None = None,
+        self, feature: Tensor, data_samples: DataSamples = None, context: Context = None
     ) -> RewardOutput:
         """See :class:`Reward`; the loss has gradient for the decoder only.
 
@@ -166,3 +169,12 @@ def _name(sample: BaseDataElement, index: int) -> str:
     known = (sample.metainfo.get(key) for key in IDENTITIES)
     name = next((value for value in known if value is not None), None)
     return f'image {index} of a batch' if name is None else f'image {name}'
+
+
+def conv_decoder(in_channels: int, hidden_channels: int, out_channels: int) -> nn.Sequential:
+    """Build a decoder of maps: two 1x1 convolutions with a ReLU between them."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, integer('hidden_channels', hidden_channels, 1), 1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(hidden_channels, out_channels, 1),
+    )

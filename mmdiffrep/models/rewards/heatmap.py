@@ -3,10 +3,10 @@
 
 import torch
 from mmengine.structures import BaseDataElement
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from mmdiffrep.models.rewards.decoder import DecoderReward
+from mmdiffrep.models.rewards.decoder import DecoderReward, conv_decoder
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import integer
 
@@ -29,14 +29,8 @@ class HeatmapReward(DecoderReward):
 
     def __init__(self, in_channels: int, num_keypoints: int, hidden_channels: int = 64) -> None:
         super().__init__(in_channels)
-        integer('num_keypoints', num_keypoints, 1)
-        integer('hidden_channels', hidden_channels, 1)
-        self.num_keypoints = num_keypoints
-        self.decoder = nn.Sequential(
-            nn.Conv2d(in_channels, hidden_channels, 1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(hidden_channels, num_keypoints, 1),
-        )
+        self.num_keypoints = integer('num_keypoints', num_keypoints, 1)
+        self.decoder = conv_decoder(in_channels, hidden_channels, num_keypoints)
 
     def task_loss(
         self, feature: Tensor, data_samples: list[BaseDataElement]

@@ -3,11 +3,10 @@
 
 import torch
 from mmengine.dist import get_rank
-from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmdiffrep.models.rewards.base import Reward, RewardOutput, StudentContext
+from mmdiffrep.models.rewards.base import Context, DataSamples, Reward, RewardOutput
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import integer, positive
 from mmdiffrep.utils.gather import gather_rows
@@ -44,10 +43,7 @@ class InstanceDiscriminationReward(Reward):
         self.projection = None if projection is None else nn.Linear(in_channels, projection)
 
     def forward(
-        self,
-        feature: Tensor,
-        data_samples: list[BaseDataElement] | None = None,
-        context: StudentContext | None = None,
+        self, feature: Tensor, data_samples: DataSamples = None, context: Context = None
     ) -> RewardOutput:
         """See :class:`Reward`.
 

@@ -3,12 +3,11 @@
 
 import torch
 from mmengine.structures import BaseDataElement
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from mmdiffrep.models.rewards.decoder import DecoderReward
+from mmdiffrep.models.rewards.decoder import DecoderReward, conv_decoder
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integer
 
 
 @MODELS.register_module()
@@ -35,14 +34,9 @@ class SegmentationReward(DecoderReward):
         ignore_index: int = 255,
     ) -> None:
         super().__init__(in_channels)
-        integer('hidden_channels', hidden_channels, 1)
         self.num_classes = self.check_num_classes(num_classes)
         self.ignore_index = ignore_index
-        self.decoder = nn.Sequential(
-            nn.Conv2d(in_channels, hidden_channels, 1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(hidden_channels, num_classes, 1),
-        )
+        self.decoder = conv_decoder(in_channels, hidden_channels, num_classes)
 
     def task_loss(
         self, feature: Tensor, data_samples: list[BaseDataElement]

@@ -2,10 +2,9 @@
 """Reward by the student: does imitating the teacher at t help its own task?"""
 
 import torch
-from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from mmdiffrep.models.rewards.base import Reward, RewardOutput, StudentContext
+from mmdiffrep.models.rewards.base import Context, DataSamples, Reward, RewardOutput, StudentContext
 from mmdiffrep.registry import MODELS
 
 # GradScaler's initial scale: small gradients survive layers in float16.
@@ -40,10 +39,7 @@ class StudentGainReward(Reward):
     needs_task = True
 
     def forward(
-        self,
-        feature: Tensor,
-        data_samples: list[BaseDataElement] | None = None,
-        context: StudentContext | None = None,
+        self, feature: Tensor, data_samples: DataSamples = None, context: Context = None
     ) -> RewardOutput:
         """See :class:`Reward`.
 
