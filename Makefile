@@ -6,10 +6,8 @@ VENV ?= .venv
 RUN = PYTHONPATH=$(CURDIR) PATH=$(abspath $(VENV))/bin:$$PATH $(VENV)/bin/python
 
 DOCS_VENV ?= .venv-docs
-# Packages without a type error; `make types` checks all that pyproject.toml names.
-TYPED = mmdiffrep/feature_bank mmdiffrep/measures mmdiffrep/engine/distillation
 
-.PHONY: setup demo demo-fewshot demo-match test lint types format docs clean distclean
+.PHONY: setup demo demo-fewshot demo-match test lint format docs clean distclean
 
 setup:
 	@$(PYTHON) tools/setup/setup_env.py --venv $(VENV)
@@ -30,9 +28,6 @@ test: setup
 lint: setup
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(VENV)/bin/basedpyright --level error --pythonpath $(VENV)/bin/python $(TYPED)
-
-types: setup
 	$(VENV)/bin/basedpyright --level error --pythonpath $(VENV)/bin/python
 
 format: setup
