@@ -117,10 +117,10 @@ def recommended_config(
         param_scheduler=[dict(type='CosineAnnealingLR', T_max=epochs, by_epoch=True)],
         **{f'{split}_cfg': {} for split in ('val', 'test') if f'{split}_dataloader' in data},
         log_processor=dict(by_epoch=True),
-        custom_hooks=[
-            dict(type='mmdiffrep.ExactResumeHook'),
-            dict(type='mmdiffrep.LabelRangeHook'),
-        ],
+        default_hooks=dict(
+            exact_resume=dict(type='mmdiffrep.ExactResumeHook'),
+            label_range=dict(type='mmdiffrep.LabelRangeHook'),
+        ),
     )
     if 'val_dataloader' in data:
         tested = without_augmentation(data, test_split)

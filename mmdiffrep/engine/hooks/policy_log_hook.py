@@ -55,7 +55,7 @@ class PolicyLogHook(Hook):
         if hook is None:
             raise ValueError(
                 'PolicyLogHook logs the timesteps of a RepFusionHook, but the run has none: add '
-                "dict(type='mmdiffrep.RepFusionHook', ...) to custom_hooks, or leave it out"
+                "dict(type='mmdiffrep.RepFusionHook', ...) to default_hooks, or leave it out"
             )
         self.distillation = hook
         if hook.distiller is None or self.histories:

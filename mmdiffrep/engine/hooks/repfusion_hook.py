@@ -189,7 +189,7 @@ class RepFusionHook(Hook):
     def _check_run(self, runner: Runner) -> None:
         if sum(isinstance(hook, RepFusionHook) for hook in runner.hooks) > 1:
             raise ValueError(
-                'custom_hooks has more than one RepFusionHook, whose losses and checkpoints would '
+                'the config has more than one RepFusionHook, whose losses and checkpoints would '
                 'have the same names: give one hook several pairs, each with its own tap'
             )
         size = getattr(runner.train_dataloader, 'batch_size', None)
