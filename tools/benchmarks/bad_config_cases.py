@@ -48,13 +48,13 @@ FINE: dict[str, tuple[Any, ...]] = {
 PERHAPS: dict[str, tuple[Any, ...]] = {
     'policy': ({},),
     'phases': ([],),
+    'policy.num_buckets': (None, 1, 2),
     'paramwise_cfg': ({},),
     'param_scheduler': ([], {}),
     'teacher_size': (1, 2),
     'pairs.0.student_channels': (1, 2),
     'pairs.0.loss.weight': (0, 1, 2, 1.5, None),
     'policy.num_timesteps': (1, 2),
-    'policy.num_buckets': (1, 2),
     'optimizer.momentum': (1, 2, 1.5),
 }
 # Other words by which an error names a key.

@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """An optimizer that steps beside the host's, in the same backward pass."""
 
+import math
 from typing import Any, cast
 
 import torch
@@ -71,6 +72,9 @@ class SideOptimizer:
             check_arguments(clip_grad, clip_grad_norm_, 'clip_grad', hidden=['parameters'])
             max_norm: Any = clip_grad.get('max_norm')
             positive('max_norm of clip_grad', max_norm)
+            norm_type: Any = clip_grad.get('norm_type', 2)
+            if of_type('norm_type of clip_grad', norm_type, float) != math.inf:
+                positive('norm_type of clip_grad', norm_type)
         wrapper_cfg = dict(type='OptimWrapper', optimizer=optimizer)
         if paramwise_cfg is not None:
             wrapper_cfg['paramwise_cfg'] = paramwise_cfg
@@ -190,14 +194,16 @@ def _check_optimizer(optimizer: dict) -> None:
     """Name a type that does not exist, and numbers that are not finite."""
     kind = of_type('optimizer', optimizer, dict).get('type')
     with OPTIMIZERS.switch_scope_and_registry(None) as registry:
-        if kind is None or (isinstance(kind, str) and registry.get(kind) is None):
+        if not isinstance(kind, (str, type)) or (
+            isinstance(kind, str) and not isinstance(registry.get(kind), type)
+        ):
             raise ValueError(
                 f"the distiller's optimizer has the type {kind!r}, which is not in the "
                 f'{registry.scope} registry of optimizers: expected one such as '
                 "dict(type='AdamW', lr=1e-3)"
             )
     for key, value in optimizer.items():
-        if key == 'lr' or isinstance(value, float):
+        if key in ('lr', 'momentum', 'weight_decay') or isinstance(value, float):
             at_least(f'{key} of the optimizer', value, 0)
 
 

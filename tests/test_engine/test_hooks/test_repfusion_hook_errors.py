@@ -233,3 +233,19 @@ def test_a_distiller_that_a_gradient_ruined_is_not_saved(tmp_path):
 def test_phases_and_schedulers_of_another_form_are_named(options, message):
     with pytest.raises((TypeError, ValueError), match=message):
         RepFusionHook(teacher='x', pairs=[PAIR], **options)
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(clip_grad=dict(max_norm=1.0, norm_type=0)), 'norm_type of clip_grad must be pos'),
+        (dict(clip_grad=dict(max_norm=1.0, norm_type='a')), 'norm_type of clip_grad must be float'),
+        (dict(optimizer=dict(type='SGD', lr=0.1, momentum=True)), 'momentum of the optimizer'),
+        (dict(optimizer=dict(type='SGD', lr=0.1, momentum='a')), 'momentum of the optimizer'),
+        (dict(optimizer=dict(type=1, lr=0.1)), 'has the type 1, which is not'),
+        (dict(optimizer=dict(type='abc', lr=0.1)), "has the type 'abc', which is not"),
+    ],
+)
+def test_numbers_of_the_optimizer_are_named(tmp_path, options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        run(tmp_path, 1, hook_cfg(**options))
