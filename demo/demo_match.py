@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmdiffrep.datasets.correspondence.pair import read_rgb
 from mmdiffrep.datasets.toyfaces import render_face
 from mmdiffrep.matching import PRESETS, CorrespondenceMatcher
+from mmdiffrep.utils.image_files import read_rgb
 from mmdiffrep.visualization import draw_matches
 
 DRAWN_FACES = (2, 26), (2, 24)  # collection and index

@@ -100,6 +100,8 @@ def recommended_config(
             logger=dict(type='LoggerHook', interval=50),
             checkpoint=dict(type='mmdiffrep.AtomicCheckpointHook', interval=epochs),
             finite_loss=dict(type='mmdiffrep.FiniteLossHook'),
+            exact_resume=dict(type='mmdiffrep.ExactResumeHook'),
+            label_range=dict(type='mmdiffrep.LabelRangeHook'),
         ),
     )
     entries = {
@@ -117,10 +119,6 @@ def recommended_config(
         param_scheduler=[dict(type='CosineAnnealingLR', T_max=epochs, by_epoch=True)],
         **{f'{split}_cfg': {} for split in ('val', 'test') if f'{split}_dataloader' in data},
         log_processor=dict(by_epoch=True),
-        default_hooks=dict(
-            exact_resume=dict(type='mmdiffrep.ExactResumeHook'),
-            label_range=dict(type='mmdiffrep.LabelRangeHook'),
-        ),
     )
     if 'val_dataloader' in data:
         tested = without_augmentation(data, test_split)

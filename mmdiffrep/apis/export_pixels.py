@@ -17,6 +17,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
+from mmdiffrep.utils.pixel_checks import same_numbers
 from mmdiffrep.utils.pixel_facts import SWAPS, Source, network_normalization, source_of
 from mmdiffrep.utils.pixel_steps import class_name
 
@@ -79,7 +80,8 @@ def check_normalization_is_kept(cfg: Config, exported: Config) -> None:
         ValueError: The channel order is unknown, or training and test differ in it.
     """
     trained, found = (network_normalization(part, ADVICE) for part in (cfg, exported))
-    if trained != found:
+    kept = all(same_numbers(trained[key], found[key]) for key in ('mean', 'std'))
+    if not kept or trained['channel_order'] != found['channel_order']:
         raise ValueError(
             f'the student was trained on images with {trained}, but its test pipeline would give '
             f'it {found}: make train_dataloader and test_dataloader agree'

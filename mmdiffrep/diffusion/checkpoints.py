@@ -40,6 +40,8 @@ _BUILD_ERRORS = (
 )
 _DESCRIPTIONS = ['model_index.json', 'config.json', 'scheduler_config.json']
 _NETWORKS = ['unet', 'transformer', 'vae']
+_TEXT = ['tokenizer*/*', 'text_encoder*/*.json']
+_VARIANTS = ['*.fp16*', '*.non_ema*']  # the same weights again
 
 
 def resolve_folder(path_or_id: str) -> Path:
@@ -169,13 +171,16 @@ def hash_weights(network: nn.Module) -> str:
 def _download(hub_id: str) -> Path:
     weights = 'diffusion_pytorch_model*'
     places = ['', *(f'{network}/' for network in _NETWORKS)]
-    wanted = [*_DESCRIPTIONS, *(f'{folder}/*.json' for folder in (*_NETWORKS, 'scheduler'))]
-    safe = [f'{place}{weights}.safetensors' for place in places]
+    wanted = [*_DESCRIPTIONS, *_TEXT, *(f'{folder}/*.json' for folder in (*_NETWORKS, 'scheduler'))]
+    safe = [*(f'{place}{weights}.safetensors' for place in places), 'text_encoder*/*.safetensors']
     pickled = [f'{place}{weights}.bin' for place in places]
     try:
-        folder = Path(snapshot_download(hub_id, allow_patterns=wanted + safe))
-        if not any(folder.rglob('*.safetensors')):
-            folder = Path(snapshot_download(hub_id, allow_patterns=wanted + pickled))
+        for patterns, ignored in ((safe, _VARIANTS), (safe, []), (pickled, [])):
+            folder = Path(
+                snapshot_download(hub_id, allow_patterns=wanted + patterns, ignore_patterns=ignored)
+            )
+            if any(folder.rglob('*.safetensors')):
+                break
     except (OSError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise FileNotFoundError(

@@ -104,8 +104,12 @@ class PromptEncoder:
             kind = getattr(diffusers, self.pipeline_name)
             absent = read_json(self.folder / 'model_index.json')
             without = {name: None for name in _UNUSED if name in absent}
+            stored = [path.name for path in self.folder.glob('text_encoder*/*.safetensors')]
+            only_half = bool(stored) and all('.fp16' in name for name in stored)
             try:
-                self._pipeline = kind.from_pretrained(str(self.folder), **without)
+                self._pipeline = kind.from_pretrained(
+                    str(self.folder), variant='fp16' if only_half else None, **without
+                )
             except (OSError, ValueError, ImportError) as error:
                 raise ValueError(
                     f"The text encoders in '{self.folder}' could not be loaded: {error}"

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from mmengine.evaluator import BaseMetric
 
-from mmdiffrep.datasets.correspondence.davis import read_mask
 from mmdiffrep.registry import METRICS
+from mmdiffrep.utils.image_files import read_mask
 
 BOUNDARY_TOLERANCE = 0.008  # of the image diagonal (official)
 VOID = 255

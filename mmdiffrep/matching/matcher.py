@@ -69,12 +69,12 @@ class CorrespondenceMatcher:
         settings: dict[str, Any] = {}
         if preset is not None:
             settings = PRESETS[one_of('preset', preset, tuple(PRESETS))]
-        taps = taps or settings.get('taps', JOINED_TAPS)
-        timesteps = timesteps or settings.get('timesteps', [1])
-        size = size or settings.get('size')
-        draws = integer('draws', draws or settings.get('draws', 1), 1)
+        taps = settings.get('taps', JOINED_TAPS) if taps is None else taps
+        timesteps = settings.get('timesteps', [1]) if timesteps is None else timesteps
+        size = settings.get('size') if size is None else size
+        draws = integer('draws', settings.get('draws', 1) if draws is None else draws, 1)
         denoiser = model if isinstance(model, Denoiser) else load_denoiser(model, taps=taps)
-        size = size or denoiser.image_size
+        size = denoiser.image_size if size is None else size
         self.size: Size = (size, size) if isinstance(size, int) else (size[0], size[1])
         self.extractors = [
             FeatureExtractor(

@@ -1,5 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""DIFT's official settings per task and network (README and evaluation scripts)."""
+"""DIFT's official settings per task and network (README and evaluation scripts).
+
+The prompt is empty (official: "a photo of a {category}" for SPair-71k).
+"""
 
 from typing import Any
 

@@ -36,9 +36,10 @@ def get_config_path(name: str) -> str:
         {path.relative_to(place).as_posix() for place in _PLACES for path in place.rglob('*.py')}
     )
     near = near_names(relative, known, n=5, cutoff=0.4)
+    methods = sorted({path.split('/')[0] for path in known} - {'_base_'})
     raise FileNotFoundError(
         f'mmdiffrep has no config {name!r}. '
-        + (f'Did you mean: {", ".join(near)}?' if near else f'It has: {", ".join(known)}')
+        + (f'Did you mean: {", ".join(near)}?' if near else f'It has: {"/, ".join(methods)}/')
     )
 
 

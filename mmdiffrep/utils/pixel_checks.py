@@ -4,6 +4,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 from mmengine.config import Config
 
 from mmdiffrep.utils.pixel_facts import first_dataset, network_normalization, packed_pixels
@@ -39,7 +40,7 @@ def check_inputs(cfg: Config) -> None:
             where = f'{where}.input'
         else:
             told = dict(channel_order='rgb', mean=found['mean'], std=found['std'])
-        wrong = [key for key in ('mean', 'std') if _three(told.get(key)) != _three(found[key])]
+        wrong = [key for key in ('mean', 'std') if not same_numbers(told.get(key), found[key])]
         if told['channel_order'] != found['channel_order'] and not gray:
             wrong.append('channel_order')
         if wrong:
@@ -49,6 +50,14 @@ def check_inputs(cfg: Config) -> None:
                 + '; data set, pipeline and data_preprocessor give '
                 + ', '.join(f'{key}={found[key]!r}' for key in wrong)
             )
+
+
+def same_numbers(first: Any, second: Any) -> bool:
+    """Tell whether two means or standard deviations are equal up to rounding; None is itself."""
+    first, second = _three(first), _three(second)
+    if first is None or second is None:
+        return first is second
+    return bool(np.allclose(first, second, rtol=1e-6, atol=0))
 
 
 def _three(values: Any) -> list[float] | None:

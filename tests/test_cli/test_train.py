@@ -103,7 +103,10 @@ def test_resume_takes_the_pointer_of_another_run(tiny_config, config_after, tmp_
     train.main([tiny_config, '--work-dir', 'other'])
     for given in ('other', 'other/last_checkpoint'):
         cfg = config_after('--work-dir', tmp_path / 'run', '--resume', given)
-        assert (cfg.load_from, cfg.resume) == (str(tmp_path / 'other' / 'iter_4.pth'), True)
+        assert (Path(cfg.load_from).resolve(), cfg.resume) == (
+            tmp_path / 'other' / 'iter_4.pth',
+            True,
+        )
 
 
 def test_resume_takes_the_newest_complete_checkpoint(tiny_config, config_after, tmp_path):

@@ -196,7 +196,7 @@ def test_a_bank_holds_what_the_backbone_would_read(name, data, tmp_path):
 def test_labels_beyond_the_classes_stop_the_run(data, tmp_path):
     cfg = shrunk('difformer/difformer_fashionmnist', data, tmp_path)
     cfg.model.head.num_classes = 7
-    with pytest.raises(ValueError, match=r'training data: .* has label \d, but the head has 7'):
+    with pytest.raises(ValueError, match=r'training data: .* has gt_label \d, but the head has 7'):
         Runner.from_cfg(cfg).train()
 
 

@@ -47,7 +47,8 @@ def small_config(name, work_dir):
             cv2.imwrite(str(root / 'images' / f'{index}.jpg'), image)
         (root / 'train.txt').write_text('0\n1\n2\n3\n')
         header = ['file', *(f'{axis}{i}' for i in range(68) for axis in 'xy')]
-        rows = [header, *([f'{index}.jpg', *['5'] * 136] for index in range(4))]
+        points = [str(5 + number % 40) for number in range(136)]
+        rows = [header, *([f'{index}.jpg', *points] for index in range(4))]
         (root / 'train.csv').write_text('\n'.join(map(','.join, rows)))
         config.train_dataloader.dataset.data_root = str(root)
         config.train_dataloader.dataset.pipeline[1].scale = (32, 32)

@@ -7,6 +7,7 @@ import pytest
 import safetensors.torch
 import torch
 from diffusers import DDIMScheduler, DDPMPipeline, UNet2DModel
+from huggingface_hub.utils import filter_repo_objects
 from torch import nn
 
 from mmdiffrep.diffusion import UNet2DDenoiser, build_schedule, checkpoints
@@ -192,15 +193,50 @@ def test_hub_id_without_a_network_says_how_to_go_on():
 def test_hub_model_prefers_safetensors(pipeline, tmp_path, monkeypatch):
     asked = []
 
-    def snapshot(hub_id, allow_patterns):
+    def snapshot(hub_id, allow_patterns, ignore_patterns):
         asked.append(allow_patterns)
-        return str(tmp_path if len(asked) == 1 else pipeline[0])
+        return str(tmp_path if len(asked) < 3 else pipeline[0])
 
     monkeypatch.setattr(checkpoints, 'snapshot_download', snapshot)
     assert resolve_folder('some/model') == pipeline[0]
     assert any(name.endswith('.safetensors') for name in asked[0])
     assert not any(name.endswith('.bin') for name in asked[0])
-    assert any(name.endswith('.bin') for name in asked[1])
+    assert any(name.endswith('.bin') for name in asked[2])
+
+
+def test_what_a_text_model_needs_is_fetched_once(tmp_path, monkeypatch):
+    files = [
+        'model_index.json',
+        'tokenizer/vocab.json',
+        'tokenizer_2/merges.txt',
+        'text_encoder/config.json',
+        'text_encoder/model.safetensors',
+        'unet/diffusion_pytorch_model.safetensors',
+        'vae/config.json',
+        'scheduler/scheduler_config.json',
+    ]
+    left = [
+        'text_encoder/model.fp16.safetensors',
+        'text_encoder/pytorch_model.bin',
+        'unet/diffusion_pytorch_model.fp16.safetensors',
+        'unet/diffusion_pytorch_model.non_ema.safetensors',
+        'safety_checker/model.safetensors',
+        'v2-1_768-ema-pruned.safetensors',
+    ]
+
+    def snapshot(hub_id, allow_patterns, ignore_patterns):
+        fetched = filter_repo_objects(
+            files + left, allow_patterns=allow_patterns, ignore_patterns=ignore_patterns
+        )
+        for name in fetched:
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).touch()
+        return str(tmp_path)
+
+    monkeypatch.setattr(checkpoints, 'snapshot_download', snapshot)
+    resolve_folder('some/model')
+    found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob('*') if path.is_file()}
+    assert found == set(files)
 
 
 def test_asset_scheme(pipeline, monkeypatch):

@@ -15,7 +15,10 @@ from mmdiffrep.testing import tiny_teacher
 FOLDER = Path(__file__).resolve().parents[2] / 'tools' / 'analysis'
 ENCODER = """
 default_scope = 'mmpretrain'
-model = dict(backbone=dict(type='ResNet', depth=18, stem_channels=4, base_channels=4))
+model = dict(
+    data_preprocessor=dict(mean=[127.5] * 3, std=[127.5] * 3, to_rgb=True),
+    backbone=dict(type='ResNet', depth=18, stem_channels=4, base_channels=4),
+)
 """
 DATA = ['train_dataloader.dataset.num_images=8', 'train_dataloader.dataset.attribute=mouth']
 

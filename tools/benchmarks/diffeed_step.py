@@ -88,7 +88,12 @@ class Step:
             timestep=150,
             noise='shared',
             checkpoint=variant == 'ours, checkpointed',
-            input=dict(mean=[127.5] * 3, std=[127.5] * 3, **({'size': size} if size else {})),
+            input=dict(
+                mean=[127.5] * 3,
+                std=[127.5] * 3,
+                channel_order='rgb',
+                **({'size': size} if size else {}),
+            ),
         )
         if variant in ('official', 'whole passes'):
             _run_whole_passes(self.backbone, load_denoiser(SHAPES[shape]).freeze())

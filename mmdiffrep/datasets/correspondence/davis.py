@@ -5,10 +5,8 @@ import os.path as osp
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.structures import BaseDataElement
-from PIL import Image
 
 from mmdiffrep.registry import DATASETS
 
@@ -79,23 +77,3 @@ class DAVIS(BaseDataset):
         keys = ('sequence', 'frames', 'masks')
         sample = BaseDataElement(metainfo={key: info[key] for key in keys})
         return dict(inputs=dict(sequence=info['sequence']), data_samples=sample)
-
-
-def read_mask(path: str) -> np.ndarray:
-    """Read the object numbers of a frame, int64 (H, W); 255 becomes 1 where it is the only one.
-
-    DAVIS 2016 marks its one object by 255; in DAVIS 2017, 255 marks pixels that count nowhere.
-
-    Raises:
-        OSError: The file is damaged or not there; the message names it.
-    """
-    try:
-        with Image.open(path) as file:
-            mask = np.array(file if file.mode == 'P' else file.convert('L')).astype(np.int64)
-    except FileNotFoundError:
-        raise
-    except (OSError, SyntaxError) as error:
-        raise OSError(f'{path} could not be read as a mask: {error}') from error
-    if set(np.unique(mask)) <= {0, 255}:
-        mask = (mask == 255).astype(np.int64)
-    return mask

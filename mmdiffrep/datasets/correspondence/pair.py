@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from mmengine.dataset import BaseDataset
 from mmengine.structures import BaseDataElement
-from PIL import Image, ImageOps
 
 
 @dataclass(frozen=True)
@@ -67,19 +66,3 @@ class PairDataset(BaseDataset):
     def prepare_data(self, idx: int) -> dict[str, Any]:
         """Read and pack one pair."""
         return self.pair(self.get_data_info(idx)).pack()
-
-
-def read_rgb(path: str) -> np.ndarray:
-    """Read an image as RGB uint8 (H, W, 3), upright.
-
-    Raises:
-        FileNotFoundError: No such file.
-        OSError: The file is damaged or is not an image; the message names it.
-    """
-    try:
-        with Image.open(path) as file:
-            return np.array(ImageOps.exif_transpose(file).convert('RGB'))
-    except FileNotFoundError:
-        raise
-    except (OSError, SyntaxError) as error:
-        raise OSError(f'{path} could not be read as an image: {error}') from error

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mmdiffrep.datasets.correspondence.pair import ImagePair, PairDataset, read_rgb
+from mmdiffrep.datasets.correspondence.pair import ImagePair, PairDataset
 from mmdiffrep.registry import DATASETS
+from mmdiffrep.utils.image_files import read_rgb
 
 PASCAL_CLASSES = (
     'aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike '

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mmdiffrep.datasets.correspondence.pair import ImagePair, PairDataset, read_rgb
+from mmdiffrep.datasets.correspondence.pair import ImagePair, PairDataset
 from mmdiffrep.registry import DATASETS
 from mmdiffrep.utils.checks import one_of
+from mmdiffrep.utils.image_files import read_rgb
 
 SPLITS = ('trn', 'val', 'test')
 

@@ -12,11 +12,6 @@ from mmengine.runner import BaseLoop, Runner
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from mmdiffrep.datasets.transforms import (
-    LOADING_ERRORS,
-    check_masks_when_loaded,
-    name_damaged_file,
-)
 from mmdiffrep.models.necks import Hypercolumns
 from mmdiffrep.models.segmentors.labeled_pixels import LabeledPixels
 from mmdiffrep.registry import LOOPS
@@ -212,6 +207,9 @@ class PixelTrainLoop(BaseLoop):
         dataset = _unwrapped(dataset, 'pipeline')
         classes = getattr(dataset, 'metainfo', {}).get('classes')
         num_classes = len(classes) if classes else self.model.decode_head.num_classes
+        # here, since it needs mmcv, which not every loop of this package has
+        from mmdiffrep.datasets.transforms import check_masks_when_loaded
+
         check_masks_when_loaded(dataset, num_classes)
 
     def _check_label(
@@ -279,6 +277,8 @@ def _unwrapped(dataset: Dataset, attribute: str) -> Dataset:
 
 def _load(dataset: Dataset, index: int) -> dict[str, Any]:
     """Load a sample; a damaged file is named."""
+    from mmdiffrep.datasets.transforms import LOADING_ERRORS, name_damaged_file
+
     try:
         return dataset[index]
     except LOADING_ERRORS as error:

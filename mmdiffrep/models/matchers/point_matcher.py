@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Match the points of image pairs in a config, so that ``tools/test.py`` evaluates it."""
 
+import hashlib
 from collections import OrderedDict
 from typing import Any
 
@@ -30,7 +31,7 @@ class PointMatcher(BaseModel):
             ``kind='rgb_patches'`` those of :class:`~mmdiffrep.matching.baselines.RGBPatches`;
             ``kind='same_position'`` answers with the same relative position: the two baselines
             without a network.
-        cache_size: Maps of images that are kept, by the image's id in the data set. Default 8.
+        cache_size: Maps of images that are kept, by the image's content. Default 8.
 
     Raises:
         ValueError: An unknown kind or argument.
@@ -70,17 +71,18 @@ class PointMatcher(BaseModel):
             sample.pred_points = points * scale
             sample.similarity = torch.ones(len(points))
             return sample
-        maps = [self._map(source, sample.source_id), self._map(target, sample.target_id)]
+        maps = [self._map(source), self._map(target)]
         sample.pred_points, sample.similarity = nearest(*maps, points, *sizes)
         return sample
 
-    def _map(self, image: Tensor, key: str) -> Tensor:
+    def _map(self, image: Tensor) -> Tensor:
+        key = hashlib.blake2b(image.cpu().numpy().tobytes()).hexdigest() + str(tuple(image.shape))
         if key in self._cache:
             self._cache.move_to_end(key)
             return self._cache[key]
         value = self.matcher.to(image.device).features(image.float() / 127.5 - 1)
         self._cache[key] = value
-        while len(self._cache) > max(self.cache_size, 1):
+        while len(self._cache) > self.cache_size:
             self._cache.popitem(last=False)
         return value
 

@@ -10,12 +10,12 @@ from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from mmdiffrep.datasets.correspondence.davis import read_mask
 from mmdiffrep.matching.label_propagation import LabelPropagator
 from mmdiffrep.matching.matcher import load_image
 from mmdiffrep.models.matchers.point_matcher import build_matcher
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import check_arguments, integer
+from mmdiffrep.utils.image_files import read_mask
 
 
 @MODELS.register_module()
@@ -84,7 +84,7 @@ class VideoPropagator(BaseModel):
 
     def _map(self, path: str) -> Tensor:
         image = load_image(path)
-        feature = self.matcher.features(image)
+        feature = self.matcher.to(self.data_preprocessor.device).features(image)
         if self.stride is not None:
             size = [max(side // self.stride, 1) for side in image.shape[1:]]
             feature = F.interpolate(feature[None], size=size, mode='area')[0]

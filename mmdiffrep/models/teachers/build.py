@@ -45,6 +45,10 @@ def build_teacher(
     kind = teacher.get('type') if isinstance(teacher, dict) else None
     if kind not in (HostTeacher, 'HostTeacher', 'mmdiffrep.HostTeacher'):
         return DPMTeacher(teacher, raw_input=raw_input, noise=noise, pass_size=pass_size, **shared)
+    if pass_size is not None:
+        raise ValueError(
+            'teacher_batch is for diffusion teachers: a HostTeacher reads whole batches'
+        )
     if raw_input or noise != 'none':
         raise ValueError(
             'a HostTeacher sees the clean image in its own normalization: leave out teacher_input '

@@ -1,10 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-import numpy as np
 import pytest
 from PIL import Image
 
 from mmdiffrep.datasets import DAVIS
-from mmdiffrep.datasets.correspondence.davis import read_mask
 
 
 @pytest.fixture
@@ -37,17 +35,3 @@ def test_what_is_missing_is_named(folder):
     (folder / 'ImageSets' / '2017' / 'val.txt').write_text('cow')
     with pytest.raises(FileNotFoundError, match='the sequence cow has 0 images'):
         DAVIS(str(folder))
-
-
-def test_masks_of_both_years(tmp_path):
-    of_2016, of_2017 = np.array([[0, 255]], np.uint8), np.array([[0, 2, 255]], np.uint8)
-    Image.fromarray(of_2016).save(tmp_path / 'a.png')
-    image = Image.fromarray(of_2017).convert('P')
-    image = Image.fromarray(of_2017)
-    image.putpalette(list(range(256)) * 3)
-    image.save(tmp_path / 'b.png')
-    assert read_mask(str(tmp_path / 'a.png')).tolist() == [[0, 1]]
-    assert read_mask(str(tmp_path / 'b.png')).tolist() == [[0, 2, 255]]
-    (tmp_path / 'c.png').write_bytes(b'no')
-    with pytest.raises(OSError, match=r'c\.png could not be read as a mask'):
-        read_mask(str(tmp_path / 'c.png'))

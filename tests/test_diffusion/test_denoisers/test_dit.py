@@ -141,7 +141,8 @@ def test_reads_a_pipeline_folder(tmp_path):
     expected = whole(latents, 5, taps=['block.1'])['block.1']
     assert torch.equal(denoiser(latents, 5)['block.1'], expected)
     assert denoiser.weights_hash == whole.weights_hash
-    assert isinstance(load_denoiser(str(tmp_path)), DiTDenoiser), 'known by its folders'
+    image_model = load_denoiser(str(tmp_path))  # with its VAE: a model of images
+    assert isinstance(image_model.denoiser, DiTDenoiser), 'known by its folders'
 
 
 def test_reads_folders_older_than_the_class(tmp_path):
