@@ -203,7 +203,7 @@ def load_network(kind: type[Network], folder: Path, ignored: Collection[str] = (
         ValueError: Weights that are damaged or do not fit the config.
     """
     stored = {path.name for path in folder.glob('diffusion_pytorch_model*')}
-    only_half = stored and all('.fp16.' in name for name in stored)
+    only_half = bool(stored) and all('.fp16' in name for name in stored)  # shards: .fp16-00001
     try:
         loaded: Any = kind.from_pretrained(
             str(folder), variant='fp16' if only_half else None, output_loading_info=True

@@ -106,10 +106,12 @@ def test_old_flat_layout(copied, pipeline):
     assert schedule.num_timesteps == 50
 
 
-@pytest.mark.parametrize('variant', [None, 'fp16'])
-def test_half_precision_weights_load_as_fp32(tmp_path, variant):
+@pytest.mark.parametrize(('variant', 'size'), [(None, '1GB'), ('fp16', '1GB'), ('fp16', '10KB')])
+def test_half_precision_weights_load_as_fp32(tmp_path, variant, size):
     unet = UNet2DModel(**ARGS).half()
-    unet.save_pretrained(tmp_path, variant=variant)
+    unet.save_pretrained(tmp_path, variant=variant, max_shard_size=size)
+    shards = len(list(tmp_path.glob('*.safetensors')))
+    assert (shards > 1) == (size == '10KB')
     network, _ = load_unet2d(str(tmp_path))
     assert {value.dtype for value in network.state_dict().values()} == {torch.float32}
     assert equal(network, unet.float())
