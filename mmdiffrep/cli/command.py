@@ -1,7 +1,9 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Run a command so that what the user has to read is one block."""
 
+import inspect
 import os
+import re
 import sys
 import time
 import traceback
@@ -10,10 +12,16 @@ from pathlib import Path
 
 from mmengine.logging import MMLogger
 
+from mmdiffrep.registry import DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS
+from mmdiffrep.utils.checks import near_names
+
 TRACEBACK_OPTION = '--traceback'
 TRACEBACK_VARIABLE = 'MMDIFFREP_TRACEBACK'
 # A launcher ends the other processes once one has failed, which takes it seconds under load.
 _WAIT_FOR_FIRST_PROCESS = 15.0
+_REGISTRIES = (HOOKS, MODELS, DATASETS, TRANSFORMS, METRICS, LOOPS)
+_UNKNOWN_OPTION = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'")
+_UNKNOWN_TYPE = re.compile(r'^(\w+) is not in the \S+ registry')
 
 
 def run_command(main: Callable[[], None]) -> None:
@@ -51,6 +59,7 @@ def describe_error(error: Exception, log_file: str | None = None) -> str:
         log_file: The log that holds its traceback.
     """
     message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    message += hint(message)
     raised_at = traceback.extract_tb(error.__traceback__)[-1]
     details = f'at {_short_path(raised_at.filename)}:{raised_at.lineno}'
     if log_file is not None:
@@ -59,6 +68,25 @@ def describe_error(error: Exception, log_file: str | None = None) -> str:
         f'{type(error).__name__}: {message or "(no message)"}\n'
         f'({details}; {TRACEBACK_OPTION} or {TRACEBACK_VARIABLE}=1 shows the traceback here)'
     )
+
+
+def hint(message: str) -> str:
+    """Return near names for an unknown option or type of this package, as a line to append."""
+    classes = {
+        name: entry
+        for registry in _REGISTRIES
+        for name, entry in registry.module_dict.items()
+        if entry.__module__.startswith('mmdiffrep.')
+    }
+    option, kind = _UNKNOWN_OPTION.search(message), _UNKNOWN_TYPE.search(message)
+    if option is not None and option[1] in classes:
+        known = list(inspect.signature(classes[option[1]]).parameters)
+        near = near_names(option[2], known) or known
+        return f'\nDid you mean {" or ".join(near)}?'
+    if kind is not None:
+        near = [f'mmdiffrep.{name}' for name in near_names(kind[1], classes)]
+        return f'\nDid you mean {" or ".join(near)}?' if near else ''
+    return ''
 
 
 def _append_traceback(error: Exception) -> str | None:

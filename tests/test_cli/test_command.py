@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdiffrep.cli.command import run_command
+from mmdiffrep.cli.command import hint, run_command
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -93,3 +93,14 @@ def test_the_first_process_reports_before_the_others(monkeypatch, capsys):
         monkeypatch.setenv('RANK', rank)
         assert _end(_raise(ValueError('bad')), monkeypatch, capsys)[0] == 1
     assert len(slept) == 1
+
+
+def test_near_options_and_types_are_offered():
+    import mmdiffrep.engine.hooks
+    import mmdiffrep.models  # noqa: F401, fill the registries
+
+    message = "RepFusionHook.__init__() got an unexpected keyword argument 'noize'"
+    assert hint(message) == '\nDid you mean noise?'
+    message = 'DenseFeatureLos is not in the mmseg::model registry. Please check ...'
+    assert hint(message).startswith('\nDid you mean mmdiffrep.DenseFeatureLoss')
+    assert hint('something else') == hint('list.__init__() got an unexpected ...') == ''
