@@ -142,14 +142,14 @@ def select_certain(
 ) -> list[str]:
     """Return the images to train on, the most certain first.
 
-    As officially, a share of all images is dropped: a few that are most certain, as they are often
-    empty, and for the rest the most uncertain.
+    A share of all images is dropped: a few of the most certain, which are often empty, and for the
+    rest the most uncertain.
 
     Args:
         scores: Uncertainty of each image.
-        drop_share: Share of the images to drop. Defaults to 0.1, as officially.
-        drop_most_certain: How many of these are the most certain ones. Defaults to 30, as
-            officially.
+        drop_share: Share of the images to drop. Defaults to 0.1 (official: 0.1).
+        drop_most_certain: Number of the most certain images among them. Defaults to 30
+            (official: 30).
     """
     dropped = num_dropped(len(scores), drop_share, drop_most_certain)
     ordered = sorted(scores, key=lambda name: (scores[name], name))
