@@ -3,7 +3,12 @@
 # same 20 labeled images, from random weights and with augmentation.
 # Result: 30.1 ± 1.4 % mIoU of 100 test images (five draws of 20); the four methods take 28 minutes
 # of CPU time.
-_base_ = '../repfusion/celebamask_64_r18_scratch.py'
+_base_ = [
+    '../_base_/models/fcn_r18_64.py',
+    '../_base_/datasets/celebamask_64.py',
+    '../_base_/schedules/adamw_300.py',
+    '../_base_/runtime/mmseg.py',
+]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),

@@ -2,7 +2,12 @@
 # DatasetDDPM on drawn faces: the ResNet-18 of toyfaces_64_fewshot_r18.py, trained on sampled images
 # that the ensemble of toyfaces_64_fewshot.py has labeled (tools/make_dataset_ddpm.py).
 # Result: not measured.
-_base_ = '../repfusion/toyfaces_r18_scratch.py'
+_base_ = [
+    '../_base_/models/fcn_r18_64.py',
+    '../_base_/datasets/toyfaces_seg.py',
+    '../_base_/schedules/adamw_300.py',
+    '../_base_/runtime/mmseg.py',
+]
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,

@@ -3,7 +3,12 @@
 # labeled images, from random weights and with augmentation.
 # Result: 35.7 % mIoU of 500 new faces (one draw of 20); the four methods take 8 minutes of CPU
 # time.
-_base_ = '../repfusion/toyfaces_r18_scratch.py'
+_base_ = [
+    '../_base_/models/fcn_r18_64.py',
+    '../_base_/datasets/toyfaces_seg.py',
+    '../_base_/schedules/adamw_300.py',
+    '../_base_/runtime/mmseg.py',
+]
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,

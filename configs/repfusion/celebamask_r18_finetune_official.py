@@ -2,7 +2,12 @@
 # Stage 2 on CelebAMask-HQ after the official stage 1, distill_celebahq_r18_official.py, with flips
 # that ignore left and right (official).
 # Result: never run at full size (160,000 iterations).
-_base_ = './celebamask_r18_scratch.py'
+_base_ = [
+    '../_base_/models/bisenetv1_r18.py',
+    '../_base_/datasets/celebamask.py',
+    '../_base_/schedules/sgd_poly_160k.py',
+    '../_base_/runtime/mmseg.py',
+]
 distilled = 'work_dirs/distill_celebahq_r18_official/epoch_200.pth'
 model = dict(
     backbone=dict(

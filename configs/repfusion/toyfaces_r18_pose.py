@@ -2,7 +2,12 @@
 # Stage 2 on drawn faces (98 landmarks, 256 labeled faces): fine-tunes the backbone that
 # distill_toyfaces_r18.py gave.
 # Result: not measured; 300 iterations take about a minute on two CPU cores.
-_base_ = './toyfaces_r18_pose_scratch.py'
+_base_ = [
+    '../_base_/models/heatmap_r18_64.py',
+    '../_base_/datasets/toyfaces_pose.py',
+    '../_base_/schedules/adamw_300.py',
+    '../_base_/runtime/mmpose.py',
+]
 distilled = 'work_dirs/distill_toyfaces_r18/iter_300.pth'
 model = dict(
     backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=distilled, prefix='backbone.'))

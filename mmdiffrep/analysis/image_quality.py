@@ -16,6 +16,7 @@ from mmdiffrep.diffusion.denoisers import Denoiser
 from mmdiffrep.diffusion.sampling import image_seeds, sample_images
 from mmdiffrep.measures.frechet import FeatureMoments
 from mmdiffrep.utils.fail_together import fail_together
+from mmdiffrep.utils.versions import install_extra
 
 # RGB images (B, 3, H, W), uint8, to features (B, D).
 Embedding = Callable[[Tensor], Tensor]
@@ -40,9 +41,8 @@ class InceptionEmbedding:
             from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
         except ImportError as error:
             raise ImportError(
-                'FID needs torch-fidelity: pip install "mmdiffrep[fid]". Without it give the '
-                'config (and checkpoint) of any mmpretrain model, for the Frechet distance in its '
-                'features.'
+                f'FID needs torch-fidelity. {install_extra("fid")} Without it give the config (and '
+                'checkpoint) of any mmpretrain model, for the Frechet distance in its features.'
             ) from error
         try:
             network = FeatureExtractorInceptionV3(

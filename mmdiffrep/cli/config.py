@@ -1,13 +1,12 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Print a config with all that it inherits, as one file that reads alone."""
 
-import argparse
 from collections.abc import Sequence
 
 from mmengine.config import Config
 
 from mmdiffrep.cli.command import TRACEBACK_OPTION
-from mmdiffrep.cli.run_config import add_cfg_options
+from mmdiffrep.cli.run_config import add_cfg_options, config_parser
 from mmdiffrep.utils.config_path import config_file
 
 
@@ -20,8 +19,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         FileNotFoundError: There is no such config.
     """
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file, or the name of one that comes with mmdiffrep')
+    parser = config_parser(__doc__)
     add_cfg_options(parser)
     parser.add_argument(
         TRACEBACK_OPTION, action='store_true', help='show the traceback of an error'

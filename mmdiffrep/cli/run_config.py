@@ -37,6 +37,15 @@ def add_cfg_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def config_parser(description: str | None) -> argparse.ArgumentParser:
+    """Build the parser of a command whose first argument is a config."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config file, or the name of one that comes with mmdiffrep')
+    return parser
+
+
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options every run has, under the names OpenMMLab's tools use."""
     parser.add_argument('--work-dir', help='default: work_dirs/<name of the config>')

@@ -1,14 +1,13 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Test a checkpoint with the test data and metrics of a config, whatever its task."""
 
-import argparse
 import os
 from collections.abc import Sequence
 
 from mmengine.config import Config
 from mmengine.evaluator import DumpResults
 
-from mmdiffrep.cli.run_config import add_run_arguments, build_runner, load_config
+from mmdiffrep.cli.run_config import add_run_arguments, build_runner, config_parser, load_config
 from mmdiffrep.utils.checkpoint_io import follow_pointer
 from mmdiffrep.utils.dist import close_dist
 
@@ -27,8 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     Args:
         argv: Command line without the program's name. Defaults to that of the process.
     """
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file, or the name of one that comes with mmdiffrep')
+    parser = config_parser(__doc__)
     parser.add_argument(
         'checkpoint',
         nargs='?',

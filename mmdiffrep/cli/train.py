@@ -1,13 +1,12 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Train the model of a config, whatever its task."""
 
-import argparse
 from collections.abc import Sequence
 
 from mmengine.config import Config
 from mmengine.device import get_device
 
-from mmdiffrep.cli.run_config import add_run_arguments, build_runner, load_config
+from mmdiffrep.cli.run_config import add_run_arguments, build_runner, config_parser, load_config
 from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint, follow_pointer
 from mmdiffrep.utils.dist import close_dist
 
@@ -18,8 +17,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     Args:
         argv: Command line without the program's name. Defaults to that of the process.
     """
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file, or the name of one that comes with mmdiffrep')
+    parser = config_parser(__doc__)
     parser.add_argument(
         '--resume',
         nargs='?',

@@ -25,14 +25,14 @@ if find_spec('mmseg') is not None:
     from mmdiffrep.datasets.ddpm_seg import DDPMSegDataset
 else:
     CelebAMaskHQDataset, DatasetDDPM, DDPMSegDataset = (
-        register_stand_in(DATASETS, name, 'mmsegmentation', 'seg')
+        register_stand_in(DATASETS, name, 'mmseg')
         for name in ('CelebAMaskHQDataset', 'DatasetDDPM', 'DDPMSegDataset')
     )
 
 if find_spec('mmpose') is not None:
     from mmdiffrep.datasets.face_landmark_csv import FaceLandmarkCsvDataset
 else:
-    FaceLandmarkCsvDataset = register_stand_in(DATASETS, 'FaceLandmarkCsvDataset', 'mmpose', 'pose')
+    FaceLandmarkCsvDataset = register_stand_in(DATASETS, 'FaceLandmarkCsvDataset', 'mmpose')
 
 __all__ = [
     'DAVIS',

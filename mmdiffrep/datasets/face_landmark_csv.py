@@ -2,7 +2,6 @@
 """Faces with landmarks from a folder of images and one csv file, as an mmpose dataset."""
 
 import os.path as osp
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -36,15 +35,11 @@ class FaceLandmarkCsvDataset(BaseCocoStyleDataset):
         data_root: Folder of the layout above. Default ``''``.
         data_prefix: Folder of the images, relative to ``data_root``. Default
             ``dict(img='images')``.
-        metainfo: Definition of the points in mmpose's form. Default None: the 68 points of 300-W.
-            ``dict(from_file='configs/_base_/datasets/wflw.py')`` has WFLW's 98 points;
-            mmpose has more.
-        indices: Use only these rows, or only the first ones (the last, if negative): few labeled
-            images.
-        pipeline: Transforms; mmpose's ``LoadImage`` first.
-        test_mode: As in mmengine's ``BaseDataset``.
-        lazy_init: As in mmengine's ``BaseDataset``.
-        serialize_data: As in mmengine's ``BaseDataset``.
+        **kwargs: Further arguments of mmpose's ``BaseCocoStyleDataset``; unknown ones are refused
+            there. ``metainfo`` defines the points, by default the 68 of 300-W;
+            ``dict(from_file='configs/_base_/datasets/wflw.py')`` has WFLW's 98, and mmpose has
+            more. ``pipeline`` begins with mmpose's ``LoadImage``. ``indices`` chooses rows, or the
+            first ones (the last, if negative): few labeled images.
 
     Raises:
         FileNotFoundError: If the csv, the image folder or a listed image is missing.
@@ -59,23 +54,13 @@ class FaceLandmarkCsvDataset(BaseCocoStyleDataset):
         ann_file: str,
         data_root: str = '',
         data_prefix: dict[str, str] | None = None,
-        metainfo: dict[str, Any] | None = None,
-        indices: int | Sequence[int] | None = None,
-        pipeline: Sequence[dict | object] = (),
-        test_mode: bool = False,
-        lazy_init: bool = False,
-        serialize_data: bool = True,
+        **kwargs: Any,
     ) -> None:
         super().__init__(
             ann_file=ann_file,
             data_root=data_root,
             data_prefix=data_prefix or dict(img='images'),
-            metainfo=metainfo,
-            indices=indices,
-            pipeline=list(pipeline),
-            test_mode=test_mode,
-            lazy_init=lazy_init,
-            serialize_data=serialize_data,
+            **kwargs,
         )
 
     def load_data_list(self) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from mmdiffrep.datasets.celebamask_classes import CELEBAMASK_CLASSES, CELEBAMASK
 from mmdiffrep.datasets.toyfaces import ATTRIBUTES
 from mmdiffrep.registry import DATASETS
 from mmdiffrep.utils.checks import integer, one_of
+from mmdiffrep.utils.versions import install_extra
 
 SPLITS = ('train', 'val', 'test')
 TASKS = ('image', 'seg', 'pose', 'cls')
@@ -25,7 +26,7 @@ def _pose_metainfo() -> dict[str, Any]:
     except ImportError as error:
         raise ImportError(
             "ToyFacesDataset with task='pose' takes the landmark definition of WFLW from mmpose, "
-            "which cannot be imported. Install it with: pip install 'mmdiffrep[pose]'"
+            f'which cannot be imported. {install_extra("pose")}'
         ) from error
     folder = osp.join(osp.dirname(mmpose.__file__), '.mim', 'configs', '_base_', 'datasets')
     return parse_pose_metainfo(Config.fromfile(osp.join(folder, 'wflw.py')).dataset_info)

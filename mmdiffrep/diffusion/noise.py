@@ -16,8 +16,8 @@ from torch import Tensor
 
 from mmdiffrep.utils.checks import check_arguments, integer
 
-# One source of randomness for a batch, or one per image.
-Generators = torch.Generator | Iterable[torch.Generator]
+# One source of randomness for a batch, one per image, or torch's global state.
+Generators = torch.Generator | Iterable[torch.Generator] | None
 
 
 class NoiseSource(ABC):
@@ -32,10 +32,7 @@ class NoiseSource(ABC):
 
     @abstractmethod
     def __call__(
-        self,
-        images: Tensor,
-        generator: Generators | None = None,
-        shape: Sequence[int] | None = None,
+        self, images: Tensor, generator: Generators = None, shape: Sequence[int] | None = None
     ) -> Tensor | None:
         """Draw noise.
 
@@ -58,7 +55,7 @@ class NoiseSource(ABC):
         self,
         images: Tensor,
         num: int,
-        generator: Generators | None = None,
+        generator: Generators = None,
         shape: Sequence[int] | None = None,
     ) -> Tensor | None:
         """Draw noise for a batch that is repeated once per timestep.
@@ -85,10 +82,7 @@ class FreshNoise(NoiseSource):
     """
 
     def __call__(
-        self,
-        images: Tensor,
-        generator: Generators | None = None,
-        shape: Sequence[int] | None = None,
+        self, images: Tensor, generator: Generators = None, shape: Sequence[int] | None = None
     ) -> Tensor:
         """Draw anew; see :class:`NoiseSource`."""
         shape = tuple(images.shape[1:] if shape is None else shape)
@@ -117,10 +111,7 @@ class SharedNoise(NoiseSource):
         self._drawn: dict[tuple[tuple[int, ...], torch.device, torch.dtype], Tensor] = {}
 
     def __call__(
-        self,
-        images: Tensor,
-        generator: Generators | None = None,
-        shape: Sequence[int] | None = None,
+        self, images: Tensor, generator: Generators = None, shape: Sequence[int] | None = None
     ) -> Tensor:
         """Return the draw of this shape; see :class:`NoiseSource`."""
         key = (tuple(images.shape[1:] if shape is None else shape), images.device, images.dtype)
@@ -149,10 +140,7 @@ class PerImageNoise(NoiseSource):
         self.seed = seed
 
     def __call__(
-        self,
-        images: Tensor,
-        generator: Generators | None = None,
-        shape: Sequence[int] | None = None,
+        self, images: Tensor, generator: Generators = None, shape: Sequence[int] | None = None
     ) -> Tensor:
         """Draw from each image's own seed; see :class:`NoiseSource`."""
         shape = tuple(images.shape[1:] if shape is None else shape)
@@ -176,10 +164,7 @@ class NoNoise(NoiseSource):
     repeats = True
 
     def __call__(
-        self,
-        images: Tensor,
-        generator: Generators | None = None,
-        shape: Sequence[int] | None = None,
+        self, images: Tensor, generator: Generators = None, shape: Sequence[int] | None = None
     ) -> None:
         """Return None; see :class:`NoiseSource`."""
         return None

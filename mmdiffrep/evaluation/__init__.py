@@ -14,13 +14,13 @@ if find_spec('mmpose') is not None:
     from mmdiffrep.evaluation.subset_nme import SubsetNME
     from mmdiffrep.evaluation.visible_nme import VisibleNME
 else:
-    SubsetNME = register_stand_in(METRICS, 'SubsetNME', 'mmpose', 'pose')
-    VisibleNME = register_stand_in(METRICS, 'VisibleNME', 'mmpose', 'pose')
+    SubsetNME = register_stand_in(METRICS, 'SubsetNME', 'mmpose')
+    VisibleNME = register_stand_in(METRICS, 'VisibleNME', 'mmpose')
 
 if find_spec('mmseg') is not None:
     from mmdiffrep.evaluation.ddpm_seg_iou import DDPMSegIoU
 else:
-    DDPMSegIoU = register_stand_in(METRICS, 'DDPMSegIoU', 'mmsegmentation', 'seg')
+    DDPMSegIoU = register_stand_in(METRICS, 'DDPMSegIoU', 'mmseg')
 
 __all__ = [
     'PCK',

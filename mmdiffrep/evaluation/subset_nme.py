@@ -4,6 +4,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.logging import MessageHub
 
@@ -24,13 +25,10 @@ class SubsetNME(VisibleNME):
     Args:
         norm_mode (str): As in ``NME``. Defaults to ``'keypoint_distance'``: relative to the
             distance of two keypoints, which on WFLW are the outer eye corners.
-        norm_item (str, optional): As in ``NME``.
-        keypoint_indices (sequence of int, optional): As in ``NME``. Defaults to None: those of the
-            data set.
         ann_file (str, optional): json with the attributes. Defaults to None: the file of
             the data set under test (``test_mode=True``).
-        collect_device (str): As in ``NME``.
-        prefix (str, optional): As in ``NME``.
+        **kwargs: Further arguments of ``NME``, such as ``norm_item`` and ``keypoint_indices``;
+            unknown ones are refused there.
 
     Raises:
         FileNotFoundError: ``ann_file`` does not exist.
@@ -38,21 +36,9 @@ class SubsetNME(VisibleNME):
     """
 
     def __init__(
-        self,
-        norm_mode: str = 'keypoint_distance',
-        norm_item: str | None = None,
-        keypoint_indices: Sequence[int] | None = None,
-        ann_file: str | None = None,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
+        self, norm_mode: str = 'keypoint_distance', ann_file: str | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(
-            norm_mode=norm_mode,
-            norm_item=norm_item,
-            keypoint_indices=keypoint_indices,
-            collect_device=collect_device,
-            prefix=prefix,
-        )
+        super().__init__(norm_mode=norm_mode, **kwargs)
         self.ann_file = ann_file
         self._attributes = None if ann_file is None else read_attributes(ann_file)
 

@@ -5,19 +5,17 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from torch.utils.data import Dataset
-
 from mmdiffrep.feature_bank.bank import FeatureBank
 from mmdiffrep.feature_bank.build import DEFAULT_ROOT, build_feature_bank
-from mmdiffrep.feature_bank.images import content_hash, image_name, read_sample
+from mmdiffrep.feature_bank.images import read_sample
 from mmdiffrep.feature_bank.reader import FeatureReader
+from mmdiffrep.feature_bank.stored_dataset import StoredDataset, build_reader
 from mmdiffrep.registry import DATASETS
-from mmdiffrep.utils.checks import check_arguments
-from mmdiffrep.utils.pixel_facts import check_order, dataset_order
+from mmdiffrep.utils.pixel_facts import check_order
 
 
 @DATASETS.register_module()
-class FeatureBankDataset(Dataset):
+class FeatureBankDataset(StoredDataset):
     """Wraps a data set: ``inputs`` of its samples become features, all else stays.
 
     A sample is ``dict(inputs={(timestep, tap): (C, h, w)}, data_samples=...)``. The model takes
@@ -65,27 +63,8 @@ class FeatureBankDataset(Dataset):
             self.bank = FeatureBank(bank, verify)
             check_order(dataset, self.bank.recipe.channel_order, str(self.bank.folder))
         else:
-            check_arguments(bank, FeatureReader, 'bank')
-            order = bank.get('channel_order') or dataset_order(
-                dataset, "say channel_order='bgr' or 'rgb' in bank"
-            )
-            reader = FeatureReader(**{**bank, 'channel_order': order})
+            reader = build_reader(FeatureReader, bank, 'bank', dataset)
             self.bank = build_feature_bank(self.dataset, reader, root, max_bytes, verify).bank
-
-    @property
-    def metainfo(self) -> dict[str, Any]:
-        """That of the data set."""
-        return self.dataset.metainfo
-
-    def full_init(self) -> None:
-        """As mmengine expects; it has happened."""
-
-    def get_data_info(self, index: int) -> dict[str, Any]:
-        """Return what the data set knows of a sample before its pipeline."""
-        return self.dataset.get_data_info(index)
-
-    def __len__(self) -> int:
-        return len(self.dataset)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         sample = self._kept.get(index)
@@ -102,11 +81,10 @@ class FeatureBankDataset(Dataset):
     def _read(self, index: int) -> dict[str, Any]:
         """Return the sample, with the image's content hash in the place of the image."""
         sample = read_sample(self.dataset, index)
-        image = content_hash(sample['inputs'])
-        if image not in self.bank:
-            raise ValueError(
-                f'{image_name(self.dataset, index)} is not in {self.bank!r}. Either the pipeline '
-                'draws random numbers: take the pipeline of the test split. Or the bank was built '
-                'from other images: build it again with tools/build_feature_bank.py.'
-            )
+        image = self.find(
+            sample,
+            index,
+            'the bank was built from other images: build it again with '
+            'tools/build_feature_bank.py.',
+        )
         return {**sample, 'inputs': image}

@@ -6,21 +6,21 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor
-from torch.utils.data import ConcatDataset, Dataset
+from torch.utils.data import ConcatDataset
 
 from mmdiffrep.feature_bank.bank import FeatureBank
 from mmdiffrep.feature_bank.build import DEFAULT_ROOT, build_feature_bank
-from mmdiffrep.feature_bank.images import content_hash, image_name, read_sample
+from mmdiffrep.feature_bank.images import read_sample
 from mmdiffrep.feature_bank.latent_reader import LatentReader
 from mmdiffrep.feature_bank.recipe import LATENT, LatentRecipe
+from mmdiffrep.feature_bank.stored_dataset import StoredDataset, build_reader
 from mmdiffrep.feature_bank.views import AugmentedView
 from mmdiffrep.registry import DATASETS
-from mmdiffrep.utils.checks import check_arguments
-from mmdiffrep.utils.pixel_facts import dataset_order
+from mmdiffrep.utils.checks import integer
 
 
 @DATASETS.register_module()
-class LatentDataset(Dataset):
+class LatentDataset(StoredDataset):
     """Wraps a data set: ``inputs`` of its samples become latents (C, h, w), all else stays.
 
     Latents are computed once, by all processes of a run together, and mapped into memory, so that
@@ -60,37 +60,16 @@ class LatentDataset(Dataset):
         max_bytes: int | None = None,
         verify: str = 'sizes',
     ) -> None:
-        if not isinstance(views, int) or views < 0:
-            raise ValueError(f'views must be 0 or a number of augmented copies, got {views!r}.')
         self.dataset = DATASETS.build(dataset)
-        numbers = range(1, views + 1) if views else [0]
+        numbers = range(1, views + 1) if integer('views', views, 0) else [0]
         self.views = [AugmentedView(self.dataset, view) for view in numbers]
-        check_arguments(reader, LatentReader, 'reader')
-        order = reader.get('channel_order') or dataset_order(
-            dataset, "say channel_order='bgr' or 'rgb' in reader"
-        )
-        compute = LatentReader(**{**reader, 'channel_order': order})
+        compute = build_reader(LatentReader, reader, 'reader', dataset)
         if bank is None:
             every: Any = ConcatDataset(self.views)
             self.bank = build_feature_bank(every, compute, root, max_bytes, verify).bank
         else:
             self.bank = FeatureBank(bank, verify)
             _require(self.bank, compute.recipe)
-
-    @property
-    def metainfo(self) -> dict[str, Any]:
-        """That of the data set."""
-        return self.dataset.metainfo
-
-    def full_init(self) -> None:
-        """As mmengine expects; it has happened."""
-
-    def get_data_info(self, index: int) -> dict[str, Any]:
-        """Return what the data set knows of a sample before its pipeline."""
-        return self.dataset.get_data_info(index)
-
-    def __len__(self) -> int:
-        return len(self.dataset)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         view = 0 if len(self.views) == 1 else int(np.random.randint(len(self.views)))
@@ -99,13 +78,12 @@ class LatentDataset(Dataset):
     def read(self, index: int, view: int) -> dict[str, Any]:
         """Read a sample in one of its views, counted from 0."""
         sample = read_sample(self.views[view], index)
-        image = content_hash(sample['inputs'])
-        if image not in self.bank:
-            raise ValueError(
-                f'{image_name(self.dataset, index)} is not in {self.bank!r}. Either the pipeline '
-                'draws random numbers: take the pipeline of the test split. Or the bank has fewer '
-                'views, or other images: leave out `bank`, and what is missing is computed.'
-            )
+        image = self.find(
+            sample,
+            index,
+            'the bank has fewer views, or other images: leave out `bank`, and what is missing is '
+            'computed.',
+        )
         # A copy: a view sent to another process would take its whole shard along.
         latent: Tensor = self.bank[image][LATENT].clone()
         return {**sample, 'inputs': latent}

@@ -181,32 +181,18 @@ def effective_rank(values: Tensor) -> float:
 
 
 def participation_ratio(values: Tensor) -> float:
-    """``(sum s)^2 / sum s^2`` of the singular values themselves, not of their squares.
+    """Return ``(sum s)^2 / sum s^2`` of the singular values themselves, not of their squares.
 
-    Args:
-        values: (K,) singular values.
-
-    Returns:
-        1 to K; 0 if all values are zero.
-
-    Raises:
-        ValueError: ``values`` are not singular values.
+    Arguments, range and errors are those of :func:`effective_rank`.
     """
     _check_values(values)
     return _ratio(values.double().sum().square(), values.double().square().sum())
 
 
 def stable_rank(values: Tensor) -> float:
-    """``sum s^2 / max s^2``: squared Frobenius norm over squared spectral norm.
+    """Return ``sum s^2 / max s^2``: squared Frobenius norm over squared spectral norm.
 
-    Args:
-        values: (K,) singular values.
-
-    Returns:
-        1 to K; 0 if all values are zero.
-
-    Raises:
-        ValueError: ``values`` are not singular values.
+    Arguments, range and errors are those of :func:`effective_rank`.
     """
     _check_values(values)
     squares = values.double().square()

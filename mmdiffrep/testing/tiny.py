@@ -12,6 +12,8 @@ from torch.utils.data import Dataset
 
 from mmdiffrep.registry import DATASETS
 
+TINY_TRANSFORMER = dict(patch_size=2, num_layers=3, num_attention_heads=2, attention_head_dim=8)
+
 
 def tiny_teacher(num_timesteps: int = 20) -> dict[str, Any]:
     """Config of a random two-level denoiser for 16 px images, 8 and 16 channels wide."""
@@ -37,14 +39,7 @@ def tiny_dit() -> dict[str, Any]:
     return dict(
         type='DiTDenoiser',
         transformer=dict(
-            num_attention_heads=2,
-            attention_head_dim=8,
-            in_channels=4,
-            out_channels=8,
-            num_layers=3,
-            sample_size=8,
-            patch_size=2,
-            num_embeds_ada_norm=5,
+            TINY_TRANSFORMER, in_channels=4, out_channels=8, sample_size=8, num_embeds_ada_norm=5
         ),
     )
 

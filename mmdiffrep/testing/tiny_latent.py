@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from mmdiffrep.testing.tiny import TINY_TRANSFORMER, tiny_vae
+
 _WIDTH = 16  # of the text encoders
 _UNET = dict(
     sample_size=16,
@@ -47,13 +49,10 @@ TINY_LATENT: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         'sd3': dict(
             type='SD3Denoiser',
             config=dict(
+                TINY_TRANSFORMER,
                 sample_size=16,
-                patch_size=2,
                 in_channels=4,
                 out_channels=4,
-                num_layers=3,
-                attention_head_dim=8,
-                num_attention_heads=2,
                 joint_attention_dim=2 * _WIDTH,
                 caption_projection_dim=16,
                 pooled_projection_dim=2 * _WIDTH,
@@ -66,12 +65,11 @@ TINY_LATENT: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             type='FluxDenoiser',
             image_size=16,
             config=dict(
+                TINY_TRANSFORMER,
                 patch_size=1,
                 in_channels=16,
                 num_layers=2,
                 num_single_layers=3,
-                attention_head_dim=8,
-                num_attention_heads=2,
                 joint_attention_dim=_WIDTH,
                 pooled_projection_dim=_WIDTH,
                 guidance_embeds=True,
@@ -81,13 +79,10 @@ TINY_LATENT: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         'pixart': dict(
             type='PixArtDenoiser',
             config=dict(
+                TINY_TRANSFORMER,
                 sample_size=16,
-                patch_size=2,
                 in_channels=4,
                 out_channels=8,
-                num_layers=3,
-                attention_head_dim=8,
-                num_attention_heads=2,
                 cross_attention_dim=16,
                 caption_channels=_WIDTH,
                 norm_type='ada_norm_single',
@@ -121,7 +116,6 @@ def save_tiny_pipeline(kind: str, folder: str | Path, **options: Any) -> Path:
     import diffusers
 
     from mmdiffrep.diffusion.denoisers import load_denoiser
-    from mmdiffrep.testing.tiny import tiny_vae
 
     torch.manual_seed(0)
     network = load_denoiser(dict(TINY_LATENT[kind])).network

@@ -6,27 +6,23 @@ from typing import Any, NoReturn
 
 from mmengine.registry import Registry
 
+from mmdiffrep.utils.versions import missing_host
 
-def register_stand_in(
-    registry: Registry, name: str, package: str, extra: str
-) -> Callable[..., NoReturn]:
+
+def register_stand_in(registry: Registry, name: str, scope: str) -> Callable[..., NoReturn]:
     """Register a class that cannot be built, so that a config that names it gets a clear error.
 
     Args:
         registry: Registry of the class.
         name: Name of the class.
-        package: The missing package.
-        extra: The extra of mmdiffrep that installs it.
+        scope: The missing toolbox, such as ``'mmseg'``.
 
     Returns:
         The entry: a function that raises ImportError.
     """
 
     def stand_in(**_config: Any) -> NoReturn:
-        raise ImportError(
-            f'{name} needs {package}, which is not installed. Install it with: '
-            f"pip install 'mmdiffrep[{extra}]'"
-        )
+        raise ImportError(f'{name} needs {missing_host(scope)}')
 
     registry.register_module(name=name, module=stand_in)
     return stand_in

@@ -51,7 +51,7 @@ def check_versions() -> None:
 
 
 def require_host(scope: str) -> None:
-    """Check that the library behind a config's ``default_scope`` is there.
+    """Check that the library of a config's ``default_scope`` is there.
 
     Args:
         scope: Such as ``'mmseg'``. Scopes mmdiffrep knows nothing about pass.
@@ -61,10 +61,21 @@ def require_host(scope: str) -> None:
     """
     library = LIBRARIES.get(scope)
     if library is not None and installed_version(library.distribution) is None:
-        raise ImportError(
-            f'This config needs {library.distribution} (default_scope={scope!r}), which is not '
-            f'installed. {_remedy(library)}'
-        )
+        raise ImportError(f'This config (default_scope={scope!r}) needs {missing_host(scope)}')
+
+
+def missing_host(scope: str) -> str:
+    """Return what an error says of a host that is not installed: its name and the remedy."""
+    library = LIBRARIES[scope]
+    return f'{library.distribution}, which is not installed. {_remedy(library)}'
+
+
+def install_extra(extra: str) -> str:
+    """Return the sentence that says how to install an extra of mmdiffrep, such as ``'seg'``."""
+    return (
+        f"Run in mmdiffrep's source tree: pip install --no-build-isolation -e '.[{extra}]' "
+        '(docs/get_started.md, "By hand").'
+    )
 
 
 def _in_range(found: str, library: Library) -> bool:
@@ -74,11 +85,12 @@ def _in_range(found: str, library: Library) -> bool:
 
 
 def _remedy(library: Library) -> str:
+    if library.extra is not None:
+        return install_extra(library.extra)
     wanted = f'pip install "{library.distribution}>={library.low},<{library.high}"'
     if library.distribution == 'mmcv':
         return (
             f'Build it with its ops: MMCV_WITH_OPS=1 {wanted} --no-build-isolation, with '
             'setuptools<81. `make setup` does that.'
         )
-    from_extra = f' or pip install "mmdiffrep[{library.extra}]"' if library.extra else ''
-    return f'Run: {wanted}{from_extra}'
+    return f'Run: {wanted}'

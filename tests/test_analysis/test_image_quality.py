@@ -114,7 +114,7 @@ def test_two_processes_find_what_one_finds(tmp_path, denoiser):
 
 def test_fid_says_what_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, 'torch_fidelity', None)
-    with pytest.raises(ImportError, match=r'pip install "mmdiffrep\[fid\]".*any mmpretrain model'):
+    with pytest.raises(ImportError, match=r"-e '\.\[fid\]'.*any mmpretrain model"):
         InceptionEmbedding()
 
 

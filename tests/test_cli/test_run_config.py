@@ -1,16 +1,13 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-import argparse
-
 import pytest
 
-from mmdiffrep.cli.run_config import add_run_arguments, build_runner, load_config
+from mmdiffrep.cli.run_config import add_run_arguments, build_runner, config_parser, load_config
 
 
 @pytest.fixture
 def load():
     def load_from(config, *options):
-        parser = argparse.ArgumentParser()
-        parser.add_argument('config')
+        parser = config_parser(None)
         add_run_arguments(parser)
         return load_config(parser.parse_args([str(config), *options]))
 
@@ -32,7 +29,7 @@ def test_missing_host_is_named(load, tmp_path, monkeypatch):
     config = tmp_path / 'config.py'
     config.write_text("default_scope = 'mmseg'\n")
     monkeypatch.setattr('mmdiffrep.utils.versions.installed_version', lambda name: None)
-    with pytest.raises(ImportError, match=r'mmdiffrep\[seg\]'):
+    with pytest.raises(ImportError, match=r"-e '\.\[seg\]'"):
         load(config)
 
 

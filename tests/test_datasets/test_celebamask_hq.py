@@ -168,7 +168,7 @@ except ImportError as error:
     output = subprocess.run(
         [sys.executable, '-c', script], capture_output=True, text=True, check=True
     ).stdout
-    assert "pip install 'mmdiffrep[seg]'" in output
+    assert "pip install --no-build-isolation -e '.[seg]'" in output
 
 
 @pytest.mark.parametrize(

@@ -53,4 +53,4 @@ def test_fid_without_its_library_ends_in_a_message(run, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, 'torch_fidelity', None)
     with pytest.raises(SystemExit, match='2'):
         run()
-    assert 'pip install "mmdiffrep[fid]"' in capsys.readouterr().err
+    assert "-e '.[fid]'" in capsys.readouterr().err

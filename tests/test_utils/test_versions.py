@@ -30,10 +30,10 @@ def test_versions_in_range_and_absent_libraries_pass(installed, found):
         ('mmcv', '2.2.0', 'MMCV_WITH_OPS=1'),
         ('mmcv', '2.0.1', 'make setup'),
         ('mmengine', '0.9.0', 'pip install "mmengine>=0.10.4,<0.11"'),
-        ('mmsegmentation', '0.30.0', 'mmdiffrep[seg]'),
-        ('mmpose', '1.4.0', 'mmdiffrep[pose]'),
-        ('mmpretrain', '1.3.0rc1', 'mmdiffrep[cls]'),
-        ('mmdet', '3.2.0', 'mmdiffrep[det]'),
+        ('mmsegmentation', '0.30.0', "-e '.[seg]'"),
+        ('mmpose', '1.4.0', "-e '.[pose]'"),
+        ('mmpretrain', '1.3.0rc1', "-e '.[cls]'"),
+        ('mmdet', '3.2.0', "-e '.[det]'"),
     ],
 )
 def test_a_version_out_of_range_is_named_with_its_remedy(installed, distribution, found, remedy):
@@ -45,7 +45,7 @@ def test_a_version_out_of_range_is_named_with_its_remedy(installed, distribution
 
 def test_require_host(installed):
     installed()
-    with pytest.raises(ImportError, match=r"default_scope='mmpose'.*mmdiffrep\[pose\]"):
+    with pytest.raises(ImportError, match=r"default_scope='mmpose'.*-e '\.\[pose\]'"):
         versions.require_host('mmpose')
     versions.require_host('mmengine_of_somebody_else')
     versions.require_host(None)

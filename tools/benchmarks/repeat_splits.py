@@ -14,7 +14,6 @@ Everything is in WORK_DIR/repeat_R; metrics in its metrics.json, the table in WO
 Started again, the same command goes on where it was stopped.
 """
 
-import argparse
 import sys
 from pathlib import Path
 from statistics import mean, stdev
@@ -22,7 +21,7 @@ from statistics import mean, stdev
 from mmengine.dist import is_main_process
 
 from mmdiffrep.apis.repeat_splits import config_of_repeat, run_repeat
-from mmdiffrep.cli.run_config import add_run_arguments, load_config
+from mmdiffrep.cli.run_config import add_run_arguments, config_parser, load_config
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.dist import close_dist
 
@@ -40,10 +39,7 @@ def table(results: list[dict[str, float]]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', help='config file, or the name of one that comes with mmdiffrep')
+    parser = config_parser(__doc__)
     parser.add_argument('--repeats', type=int, default=5, help='how many (%(default)s)')
     add_run_arguments(parser)
     args = parser.parse_args(argv)

@@ -104,18 +104,12 @@ class ExactResumeHook(Hook):
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
             runner.train_dataloader.worker_init_fn = EpochWorkerSeed(self._worker_init, key)
 
-    def before_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any | None = None
-    ) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Seed for the training step."""
         seed_all(self._seed, get_rank(), runner.iter, STEP)
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any | None = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Seed for the loading of the next batch."""
         seed_all(self._seed, get_rank(), runner.iter + 1, LOAD)

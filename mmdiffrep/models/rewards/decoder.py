@@ -164,6 +164,36 @@ class DecoderReward(Reward):
         return num_classes
 
 
+class KeypointReward(DecoderReward):
+    """Base of the rewards of landmark runs; two 1x1 convolutions predict one map per keypoint.
+
+    Args:
+        in_channels (int): Channels of the teacher's feature.
+        num_keypoints (int): Number of keypoints.
+        hidden_channels (int): Width of the decoder. Defaults to 64.
+    """
+
+    def __init__(self, in_channels: int, num_keypoints: int, hidden_channels: int = 64) -> None:
+        super().__init__(in_channels)
+        self.num_keypoints = integer('num_keypoints', num_keypoints, 1)
+        self.decoder = conv_decoder(in_channels, hidden_channels, num_keypoints)
+
+    def check_num_keypoints(self, target: Tensor, kind: str) -> None:
+        """Check that targets ``(B, K, ...)`` have as many keypoints as the decoder."""
+        if target.shape[1] != self.num_keypoints:
+            raise ValueError(
+                f'{type(self).__name__} has num_keypoints={self.num_keypoints}, but the samples '
+                f'hold {target.shape[1]} {kind}'
+            )
+
+    @staticmethod
+    def average(error: Tensor, labels: list[BaseDataElement]) -> tuple[Tensor, Tensor]:
+        """Average an error ``(B, K)`` over the keypoints that count; see :meth:`task_loss`."""
+        weights = torch.cat([label.keypoint_weights.view(1, -1) for label in labels]).to(error)
+        total = weights.sum(dim=1)
+        return (error * weights).sum(dim=1) / total.clamp(min=1), total > 0
+
+
 def _name(sample: BaseDataElement, index: int) -> str:
     """Name an image by its path or number."""
     known = (sample.metainfo.get(key) for key in IDENTITIES)

@@ -6,13 +6,12 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmdiffrep.models.rewards.decoder import DecoderReward, conv_decoder
+from mmdiffrep.models.rewards.decoder import KeypointReward
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integer
 
 
 @MODELS.register_module()
-class HeatmapReward(DecoderReward):
+class HeatmapReward(KeypointReward):
     """Weighted squared error of the heatmaps that two 1x1 convolutions predict.
 
     The error is summed over a heatmap and averaged over the keypoints that count: the mean over
@@ -27,11 +26,6 @@ class HeatmapReward(DecoderReward):
 
     label_fields = ('gt_fields', 'gt_instance_labels')
 
-    def __init__(self, in_channels: int, num_keypoints: int, hidden_channels: int = 64) -> None:
-        super().__init__(in_channels)
-        self.num_keypoints = integer('num_keypoints', num_keypoints, 1)
-        self.decoder = conv_decoder(in_channels, hidden_channels, num_keypoints)
-
     def task_loss(
         self, feature: Tensor, data_samples: list[BaseDataElement]
     ) -> tuple[Tensor, Tensor]:
@@ -39,23 +33,12 @@ class HeatmapReward(DecoderReward):
         self._check_targets(data_samples)
         fields = self.collect(data_samples, 'gt_fields')
         target = torch.stack([field.heatmaps for field in fields]).to(feature)
-        if target.shape[1] != self.num_keypoints:
-            raise ValueError(
-                f'HeatmapReward has num_keypoints={self.num_keypoints}, but the samples hold '
-                f'{target.shape[1]} heatmaps'
-            )
-        weights = torch.cat(
-            [
-                labels.keypoint_weights.view(1, -1)
-                for labels in self.collect(data_samples, 'gt_instance_labels')
-            ]
-        ).to(feature)
+        self.check_num_keypoints(target, 'heatmaps')
         heatmaps = F.interpolate(
             self.decoder(feature), size=target.shape[-2:], mode='bilinear', align_corners=False
         )
         error = (heatmaps - target).square().sum(dim=(2, 3))
-        total = weights.sum(dim=1)
-        return (error * weights).sum(dim=1) / total.clamp(min=1), total > 0
+        return self.average(error, self.collect(data_samples, 'gt_instance_labels'))
 
     @staticmethod
     def _check_targets(data_samples: list[BaseDataElement]) -> None:

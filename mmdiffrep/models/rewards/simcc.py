@@ -6,13 +6,12 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmdiffrep.models.rewards.decoder import DecoderReward, conv_decoder
+from mmdiffrep.models.rewards.decoder import KeypointReward
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integer
 
 
 @MODELS.register_module()
-class SimCCReward(DecoderReward):
+class SimCCReward(KeypointReward):
     """Kullback-Leibler divergence from SimCC labels, of maps that two 1x1 convolutions predict.
 
     A map is taken as a distribution over its pixels. Its two marginals, resized to the labels'
@@ -28,11 +27,6 @@ class SimCCReward(DecoderReward):
 
     label_fields = ('gt_instance_labels',)
 
-    def __init__(self, in_channels: int, num_keypoints: int, hidden_channels: int = 64) -> None:
-        super().__init__(in_channels)
-        self.num_keypoints = integer('num_keypoints', num_keypoints, 1)
-        self.decoder = conv_decoder(in_channels, hidden_channels, num_keypoints)
-
     def task_loss(
         self, feature: Tensor, data_samples: list[BaseDataElement]
     ) -> tuple[Tensor, Tensor]:
@@ -42,9 +36,7 @@ class SimCCReward(DecoderReward):
         # The marginals of a softmax over all pixels, up to a constant.
         error = self._divergence(maps.logsumexp(dim=2), labels, 'keypoint_x_labels')
         error = error + self._divergence(maps.logsumexp(dim=3), labels, 'keypoint_y_labels')
-        weights = torch.cat([label.keypoint_weights.view(1, -1) for label in labels]).to(feature)
-        total = weights.sum(dim=1)
-        return (error * weights).sum(dim=1) / total.clamp(min=1), total > 0
+        return self.average(error, labels)
 
     def _divergence(self, logits: Tensor, labels: list[BaseDataElement], field: str) -> Tensor:
         """Compare ``(B, K, n)`` with labels ``(1, K, bins)`` per image; return ``(B, K)``."""
@@ -54,11 +46,7 @@ class SimCCReward(DecoderReward):
                 "data sample, as mmpose's SimCCLabel writes them with smoothing_type='gaussian'"
             )
         target = torch.cat([label.get(field) for label in labels]).to(logits)
-        if target.shape[1] != self.num_keypoints:
-            raise ValueError(
-                f'SimCCReward has num_keypoints={self.num_keypoints}, but the samples hold labels '
-                f'of {target.shape[1]}'
-            )
+        self.check_num_keypoints(target, 'labels')
         target = target / target.sum(dim=2, keepdim=True).clamp(min=1e-6)
         logits = F.interpolate(logits, size=target.shape[2], mode='linear', align_corners=False)
         return F.kl_div(logits.log_softmax(dim=2), target, reduction='none').sum(dim=2)
