@@ -75,7 +75,7 @@ def test_a_bank_with_fewer_views_names_the_image(build):
 
 
 def test_bad_arguments(build, vae_folder):
-    with pytest.raises(ValueError, match='views must be 0 or'):
+    with pytest.raises(ValueError, match='views must be at least 0'):
         build(views=-1)
     with pytest.raises(ValueError, match='Did you mean size'):
         build(reader=dict(vae=vae_folder(), sizes=16))
