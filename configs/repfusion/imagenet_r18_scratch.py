@@ -14,5 +14,6 @@ default_hooks = dict(
     ),
     finite_loss=dict(type='mmdiffrep.FiniteLossHook'),
     exact_resume=dict(type='mmdiffrep.ExactResumeHook'),
+    label_range=dict(type='mmdiffrep.LabelRangeHook'),
     ema=dict(type='EMAHook', ema_type='mmdiffrep.ForeachEMA', momentum=0.01, gamma=0),  # official
 )

@@ -8,3 +8,4 @@ _base_ = [
     '../_base_/schedules/adamw_300.py',
     '../_base_/runtime/mmpretrain.py',
 ]
+default_hooks = dict(label_range=dict(type='mmdiffrep.LabelRangeHook'))

@@ -89,7 +89,7 @@ def read_attributes(ann_file: str) -> dict[int, list[str]]:
     if not annotations or any('attributes' not in annotation for annotation in annotations):
         raise ValueError(
             f"SubsetNME: the annotations in {ann_file} have no 'attributes'. For WFLW, write the "
-            'file with tools/prepare_data/wflw.py; for data without attributes use mmpose.NME'
+            'file with tools/prepare_data/wflw.py; for data without attributes use VisibleNME'
         )
     return {
         annotation['id']: [name for name, given in annotation['attributes'].items() if given]

@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 from mmengine.config import Config
 
-from mmdiffrep.utils.pixel_facts import first_dataset, network_normalization, packed_pixels
+from mmdiffrep.utils.pixel_facts import (
+    SPLITS,
+    first_dataset,
+    network_normalization,
+    packed_pixels,
+)
 from mmdiffrep.utils.pixel_steps import Pixels, class_name
 
 BACKBONES = ('DPMBackbone', 'FeedbackDPMBackbone')
@@ -24,11 +29,12 @@ def check_inputs(cfg: Config) -> None:
 
     Raises:
         ValueError: Mean, std or channel order are not those of data set, pipeline and data
-            preprocessor.
+            preprocessor, or validation or test images are not what the training images are.
     """
     parts = list(_find(cfg.get('model'), 'model'))
     if not parts:
         return
+    _check_splits(cfg)
     try:
         found = network_normalization(cfg, 'unknown')
     except ValueError:
@@ -49,6 +55,26 @@ def check_inputs(cfg: Config) -> None:
                 + ', '.join(f'{key}={told.get(key)!r}' for key in wrong)
                 + '; data set, pipeline and data_preprocessor give '
                 + ', '.join(f'{key}={found[key]!r}' for key in wrong)
+            )
+
+
+def _check_splits(cfg: Config) -> None:
+    """Check that all splits pack the same: the model undoes one normalization."""
+    found: dict[str, Pixels] = {}
+    for split in SPLITS:
+        loader = cfg.get(f'{split}_dataloader')
+        dataset = loader.get('dataset') if isinstance(loader, Mapping) else None
+        if isinstance(dataset, Mapping):
+            pixels = packed_pixels(dataset, cfg.get('default_scope'))
+            if pixels.order in ('rgb', 'bgr') and not pixels.values_unknown:
+                found[split] = pixels
+    for split, pixels in found.items():
+        first, expected = next(iter(found.items()))
+        same = same_numbers(pixels.mean, expected.mean) and same_numbers(pixels.std, expected.std)
+        if pixels.order != expected.order or not same:
+            raise ValueError(
+                f'{split}_dataloader gives other images than {first}_dataloader: '
+                f'{pixels.describe()}, not {expected.describe()}; make their pipelines alike'
             )
 
 

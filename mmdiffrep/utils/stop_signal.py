@@ -14,6 +14,13 @@ import torch
 from mmengine.dist import all_reduce, is_main_process
 
 
+def in_any_process(condition: bool) -> bool:
+    """Whether something holds in any process of the run. All must ask at the same place."""
+    flag = torch.tensor(int(condition))
+    all_reduce(flag, op='max')
+    return bool(flag)
+
+
 class StopSignal:
     """Remembers SIGTERM (inside a Slurm job SIGUSR1 too) instead of dying from it.
 
@@ -66,9 +73,7 @@ class StopSignal:
 
     def received(self) -> bool:
         """Whether any process of the run got a signal. Every rank must ask at the same place."""
-        flag = torch.tensor(int(self.arrived))
-        all_reduce(flag, op='max')
-        return bool(flag)
+        return in_any_process(self.arrived)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()

@@ -163,6 +163,25 @@ def test_a_batch_is_one_tensor_and_averages_need_few_kernels(path, load):
         assert cfg.default_hooks.ema.ema_type == 'mmdiffrep.ForeachEMA'
 
 
+def metrics_of(cfg):
+    found = [cfg.get(f'{split}_evaluator') or [] for split in ('val', 'test')]
+    return [metric for one in found for metric in ([one] if isinstance(one, dict) else one)]
+
+
+@every_config
+def test_a_label_without_a_class_is_named(path, load):
+    """Where the head's loss has one score per class, in a training run of mmpretrain."""
+    cfg = load(path)
+    if cfg.get('default_scope') == 'mmpretrain' and cfg.model.get('head'):
+        types = [hook.type for hook in cfg.default_hooks.values()]
+        assert 'mmdiffrep.LabelRangeHook' in types
+
+
+@every_config
+def test_faces_without_a_landmark_are_no_perfect_score(path, load):
+    assert not {'NME', 'mmpose.NME'} & {metric.type for metric in metrics_of(load(path))}
+
+
 def losses_with_class_weights(node):
     if isinstance(node, dict):
         if 'class_weight' in node:

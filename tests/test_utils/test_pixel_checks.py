@@ -50,6 +50,19 @@ def test_what_is_unknown_or_gray_is_taken_as_told():
     check_inputs(Config(dict(work_dir='x')))
 
 
+def test_a_split_whose_images_are_others_is_named():
+    """A pipeline that was mended in training alone."""
+    turned = [dict(type='LoadImageFromFile'), dict(type='NumpyToPIL', to_rgb=True)]
+    scaled = [dict(type='LoadImageFromFile'), dict(type='Normalize', mean=[0.0], std=[255.0])]
+    cfg = config(dict(UNIT, channel_order='rgb'), to_rgb=True)
+    for pipeline in (turned, scaled):
+        cfg.test_dataloader = dict(dataset=dict(FILES, pipeline=pipeline))
+        with pytest.raises(ValueError, match='test_dataloader gives other .* train_dataloader'):
+            check_inputs(cfg)
+    cfg.test_dataloader = dict(dataset=FILES)
+    check_inputs(cfg)
+
+
 def test_a_diffusion_model_learns_from_rgb():
     cfg = config({}, dict(type='CIFAR10'), to_rgb=True)
     cfg.model = dict(type='mmdiffrep.DDPM')

@@ -50,5 +50,5 @@ test_dataloader = dict(
     dataset=dict(**dataset, ann_file='test.csv', test_mode=True, pipeline=test_pipeline),
 )
 # Relative to the distance between the outer eye corners.
-val_evaluator = dict(type='NME', norm_mode='keypoint_distance')
+val_evaluator = dict(type='mmdiffrep.VisibleNME', norm_mode='keypoint_distance')
 test_evaluator = val_evaluator

@@ -51,5 +51,5 @@ test_dataloader = dict(
     dataset=dict(**dataset, split='test', num_images=500, test_mode=True, pipeline=test_pipeline),
 )
 # Relative to the distance between the outer eye corners, as on WFLW.
-val_evaluator = dict(type='NME', norm_mode='keypoint_distance')
+val_evaluator = dict(type='mmdiffrep.VisibleNME', norm_mode='keypoint_distance')
 test_evaluator = val_evaluator

@@ -15,4 +15,5 @@ default_hooks = dict(
     checkpoint=dict(type='mmdiffrep.AtomicCheckpointHook', interval=5, max_keep_ckpts=2),
     finite_loss=dict(type='mmdiffrep.FiniteLossHook'),
     exact_resume=dict(type='mmdiffrep.ExactResumeHook'),
+    label_range=dict(type='mmdiffrep.LabelRangeHook'),
 )

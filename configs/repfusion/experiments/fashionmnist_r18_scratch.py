@@ -10,3 +10,4 @@ _base_ = [
 ]
 val_cfg = dict()
 test_cfg = dict()
+default_hooks = dict(label_range=dict(type='mmdiffrep.LabelRangeHook'))

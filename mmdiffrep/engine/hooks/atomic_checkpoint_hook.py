@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import torch
 from mmengine.dist import barrier, get_world_size, is_main_process, master_only
 from mmengine.fileio import LocalBackend, get_file_backend
-from mmengine.hooks import CheckpointHook
+from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
@@ -24,8 +24,9 @@ from mmdiffrep.utils.atomic_file import remove_incomplete, write_atomically
 from mmdiffrep.utils.checkpoint_io import POINTER, ensure_safe_loader, load_checkpoint_file
 from mmdiffrep.utils.checks import did_you_mean
 from mmdiffrep.utils.folder_lock import only_run_in
+from mmdiffrep.utils.pixel_checks import check_inputs
 from mmdiffrep.utils.plain_state import from_plain, to_plain
-from mmdiffrep.utils.stop_signal import StopSignal
+from mmdiffrep.utils.stop_signal import StopSignal, in_any_process
 
 _ATOMIC = dict(backend='atomic_local')
 # What a checkpoint's message hub says of the run's position beyond mmengine's. mmengine's log shows
@@ -58,9 +59,9 @@ class AtomicCheckpointHook(CheckpointHook):
       checkpoint) it exits at once. A second SIGTERM, 2 s or more after the first, ends it at once.
       Under an epoch-based loop no checkpoint is written inside an epoch, as mmengine could only
       resume at the epoch's start: the run then stops at once and resumes from its last one.
-      Where the signal also reaches the data loader's workers (a whole process group), they die; if
-      a run of several processes waits for them at that moment, it ends with their error and
-      without this last save.
+      Where the signal also reaches the data loader's workers (a whole process group), they die:
+      the processes then stop together before the next batch, and a validation is left and made up
+      on resuming.
 
     Remote ``out_dir`` or ``backend_args`` work as in mmengine, with that storage's own guarantees.
 
@@ -92,14 +93,42 @@ class AtomicCheckpointHook(CheckpointHook):
     def before_run(self, runner: Runner) -> None:
         """Load safely, and own work directory and signals for as long as the loop runs."""
         ensure_safe_loader()
-        loop = runner._train_loop
-        if isinstance(loop, BaseLoop):
-            loop.run = partial(self._run_alone, loop)
+        check_inputs(runner.cfg)
+        train, validation = runner._train_loop, runner._val_loop
+        if isinstance(train, BaseLoop):
+            train.run = partial(self._run_alone, train)
+            if isinstance(validation, BaseLoop):
+                validation.run = partial(self._validate, validation)
 
     def _run_alone(self, loop: BaseLoop) -> Any:
         listening = self._stop_signal.listening() if self._stop_signal else nullcontext()
         with only_run_in(loop.runner.work_dir), listening:
+            try:
+                return type(loop).run(loop)
+            except RuntimeError:
+                if self._lost_its_workers() and isinstance(loop, EpochBasedTrainLoop):
+                    self._stop(loop.runner, loop.runner.iter, together=False)
+                raise
+
+    def _validate(self, loop: BaseLoop) -> Any:
+        """Validate; where a stop signal ends the workers, leave it to the resumed run."""
+        try:
             return type(loop).run(loop)
+        except RuntimeError:
+            if not self._lost_its_workers():
+                raise
+        runner = loop.runner
+        for hook in runner.hooks:
+            if isinstance(hook, EMAHook):  # which has put the average in place of the weights
+                hook.after_val_epoch(runner)
+        if self._can_save_after(runner) and not self._stop_signal.nothing_to_save:
+            runner.message_hub.update_info(_VALIDATION_DUE, True)
+            self._save_between_iterations(runner)
+        self._stop(runner, runner.iter, together=False)
+
+    def _lost_its_workers(self) -> bool:
+        """Whether an error of the data loader comes from a signal to all processes."""
+        return self._stop_signal is not None and self._stop_signal.arrived
 
     def before_train(self, runner: Runner) -> None:
         """Choose atomic writing, clear what a killed run left, and make up what it missed."""
@@ -117,7 +146,7 @@ class AtomicCheckpointHook(CheckpointHook):
                 for name in remove_incomplete(folder):
                     runner.logger.info(f'Removed {name} from {folder}: its writing was cut off.')
         loop = runner.train_loop
-        if self._stop_signal and isinstance(loop, IterBasedTrainLoop) and get_world_size() == 1:
+        if self._stop_signal and isinstance(loop, IterBasedTrainLoop):
             stop = partial(self._save_and_stop, runner)
             batches = loop.dataloader_iterator
             loop.dataloader_iterator = _LoaderOfStoppedRun(batches, self._stop_signal, stop)
@@ -211,9 +240,13 @@ class AtomicCheckpointHook(CheckpointHook):
         super().after_val_epoch(runner, metrics)
         if self._stop_signal is None or not self._stop_signal.received():
             return
-        can_save = isinstance(runner.train_loop, EpochBasedTrainLoop) == self.by_epoch
-        if can_save and _gradients_are_applied(runner):
+        if self._can_save_after(runner):
             self._save_and_stop(runner)
+
+    def _can_save_after(self, runner: Runner) -> bool:
+        """Whether a checkpoint between two iterations (or epochs) is one to resume from."""
+        at_its_end = isinstance(runner.train_loop, EpochBasedTrainLoop) == self.by_epoch
+        return at_its_end and _gradients_are_applied(runner)
 
     def _save_and_stop(self, runner: Runner) -> NoReturn:
         """Stop where the loop has counted the last iteration (or epoch) already."""
@@ -368,8 +401,9 @@ class AtomicCheckpointHook(CheckpointHook):
         if own is not None and meta.get('dataset_meta') == to_plain(own, arrays_as_lists=True):
             meta['dataset_meta'] = own
 
-    def _stop(self, runner: Runner, iteration: int) -> NoReturn:
-        barrier()  # nobody leaves while rank 0 is still writing
+    def _stop(self, runner: Runner, iteration: int, together: bool = True) -> NoReturn:
+        if together:
+            barrier()  # nobody leaves while rank 0 is still writing
         runner.logger.warning(
             f'Stopped on request after iteration {iteration}. '
             f'Resume from {self.last_ckpt or "the start: no checkpoint was written yet"}.'
@@ -378,7 +412,7 @@ class AtomicCheckpointHook(CheckpointHook):
 
 
 class _LoaderOfStoppedRun:
-    """Saves and stops where a stop signal has ended the data loader's workers as well."""
+    """Saves and stops where a stop signal has ended data workers of any process as well."""
 
     def __init__(self, batches: Iterator[Any], stop_signal: StopSignal, stop: Callable) -> None:
         self._batches = batches
@@ -389,12 +423,16 @@ class _LoaderOfStoppedRun:
         return self
 
     def __next__(self) -> Any:
+        batch, lost = None, False
         try:
-            return next(self._batches)
+            batch = next(self._batches)
         except RuntimeError:
-            if self._stop_signal.arrived:
-                self._stop()
-            raise
+            if not self._stop_signal.arrived:
+                raise
+            lost = True
+        if in_any_process(lost):  # the others would wait for its gradients
+            self._stop()
+        return batch
 
 
 def _gradients_are_applied(runner: Runner) -> bool:

@@ -179,6 +179,7 @@ class RepFusionHook(Hook):
             torch.manual_seed(self.seed)
             self._build(model, runner)
             self.teacher.to(device)
+            self.teacher_record = self.teacher.record  # its precision depends on the device
             self.distiller.to(device).train()
             self.optimizer = SideOptimizer(
                 self.distiller, self.optimizer_cfg, self.paramwise_cfg, self.clip_grad
@@ -238,7 +239,6 @@ class RepFusionHook(Hook):
         self.distiller.check_timesteps(type(self.teacher).__name__, self.teacher.num_timesteps)
         if self.distiller.needs_task:
             self.phases.check_task_learns()
-        self.teacher_record = self.teacher.record
         runner.logger.info(
             f'RepFusion: teacher {self.teacher.source} ({self.teacher.weights_hash[:12]}), taps '
             f'{self.teacher.taps} with {self.teacher.channels} channels, student layers {names} '
@@ -352,6 +352,13 @@ class RepFusionHook(Hook):
             raise ValueError(
                 f'the run was started with the teacher {saved["teacher"]}, but now it has '
                 f'{self.teacher_record}: resume with the same weights, or start anew with load_from'
+            )
+        now = self.teacher_record['precision']
+        before = saved['teacher'].get('precision', now)
+        if before != now:
+            runner.logger.warning(
+                f'RepFusion: until now the teacher computed in {before}, here in {now}, which '
+                f"changes its features by about 0.5 %: precision='{before}' in the hook keeps them"
             )
         self.optimizer.load_state_dict(saved)
 

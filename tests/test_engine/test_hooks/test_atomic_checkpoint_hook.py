@@ -5,13 +5,17 @@ import multiprocessing
 import os
 import shutil
 import signal
+import socket
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import find_latest_checkpoint
+from torch import distributed
 
 from mmdiffrep.engine.hooks import AtomicCheckpointHook
 from mmdiffrep.testing.compare_runs import differing_entries
@@ -22,12 +26,19 @@ from mmdiffrep.utils.atomic_file import AtomicLocalBackend
 from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint, is_complete
 
 
-def _train(work_dir, load_from=None, hooks=(), **options):
+def _train(work_dir, load_from=None, hooks=(), val_workers=0, **options):
     runner = build_tiny_runner(str(work_dir), load_from=load_from, **options)
+    runner._val_dataloader['num_workers'] = val_workers
     for hook in hooks:
         runner.register_hook(hook)
     runner.train()
     return runner
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(('127.0.0.1', 0))
+        return sock.getsockname()[1]
 
 
 def _checkpoints(folder):
@@ -54,6 +65,36 @@ class _At(Hook):
 
 def _terminate():
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _terminate_group():
+    """As a scheduler does: the data workers get the signal too."""
+    for worker in multiprocessing.active_children():
+        os.kill(worker.pid, signal.SIGTERM)
+        worker.join()
+    _terminate()
+
+
+class _BetweenIterations(Hook):
+    """Ends the group where the next thing is a batch."""
+
+    priority = 'LOWEST'
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if runner.iter == 2:
+            _terminate_group()
+
+
+def _one_of_two(rank, work_dir, port):
+    address = dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), LOCAL_RANK=str(rank))
+    os.environ.update(address)
+    distributed.init_process_group('gloo', rank=rank, world_size=2)
+    hooks = [_BetweenIterations()] if rank == 1 else []
+    try:
+        _train(work_dir, hooks=hooks, num_workers=1, checkpoint=dict(interval=100))
+    except SystemExit as stop:
+        os._exit(stop.code)
+    os._exit(0)
 
 
 @pytest.fixture(autouse=True)
@@ -389,24 +430,51 @@ class TestSigterm:
         assert differing_entries(str(tmp_path / 'run'), str(tmp_path / 'undisturbed')) == []
 
     def test_dead_data_workers_do_not_keep_it_from_saving(self, tmp_path):
-        def end_group():  # as a scheduler does: all processes get the signal
-            for worker in multiprocessing.active_children():
-                os.kill(worker.pid, signal.SIGTERM)
-                worker.join()
-            _terminate()
-
-        class InLoader(Hook):
-            priority = 'LOWEST'
-
-            def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-                if runner.iter == 2:  # between two iterations: the next thing is a batch
-                    end_group()
-
         options = dict(num_workers=1, checkpoint=dict(interval=100))
         with pytest.raises(SystemExit) as stop:
-            _train(tmp_path, hooks=[InLoader()], **options)
+            _train(tmp_path, hooks=[_BetweenIterations()], **options)
         assert stop.value.code == 143
         assert _checkpoints(tmp_path) != []
+
+    def test_dead_data_workers_of_one_process_stop_all(self, tmp_path):
+        """The other one would wait for ever, for gradients of a batch that cannot be loaded."""
+        args = (str(tmp_path / 'run'), free_port())
+        ranks = [multiprocessing.Process(target=_one_of_two, args=(rank, *args)) for rank in (0, 1)]
+        for process in ranks:
+            process.start()
+        for process in ranks:
+            process.join(60)
+        assert [process.exitcode for process in ranks] == [143, 143]
+        assert 'iter_3.pth' in _checkpoints(tmp_path / 'run')
+
+    def test_dead_workers_of_a_validation_leave_it_to_the_resumed_run(self, tmp_path):
+        hook = Hook()
+        hook.before_val_iter = lambda runner, batch_idx, data_batch: _terminate_group()
+        options = dict(length=6, val_interval=3, checkpoint=dict(interval=4), val_workers=1)
+        with pytest.raises(SystemExit) as stop:
+            _train(tmp_path / 'run', hooks=[hook], **options)
+        assert stop.value.code == 143
+        found = find_resume_checkpoint(tmp_path / 'run')
+        assert found == str(tmp_path / 'run' / 'iter_3.pth')
+        _train(tmp_path / 'run', found, **options)
+        _train(tmp_path / 'undisturbed', **options)
+        assert differing_entries(str(tmp_path / 'run'), str(tmp_path / 'undisturbed')) == []
+
+    def test_dead_workers_of_an_epoch_leave_it_to_the_resumed_run(self, tmp_path):
+        options = dict(by_epoch=True, length=2, num_workers=1, checkpoint=dict(interval=1))
+        with pytest.raises(SystemExit) as stop:  # in the second epoch of 4 iterations
+            _train(tmp_path / 'run', hooks=[_At(4, _terminate_group)], **options)
+        assert stop.value.code == 143
+        assert find_resume_checkpoint(tmp_path / 'run').endswith('epoch_1.pth')
+
+    def test_a_worker_that_dies_of_something_else_is_an_error(self, tmp_path):
+        def kill_worker():
+            for worker in multiprocessing.active_children():
+                worker.kill()
+                worker.join()
+
+        with pytest.raises(RuntimeError, match='worker'):
+            _train(tmp_path, hooks=[_At(2, kill_worker)], num_workers=1)
 
     def test_a_failed_run_gives_the_signal_back(self, tmp_path):
         before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGCHLD)]
@@ -450,3 +518,22 @@ class TestOtherRuns:
         with pytest.raises(ZeroDivisionError):
             _train(tmp_path, hooks=[_At(1, fail)])
         _train(tmp_path, length=2)
+
+
+def test_inputs_are_checked_under_other_launchers(tmp_path):
+    """mmseg's tools/train.py knows nothing of our backbones; the hook is what runs there too."""
+    told = dict(mean=[0.0] * 3, std=[255.0] * 3, channel_order='rgb')
+    files = dict(type='CustomDataset', pipeline=[dict(type='LoadImageFromFile')])
+    runner = SimpleNamespace(
+        cfg=Config(
+            dict(
+                model=dict(
+                    backbone=dict(type='mmdiffrep.DPMBackbone', input=told),
+                    data_preprocessor=dict(mean=[0.0] * 3, std=[255.0] * 3, to_rgb=False),
+                ),
+                train_dataloader=dict(dataset=files),
+            )
+        )
+    )
+    with pytest.raises(ValueError, match="channel_order='rgb'; .* give channel_order='bgr'"):
+        AtomicCheckpointHook().before_run(runner)

@@ -6,10 +6,12 @@ from unittest import mock
 
 import pytest
 import torch
+from mmengine.logging import MMLogger
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 
 from mmdiffrep.engine.hooks import RepFusionHook
+from mmdiffrep.models.teachers import DPMTeacher
 from mmdiffrep.testing import greatest_difference, parameters_of, tiny_runner
 from mmdiffrep.testing.tiny_distillation import hook_cfg, hook_of, prepared, run
 
@@ -83,3 +85,29 @@ def test_bf16_autocast_leaves_the_distiller_in_fp32(tmp_path):
     plain = run(tmp_path / 'fp32', max_iters=2)
     students = [parameters_of(one.model) for one in (plain, runner)]
     assert 0 < greatest_difference(*students) < 5e-3
+
+
+@pytest.mark.parametrize('saved', ['bfloat16', 'float32', None])
+def test_a_run_that_goes_on_in_another_precision_says_so(tmp_path, monkeypatch, saved):
+    """As a run does that moves from a GPU to a CPU, with the same config."""
+    runner = prepared(tmp_path)
+    hook = hook_of(runner)
+    checkpoint = dict(meta=dict(iter=1))
+    hook.before_save_checkpoint(runner, checkpoint)
+    assert checkpoint['distiller']['teacher'].pop('precision') == 'float32'
+    if saved is not None:
+        checkpoint['distiller']['teacher']['precision'] = saved
+    runner._resume, texts = True, []
+    monkeypatch.setattr(MMLogger, 'warning', lambda _, text: texts.append(text))
+    hook.after_load_checkpoint(runner, checkpoint)
+    expected = f'computed in {saved}, here in float32'
+    assert [expected in text for text in texts] == ([True] if saved == 'bfloat16' else [])
+
+
+def test_the_precision_of_the_record_is_that_on_the_device(tmp_path, monkeypatch):
+    """'auto' is another one on the device that the teacher moves to."""
+    moved = []
+    monkeypatch.setattr(DPMTeacher, 'to', lambda teacher, device: moved.append(device))
+    now = property(lambda teacher: 'bfloat16' if moved else 'float32')
+    monkeypatch.setattr(DPMTeacher, 'precision', now)
+    assert hook_of(prepared(tmp_path)).teacher_record['precision'] == 'bfloat16'
