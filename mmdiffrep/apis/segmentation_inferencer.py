@@ -18,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 
 from mmdiffrep.utils.checks import integer, one_of
 from mmdiffrep.utils.host_models import build_host_model, find_config, load_host_weights
+from mmdiffrep.utils.jpeg_damage import naming_jpeg_damage
 
 ImageInput = str | Path | np.ndarray
 
@@ -225,7 +226,9 @@ def _read_image(given: ImageInput) -> tuple[str, np.ndarray]:
     content = Path(given).read_bytes()
     image = None
     if content:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)  # upright, BGR
+        with naming_jpeg_damage(lambda: str(given)):
+            # upright, BGR
+            image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     if image is None or _is_cut(content):
         raise ValueError(
             f'{given} cannot be read as an image: damaged, cut, or of an unknown format'

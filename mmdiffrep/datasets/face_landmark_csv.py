@@ -8,11 +8,12 @@ import numpy as np
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 
 from mmdiffrep.datasets.landmark_table import LandmarkTable
+from mmdiffrep.datasets.names_damaged_files import NamesDamagedFiles
 from mmdiffrep.registry import DATASETS
 
 
 @DATASETS.register_module()
-class FaceLandmarkCsvDataset(BaseCocoStyleDataset):
+class FaceLandmarkCsvDataset(NamesDamagedFiles, BaseCocoStyleDataset):
     """One face per image, and its points in one row of a csv file.
 
     The layout, and the first lines of ``train.csv``::

@@ -144,6 +144,8 @@ def _shown(point: np.ndarray) -> str:
 def _upright_size(path: str) -> tuple[int, int]:
     """Return width and height of an image as mmcv loads it, by its EXIF orientation."""
     try:
+        if not osp.isfile(path):  # a pipe would wait for ever
+            raise OSError('it is not a file')
         with Image.open(path) as image:
             turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
             return image.size[::-1] if turned else image.size

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from mmdiffrep.diffusion.input_range import DenoiserInput
+from mmdiffrep.utils.jpeg_damage import naming_jpeg_damage
 
 _MAX_WORKERS = 4
 _WORTH_WORKERS = 1024  # images; for fewer, starting processes takes longer than reading
@@ -58,7 +59,8 @@ def read_sample(dataset: ImageDataset, index: int) -> dict[str, Any]:
         ValueError: The image cannot be read, or the pipeline packs none; names the image.
     """
     try:
-        sample = dataset[index]
+        with naming_jpeg_damage(lambda: image_name(dataset, index)):
+            sample = dataset[index]
     except Exception as error:
         raise ValueError(
             f'{image_name(dataset, index)} cannot be read: {type(error).__name__}: {error}. '

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
@@ -16,6 +16,7 @@ from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
 from mmdiffrep.matching.nearest import Size, nearest, sample_vectors, similarity_maps
 from mmdiffrep.matching.presets import PRESETS
 from mmdiffrep.utils.checks import integer, one_of
+from mmdiffrep.utils.image_files import read_rgb
 
 ImageInput = str | Path | Image.Image | np.ndarray | Tensor
 PointsInput = Tensor | np.ndarray | Sequence[Sequence[float]]
@@ -202,6 +203,7 @@ def load_image(image: ImageInput) -> Tensor:
 
     Raises:
         FileNotFoundError: No such file.
+        OSError: The file is damaged or no image; the message names it.
         ValueError: An array or a tensor of another shape, dtype or range.
     """
     if isinstance(image, Tensor):
@@ -212,8 +214,7 @@ def load_image(image: ImageInput) -> Tensor:
             )
         return image
     if isinstance(image, (str, Path)):
-        with Image.open(image) as file:
-            image = ImageOps.exif_transpose(file).convert('RGB')
+        image = read_rgb(str(image))
     if isinstance(image, Image.Image):
         image = np.array(image.convert('RGB'))
     if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:

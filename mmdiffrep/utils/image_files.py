@@ -1,24 +1,26 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Read images and masks of files through Pillow, upright, with errors that name the file."""
 
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import numpy as np
 from PIL import Image, ImageOps
 
+from mmdiffrep.utils.jpeg_damage import warn_of_jpeg_damage
+
 
 def read_rgb(path: str) -> np.ndarray:
-    """Read an image as RGB uint8 (H, W, 3), upright.
+    """Read an image as RGB uint8 (H, W, 3), upright; warn of a JPEG that is damaged inside.
 
     Raises:
         FileNotFoundError: No such file.
         OSError: The file is damaged or is not an image; the message names it.
     """
-    try:
-        with Image.open(path) as file:
-            return np.array(ImageOps.exif_transpose(file).convert('RGB'))
-    except FileNotFoundError:
-        raise
-    except (OSError, SyntaxError) as error:
-        raise OSError(f'{path} could not be read as an image: {error}') from error
+    with _opened(path, 'an image') as file:
+        return np.array(ImageOps.exif_transpose(file).convert('RGB'))
 
 
 def read_mask(path: str) -> np.ndarray:
@@ -27,15 +29,25 @@ def read_mask(path: str) -> np.ndarray:
     DAVIS 2016 marks its one object by 255; in DAVIS 2017, 255 marks pixels that count nowhere.
 
     Raises:
-        OSError: The file is damaged or not there; the message names it.
+        FileNotFoundError: No such file.
+        OSError: The file is damaged or is not an image; the message names it.
     """
-    try:
-        with Image.open(path) as file:
-            mask = np.array(file if file.mode == 'P' else file.convert('L')).astype(np.int64)
-    except FileNotFoundError:
-        raise
-    except (OSError, SyntaxError) as error:
-        raise OSError(f'{path} could not be read as a mask: {error}') from error
+    with _opened(path, 'a mask') as file:
+        mask = np.array(file if file.mode == 'P' else file.convert('L')).astype(np.int64)
     if set(np.unique(mask)) <= {0, 255}:
         mask = (mask == 255).astype(np.int64)
     return mask
+
+
+@contextmanager
+def _opened(path: str, what: str) -> Iterator[Image.Image]:
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):  # a pipe would wait for ever
+            raise OSError('it is not a file')
+        warn_of_jpeg_damage(path)
+        with Image.open(path) as image:
+            yield image
+    except FileNotFoundError:
+        raise
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise OSError(f'{path} could not be read as {what}: {error}') from error

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmdiffrep.testing.damaged_files import damage
 from mmdiffrep.utils.image_files import read_mask, read_rgb
 
 
@@ -29,3 +30,13 @@ def test_images_are_upright_rgb(tmp_path):
     (tmp_path / 'b.png').write_bytes(b'no image')
     with pytest.raises(OSError, match=r'b\.png could not be read as an image'):
         read_rgb(str(tmp_path / 'b.png'))
+
+
+@pytest.mark.parametrize('read', [read_rgb, read_mask])
+@pytest.mark.parametrize('kind', ['empty', 'cut half', 'bomb', 'text', 'pipe', 'folder'])
+def test_damaged_files_are_named(tmp_path, read, kind):
+    path = tmp_path / 'a.png'
+    Image.fromarray(np.random.default_rng(0).integers(0, 9, (64, 64), np.uint8)).save(path)
+    damage(path, kind)
+    with pytest.raises(OSError, match=r'a\.png could not be read as a'):
+        read(str(path))

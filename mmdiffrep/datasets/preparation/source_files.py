@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from mmdiffrep.utils.jpeg_damage import warn_of_jpeg_damage
+
 _SHOWN = 200  # problems that an error lists
 _SIXTEEN_BITS = ('I;16', 'I;16L', 'I;16B', 'I;16N')
 _SCALED_FORMATS = ('PNG', 'PPM')  # where Pillow's mode I stands for 16 bits
@@ -98,6 +100,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait for ever
             raise ValueError('not a regular file')
+        warn_of_jpeg_damage(path)
         with Image.open(path) as image:
             yield image
     except FileNotFoundError as error:

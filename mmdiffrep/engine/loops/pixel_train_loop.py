@@ -16,6 +16,7 @@ from mmdiffrep.models.necks import Hypercolumns
 from mmdiffrep.models.segmentors.labeled_pixels import LabeledPixels
 from mmdiffrep.registry import LOOPS
 from mmdiffrep.utils.checks import integer, one_of
+from mmdiffrep.utils.jpeg_damage import naming_jpeg_damage
 
 DTYPES = ('float16', 'bfloat16', 'float32')
 
@@ -279,8 +280,9 @@ def _load(dataset: Dataset, index: int) -> dict[str, Any]:
     """Load a sample; a damaged file is named."""
     from mmdiffrep.datasets.transforms import LOADING_ERRORS, name_damaged_file
 
+    info = getattr(dataset, 'get_data_info', lambda index: dict(img_path=f'image {index}'))
     try:
-        return dataset[index]
+        with naming_jpeg_damage(lambda: str(info(index).get('img_path'))):
+            return dataset[index]
     except LOADING_ERRORS as error:
-        info = getattr(dataset, 'get_data_info', lambda index: dict(img_path=f'image {index}'))
         raise name_damaged_file(info(index), error) from error

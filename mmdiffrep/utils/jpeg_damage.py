@@ -1,0 +1,75 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Name the JPEG files that are damaged inside.
+
+A JPEG has no checksum: where bytes in the middle are wrong, libjpeg fills or shifts the blocks and
+goes on. Of that it prints a line that names no file (OpenCV), or nothing is heard (Pillow).
+"""
+
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import cv2
+import numpy as np
+
+_START = b'\xff\xd8\xff'  # of every JPEG
+_COMPLAINTS = (b'Corrupt JPEG data', b'Premature end of JPEG file')
+
+
+@contextmanager
+def naming_jpeg_damage(name: Callable[[], str]) -> Iterator[None]:
+    """Warn of damaged JPEG files that OpenCV decodes inside, as mmcv does.
+
+    Args:
+        name: Returns what is read, for the warning.
+    """
+    with tempfile.TemporaryFile() as said:
+        try:
+            with _stderr_to(said.fileno()):
+                yield
+        finally:
+            said.seek(0)
+            lines = said.read().splitlines(keepends=True)
+            found = [line for line in lines if line.startswith(_COMPLAINTS)]
+            os.write(2, b''.join(line for line in lines if line not in found))
+    if found:
+        warnings.warn(
+            f'{name()} is damaged inside, and parts of it are not as they were '
+            f'({found[0].decode().strip()}): replace the file, or save the image again if it '
+            'looks right.',
+            stacklevel=3,
+        )
+
+
+@contextmanager
+def _stderr_to(target: int) -> Iterator[None]:
+    """Lead what C libraries print to another file."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    os.dup2(target, 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def warn_of_jpeg_damage(path: str | os.PathLike[str], content: bytes | None = None) -> None:
+    """Warn if a file is a JPEG that is damaged inside; for readers that do not use OpenCV.
+
+    Args:
+        path: The file.
+        content: What is in it, if that was read already.
+    """
+    if content is None:
+        with open(path, 'rb') as file:
+            content = file.read(len(_START))
+            if content == _START:
+                content += file.read()
+    if content.startswith(_START):
+        with naming_jpeg_damage(lambda: str(path)), suppress(cv2.error):  # too large for OpenCV
+            cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)

@@ -1,0 +1,89 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmdiffrep.apis.segmentation_inferencer import _read_image
+from mmdiffrep.datasets import ImageListDataset
+from mmdiffrep.datasets.preparation.source_files import read_image, upright_size
+from mmdiffrep.feature_bank.images import read_sample
+from mmdiffrep.matching.matcher import load_image
+from mmdiffrep.testing.damaged_files import damage
+from mmdiffrep.utils.image_files import read_rgb
+from mmdiffrep.utils.jpeg_damage import naming_jpeg_damage, warn_of_jpeg_damage
+
+ENCODINGS = (
+    {},
+    dict(quality=95, subsampling=0),
+    dict(progressive=True),
+    dict(optimize=True),
+    dict(restart_marker_blocks=4),
+)
+
+
+@pytest.fixture
+def photo():
+    y, x = np.mgrid[:256, :256]
+    noise = np.random.default_rng(0).normal(0, 10, (256, 256, 3))
+    return Image.fromarray((np.stack([x, y, x // 2], -1) // 2 + 60 + noise).astype(np.uint8))
+
+
+def read_from_a_list(path):
+    pipeline = [dict(type='mmcv.LoadImageFromFile'), dict(type='mmdiffrep.PackImage')]
+    return ImageListDataset(os.path.dirname(path), pipeline=pipeline)[0]
+
+
+def read_for_a_bank(path):
+    class OfAnotherLibrary:
+        def __getitem__(self, index):
+            import mmcv
+            import torch
+
+            return dict(inputs=torch.from_numpy(mmcv.imread(path)).permute(2, 0, 1))
+
+        def get_data_info(self, index):
+            return dict(img_path=path)
+
+    return read_sample(OfAnotherLibrary(), 0)
+
+
+READERS = (
+    *(warn_of_jpeg_damage, read_rgb, load_image, _read_image),
+    *(lambda path: read_image(Path(path)), lambda path: upright_size(Path(path))),
+    *(read_from_a_list, read_for_a_bank),
+)
+
+
+@pytest.mark.parametrize('read', READERS)
+def test_every_reader_names_a_damaged_file_and_no_sound_one(tmp_path, photo, read):
+    path = str(tmp_path / 'a.jpg')
+    for options in ENCODINGS:
+        photo.save(path, **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter('error')
+            read(path)
+        damage(tmp_path / 'a.jpg', 'zeroed middle')
+        with pytest.warns(UserWarning, match=r'a\.jpg.* is damaged inside.*Corrupt JPEG data'):
+            read(path)
+
+
+def test_other_formats_and_other_messages_pass(tmp_path, photo, capfd):
+    photo.save(tmp_path / 'a.png')
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        warn_of_jpeg_damage(tmp_path / 'a.png')
+        with naming_jpeg_damage(lambda: 'nothing'):
+            os.write(2, b'of another library\n')
+    assert capfd.readouterr().err == 'of another library\n'
+
+
+def test_an_error_comes_through(capfd):
+    with pytest.raises(ZeroDivisionError), naming_jpeg_damage(lambda: 'a.jpg'):
+        os.write(2, b'before it\n')
+        raise ZeroDivisionError
+    os.write(2, b'after it\n')
+    assert capfd.readouterr().err == 'before it\nafter it\n'
