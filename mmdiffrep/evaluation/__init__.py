@@ -4,6 +4,7 @@
 from importlib.util import find_spec
 
 from mmdiffrep.evaluation.davis_jf import DavisJF
+from mmdiffrep.evaluation.homography_accuracy import HomographyAccuracy
 from mmdiffrep.evaluation.mean_uncertainty import MeanUncertainty
 from mmdiffrep.evaluation.multi_probe_accuracy import MultiProbeAccuracy
 from mmdiffrep.evaluation.pck import PCK
@@ -26,6 +27,7 @@ __all__ = [
     'PCK',
     'DDPMSegIoU',
     'DavisJF',
+    'HomographyAccuracy',
     'MeanUncertainty',
     'MultiProbeAccuracy',
     'SubsetNME',

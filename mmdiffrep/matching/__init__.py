@@ -4,6 +4,7 @@
 from mmdiffrep.matching.adaptive_flip import best_flip, instance_distance
 from mmdiffrep.matching.baselines import RGBPatches
 from mmdiffrep.matching.homography import corner_error, estimate_homography
+from mmdiffrep.matching.keypoints import detect_keypoints, keypoint_vectors, read_keypoints
 from mmdiffrep.matching.label_propagation import LabelPropagator
 from mmdiffrep.matching.matcher import CorrespondenceMatcher, join_maps
 from mmdiffrep.matching.mutual import mutual_nearest
@@ -24,12 +25,15 @@ __all__ = [
     'RGBPatches',
     'best_flip',
     'corner_error',
+    'detect_keypoints',
     'estimate_homography',
     'instance_distance',
     'join_maps',
+    'keypoint_vectors',
     'map_coordinates',
     'mutual_nearest',
     'nearest',
+    'read_keypoints',
     'sample_vectors',
     'similarity_maps',
     'upsampled_norm',

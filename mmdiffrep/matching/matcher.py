@@ -11,11 +11,14 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
+from mmdiffrep.diffusion.condition import Condition
+from mmdiffrep.diffusion.denoisers import Denoiser
 from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
+from mmdiffrep.diffusion.features import MapKey
+from mmdiffrep.diffusion.text import PromptEncoder
 from mmdiffrep.matching.nearest import Size, nearest, sample_vectors, similarity_maps
 from mmdiffrep.matching.presets import PRESETS
-from mmdiffrep.utils.checks import integer, one_of
+from mmdiffrep.utils.checks import one_of
 from mmdiffrep.utils.image_files import read_rgb
 
 ImageInput = str | Path | Image.Image | np.ndarray | Tensor
@@ -32,8 +35,9 @@ class CorrespondenceMatcher:
         >>> points, similarity = match('a.png', 'b.png', [[30, 32], [34, 45]])
 
     An image is resized to the size that the network works at (bicubic, without keeping the aspect
-    ratio, as DIFT does); points are pixels of the original images throughout. The maps of several
-    taps and timesteps are normalized per cell, resized to the largest, and joined.
+    ratio, as DIFT does); points are pixels of the original images throughout. One map is compared
+    as it is; several, of other taps and timesteps, are normalized per cell, resized to the largest,
+    and joined.
 
     Args:
         model: Diffusers folder, hub id, ``mmdiffrep://<name>``, config, or a loaded denoiser.
@@ -45,14 +49,19 @@ class CorrespondenceMatcher:
         size: Side, or height and width, that images are resized to. Default None: the preset's;
             without a preset the size the network was trained at.
         draws: Noise draws whose features are averaged. Default None: the preset's, or 1.
-        seed: Seed of the noise; features depend on it and the image alone.
+        noise: ``'per_image'``: features depend on the image and the seed alone; ``'none'``: the
+            clean image, for networks that were trained on it (CleanDIFT).
+        seed: Seed of the noise.
+        prompt: What images are said to show unless a call says otherwise, for models of text;
+            None: nothing.
         device: Where the model runs; None: where it is.
         dtype: Precision of weights and features; None: float32.
 
     Raises:
         FileNotFoundError: No such model.
         TapError: Unknown taps.
-        ValueError: An unknown preset, timesteps out of range, or ``draws`` below 1.
+        ValueError: An unknown preset, timesteps out of range, ``draws`` below 1, or a prompt for a
+            model that takes none.
     """
 
     def __init__(
@@ -63,7 +72,9 @@ class CorrespondenceMatcher:
         preset: str | None = None,
         size: int | Size | None = None,
         draws: int | None = None,
+        noise: str = 'per_image',
         seed: int = 0,
+        prompt: str | None = None,
         device: None | str | torch.device = None,
         dtype: None | str | torch.dtype = None,
     ) -> None:
@@ -73,51 +84,80 @@ class CorrespondenceMatcher:
         taps = settings.get('taps', JOINED_TAPS) if taps is None else taps
         timesteps = settings.get('timesteps', [1]) if timesteps is None else timesteps
         size = settings.get('size') if size is None else size
-        draws = integer('draws', settings.get('draws', 1) if draws is None else draws, 1)
-        denoiser = model if isinstance(model, Denoiser) else load_denoiser(model, taps=taps)
-        size = denoiser.image_size if size is None else size
+        is_clean = one_of('noise', noise, ('per_image', 'none')) == 'none'
+        own_draws = 1 if is_clean else settings.get('draws', 1)
+        self.noise: dict[str, Any] = dict(type=noise) if is_clean else dict(type=noise, seed=seed)
+        self.extract = FeatureExtractor(
+            model,
+            taps,
+            timesteps,
+            noise=self.noise,
+            device=device,
+            dtype=dtype,
+            draws=own_draws if draws is None else draws,
+        )
+        size = self.extract.denoiser.image_size if size is None else size
         self.size: Size = (size, size) if isinstance(size, int) else (size[0], size[1])
-        self.extractors = [
-            FeatureExtractor(
-                denoiser,
-                taps,
-                timesteps,
-                noise=dict(type='per_image', seed=seed + draw),
-                device=device,
-                dtype=dtype,
-            )
-            for draw in range(draws)
-        ]
+        self.prompt = prompt
+        self._conditions: dict[str, Condition] = {}
+        self.condition_of()
 
     def to(self, device: str | torch.device) -> 'CorrespondenceMatcher':
         """Move the model; the maps are then there."""
-        self.extractors[0].denoiser.to(device)
+        self.extract.denoiser.to(device)
         return self
 
-    def features(self, image: ImageInput) -> Tensor:
+    def condition_of(self, prompt: str | None = None) -> Condition | None:
+        """Encode a prompt, once.
+
+        Args:
+            prompt: None: the matcher's own.
+
+        Returns:
+            None without either: the model's own condition.
+
+        Raises:
+            ValueError: A prompt for a model that takes none.
+        """
+        prompt = self.prompt if prompt is None else prompt
+        if prompt is None:
+            return None
+        if prompt not in self._conditions:
+            denoiser = self.extract.denoiser
+            if denoiser.condition is None or denoiser.condition.prompt_embeds is None:
+                raise ValueError(f'{denoiser.source} takes no prompt, got {prompt!r}.')
+            self._conditions[prompt] = PromptEncoder(denoiser.source)(prompt)
+        return self._conditions[prompt]
+
+    def features(self, image: ImageInput, prompt: str | None = None) -> Tensor:
         """Read the joined map of one image.
 
         Args:
             image: A path, a PIL image, a uint8 RGB array (H, W, 3) or an RGB tensor (3, H, W) in
                 [-1, 1].
+            prompt: What it is said to show; None: the matcher's own prompt.
 
         Returns:
-            Map (C, h, w), float32; every tap's part of a cell has norm 1.
+            Map (C, h, w), float32.
         """
-        return self._features(load_image(image))
+        return join_maps(list(self.maps(image, prompt).values()))
 
-    @torch.no_grad()
-    def _features(self, image: Tensor) -> Tensor:
-        resized = resize_image(image, self.size)[None]
-        mean: dict[tuple[int, str], Tensor] = {}
-        for number, extract in enumerate(self.extractors, start=1):
-            for key, value in extract(resized).items():
-                value = value[0].float()
-                mean[key] = value if number == 1 else mean[key] + (value - mean[key]) / number
-        return join_maps(list(mean.values()))
+    def maps(self, image: ImageInput, prompt: str | None = None) -> dict[MapKey, Tensor]:
+        """Read the maps of one image before they are joined.
+
+        Returns:
+            ``{(timestep, tap): (C, h, w)}``, float32.
+        """
+        resized = resize_image(load_image(image), self.size)[None]
+        maps = self.extract(resized, self.condition_of(prompt))
+        return {key: value[0].float() for key, value in maps.items()}
 
     def __call__(
-        self, source: ImageInput, target: ImageInput, points: PointsInput
+        self,
+        source: ImageInput,
+        target: ImageInput,
+        points: PointsInput,
+        prompt: str | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Find the target points that correspond to source points.
 
@@ -125,6 +165,7 @@ class CorrespondenceMatcher:
             source: The image with the points, see :meth:`features`.
             target: The image to search.
             points: (K, 2), x and y in pixels of the source.
+            prompt: What both images show; None: the matcher's own prompt.
 
         Returns:
             Points (K, 2) in pixels of the target, and their cosine similarities (K,).
@@ -135,14 +176,20 @@ class CorrespondenceMatcher:
         source, target = load_image(source), load_image(target)
         points = check_points(points, image_size(source))
         return nearest(
-            self._features(source),
-            self._features(target),
+            self.features(source, prompt),
+            self.features(target, prompt),
             points,
             image_size(source),
             image_size(target),
         )
 
-    def heat_map(self, source: ImageInput, target: ImageInput, point: Sequence[float]) -> Tensor:
+    def heat_map(
+        self,
+        source: ImageInput,
+        target: ImageInput,
+        point: Sequence[float],
+        prompt: str | None = None,
+    ) -> Tensor:
         """Compare one source point with every target pixel.
 
         Returns:
@@ -150,11 +197,16 @@ class CorrespondenceMatcher:
         """
         source, target = load_image(source), load_image(target)
         points = check_points([point], image_size(source))
-        vectors = sample_vectors(self._features(source), points, image_size(source))
-        return similarity_maps(vectors, self._features(target), image_size(target))[0]
+        vectors = sample_vectors(self.features(source, prompt), points, image_size(source))
+        return similarity_maps(vectors, self.features(target, prompt), image_size(target))[0]
 
     def mutual(
-        self, source: ImageInput, target: ImageInput, points: PointsInput, tolerance: float = 0.05
+        self,
+        source: ImageInput,
+        target: ImageInput,
+        points: PointsInput,
+        tolerance: float = 0.05,
+        prompt: str | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Match points and keep those whose match leads back to them.
 
@@ -164,13 +216,14 @@ class CorrespondenceMatcher:
             points: (K, 2), x and y in pixels of the source.
             tolerance: Largest distance between a point and the match of its match, in sides of
                 the source image (the longer one).
+            prompt: What both images show; None: the matcher's own prompt.
 
         Returns:
             Points (K, 2) in the target, similarities (K,), and which are mutual (K,), bool.
         """
         source, target = load_image(source), load_image(target)
         points = check_points(points, image_size(source))
-        maps = self._features(source), self._features(target)
+        maps = self.features(source, prompt), self.features(target, prompt)
         sizes = image_size(source), image_size(target)
         there, similarity = nearest(*maps, points, *sizes)
         back, _ = nearest(*reversed(maps), there, *reversed(sizes))
@@ -181,12 +234,16 @@ class CorrespondenceMatcher:
 def join_maps(maps: Sequence[Tensor]) -> Tensor:
     """Normalize maps per cell, resize them to the largest, and concatenate their channels.
 
+    A single map is returned as it is, for DIFT resizes before it normalizes.
+
     Args:
         maps: (C_i, h_i, w_i) each.
 
     Returns:
         (sum of C_i, h, w).
     """
+    if len(maps) == 1:
+        return maps[0]
     size = max((tuple(value.shape[1:]) for value in maps), key=lambda side: side[0] * side[1])
     parts = []
     for value in maps:

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """DIFT's official settings per task and network (README and evaluation scripts).
 
-The prompt is empty (official: "a photo of a {category}" for SPair-71k).
+Official prompts: "a photo of a {category}" for SPair-71k, else the empty one.
 """
 
 from typing import Any

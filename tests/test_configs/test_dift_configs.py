@@ -18,7 +18,8 @@ def test_builds_on_a_tiny_network(path):
     init_default_scope(cfg.default_scope)
     preset = cfg.model.matcher.pop('preset', None)
     assert preset is None or preset in PRESETS
-    cfg.model.matcher.update(model=tiny_teacher(), taps=['mid'], timesteps=[3], size=16)
+    cfg.model.matcher = dict(model=tiny_teacher(), taps=['mid'], timesteps=[3], size=16)
+    cfg.model.pop('bank', None)
     model = MODELS.build(cfg.model)
     assert not list(model.parameters())
     METRICS.build(cfg.test_evaluator)

@@ -5,15 +5,25 @@ import torch
 from PIL import Image
 
 from mmdiffrep.diffusion.denoisers import load_denoiser
+from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
+from mmdiffrep.diffusion.noise import PerImageNoise
 from mmdiffrep.matching import CorrespondenceMatcher, join_maps
 from mmdiffrep.matching.matcher import load_image, resize_image
 from mmdiffrep.testing import tiny_teacher
+from mmdiffrep.testing.tiny_latent import save_tiny_pipeline
 
 
 @pytest.fixture(scope='module')
 def matcher():
     torch.manual_seed(0)
     return CorrespondenceMatcher(load_denoiser(tiny_teacher()), ['mid', 'dec.1'], [3], size=16)
+
+
+@pytest.fixture(scope='module')
+def pipeline(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('MMDIFFREP_CACHE', str(tmp_path_factory.mktemp('cache')))
+        yield str(save_tiny_pipeline('sd', tmp_path_factory.mktemp('sd')))
 
 
 def picture(seed=0, height=24, width=20):
@@ -50,11 +60,64 @@ def test_the_heat_map_is_highest_at_the_match(matcher):
 def test_draws_are_averaged():
     denoiser = load_denoiser(tiny_teacher())
     settings = dict(taps=['dec.1'], timesteps=[15], size=16)
-    single = [CorrespondenceMatcher(denoiser, seed=s, **settings).extractors[0] for s in (0, 1, 2)]
     image = resize_image(load_image(picture()), (16, 16))[None]
+    noise = PerImageNoise(seed=5)
+    single = [
+        FeatureExtractor(denoiser, ['dec.1'], [15], noise=noise.of_draw(draw)) for draw in range(3)
+    ]
     mean = torch.stack([extract(image)[15, 'dec.1'][0] for extract in single]).mean(0)
-    drawn = CorrespondenceMatcher(denoiser, draws=3, **settings).features(picture())
-    torch.testing.assert_close(drawn, join_maps([mean]))
+    drawn = CorrespondenceMatcher(denoiser, draws=3, seed=5, **settings).features(picture())
+    torch.testing.assert_close(drawn, mean)
+
+
+def test_the_image_is_encoded_once_for_all_draws(pipeline, monkeypatch):
+    match = CorrespondenceMatcher(pipeline, ['dec.1'], [15], size=32, draws=3)
+    passes = []
+    codec = match.extract.denoiser.codec
+    monkeypatch.setattr(type(codec), 'forward', _counted(type(codec).forward, passes))
+    match.features(picture())
+    assert len(passes) == 1
+
+
+def _counted(forward, passes):
+    def counted(self, *args):
+        passes.append(1)
+        return forward(self, *args)
+
+    return counted
+
+
+def test_prompts_per_call(pipeline):
+    match = CorrespondenceMatcher(pipeline, ['dec.1'], [15], size=32)
+    plain, cat = match.features(picture()), match.features(picture(), prompt='a photo of a cat')
+    assert not torch.equal(plain, cat)
+    prompted = CorrespondenceMatcher(pipeline, ['dec.1'], [15], size=32, prompt='a photo of a cat')
+    assert torch.equal(prompted.features(picture()), cat)
+    assert torch.equal(match.features(picture(), prompt=''), plain)
+    source, target, points = picture(0), picture(1), [[5, 6]]
+    found = match(source, target, points, prompt='a photo of a cat')
+    assert all(map(torch.equal, found, prompted(source, target, points)))
+    heat = match.heat_map(source, target, points[0], prompt='a photo of a cat')
+    torch.testing.assert_close(heat.max(), found[1][0])
+
+
+def test_a_model_without_text_takes_no_prompt(matcher):
+    with pytest.raises(ValueError, match="takes no prompt, got 'a cat'"):
+        matcher(picture(), picture(), [[1, 2]], prompt='a cat')
+    with pytest.raises(ValueError, match='takes no prompt'):
+        CorrespondenceMatcher(tiny_teacher(), ['mid'], [3], prompt='a cat')
+
+
+def test_clean_images_know_no_draws():
+    match = CorrespondenceMatcher(tiny_teacher(), ['mid'], [3], noise='none')
+    assert match.extract.draws == 1
+    with pytest.raises(ValueError, match='noise must be one of'):
+        CorrespondenceMatcher(tiny_teacher(), ['mid'], [3], noise='fresh')
+
+
+def test_a_single_map_is_not_changed():
+    value = torch.randn(3, 4, 4)
+    assert join_maps([value]) is value
 
 
 def test_joined_maps_have_the_largest_size_and_equal_shares():

@@ -3,6 +3,7 @@
 
 import csv
 import os.path as osp
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,6 +28,20 @@ class _PairList(PairDataset):
         super().__init__(
             data_root=data_root, ann_file=ann_file, indices=indices, serialize_data=False
         )
+
+    def require_files(self, paths: Iterable[str]) -> None:
+        """Check that files below ``data_root`` are there.
+
+        Raises:
+            FileNotFoundError: Some are not; says how many and names the first.
+        """
+        paths = sorted({osp.join(self.data_root, path) for path in paths})
+        missing = [path for path in paths if not osp.isfile(path)]
+        if missing:
+            raise FileNotFoundError(
+                f'{type(self).__name__}: {len(missing)} of {len(paths)} files are missing: '
+                f'{missing[0]}, ...'
+            )
 
 
 @DATASETS.register_module()
@@ -72,6 +87,9 @@ class PFPascal(_PairList):
                     category=PASCAL_CLASSES[int(row['class']) - 1],
                 )
             )
+        images = [(pair[side], pair['category']) for pair in pairs for side in ('source', 'target')]
+        self.require_files(osp.join('JPEGImages', image) for image, _ in images)
+        self.require_files(_annotation_file(image, category) for image, category in images)
         return pairs
 
     def pair(self, info: dict[str, Any]) -> ImagePair:
@@ -93,9 +111,7 @@ class PFPascal(_PairList):
     def _annotation(self, image: str, category: str) -> tuple[np.ndarray, np.ndarray]:
         from scipy.io import loadmat
 
-        path = osp.join(self.data_root, 'Annotations', category, f'{Path(image).stem}.mat')
-        if not osp.isfile(path):
-            raise FileNotFoundError(f'PFPascal: {path} is not there.')
+        path = osp.join(self.data_root, _annotation_file(image, category))
         try:
             content = loadmat(path)
             points = np.asarray(content['kps'], np.float32).reshape(-1, 2)
@@ -141,6 +157,7 @@ class PFWillow(_PairList):
                     points=[self._points(row, image, number) for image in 'AB'],
                 )
             )
+        self.require_files(pair[side] for pair in pairs for side in ('source', 'target'))
         return pairs
 
     def pair(self, info: dict[str, Any]) -> ImagePair:
@@ -180,6 +197,10 @@ def _read_csv(path: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
     if not rows or any(row.get(column) is None for row in rows for column in columns):
         raise ValueError(f'{path} must be a csv with the columns {", ".join(columns)}, and a row.')
     return rows
+
+
+def _annotation_file(image: str, category: str) -> str:
+    return osp.join('Annotations', category, f'{Path(image).stem}.mat')
 
 
 def _below_root(path: str) -> str:

@@ -65,7 +65,27 @@ class SPair71k(PairDataset):
         for category in self.categories or ():
             one_of('categories', category, known)
         chosen = set(self.categories or known)
-        return [dict(file=str(file)) for file in files if category_of[file] in chosen]
+        files = [file for file in files if category_of[file] in chosen]
+        self._check_images(files, category_of)
+        return [dict(file=str(file)) for file in files]
+
+    def _check_images(self, files: list[Path], category_of: dict[Path, str]) -> None:
+        """Check by the names of the annotations, ``<number>-<source>-<target>:<category>``."""
+        folder = Path(self.data_root) / 'JPEGImages'
+        present = {
+            name: {image.stem for image in (folder / name).glob('*')}
+            for name in set(category_of.values())
+        }
+        missing = [
+            f'{folder / category_of[file] / image}.jpg'
+            for file in files
+            for image in file.stem.rpartition(':')[0].split('-')[1:]
+            if image not in present[category_of[file]]
+        ]
+        if missing:
+            raise FileNotFoundError(
+                f'SPair71k: {len(set(missing))} images are missing: {missing[0]}, ...'
+            )
 
     def pair(self, info: dict[str, Any]) -> ImagePair:
         """Read one annotation and its images."""

@@ -1,8 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Match the points of image pairs in a config, so that ``tools/test.py`` evaluates it."""
 
-import hashlib
-from collections import OrderedDict
 from typing import Any
 
 import torch
@@ -13,8 +11,9 @@ from torch import Tensor
 from mmdiffrep.matching.baselines import RGBPatches
 from mmdiffrep.matching.matcher import CorrespondenceMatcher, image_size
 from mmdiffrep.matching.nearest import nearest
+from mmdiffrep.models.matchers.image_maps import ImageMaps
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import check_arguments, integer, one_of
+from mmdiffrep.utils.checks import check_arguments, one_of
 
 KINDS = {'diffusion': CorrespondenceMatcher, 'rgb_patches': RGBPatches}
 
@@ -31,17 +30,26 @@ class PointMatcher(BaseModel):
             ``kind='rgb_patches'`` those of :class:`~mmdiffrep.matching.baselines.RGBPatches`;
             ``kind='same_position'`` answers with the same relative position: the two baselines
             without a network.
-        cache_size: Maps of images that are kept, by the image's content. Default 8.
+        prompt: What the images of a pair show, where ``{category}`` is their category, such as
+            ``'a photo of a {category}'`` (official for SPair-71k). Default None: nothing.
+        cache_size: See :class:`~mmdiffrep.models.matchers.ImageMaps`. Default 8.
+        bank: See :class:`~mmdiffrep.models.matchers.ImageMaps`. Default None: no bank.
 
     Raises:
         ValueError: An unknown kind or argument.
     """
 
-    def __init__(self, matcher: dict[str, Any], cache_size: int = 8) -> None:
+    def __init__(
+        self,
+        matcher: dict[str, Any],
+        prompt: str | None = None,
+        cache_size: int = 8,
+        bank: str | None = None,
+    ) -> None:
         super().__init__()
-        self.matcher = build_matcher(matcher)
-        self.cache_size = integer('cache_size', cache_size, 0)
-        self._cache: OrderedDict[str, Tensor] = OrderedDict()
+        built = build_matcher(matcher)
+        self.maps = None if built is None else ImageMaps(built, cache_size, bank)
+        self.prompt = prompt
 
     def forward(
         self,
@@ -66,25 +74,15 @@ class PointMatcher(BaseModel):
 
     def _match(self, source: Tensor, target: Tensor, sample: BaseDataElement) -> BaseDataElement:
         points, sizes = sample.source_points, (image_size(source), image_size(target))
-        if self.matcher is None:
+        if self.maps is None:
             scale = points.new_tensor(sizes[1][::-1]) / points.new_tensor(sizes[0][::-1])
             sample.pred_points = points * scale
             sample.similarity = torch.ones(len(points))
             return sample
-        maps = [self._map(source), self._map(target)]
+        prompt = self.prompt and self.prompt.replace('{category}', sample.category)
+        maps = [self.maps(image, prompt) for image in (source, target)]
         sample.pred_points, sample.similarity = nearest(*maps, points, *sizes)
         return sample
-
-    def _map(self, image: Tensor) -> Tensor:
-        key = hashlib.blake2b(image.cpu().numpy().tobytes()).hexdigest() + str(tuple(image.shape))
-        if key in self._cache:
-            self._cache.move_to_end(key)
-            return self._cache[key]
-        value = self.matcher.to(image.device).features(image.float() / 127.5 - 1)
-        self._cache[key] = value
-        while len(self._cache) > self.cache_size:
-            self._cache.popitem(last=False)
-        return value
 
 
 def build_matcher(config: dict[str, Any]) -> CorrespondenceMatcher | RGBPatches | None:

@@ -39,8 +39,11 @@ def test_bad_pascal_lists_and_annotations(pascal):
     with pytest.raises(FileNotFoundError, match=r'val\.csv is not there'):
         PFPascal(str(pascal), ann_file='val.csv')
     (pascal / 'Annotations' / 'bicycle' / 'b.mat').unlink()
-    with pytest.raises(FileNotFoundError, match=r'b\.mat is not there'):
-        PFPascal(str(pascal))[0]
+    with pytest.raises(FileNotFoundError, match=r'1 of 2 files are missing: .*b\.mat'):
+        PFPascal(str(pascal))
+    (pascal / 'JPEGImages' / 'a.jpg').unlink()
+    with pytest.raises(FileNotFoundError, match=r'1 of 2 files are missing: .*a\.jpg'):
+        PFPascal(str(pascal))
     (pascal / 'test_pairs.csv').write_text('source_image,target_image,class\na.jpg,b.jpg,21\n')
     with pytest.raises(ValueError, match=r'line 2: class must be 1 to 20, got .21.'):
         PFPascal(str(pascal))
@@ -75,4 +78,10 @@ def test_bad_willow_rows(willow):
         PFWillow(str(willow))
     file.write_text(file.read_text().replace(',x\n', ',nan\n'))
     with pytest.raises(ValueError, match='line 2: a coordinate is not finite'):
+        PFWillow(str(willow))
+
+
+def test_missing_willow_images(willow):
+    (willow / 'car(S)' / 'b.png').unlink()
+    with pytest.raises(FileNotFoundError, match=r'PFWillow: 1 of 2 files are missing: .*b\.png'):
         PFWillow(str(willow))

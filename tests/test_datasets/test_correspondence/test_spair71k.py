@@ -57,6 +57,11 @@ def test_what_is_missing_or_damaged_is_named(folder):
     (folder / 'JPEGImages' / 'dog' / 'a2.png').write_bytes(b'not an image')
     with pytest.raises(OSError, match=r'a2\.png could not be read'):
         SPair71k(str(folder))[2]
+    (folder / 'JPEGImages' / 'cat' / 'b1.png').unlink()
+    with pytest.raises(FileNotFoundError, match=r'1 images are missing: .*cat/b1\.jpg'):
+        SPair71k(str(folder))
+    assert len(SPair71k(str(folder), categories=['dog'])) == 1
+    (folder / 'JPEGImages' / 'cat' / 'b1.png').touch()
     (folder / 'PairAnnotation' / 'test' / '000000-a0-b0:cat.json').write_text('{"category": "cat"}')
     with pytest.raises(ValueError, match=r'000000-a0-b0:cat\.json is not an annotation'):
         SPair71k(str(folder))[0]

@@ -43,17 +43,14 @@ def test_an_image_finds_itself(matcher):
     assert (sample.pred_points - sample.source_points).abs().max() <= 1
 
 
-def test_maps_of_images_seen_before_are_kept():
-    model = PointMatcher(TINY, cache_size=3)
-    passes = []
-    read = model.matcher.features
-    model.matcher.features = lambda image: passes.append(1) or read(image)
-    first = predict(model, pair([[4.0, 8.0]]))[0].pred_points
-    assert torch.equal(predict(model, pair([[4.0, 8.0]]))[0].pred_points, first)
-    assert len(passes) == 2
-    predict(model, pair([[1.0, 1.0]], number=1), pair([[1.0, 1.0]], number=2))
-    predict(model, pair([[4.0, 8.0]]))
-    assert len(passes) == 8
+def test_the_prompt_names_the_category():
+    model = PointMatcher(TINY, prompt='a photo of a {category}')
+    asked = []
+    model.maps = lambda image, prompt: asked.append(prompt) or torch.randn(4, 3, 3)
+    images, sample = pair([[4.0, 8.0]])
+    sample.set_metainfo(dict(category='cat'))
+    predict(model, (images, sample))
+    assert asked == ['a photo of a cat'] * 2
 
 
 def test_unknown_kinds_and_arguments():
