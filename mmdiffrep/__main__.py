@@ -1,18 +1,23 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""``python -m mmdiffrep train CONFIG``, ``test CONFIG CHECKPOINT`` and ``config CONFIG``."""
+"""``python -m mmdiffrep pretrain DIR``, ``train CONFIG``, ``test CONFIG`` and ``config CONFIG``."""
 
 import sys
 
-from mmdiffrep.cli import config, test, train
+from mmdiffrep.cli import config, pretrain, test, train
 from mmdiffrep.cli.command import run_command
 
-COMMANDS = {'train': train.main, 'test': test.main, 'config': config.main}
+COMMANDS = {
+    'pretrain': pretrain.main,
+    'train': train.main,
+    'test': test.main,
+    'config': config.main,
+}
 
 
 def main() -> None:
     """Run the command named by the first argument."""
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
-        sys.exit(f'usage: python -m mmdiffrep {{{",".join(COMMANDS)}}} CONFIG ...  (-h for help)')
+        sys.exit(f'usage: python -m mmdiffrep {{{",".join(COMMANDS)}}} ...  (-h for help)')
     command = sys.argv.pop(1)
     sys.argv[0] = f'python -m mmdiffrep {command}'
     run_command(COMMANDS[command])

@@ -1,8 +1,16 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""For notebooks and scripts: diffusion features without configs, trained models on your images."""
+"""For notebooks and scripts: features without configs, students and models of your own images."""
 
+from mmdiffrep.apis.pretraining import Pretrained, pretrain
 from mmdiffrep.apis.segmentation_inferencer import Segmentation, SegmentationInferencer
 from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
 from mmdiffrep.matching import CorrespondenceMatcher
 
-__all__ = ['CorrespondenceMatcher', 'FeatureExtractor', 'Segmentation', 'SegmentationInferencer']
+__all__ = [
+    'CorrespondenceMatcher',
+    'FeatureExtractor',
+    'Pretrained',
+    'Segmentation',
+    'SegmentationInferencer',
+    'pretrain',
+]

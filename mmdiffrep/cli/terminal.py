@@ -8,8 +8,10 @@ from typing import Any
 
 from mmengine.logging import MMLogger
 
-# Environment, merged config and list of hooks: 300 to 500 lines at the start of every run.
-_LONG = re.compile(r'\s*(-{20,}\s+System environment:|Config:\n|Hooks will be executed)')
+# Environment, merged config, list of hooks and options per weight: hundreds of lines at the start.
+_LONG = re.compile(
+    r'\s*(-{20,}\s+System environment:|Config:\n|Hooks will be executed|paramwise_options -- )'
+)
 _DEPRECATED = re.compile(r'(will|would) be deprecated')
 _HOSTS = r'(mmengine|mmcv|mmseg|mmpose|mmpretrain|mmdet)\b'
 

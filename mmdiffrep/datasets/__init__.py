@@ -22,6 +22,8 @@ from mmdiffrep.datasets.transforms import (
     LeftRightFlip,
     LoadToyFace,
     PackImage,
+    RandomView,
+    ReadRGB,
 )
 from mmdiffrep.registry import DATASETS
 from mmdiffrep.utils.stand_in import register_stand_in
@@ -60,6 +62,8 @@ __all__ = [
     'PFPascal',
     'PFWillow',
     'PackImage',
+    'RandomView',
+    'ReadRGB',
     'SPair71k',
     'ToyFacesDataset',
 ]

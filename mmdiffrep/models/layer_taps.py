@@ -142,11 +142,15 @@ class LayerTaps:
 
         return hook
 
-    def take(self, batch_size: int) -> tuple[Tensor, ...]:
+    def take(
+        self, batch_size: int, to_map: Callable[[Tensor], Tensor] | None = None
+    ) -> tuple[Tensor, ...]:
         """Hand over the features, one per layer, and forget them.
 
         Args:
             batch_size (int): Length of their first dimension.
+            to_map (callable, optional): Makes a map ``(B, C, H, W)`` of tokens ``(B, N, C)``.
+                Defaults to None: tokens are refused.
 
         Returns:
             tuple: Features ``(B, C, H, W)`` or ``(B, C)``.
@@ -158,11 +162,17 @@ class LayerTaps:
         """
         captured, self._captured = self._captured, {}
         return tuple(
-            self._pick(layer, captured.get((layer.path, layer.side), []), batch_size)
+            self._pick(layer, captured.get((layer.path, layer.side), []), batch_size, to_map)
             for layer in self.layers
         )
 
-    def _pick(self, layer: Layer, captured: list[Captured], batch_size: int) -> Tensor:
+    def _pick(
+        self,
+        layer: Layer,
+        captured: list[Captured],
+        batch_size: int,
+        to_map: Callable[[Tensor], Tensor] | None,
+    ) -> Tensor:
         name = f'{self.role} layer {str(layer)!r}'
         if len(captured) != 1:
             raise RuntimeError(
@@ -180,12 +190,17 @@ class LayerTaps:
                 f'{name} {does} {len(values)} features, index {layer.index} is out of range'
             )
         feature = values[layer.index]
+        if to_map is not None and isinstance(feature, Tensor) and feature.dim() == 3:
+            try:
+                feature = to_map(feature)
+            except ValueError as error:
+                raise ValueError(f'{name} {does} {error}') from error
         if not isinstance(feature, Tensor) or feature.dim() not in (2, 4):
             what = tuple(feature.shape) if isinstance(feature, Tensor) else type(feature).__name__
             raise ValueError(f'{name} {does} {what}, expected a feature (B, C, H, W) or (B, C)')
         if len(feature) != batch_size:
             raise ValueError(f'{name} {does} {len(feature)} features for {batch_size} images')
-        if _version(feature) > versions[layer.index]:
+        if _version(values[layer.index]) > versions[layer.index]:
             raise RuntimeError(
                 f'the {"input" if layer.side == "in" else "output"} of {name} was changed in place '
                 'after it was read (most likely by an in-place ReLU or addition): tap the block or '

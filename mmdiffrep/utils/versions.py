@@ -1,7 +1,10 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Which versions of the OpenMMLab libraries mmdiffrep works with; checked without an import."""
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from types import ModuleType
 from typing import NamedTuple
 
 from packaging.version import Version
@@ -76,6 +79,23 @@ def install_extra(extra: str) -> str:
         f"Run in mmdiffrep's source tree: pip install --no-build-isolation -e '.[{extra}]' "
         '(docs/get_started.md, "By hand").'
     )
+
+
+def require_package(name: str, extra: str) -> ModuleType:
+    """Import an optional library.
+
+    Args:
+        name: The package to import.
+        extra: The extra of mmdiffrep that installs it.
+
+    Raises:
+        ImportError: It is not installed; the message says how to install it.
+    """
+    if find_spec(name) is None:
+        raise ImportError(
+            f"This needs {name}, which is not installed. Run: pip install 'mmdiffrep[{extra}]'"
+        )
+    return import_module(name)
 
 
 def _in_range(found: str, library: Library) -> bool:

@@ -54,19 +54,31 @@ def read_image(path: Path) -> Image.Image:
     Raises:
         DamagedSourceError: Not a complete image, or pixels of 32 bits; names the file.
     """
-    with _opened(path) as stored:
-        scaled = stored.mode in _SIXTEEN_BITS or (
-            stored.mode == 'I' and stored.format in _SCALED_FORMATS
-        )
+    with opened(path) as stored:
+        refuse_32_bits(stored)
         image = ImageOps.exif_transpose(stored)
-        if scaled:
+        if has_16_bits(stored):
             image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8))
-        if image.mode in ('I', 'F'):
-            raise ValueError(
-                f'pixels of 32 bits (mode {image.mode}), whose range is unknown: save it with 8 '
-                'bits per channel'
-            )
         return image.convert('RGB')
+
+
+def has_16_bits(stored: Image.Image) -> bool:
+    """Whether an opened file is a gray image of 16 bits, which Pillow does not scale to 8."""
+    scaled = stored.mode == 'I' and stored.format in _SCALED_FORMATS
+    return scaled or stored.mode in _SIXTEEN_BITS
+
+
+def refuse_32_bits(stored: Image.Image) -> None:
+    """Check the depth of an opened file.
+
+    Raises:
+        ValueError: Pixels of 32 bits.
+    """
+    if stored.mode in ('I', 'F') and not has_16_bits(stored):
+        raise ValueError(
+            f'pixels of 32 bits (mode {stored.mode}), whose range is unknown: save it with 8 bits '
+            'per channel'
+        )
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -75,7 +87,7 @@ def read_mask(path: Path) -> np.ndarray:
     Raises:
         DamagedSourceError: Not a complete image; names the file.
     """
-    with _opened(path) as image:
+    with opened(path) as image:
         deep = image.mode in (*_SIXTEEN_BITS, 'I', 'F')
         return np.asarray(image if deep else image.convert('L'))
 
@@ -86,7 +98,7 @@ def upright_size(path: Path) -> tuple[int, int]:
     Raises:
         DamagedSourceError: Not a complete image; names the file.
     """
-    with _opened(path) as image:
+    with opened(path) as image:
         size = image.size
         turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
         image.draft('RGB', (1, 1))  # an eighth of the size: quicker
@@ -95,7 +107,7 @@ def upright_size(path: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def opened(path: Path) -> Iterator[Image.Image]:
     """Open an image; whatever goes wrong names the file."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait for ever

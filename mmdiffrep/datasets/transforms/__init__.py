@@ -1,6 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Pipeline steps that the hosts lack."""
 
+from importlib.util import find_spec
+
 from mmdiffrep.datasets.transforms.check_seg_map import (
     LOADING_ERRORS,
     CheckSegMap,
@@ -8,9 +10,17 @@ from mmdiffrep.datasets.transforms.check_seg_map import (
     name_damaged_file,
 )
 from mmdiffrep.datasets.transforms.forget_original_size import ForgetOriginalSize
-from mmdiffrep.datasets.transforms.left_right_flip import LeftRightFlip
 from mmdiffrep.datasets.transforms.load_toy_face import LoadToyFace
 from mmdiffrep.datasets.transforms.pack_image import PackImage
+from mmdiffrep.datasets.transforms.random_view import RandomView
+from mmdiffrep.datasets.transforms.read_rgb import ReadRGB
+from mmdiffrep.registry import TRANSFORMS
+from mmdiffrep.utils.stand_in import register_stand_in
+
+if find_spec('mmcv') is not None:
+    from mmdiffrep.datasets.transforms.left_right_flip import LeftRightFlip
+else:
+    LeftRightFlip = register_stand_in(TRANSFORMS, 'LeftRightFlip', 'mmcv', 'seg')
 
 __all__ = [
     'LOADING_ERRORS',
@@ -19,6 +29,8 @@ __all__ = [
     'LeftRightFlip',
     'LoadToyFace',
     'PackImage',
+    'RandomView',
+    'ReadRGB',
     'check_masks_when_loaded',
     'name_damaged_file',
 ]

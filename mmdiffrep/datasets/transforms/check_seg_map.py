@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 import cv2
 import numpy as np
-from mmcv.transforms import BaseTransform, LoadAnnotations
 from mmengine.dataset import BaseDataset
 from PIL import Image
 
+from mmdiffrep.datasets.transforms.base import Transform
 from mmdiffrep.registry import TRANSFORMS
 from mmdiffrep.utils.checks import integer
 
@@ -18,7 +18,7 @@ LOADING_ERRORS = (OSError, SyntaxError, cv2.error, Image.DecompressionBombError)
 
 
 @TRANSFORMS.register_module()
-class CheckSegMap(BaseTransform):
+class CheckSegMap(Transform):
     """Check a loaded segmentation map; place it right after ``LoadAnnotations``.
 
     A wrong label is otherwise not counted by the metric, and stops a GPU kernel with an assertion
@@ -119,6 +119,8 @@ def check_masks_when_loaded(dataset: BaseDataset, num_classes: int) -> None:
         dataset: A segmentation data set; its ``ignore_index`` is valid as well (default 255).
         num_classes: Number of classes.
     """
+    from mmcv.transforms import LoadAnnotations  # the rest of this file needs no mmcv
+
     check = CheckSegMap(num_classes, getattr(dataset, 'ignore_index', 255))
     pipeline = getattr(getattr(dataset, 'pipeline', None), 'transforms', [])
     following = [*pipeline[1:], None]

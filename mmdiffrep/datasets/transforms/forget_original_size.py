@@ -1,13 +1,12 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Score a segmentation at the size that the model sees, not at the size of the file."""
 
-from mmcv.transforms import BaseTransform
-
+from mmdiffrep.datasets.transforms.base import Transform
 from mmdiffrep.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class ForgetOriginalSize(BaseTransform):
+class ForgetOriginalSize(Transform):
     """Declare the current size of the image to be its original size.
 
     mmseg resizes predictions to the original size, where ``LoadAnnotations`` after ``Resize``

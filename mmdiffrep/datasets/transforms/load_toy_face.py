@@ -2,15 +2,15 @@
 """Draw a toy face where other pipelines read files."""
 
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from mmdiffrep.datasets.toyfaces import ToyFace, render_face
+from mmdiffrep.datasets.transforms.base import Transform
 from mmdiffrep.registry import TRANSFORMS
 from mmdiffrep.utils.checks import integer
 
 
 @TRANSFORMS.register_module()
-class LoadToyFace(BaseTransform):
+class LoadToyFace(Transform):
     """Draw the face that a :class:`ToyFacesDataset` asks for, with the labels of its task.
 
     It replaces ``LoadImageFromFile`` and ``LoadAnnotations`` (mmseg), of ``LoadImage``

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from mmcv.transforms import BaseTransform
 from mmengine.structures import BaseDataElement
 
+from mmdiffrep.datasets.transforms.base import Transform
 from mmdiffrep.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class PackImage(BaseTransform):
+class PackImage(Transform):
     """Turn ``img`` (H, W, 3) into a tensor, for models that need no labels.
 
     The result is ``dict(inputs, data_samples)``: ``inputs`` (3, H, W) with the type and channel

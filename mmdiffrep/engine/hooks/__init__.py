@@ -3,9 +3,11 @@
 
 from mmdiffrep.engine.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmdiffrep.engine.hooks.exact_resume_hook import ExactResumeHook
+from mmdiffrep.engine.hooks.export_backbone_hook import ExportBackboneHook
 from mmdiffrep.engine.hooks.export_denoiser_hook import ExportDenoiserHook
 from mmdiffrep.engine.hooks.finite_loss_hook import FiniteLossHook
 from mmdiffrep.engine.hooks.label_range_hook import LabelRangeHook
+from mmdiffrep.engine.hooks.learning_watch_hook import LearningWatchHook
 from mmdiffrep.engine.hooks.policy_log_hook import PolicyLogHook
 from mmdiffrep.engine.hooks.probe_hook import ProbeHook
 from mmdiffrep.engine.hooks.repfusion_hook import RepFusionHook
@@ -15,9 +17,11 @@ from mmdiffrep.engine.hooks.step_ema_hook import StepEMAHook
 __all__ = [
     'AtomicCheckpointHook',
     'ExactResumeHook',
+    'ExportBackboneHook',
     'ExportDenoiserHook',
     'FiniteLossHook',
     'LabelRangeHook',
+    'LearningWatchHook',
     'PolicyLogHook',
     'ProbeHook',
     'RepFusionHook',

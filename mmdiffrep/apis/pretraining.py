@@ -1,0 +1,250 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Train a backbone on a folder of images without labels: it learns the features of a teacher."""
+
+import os
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
+from rich.console import Console
+from rich.table import Table
+
+from mmdiffrep.apis.pretrain_config import STUDENT_FILE, Setting, plan_run
+from mmdiffrep.apis.pretrain_student import find_student
+from mmdiffrep.apis.pretrain_teacher import plan_teacher
+from mmdiffrep.cli.run_config import build_runner, load_config
+from mmdiffrep.datasets.preparation.image_folder import FolderReport, look_through
+from mmdiffrep.utils.atomic_file import write_atomically
+from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint
+from mmdiffrep.utils.checks import integer, positive
+from mmdiffrep.utils.dist import close_dist
+
+CONFIG_FILE = 'config.py'
+IMAGE_LIST = 'images.txt'
+BAD_LIST = 'bad_files.txt'
+_SIZES = (32, 224)  # px; least, and greatest by default
+
+
+class Pretrained(NamedTuple):
+    """What a run left.
+
+    Attributes:
+        weights: The student's weights, a plain state dict.
+        config: The config that made them, which ``mmdiffrep train`` runs as well.
+        backbone: Config of a backbone with these weights, for mmseg, mmpose, mmpretrain and mmdet.
+    """
+
+    weights: Path
+    config: Path
+    backbone: dict[str, Any]
+
+    def lines(self) -> list[str]:
+        """Return how the weights are loaded, as text."""
+        name = str(self.backbone.get('name', ''))
+        lines = [f'Student: {self.weights}', 'In mmseg, mmpose, mmpretrain and mmdet:']
+        lines.append(f'    backbone={_as_call(self.backbone)}')
+        if name.startswith('torchvision:'):
+            lines.append(f'In torchvision: torchvision.models.{name.partition(":")[2]}()')
+        if name.startswith('timm:'):
+            lines.append(f'In timm: timm.create_model({name.partition(":")[2]!r}, num_classes=0)')
+        if name:
+            lines[-1] += f".load_state_dict(torch.load('{self.weights}'), strict=False)"
+        return lines
+
+
+def pretrain(
+    data: str | Path,
+    student: str | Mapping[str, Any],
+    teacher: str | Mapping[str, Any],
+    out: str | Path,
+    tap: str | None = None,
+    size: int | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    lr: float | None = None,
+    num_workers: int = 2,
+    seed: int = 0,
+    skip_bad: bool = False,
+    resume: bool = False,
+) -> Pretrained:
+    """Train a backbone to predict a teacher's features of unlabeled images.
+
+    The folder ``out`` then holds ``student.pth`` (the backbone alone, rewritten at every save),
+    ``config.py`` (all settings; edit it and run it by ``python -m mmdiffrep train``), the list of
+    the images, the newest checkpoint and the log.
+
+    Args:
+        data: Folder of images; all below it are read.
+        student: ``'timm:NAME'``, ``'torchvision:NAME'``, a config with a ``model.backbone``, the
+            name of one of mmpretrain's, or the config of a backbone.
+        teacher: A diffusion model (``'mmdiffrep://toyfaces_ddpm_64'``, a folder, a hub id), or
+            another teacher, see :class:`~mmdiffrep.engine.hooks.RepFusionHook`.
+        out: Folder of the run; refused if it is used, unless ``resume``.
+        tap: What is read of the teacher. Defaults to None: by a rule that the table shows.
+        size: Side of the student's images in pixels. Defaults to None: the teacher's.
+        epochs: Passes over the images. Defaults to None: by their number.
+        batch_size: Images in a step. Defaults to None: by their number and the device.
+        lr: Learning rate. Defaults to None: by the batch size.
+        num_workers: Processes that read images. Defaults to 2.
+        seed: Of weights, order, views and noise. Defaults to 0.
+        skip_bad: Go on without files that cannot be read; they are listed in ``bad_files.txt``.
+            Defaults to False: they end the run before it begins.
+        resume: Go on with the run in ``out``, with the config there. Defaults to False.
+
+    Returns:
+        What it left.
+
+    Raises:
+        FileExistsError: ``out`` is used.
+        FileNotFoundError: No such folder, student or teacher; nothing to resume.
+        ValueError: Files that cannot be read, too few images, or another student, teacher or data
+            than those of the run that is resumed.
+    """
+    folder = Path(out).expanduser().absolute()
+    asked = dict(
+        data=str(Path(data).expanduser().absolute()),
+        student=_plain(student),
+        teacher=_plain(teacher),
+    )
+    report = _look_through(data, skip_bad)
+    if resume:
+        _check_same(folder, asked, report)
+    else:
+        _refuse_used(folder)
+        plan = _plan(report, asked, folder, tap, size, epochs, batch_size, lr, num_workers, seed)
+        run = dict(asked, images=report.digest)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(''.join(f'{n}\n' for n in report.images).encode(), folder / IMAGE_LIST)
+        text = Config(dict(pretrain=run, **plan.config)).pretty_text
+        write_atomically(text.encode(), folder / CONFIG_FILE)
+        print_table(plan.settings)
+    if report.bad:
+        listed = ''.join(f'{line}\n' for line in report.bad_lines())
+        write_atomically(listed.encode(), folder / BAD_LIST)
+    return _train(folder, resume)
+
+
+def print_table(settings: Sequence[Setting]) -> None:
+    """Print settings with their reasons."""
+    table = Table('setting', 'value', 'why', title='Settings (config.py has all of them)')
+    for setting in settings:
+        table.add_row(*setting)
+    Console().print(table)
+
+
+def _look_through(data: str | Path, skip_bad: bool) -> FolderReport:
+    report = look_through(data)
+    print('\n'.join(report.lines()), flush=True)
+    if report.bad:
+        listed = '\n  '.join(report.bad_lines())
+        found = f'{len(report.bad)} files cannot be read:\n  {listed}'
+        if not skip_bad:
+            raise ValueError(f'{found}\nRepair or remove them, or leave them out with --skip-bad.')
+        print(f'{found}\nThey are left out and listed in {BAD_LIST}.', flush=True)
+    if len(report.images) < 2:
+        raise ValueError(f'{report.folder} has {len(report.images)} readable images, at least 2.')
+    return report
+
+
+def _plan(
+    report: FolderReport,
+    asked: dict[str, Any],
+    folder: Path,
+    tap: str | None,
+    size: int | None,
+    epochs: int | None,
+    batch_size: int | None,
+    lr: float | None,
+    num_workers: int,
+    seed: int,
+) -> Any:
+    for name, value in dict(size=size, epochs=epochs, batch_size=batch_size).items():
+        if value is not None:
+            integer(name, value, 1)
+    if lr is not None:
+        positive('lr', lr)
+    teachers = [plan_teacher(asked['teacher'], tap)]
+    side = size or max(_SIZES[0], min(_SIZES[1], teachers[0].size))
+    reason = 'as asked' if size else f"the teacher's {teachers[0].size} px, at most {_SIZES[1]}"
+    return plan_run(
+        data=asked['data'],
+        image_list=str(folder / IMAGE_LIST),
+        count=len(report.images),
+        student=find_student(asked['student'], side),
+        teachers=teachers,
+        out=str(folder),
+        size=side,
+        size_reason=reason,
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        num_workers=integer('num_workers', num_workers, 0),
+        seed=integer('seed', seed, 0),
+    )
+
+
+def _train(folder: Path, resume: bool) -> Pretrained:
+    cfg = load_config(
+        Namespace(
+            config=str(folder / CONFIG_FILE),
+            cfg_options=None,
+            work_dir=str(folder),
+            launcher='none',
+            local_rank=None,
+            trust_checkpoint=False,
+        )
+    )
+    found = find_resume_checkpoint(folder) if resume else None
+    cfg.resume, cfg.load_from = found is not None, found
+    build_runner(cfg).train()
+    close_dist()
+    weights = folder / STUDENT_FILE
+    init = dict(type='Pretrained', checkpoint=str(weights))
+    backbone = dict(cfg.model.backbone.to_dict(), init_cfg=init)
+    return Pretrained(weights, folder / CONFIG_FILE, backbone)
+
+
+def _refuse_used(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(
+            f'{folder} is not an empty folder: go on with the run in it by --resume, or give '
+            'another --out.'
+        )
+
+
+def _check_same(folder: Path, asked: dict[str, Any], report: FolderReport) -> None:
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise FileNotFoundError(f'There is no run to resume in {folder}: {path} does not exist.')
+    run = Config.fromfile(path).get('pretrain', {})
+    for name, value in asked.items():
+        if run.get(name) != value:
+            raise ValueError(
+                f'The run in {folder} was started with {name}={run.get(name)!r}, now it is '
+                f'{value!r}: resume it with the same, or start another one in a new folder.'
+            )
+    if run.get('images') != report.digest:
+        listed = (folder / IMAGE_LIST).read_text().splitlines()
+        new, gone = set(report.images) - set(listed), set(listed) - set(report.images)
+        raise ValueError(
+            f'The images in {report.folder} are not those that the run in {folder} was started '
+            f'with: {len(new)} new, {len(gone)} gone, or of another size. Bring them back, or '
+            'start another run in a new folder.'
+        )
+
+
+def _as_call(value: Any) -> str:
+    """Write a config as in a config file, with the type first."""
+    if not isinstance(value, Mapping):
+        return repr(value)
+    keys = sorted(value, key=lambda key: key != 'type')
+    return f'dict({", ".join(f"{key}={_as_call(value[key])}" for key in keys)})'
+
+
+def _plain(value: str | Mapping[str, Any]) -> Any:
+    """Return a config as plain values, and a local path as an absolute one."""
+    if isinstance(value, Mapping):
+        return Config(dict(value)).to_dict()
+    return os.path.abspath(value) if os.path.exists(value) else value

@@ -1,0 +1,94 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Vision networks of transformers: DINOv2, DINOv3, CLIP, SigLIP, ViT, ConvNeXt and others."""
+
+import inspect
+from typing import Any
+
+from torch import Tensor, nn
+
+from mmdiffrep.models.encoders.base import IMAGENET_MEAN, IMAGENET_STD, LoadedEncoder
+from mmdiffrep.utils.versions import require_package
+
+
+def load_transformers(folder: str, pretrained: bool, options: dict[str, Any]) -> LoadedEncoder:
+    """Build the image network of a transformers folder; no code in the folder is run.
+
+    Mean, standard deviation and size are those of its ``preprocessor_config.json``.
+
+    Args:
+        folder: A local folder with ``config.json``, or a hub id.
+        pretrained: Whether to load the weights.
+        options: Further arguments of ``from_pretrained`` (``from_config`` without weights).
+
+    Raises:
+        FileNotFoundError: No such folder or hub id.
+        ImportError: transformers is not installed.
+        ValueError: Not a network that takes images, one that needs code of its own, or no
+            normalization is stored.
+    """
+    transformers = require_package('transformers', 'transformers')
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder)
+    except OSError as error:
+        raise FileNotFoundError(
+            f'{folder!r} is neither a folder with the config.json of a transformers network nor a '
+            f'hub id that could be fetched: {str(error).splitlines()[0]}'
+        ) from error
+    config = getattr(config, 'vision_config', config)  # of CLIP and SigLIP, the part for images
+    kind = _network_class(transformers, config)
+    network = kind.from_pretrained(folder, config=config, **options) if pretrained else kind(config)
+    if getattr(network, 'main_input_name', '') != 'pixel_values':
+        raise ValueError(f'{folder!r} holds a {kind.__name__}, which does not take images.')
+    mean, std = _normalization(transformers, folder)
+    patch = getattr(config, 'patch_size', None)
+    size = getattr(config, 'image_size', None) or 224
+    flexible = 'interpolate_pos_encoding' in inspect.signature(network.forward).parameters
+    has_table = any('position_embed' in name for name, _ in network.named_parameters())
+    always = type(network).__name__.startswith(('Dinov2', 'DINOv3', 'Dinov3'))
+    return LoadedEncoder(
+        network=network,
+        source=f'transformers:{folder}',
+        mean=mean,
+        std=std,
+        patch=patch if isinstance(patch, int) else None,
+        size=size if isinstance(size, int) else size[0],
+        fixed_size=has_table and not (flexible or always),
+        multiple=patch if isinstance(patch, int) else 1,
+        run=_run_interpolating if flexible and has_table else _run,
+    )
+
+
+def _run(network: nn.Module, images: Tensor) -> Any:
+    return network(pixel_values=images)
+
+
+def _run_interpolating(network: nn.Module, images: Tensor) -> Any:
+    return network(pixel_values=images, interpolate_pos_encoding=True)
+
+
+def _network_class(transformers: Any, config: Any) -> Any:
+    try:
+        return transformers.AutoModel._model_mapping[type(config)]
+    except KeyError:
+        raise ValueError(
+            f'transformers {transformers.__version__} has no network for {type(config).__name__}; '
+            'networks that bring their own code are not loaded: build the module in Python and '
+            'give it as the teacher.'
+        ) from None
+
+
+def _normalization(transformers: Any, folder: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and std on the 0..255 scale."""
+    try:
+        settings, _ = transformers.ImageProcessingMixin.get_image_processor_dict(folder)
+    except OSError:
+        raise ValueError(
+            f'{folder!r} has no preprocessor_config.json, so mean and standard deviation of its '
+            'input are unknown: put the file there, or give normalization=dict(mean=..., std=..., '
+            "channel_order='rgb')."
+        ) from None
+    scale = 255.0 if settings.get('do_rescale', True) else 1.0
+    if not settings.get('do_normalize', True):
+        return (0.0, 0.0, 0.0), (scale, scale, scale)
+    mean, std = settings.get('image_mean', IMAGENET_MEAN), settings.get('image_std', IMAGENET_STD)
+    return tuple(scale * value for value in mean), tuple(scale * value for value in std)

@@ -1,0 +1,127 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Three lines from a folder of images to a student."""
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from PIL import Image
+
+from mmdiffrep.apis import pretrain
+from mmdiffrep.testing import tiny_teacher
+
+STUDENT = dict(type='mmseg.ResNet', depth=18, base_channels=4, stem_channels=4)
+TEACHER = tiny_teacher(num_timesteps=100)
+
+
+@pytest.fixture(scope='module')
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('photos')
+    for index in range(8):
+        pixels = np.random.default_rng(index).integers(0, 256, (40, 48, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f'{index}.jpg')
+    return folder
+
+
+def run(photos, out, **options):
+    options = dict(data=photos, student=STUDENT, teacher=TEACHER, epochs=3, num_workers=0) | options
+    return pretrain(out=out, **options)
+
+
+def weights(out):
+    return torch.load(out / 'student.pth', weights_only=True)
+
+
+def differences(first, second):
+    a, b = weights(first), weights(second)
+    assert a.keys() == b.keys()
+    return max(float((a[name].double() - b[name].double()).abs().max()) for name in a)
+
+
+@pytest.fixture(scope='module')
+def finished(photos, tmp_path_factory):
+    out = tmp_path_factory.mktemp('runs') / 'a'
+    return run(photos, out), out
+
+
+def test_it_leaves_weights_and_the_config_that_made_them(finished, photos):
+    result, out = finished
+    assert result.weights == out / 'student.pth' and result.config == out / 'config.py'
+    cfg = Config.fromfile(result.config)
+    assert cfg.train_cfg.max_iters == 12 and cfg.train_dataloader.batch_size == 2
+    assert (out / 'images.txt').read_text().split() == [f'{i}.jpg' for i in range(8)]
+    lines = '\n'.join(result.lines())
+    assert "backbone=dict(type='mmseg.ResNet', " in lines and str(result.weights) in lines
+
+
+def test_the_student_loads_with_no_missing_key(finished):
+    from mmengine.registry import MODELS
+
+    result, out = finished
+    backbone = MODELS.build(result.backbone)
+    backbone.init_weights()
+    assert all(torch.equal(v, weights(out)[k]) for k, v in backbone.state_dict().items())
+
+
+def test_seeds(finished, photos, tmp_path):
+    _, out = finished
+    run(photos, tmp_path / 'b')
+    assert differences(out, tmp_path / 'b') == 0.0
+    run(photos, tmp_path / 'c', seed=1)
+    assert differences(out, tmp_path / 'c') > 0
+
+
+def test_a_used_folder_is_refused(finished, photos):
+    _, out = finished
+    with pytest.raises(FileExistsError, match='--resume'):
+        run(photos, out)
+
+
+@pytest.mark.parametrize(
+    ('changed', 'name'),
+    [
+        (dict(student='torchvision:resnet18'), 'student'),
+        (dict(teacher='mmdiffrep://toyfaces_ddpm_64'), 'teacher'),
+    ],
+)
+def test_another_student_or_teacher_on_resume_is_refused(finished, photos, changed, name):
+    _, out = finished
+    with pytest.raises(ValueError, match=f'was started with {name}='):
+        run(photos, out, resume=True, **changed)
+
+
+def test_other_images_on_resume_are_refused(finished, photos, tmp_path):
+    _, out = finished
+    other = tmp_path / 'photos'
+    other.mkdir()
+    with pytest.raises(FileNotFoundError):
+        run(photos, tmp_path / 'nothing', resume=True)
+    for path in list(photos.iterdir())[:4]:
+        (other / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(ValueError, match='was started with data='):
+        run(other, out, resume=True)
+
+
+def test_an_added_image_on_resume_is_told(photos, tmp_path):
+    copy = tmp_path / 'photos'
+    copy.mkdir()
+    for path in photos.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    run(copy, tmp_path / 'a', epochs=1)
+    Image.new('RGB', (50, 50)).save(copy / 'new.png')
+    with pytest.raises(ValueError, match='1 new, 0 gone'):
+        run(copy, tmp_path / 'a', epochs=1, resume=True)
+
+
+def test_bad_files_end_the_run_before_it_begins_or_are_skipped(photos, tmp_path):
+    copy = tmp_path / 'photos'
+    copy.mkdir()
+    for path in photos.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    (copy / 'bad.png').write_bytes(b'nothing')
+    with pytest.raises(ValueError, match='bad.png'):
+        run(copy, tmp_path / 'a')
+    assert not (tmp_path / 'a').exists()
+    run(copy, tmp_path / 'a', epochs=1, skip_bad=True)
+    assert 'bad.png' in (tmp_path / 'a' / 'bad_files.txt').read_text()
+    assert 'bad.png' not in (tmp_path / 'a' / 'images.txt').read_text()
