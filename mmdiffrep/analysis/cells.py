@@ -11,6 +11,7 @@ from mmdiffrep.diffusion.denoisers import Denoiser
 from mmdiffrep.diffusion.features import frozen_denoiser
 from mmdiffrep.feature_bank import FeatureReader, MapKey
 from mmdiffrep.feature_bank.recipe import describe_noise
+from mmdiffrep.utils.checks import distinct, integer
 
 
 class Cell(NamedTuple):
@@ -116,8 +117,7 @@ def diffusion_grid(
         ValueError: Unknown taps, taps behind the cut of a truncated network, timesteps out of
             range, no views, or pool sizes that do not fit the maps.
     """
-    if views < 1:
-        raise ValueError(f'There must be at least one view, got views={views}.')
+    integer('views', views, 1)
     _check_pools(pools, {})
     describe_noise(noise)
     denoiser = frozen_denoiser(model, taps, precision)
@@ -159,17 +159,12 @@ def encoder_grid(
 
 def _check_pools(pools: Sequence[int], sides: Mapping[str, int]) -> None:
     greatest = max(pools, default=0)
-    wrong = [pool for pool in pools if pool < 1 or greatest % pool]
-    if not pools or wrong or len(set(pools)) < len(pools):
-        raise ValueError(
-            f'Pool sizes must be different numbers that divide the greatest, such as 1 2 4, got '
-            f'{list(pools)}.'
-        )
-    uneven = {tap: side for tap, side in sides.items() if len(pools) > 1 and side % greatest}
-    if uneven:
-        tap, side = next(iter(uneven.items()))
-        raise ValueError(
-            f'The map of {tap} is {side} x {side}, which does not divide into {greatest} x '
-            f'{greatest} equal cells, of which the smaller pool sizes are averaged: take other '
-            'pool sizes, or one alone.'
-        )
+    for pool in distinct('pools', pools):
+        if pool < 1 or greatest % pool:
+            raise ValueError(f'Each of pools must divide the greatest, got {list(pools)}.')
+    for tap, side in sides.items():
+        if len(pools) > 1 and side % greatest:
+            raise ValueError(
+                f'The map of {tap} is {side} x {side}, which does not divide into {greatest} x '
+                f'{greatest} equal cells: take other pool sizes, or one alone.'
+            )

@@ -10,6 +10,8 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 from torch import Tensor
 
+from mmdiffrep.feature_bank.images import check_packed
+from mmdiffrep.utils.checks import integer, one_of
 from mmdiffrep.utils.pixel_facts import channel_order_of
 from mmdiffrep.utils.versions import require_host
 
@@ -58,10 +60,9 @@ class ImageSource:
         seed: int = 0,
         channel_order: str | None = None,
     ) -> None:
-        if channel_order not in (None, 'rgb', 'bgr'):
-            raise ValueError(f"channel_order must be 'rgb' or 'bgr', got {channel_order!r}.")
-        if num_images is not None and num_images < 1:
-            raise ValueError(f'num_images must be at least 1, got {num_images}.')
+        one_of('channel_order', channel_order, (None, 'rgb', 'bgr'))
+        if num_images is not None:
+            integer('num_images', num_images, 1)
         scope = cfg.get('default_scope')
         if scope is None:
             raise ValueError(
@@ -105,17 +106,11 @@ class ImageSource:
         Raises:
             ValueError: A size below 1, or a pipeline that does not pack images.
         """
-        if batch_size < 1:
-            raise ValueError(f'batch_size must be at least 1, got {batch_size}.')
+        integer('batch_size', batch_size, 1)
         parts = torch.tensor(self.indices).tensor_split(-(-len(self) // batch_size))
         for part in parts:
             items = [self.dataset[index] for index in part.tolist()]
-            if not isinstance(items[0], dict) or 'inputs' not in items[0]:
-                raise ValueError(
-                    f'The pipeline of the {self.name} must end in a Pack... transform, which '
-                    'gives dict(inputs, data_samples); it gives '
-                    f'{sorted(items[0]) if isinstance(items[0], dict) else type(items[0])}.'
-                )
+            check_packed(items[0], self.name)
             yield ImageBatch(
                 [item['inputs'] for item in items], [item['data_samples'] for item in items]
             )

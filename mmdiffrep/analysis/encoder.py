@@ -18,6 +18,7 @@ from mmdiffrep.diffusion.features import MapKey
 from mmdiffrep.diffusion.precision import FrozenPrecision
 from mmdiffrep.feature_bank.reader import on_cpu, stored_bytes, to_stored
 from mmdiffrep.feature_bank.recipe import FeatureRecipe
+from mmdiffrep.utils.checks import one_of
 from mmdiffrep.utils.host_models import find_config, load_host_weights
 from mmdiffrep.utils.pixel_facts import network_normalization, reads_cifar
 from mmdiffrep.utils.versions import require_host
@@ -71,11 +72,8 @@ class Encoder:
         native_order: str | None = None,
         precision: str | None = None,
     ) -> None:
-        if channel_order not in ('rgb', 'bgr') or native_order not in (None, 'rgb', 'bgr'):
-            raise ValueError(
-                "channel_order and native_order must be 'rgb' or 'bgr', got "
-                f'{channel_order!r} and {native_order!r}.'
-            )
+        one_of('channel_order', channel_order, ('rgb', 'bgr'))
+        one_of('native_order', native_order, (None, 'rgb', 'bgr'))
         cfg = find_config(config)
         scope = cfg.get('default_scope', 'mmengine')
         require_host(scope)

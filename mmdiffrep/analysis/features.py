@@ -18,6 +18,7 @@ from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
 from mmdiffrep.diffusion.features import frozen_denoiser
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.models.layer_taps import LayerTaps
+from mmdiffrep.utils.checks import distinct, integer
 from mmdiffrep.utils.host_models import build_host_model, find_config, load_host_weights
 
 
@@ -86,8 +87,8 @@ class TeacherReader:
         precision: str | None = None,
     ) -> None:
         _check_grid(grid)
-        if len(set(taps)) < len(taps) or len(set(noises)) < len(noises):
-            raise ValueError(f'Taps {list(taps)} and noises {list(noises)} must not repeat.')
+        distinct('taps', taps)
+        distinct('noises', noises)
         denoiser = frozen_denoiser(model, taps, precision)
         self.extractors = {
             noise: FeatureExtractor(
@@ -218,9 +219,7 @@ def stream_features(
     Raises:
         ValueError: Two readers have a key in common.
     """
-    keys = [key for reader in readers for key in reader.keys]
-    if len(set(keys)) < len(keys):
-        raise ValueError(f'Features of one name: {sorted({str(k) for k in keys})}.')
+    distinct('names of features', [key for reader in readers for key in reader.keys])
     number = -(-len(source) // batch_size) if batch_size > 0 else None
     for batch in track(source.batches(batch_size), description=title, total=number):
         features: dict[FeatureKey, Tensor] = {}
@@ -256,5 +255,5 @@ def collect_features(
 
 
 def _check_grid(grid: int | None) -> None:
-    if grid is not None and grid < 1:
-        raise ValueError(f'grid is None or a number of cells of at least 1, got {grid}.')
+    if grid is not None:
+        integer('grid', grid, 1)

@@ -15,6 +15,7 @@ from mmdiffrep.analysis.encoder import Encoder
 from mmdiffrep.diffusion.denoisers import Denoiser
 from mmdiffrep.diffusion.sampling import image_seeds, sample_images
 from mmdiffrep.measures.frechet import FeatureMoments
+from mmdiffrep.utils.checks import integer
 from mmdiffrep.utils.fail_together import fail_together
 from mmdiffrep.utils.versions import install_extra
 
@@ -119,11 +120,9 @@ def moments_of_samples(
         RuntimeError: Another process failed; says which and why.
     """
     ranks = get_world_size()
-    if num_images < max(2, ranks) or batch_size < 1 or seed < 0:
-        raise ValueError(
-            f'expected num_images >= {max(2, ranks)}, batch_size >= 1 and seed >= 0, got '
-            f'num_images={num_images}, batch_size={batch_size}, seed={seed}'
-        )
+    integer('num_images', num_images, max(2, ranks))
+    integer('batch_size', batch_size, 1)
+    integer('seed', seed, 0)
 
     def batches() -> Iterable[Tensor]:
         mine = range(get_rank(), num_images, ranks)
@@ -155,10 +154,7 @@ def moments_of_dataset(
         RuntimeError: Another process failed; says which and why.
     """
     ranks = get_world_size()
-    if len(source) < max(2, ranks):
-        raise ValueError(
-            f'The {source.name} has {len(source)} images: at least {max(2, ranks)} are needed.'
-        )
+    integer(f'The number of images of the {source.name}', len(source), max(2, ranks))
     part = copy.copy(source)
     part.indices = source.indices[get_rank() :: ranks]
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mmdiffrep.models.rewards import Reward
+from mmdiffrep.utils.checks import within
 
 Curve = dict[int, float]
 
@@ -84,11 +85,7 @@ def check_request(
         ValueError: No image is left to learn from or to measure, the iterations do not rise, or
             the reward has no decoder or depends on the other images of a batch.
     """
-    if not 0 < num_held_out < num_images:
-        raise ValueError(
-            f'{num_held_out} of {num_images} images are to be held out: give at least one to '
-            'measure and one to learn from'
-        )
+    within(f'The number of {num_images} images held out', num_held_out, 1, num_images - 1)
     if not iterations or list(iterations) != sorted(set(iterations)) or iterations[0] < 1:
         raise ValueError(f'iterations must be positive and rise, got {list(iterations)}')
     if not reward.learns or reward.compares_images:

@@ -23,6 +23,7 @@ from mmdiffrep.feature_bank import (
     content_hash,
 )
 from mmdiffrep.feature_bank.images import read_sample
+from mmdiffrep.utils.checks import distinct
 
 ONE_VIEW = (0,)
 
@@ -57,9 +58,7 @@ class StoredSplit:
         augmentations: Sequence[str] = (),
         max_bytes: int | None = None,
     ) -> None:
-        names = [model.name for model in models]
-        if len(set(names)) < len(names):
-            raise ValueError(f'Models must have different names, got {names}.')
+        distinct('names of models', [model.name for model in models])
         self.name = source.name
         self.views = tuple(views)
         self._images: dict[int, list[str]] = {}

@@ -23,6 +23,7 @@ from mmdiffrep.datasets.dataset_ddpm import DESCRIPTION, TRAIN_LIST
 from mmdiffrep.diffusion.denoisers import Denoiser
 from mmdiffrep.diffusion.sampling import check_sampler, image_seeds, sample_images
 from mmdiffrep.utils.atomic_file import remove_incomplete, write_atomically
+from mmdiffrep.utils.checks import integer, within
 from mmdiffrep.utils.fail_together import fail_together
 from mmdiffrep.utils.folder_lock import locked_folder
 from mmdiffrep.visualization import image_png, mask_png
@@ -82,11 +83,9 @@ def make_dataset_ddpm(
         OSError: The disk is full; what is written stays.
         RuntimeError: Another process of the run failed; says which and why.
     """
-    if num_images < 1 or batch_size < 1 or seed < 0:
-        raise ValueError(
-            'expected num_images >= 1, batch_size >= 1 and seed >= 0, got '
-            f'num_images={num_images}, batch_size={batch_size}, seed={seed}'
-        )
+    integer('num_images', num_images, 1)
+    integer('batch_size', batch_size, 1)
+    integer('seed', seed, 0)
     check_sampler(sampler)
     num_dropped(num_images, drop_share, drop_most_certain)
     folder = Path(folder)
@@ -125,13 +124,9 @@ def num_dropped(num_images: int, drop_share: float, drop_most_certain: int) -> i
     Raises:
         ValueError: A share out of [0, 1), or fewer images to drop than the most certain ones.
     """
-    dropped = int(num_images * drop_share)
-    if not 0 <= drop_share < 1 or not 0 <= drop_most_certain <= dropped:
-        raise ValueError(
-            f'expected drop_share in [0, 1) and drop_most_certain in 0 .. {dropped}, its share of '
-            f'{num_images} images, got drop_share={drop_share}, '
-            f'drop_most_certain={drop_most_certain}; sample more images, or drop fewer'
-        )
+    dropped = int(num_images * within('drop_share', drop_share, 0, 1, open_high=True))
+    share = f'drop_most_certain (of the {dropped} that drop_share={drop_share} drops)'
+    within(share, drop_most_certain, 0, dropped)
     return dropped
 
 

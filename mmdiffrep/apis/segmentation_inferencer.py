@@ -16,7 +16,7 @@ from mmengine.device import get_device
 from mmengine.registry import DefaultScope
 from PIL import Image, UnidentifiedImageError
 
-from mmdiffrep.utils.checks import integer, one_of
+from mmdiffrep.utils.checks import integer, of_shape, one_of
 from mmdiffrep.utils.host_models import build_host_model, find_config, load_host_weights
 from mmdiffrep.utils.jpeg_damage import naming_jpeg_damage
 
@@ -215,12 +215,8 @@ class SegmentationInferencer:
 
 def _read_image(given: ImageInput) -> tuple[str, np.ndarray]:
     if isinstance(given, np.ndarray):
-        if given.ndim != 3 or given.shape[2] != 3 or given.dtype != np.uint8:
-            raise ValueError(
-                f'expected an RGB uint8 image (H, W, 3), got shape {given.shape} and dtype '
-                f'{given.dtype}'
-            )
-        return '', given
+        one_of('dtype of an RGB image', str(given.dtype), ('uint8',))
+        return '', of_shape('an RGB image', given, 'H', 'W', 3)
     if not Path(given).is_file():
         raise FileNotFoundError(f'there is no image {given}')
     content = Path(given).read_bytes()

@@ -10,6 +10,7 @@ from mmengine.fileio import LocalBackend, get_file_backend
 from mmdiffrep.datasets.celebamask_classes import CELEBAMASK_CLASSES, CELEBAMASK_PALETTE
 from mmdiffrep.datasets.checked_seg_dataset import CheckedSegDataset
 from mmdiffrep.registry import DATASETS
+from mmdiffrep.utils.existing_files import require_file, require_files
 from mmdiffrep.utils.text_file import read_names
 
 HOW_TO_PREPARE = (
@@ -96,13 +97,16 @@ class CelebAMaskHQDataset(CheckedSegDataset):
             return super().load_data_list()
         self._check_root_and_list()
         data_list = self._listed() if self.ann_file else super().load_data_list()
-        self._check_files(data_list)
+        paths = [info.get(key) for info in data_list for key in ('img_path', 'seg_map_path')]
+        require_files(
+            [path for path in paths if path is not None],
+            self.ann_file or 'the images',
+            HOW_TO_PREPARE.format(data_root=self.data_root),
+        )
         return data_list
 
     def _listed(self) -> list[dict[str, Any]]:
-        names = read_names(self.ann_file)
-        if not names:
-            raise ValueError(f'CelebAMask-HQ: the list {self.ann_file} names no image')
+        names = self.first_names(read_names(self.ann_file), self.ann_file)
         folder, masks = self.data_prefix['img_path'], self.data_prefix.get('seg_map_path')
         return [
             self.sample(
@@ -126,37 +130,6 @@ class CelebAMaskHQDataset(CheckedSegDataset):
             raise FileNotFoundError(
                 f'CelebAMask-HQ: {" and ".join(missing)} missing in the data root {root}. {advice}'
             )
-        if self.ann_file and not Path(self.ann_file).is_file():
+        if self.ann_file:
             lists = sorted(path.name for path in root.glob('*.txt')) or 'none'
-            raise FileNotFoundError(
-                f'CelebAMask-HQ: the list {self.ann_file} does not exist; lists in {root}: '
-                f'{lists}. {advice}'
-            )
-
-    def _check_files(self, data_list: list[dict[str, Any]]) -> None:
-        listings: dict[str, set] = {}
-        missing = []
-        for info in data_list:
-            for path in (info['img_path'], info.get('seg_map_path')):
-                if path is None:
-                    continue
-                folder, name = os.path.split(path)
-                if folder not in listings:
-                    # One listing per folder: asking for 30,000 files one by one is slow on NFS.
-                    listings[folder] = _files_of(folder)
-                if name not in listings[folder]:
-                    missing.append(path)
-        if missing:
-            raise FileNotFoundError(
-                f'CelebAMask-HQ: {len(missing)} files named by {self.ann_file or "the images"} '
-                f'are missing, the first: {missing[:3]}. '
-                + HOW_TO_PREPARE.format(data_root=self.data_root)
-            )
-
-
-def _files_of(folder: str) -> set[str]:
-    """Return the names of a folder's files; pipes and folders are none."""
-    if not os.path.isdir(folder):
-        return set()
-    with os.scandir(folder) as entries:
-        return {entry.name for entry in entries if entry.is_file()}
+            require_file(self.ann_file, f'Lists in {root}: {lists}. {advice}')

@@ -32,6 +32,28 @@ class CheckedSegDataset(NamesDamagedFiles, BaseSegDataset):
         """Return the sample's paths and meta data, with the names of the ``classes``."""
         return {**super().get_data_info(idx), 'classes': self._metainfo['classes']}
 
+    @staticmethod
+    def first_names(
+        names: list[str], source: str, num_images: int | None = None, advice: str = ''
+    ) -> list[str]:
+        """Return the first names of a list.
+
+        Args:
+            names: The list.
+            source: Where it is from, for the error.
+            num_images: How many; None: all, at least one.
+            advice: What to do if there are fewer, for the error.
+
+        Raises:
+            ValueError: There are fewer.
+        """
+        wanted = num_images or 1
+        if len(names) < wanted:
+            raise ValueError(
+                f'{source}: {wanted} images are asked for, but there are {len(names)}. {advice}'
+            )
+        return names[:num_images]
+
     def sample(self, img_path: str, seg_map_path: str | None) -> dict[str, Any]:
         """Return an entry of the data list."""
         info = dict(

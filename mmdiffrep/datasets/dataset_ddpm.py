@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from mmdiffrep.datasets.checked_seg_dataset import CheckedSegDataset
 from mmdiffrep.registry import DATASETS
 from mmdiffrep.utils.checks import integer
+from mmdiffrep.utils.existing_files import require_file, require_files
 from mmdiffrep.utils.text_file import read_names, read_text
 
 HOW_TO_MAKE = (
@@ -51,29 +52,19 @@ class DatasetDDPM(CheckedSegDataset):
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """List images and masks, after checking that they are there."""
-        names = read_names(self._file(TRAIN_LIST))
-        if len(names) < (self.num_images or 1):
-            raise ValueError(
-                f'{self.folder}: {self.num_images or 1} images are asked for, but there are '
-                f'{len(names)}; make more with tools/make_dataset_ddpm.py --num-images'
-            )
-        present = {
-            kind: {path.stem for path in (self.folder / kind).glob('*.png')}
-            for kind in ('images', 'masks')
-        }
-        names = names[: self.num_images]
-        missing = [
-            f'{kind}/{name}.png' for kind in present for name in names if name not in present[kind]
-        ]
-        if missing:
-            raise FileNotFoundError(
-                f'{self.folder}: {len(missing)} files are missing, the first: {missing[:3]}. '
-                + HOW_TO_MAKE.format(root=self.folder)
-            )
-        return [
-            self.sample(*(str(self.folder / kind / f'{name}.png') for kind in present))
+        names = self.first_names(
+            read_names(self._file(TRAIN_LIST)),
+            str(self.folder),
+            self.num_images,
+            'Make more with tools/make_dataset_ddpm.py --num-images.',
+        )
+        pairs = [
+            [str(self.folder / kind / f'{name}.png') for kind in ('images', 'masks')]
             for name in names
         ]
+        advice = HOW_TO_MAKE.format(root=self.folder)
+        require_files((path for pair in pairs for path in pair), TRAIN_LIST, advice)
+        return [self.sample(*pair) for pair in pairs]
 
     def _description(self) -> dict[str, Any]:
         path = self._file(DESCRIPTION)
@@ -87,9 +78,4 @@ class DatasetDDPM(CheckedSegDataset):
             ) from error
 
     def _file(self, name: str) -> Path:
-        path = self.folder / name
-        if not path.is_file():
-            raise FileNotFoundError(
-                f'{path} does not exist. ' + HOW_TO_MAKE.format(root=self.folder)
-            )
-        return path
+        return require_file(self.folder / name, HOW_TO_MAKE.format(root=self.folder))

@@ -9,6 +9,7 @@ from mmdiffrep.datasets.ddpm_seg_classes import DDPM_SEG_PROTOCOLS
 from mmdiffrep.datasets.few_shot_subset import random_order
 from mmdiffrep.registry import DATASETS
 from mmdiffrep.utils.checks import integer, one_of
+from mmdiffrep.utils.existing_files import require_file, require_files
 from mmdiffrep.utils.text_file import read_names
 
 SPLITS = ('train', 'test')
@@ -84,30 +85,21 @@ class DDPMSegDataset(CheckedSegDataset):
     def load_data_list(self) -> list[dict[str, Any]]:
         """List image and mask of the chosen images."""
         lists = {split: self._read_list(split) for split in SPLITS}
-        names = lists[self.split] if self.repeat is None else self._random_split(lists)
-        if len(names) < self.num_images:
-            raise ValueError(
-                f'{self.folder}: {self.num_images} {self.split} images are asked for, but there '
-                f'are {len(names)}; set num_images, or prepare the data set again'
-            )
-        data_list = [
-            self.sample(*(str(self.folder / kind / f'{name}.png') for kind in ('images', 'masks')))
-            for name in names[: self.num_images]
+        names = self.first_names(
+            lists[self.split] if self.repeat is None else self._random_split(lists),
+            f'{self.folder}, {self.split}',
+            self.num_images,
+            'Set num_images, or prepare the data set again.',
+        )
+        pairs = [
+            [str(self.folder / kind / f'{name}.png') for kind in ('images', 'masks')]
+            for name in names
         ]
-        paths = [info[key] for info in data_list for key in ('img_path', 'seg_map_path')]
-        missing = [path for path in paths if not Path(path).is_file()]
-        if missing:
-            raise FileNotFoundError(
-                f'{len(missing)} files of {self.folder} are missing, the first: {missing[:3]}. '
-                + self._advice()
-            )
-        return data_list
+        require_files((path for pair in pairs for path in pair), 'the lists', self._advice())
+        return [self.sample(*pair) for pair in pairs]
 
     def _read_list(self, split: str) -> list[str]:
-        path = self.folder / f'{split}.txt'
-        if not path.is_file():
-            raise FileNotFoundError(f'{path} does not exist. {self._advice()}')
-        return read_names(path)
+        return read_names(require_file(self.folder / f'{split}.txt', self._advice()))
 
     def _random_split(self, lists: dict[str, list[str]]) -> list[str]:
         """Split all images anew for this repeat, into parts of the official sizes."""

@@ -10,6 +10,7 @@ from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmdiffrep.datasets.landmark_table import LandmarkTable
 from mmdiffrep.datasets.names_damaged_files import NamesDamagedFiles
 from mmdiffrep.registry import DATASETS
+from mmdiffrep.utils.existing_files import require_files
 
 
 @DATASETS.register_module()
@@ -83,12 +84,7 @@ class FaceLandmarkCsvDataset(NamesDamagedFiles, BaseCocoStyleDataset):
                 "metainfo=dict(from_file='configs/_base_/datasets/wflw.py'), or whichever of "
                 "mmpose's definitions fits"
             )
-        absent = [name for name in table.names if not osp.isfile(osp.join(folder, name))]
-        if absent:
-            raise FileNotFoundError(
-                f'{self.ann_file}: {len(absent)} of {len(table.names)} images are not in {folder}, '
-                f'the first: {absent[:3]}'
-            )
+        require_files((osp.join(folder, name) for name in table.names), self.ann_file)
         table.check_against_images(folder)
         return [
             dict(

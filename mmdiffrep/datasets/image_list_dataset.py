@@ -8,6 +8,7 @@ from mmengine.fileio import list_dir_or_file
 
 from mmdiffrep.datasets.names_damaged_files import NamesDamagedFiles
 from mmdiffrep.registry import DATASETS
+from mmdiffrep.utils.existing_files import require_file, require_files
 from mmdiffrep.utils.text_file import read_names
 
 
@@ -63,21 +64,14 @@ class ImageListDataset(NamesDamagedFiles):
         if not names:
             raise ValueError(f'no image with a suffix of {self.img_suffixes} in {folder!r}')
         paths = [osp.join(folder, name) for name in names]
-        missing = [path for path in paths if not osp.isfile(path)]
-        if missing:
-            raise FileNotFoundError(
-                f'{len(missing)} of {len(paths)} images listed in {self.ann_file!r} do not exist, '
-                f'the first one is {missing[0]!r}'
-            )
+        require_files(paths, self.ann_file or folder)
         return [dict(img_path=path) for path in paths]
 
     def _names(self, folder: str) -> list[str]:
         if not self.ann_file:
             found = list_dir_or_file(folder, list_dir=False, recursive=True)
             return sorted(name for name in found if name.lower().endswith(self.img_suffixes))
-        if not osp.isfile(self.ann_file):
-            raise FileNotFoundError(f'there is no list of images {self.ann_file!r}')
         return [
             name if name.lower().endswith(self.img_suffixes) else name + self.img_suffixes[0]
-            for name in read_names(self.ann_file)
+            for name in read_names(require_file(self.ann_file))
         ]

@@ -13,6 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from mmdiffrep.utils.existing_files import require_file
+
 _RANKS = dict(
     labels=1,
     prompt_embeds=3,
@@ -131,10 +133,8 @@ class Condition:
             FileNotFoundError: No such file.
             ValueError: A file of other tensors, or a damaged one.
         """
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"There is no file '{path}' of a condition.")
         try:
-            given = load_file(path)
+            given = load_file(require_file(path))
         except SafetensorError as error:
             raise ValueError(f"'{path}' is damaged: {error}.") from error
         unknown = sorted(set(given) - set(_RANKS))

@@ -3,13 +3,13 @@
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from mmengine.logging import MessageHub
 
 from mmdiffrep.evaluation.visible_nme import VisibleNME
 from mmdiffrep.registry import METRICS
+from mmdiffrep.utils.existing_files import require_file
 from mmdiffrep.utils.text_file import read_text
 
 
@@ -79,10 +79,8 @@ class SubsetNME(VisibleNME):
 
 def read_attributes(ann_file: str) -> dict[int, list[str]]:
     """Return the names of the attributes that are set, in the file's order, by annotation id."""
-    if not Path(ann_file).is_file():
-        raise FileNotFoundError(f'SubsetNME: the annotation file {ann_file} does not exist')
     try:
-        content = json.loads(read_text(ann_file))
+        content = json.loads(read_text(require_file(ann_file)))
     except json.JSONDecodeError as error:
         raise ValueError(f'SubsetNME: {ann_file} is not a complete json: {error}') from error
     annotations = content.get('annotations') if isinstance(content, dict) else None

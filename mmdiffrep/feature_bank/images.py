@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from mmdiffrep.diffusion.input_range import DenoiserInput
+from mmdiffrep.utils.checks import of_shape
 from mmdiffrep.utils.jpeg_damage import naming_jpeg_damage
 
 _MAX_WORKERS = 4
@@ -66,19 +67,27 @@ def read_sample(dataset: ImageDataset, index: int) -> dict[str, Any]:
             f'{image_name(dataset, index)} cannot be read: {type(error).__name__}: {error}. '
             'Replace the file, or leave it out of the data set.'
         ) from error
-    image = sample.get('inputs') if isinstance(sample, dict) else None
-    if not isinstance(image, Tensor):
+    check_packed(sample, image_name(dataset, index))
+    of_shape(f'{image_name(dataset, index)} as an image', sample['inputs'], 3, 'H', 'W')
+    return sample
+
+
+def check_packed(sample: Any, name: str) -> None:
+    """Check that a pipeline packs an image.
+
+    Args:
+        sample: What the pipeline gives.
+        name: What it is of, for the error.
+
+    Raises:
+        ValueError: It is not a dict with a tensor ``inputs``.
+    """
+    if not isinstance(sample, dict) or not isinstance(sample.get('inputs'), Tensor):
         given = sorted(sample) if isinstance(sample, dict) else type(sample).__name__
         raise ValueError(
             'The pipeline must end in a Pack... transform, which gives dict(inputs=tensor, '
-            f'data_samples); for {image_name(dataset, index)} it gives {given}.'
+            f'data_samples); for {name} it gives {given}.'
         )
-    if image.ndim != 3 or image.shape[0] != 3 or not image.numel():
-        raise ValueError(
-            f'{image_name(dataset, index)} is not an image (3, H, W): its shape is '
-            f'{tuple(image.shape)}.'
-        )
-    return sample
 
 
 def read_images(

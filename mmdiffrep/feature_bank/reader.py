@@ -17,7 +17,7 @@ from mmdiffrep.diffusion.input_range import DenoiserInput, check_unit_range
 from mmdiffrep.diffusion.taps import Tap
 from mmdiffrep.feature_bank.images import rgb_batch
 from mmdiffrep.feature_bank.recipe import FeatureRecipe, describe_noise
-from mmdiffrep.utils.checks import integer, one_of
+from mmdiffrep.utils.checks import distinct, integer, one_of
 
 DTYPES = ('float16', 'bfloat16', 'float32')
 
@@ -78,8 +78,7 @@ class FeatureReader:
         draws: int = 1,
     ) -> None:
         one_of('dtype', dtype, DTYPES)
-        if len(set(taps)) < len(taps):
-            raise ValueError(f'taps must differ from one another, got {list(taps)}.')
+        distinct('taps', taps)
         noise_record = describe_noise(noise)
         self.extract = FeatureExtractor(
             model,

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmdiffrep.utils.checks import integer, of_shape
+
 _ROWS = 1024  # compared with all others at a time: 200 MB for 50,000 images
 
 
@@ -27,11 +29,8 @@ def alignment(first: Tensor, second: Tensor) -> float:
     Raises:
         ValueError: Other shapes, or no image.
     """
-    if first.ndim != 2 or first.shape != second.shape or not len(first):
-        raise ValueError(
-            'Expected two views (N, D) of the same images, got '
-            f'{tuple(first.shape)} and {tuple(second.shape)}.'
-        )
+    of_shape('two views of the same images', first, 'N', 'D')
+    of_shape('two views of the same images', second, *first.shape)
     difference = F.normalize(first.float(), dim=1) - F.normalize(second.float(), dim=1)
     return float(difference.square().sum(1).mean())
 
@@ -48,8 +47,7 @@ def uniformity(features: Tensor) -> float:
     Raises:
         ValueError: Another shape, or fewer than 2 images.
     """
-    if features.ndim != 2 or len(features) < 2:
-        raise ValueError(f'Expected features (N >= 2, D), got {tuple(features.shape)}.')
+    integer('N of features (N, D)', len(of_shape('features', features, 'N', 'D')), 2)
     rows = F.normalize(features.float(), dim=1)
     total = torch.zeros((), dtype=torch.float64, device=rows.device)
     for start in range(0, len(rows), _ROWS):

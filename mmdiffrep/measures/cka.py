@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mmdiffrep.measures.spectrum import check_features
+from mmdiffrep.utils.checks import distinct, integer, of_shape
 
 
 def linear_cka(first: Tensor, second: Tensor) -> float:
@@ -30,12 +31,11 @@ def linear_cka(first: Tensor, second: Tensor) -> float:
     grams = []
     for name, features in (('first', first), ('second', second)):
         check_features(features)
+        of_shape(f'the {name} features', features, len(first), 'D')
         rows = features.double() - features.double().mean(0)
         grams.append(rows @ rows.T)
         if not grams[-1].any():
             raise ValueError(f'The {name} features are the same for all samples.')
-    if len(first) != len(second):
-        raise ValueError(f'{len(first)} samples cannot be compared with {len(second)}.')
     return float((grams[0] * grams[1]).sum() / (grams[0].norm() * grams[1].norm()))
 
 
@@ -51,11 +51,9 @@ def unbiased_hsic(grams: Tensor) -> Tensor:
     Raises:
         ValueError: Another shape, or fewer than 4 samples, which the estimator needs.
     """
-    if grams.ndim != 3 or grams.shape[1] != grams.shape[2] or grams.shape[1] < 4:
-        raise ValueError(
-            f'Expected Gram matrices (K, n, n) of n >= 4 samples, got {tuple(grams.shape)}.'
-        )
     n = grams.shape[1]
+    of_shape('Gram matrices', grams, 'K', n, n)
+    integer('n of the samples in a batch', n, 4)
     grams = grams - torch.diag_embed(grams.diagonal(dim1=1, dim2=2))
     flat, rows = grams.flatten(1), grams.sum(2)
     sums = rows.sum(1)
@@ -78,9 +76,7 @@ class StreamedCKA:
     """
 
     def __init__(self, names: Sequence[object]) -> None:
-        self.names = tuple(names)
-        if not self.names or len(set(self.names)) < len(self.names):
-            raise ValueError(f'Expected different names, got {[str(name) for name in self.names]}.')
+        self.names = tuple(distinct('names', names))
         self._sum = torch.zeros(len(self.names), len(self.names), dtype=torch.float64)
         self.num_samples = 0
 
@@ -105,11 +101,6 @@ class StreamedCKA:
         sizes = sorted({len(gram) for gram in grams})
         if len(sizes) > 1:
             raise ValueError(f'Features of different numbers of samples in one batch: {sizes}.')
-        if sizes[0] < 4:
-            raise ValueError(
-                f'CKA without bias needs batches of at least 4 images, got {sizes[0]}: give more '
-                'images, or larger batches.'
-            )
         self._sum += sizes[0] * unbiased_hsic(torch.stack(grams)).cpu()
         self.num_samples += sizes[0]
 

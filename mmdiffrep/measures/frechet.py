@@ -5,6 +5,9 @@ import torch
 from mmengine.dist import all_reduce
 from torch import Tensor
 
+from mmdiffrep.measures.spectrum import check_features
+from mmdiffrep.utils.checks import integer
+
 
 class FeatureMoments:
     """Number, mean and covariance of features, in float64 on the CPU.
@@ -27,12 +30,8 @@ class FeatureMoments:
         Raises:
             ValueError: Another shape than before, or values that are not finite.
         """
-        if features.ndim != 2 or (self.count and features.shape[1] != len(self._sum)):
-            known = f', D = {len(self._sum)}' if self.count else ''
-            raise ValueError(f'Expected features (B, D){known}, got {tuple(features.shape)}.')
+        check_features(features, len(self._sum) if self.count else None)
         values = features.detach().to('cpu', torch.float64)
-        if not values.isfinite().all():
-            raise ValueError('The features hold values that are not finite.')
         if not self.count:
             self._sum = values.new_zeros(values.shape[1])
             self._outer = values.new_zeros(values.shape[1], values.shape[1])
@@ -72,10 +71,7 @@ def frechet_distance(first: FeatureMoments, second: FeatureMoments) -> float:
         ValueError: Fewer than two features in a set, or of different dimensions.
     """
     for moments in (first, second):
-        if moments.count < 2:
-            raise ValueError(
-                f'The Frechet distance needs at least 2 images in each set, got {moments.count}.'
-            )
+        integer('The number of images in each set', moments.count, 2)
     if len(first.mean) != len(second.mean):
         raise ValueError(
             f'The features have {len(first.mean)} and {len(second.mean)} dimensions: both sets '

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmdiffrep.measures.labels import check_labels
+from mmdiffrep.utils.checks import distinct, integer, of_shape, one_of, positive
 
 _OPTIMIZERS = {'adam': torch.optim.Adam, 'adamw': torch.optim.AdamW}
 _EVALUATED = 512  # images whose features are widened to float32 at a time
@@ -50,15 +51,12 @@ class ProbeTraining:
     standardize: bool = True
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 1 or self.lr <= 0 or self.min_steps < 0:
-            raise ValueError(
-                'Expected epochs and batch_size >= 1, lr > 0 and min_steps >= 0, got '
-                f'{self.epochs}, {self.batch_size}, {self.lr} and {self.min_steps}.'
-            )
-        if self.optimizer not in _OPTIMIZERS:
-            raise ValueError(f'optimizer must be one of {[*_OPTIMIZERS]}, got {self.optimizer!r}.')
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f'seeds must be different integers, got {list(self.seeds)}.')
+        integer('epochs', self.epochs, 1)
+        integer('batch_size', self.batch_size, 1)
+        integer('min_steps', self.min_steps, 0)
+        positive('lr', self.lr)
+        one_of('optimizer', self.optimizer, _OPTIMIZERS)
+        distinct('seeds', self.seeds)
 
     def num_epochs(self, num_images: int) -> int:
         """Return the number of epochs on ``num_images`` images."""
@@ -186,11 +184,10 @@ def fit_grid_probe(
 
 def _check(features: Sequence[Tensor], labels: Tensor, num_classes: int) -> None:
     check_labels(labels, num_classes)
-    shapes = [tuple(feature.shape) for feature in features]
-    if not shapes or any(len(shape) != 3 or shape[:2] != shapes[0][:2] for shape in shapes):
-        raise ValueError(f'Expected features (V, N, D) of the same images, got {shapes[:8]}.')
-    if shapes[0][1] != len(labels):
-        raise ValueError(f'There are {shapes[0][1]} images and {len(labels)} labels.')
+    integer('The number of features', len(features), 1)
+    views = of_shape('features', features[0], 'V', len(labels), 'D').shape[0]
+    for feature in features:
+        of_shape('features', feature, views, len(labels), 'D')
 
 
 def _first_weights(

@@ -4,6 +4,8 @@
 import torch
 from torch import Tensor
 
+from mmdiffrep.utils.checks import of_shape, within
+
 
 def hold_out(labels: Tensor, num_classes: int, share: float = 0.1, seed: int = 0) -> Tensor:
     """Chooses images to select timestep and tap by, the same share of every class.
@@ -21,31 +23,46 @@ def hold_out(labels: Tensor, num_classes: int, share: float = 0.1, seed: int = 0
         ValueError: A class with fewer than two images, a label beyond the classes, or a share out
             of range.
     """
-    if not 0 < share < 1:
-        raise ValueError(f'The held-out share must lie in (0, 1), got {share}.')
+    within('The held-out share', share, 0, 1, open_low=True, open_high=True)
     check_labels(labels, num_classes)
     generator = torch.Generator().manual_seed(seed)
     held_out = torch.zeros(len(labels), dtype=torch.bool)
     for label in range(num_classes):
-        members = (labels == label).nonzero().flatten()
-        if len(members) < 2:
-            raise ValueError(
-                f'Class {label} has {len(members)} of {len(labels)} images, too few for a held-out '
-                'split: it needs one to train on and one to hold out. Take more images.'
-            )
+        members = members_of(labels, label)
         number = min(max(1, round(share * len(members))), len(members) - 1)
         held_out[members[torch.randperm(len(members), generator=generator)[:number]]] = True
     return held_out
 
 
-def check_labels(labels: Tensor, num_classes: int) -> None:
-    """Check that labels are classes.
+def members_of(labels: Tensor, label: int) -> Tensor:
+    """Return the indices of a class, at least two.
 
     Raises:
-        ValueError: Labels beyond 0 to ``num_classes - 1``, of another type, or none.
+        ValueError: Fewer than two images.
     """
-    if labels.ndim != 1 or labels.dtype != torch.int64 or not len(labels):
-        raise ValueError(f'Expected labels (N,) int64, got {labels.dtype} {tuple(labels.shape)}.')
+    members = (labels == label).nonzero().flatten()
+    if len(members) < 2:
+        raise ValueError(
+            f'Class {label} has {len(members)} of {len(labels)} images, too few for a held-out '
+            'split: it needs one to train on and one to hold out. Take more images.'
+        )
+    return members
+
+
+def check_labels(labels: Tensor, num_classes: int, num_images: int | None = None) -> None:
+    """Check that labels are classes.
+
+    Args:
+        labels: (N,) int64 in 0 to ``num_classes - 1``.
+        num_classes: Number of classes.
+        num_images: N, if it is known.
+
+    Raises:
+        ValueError: Labels beyond the classes, of another type or number, or none.
+    """
+    of_shape('labels', labels, num_images or 'N')
+    if labels.dtype != torch.int64:
+        raise ValueError(f'Expected labels of type int64, got {labels.dtype}.')
     if int(labels.min()) < 0 or int(labels.max()) >= num_classes:
         raise ValueError(
             f'The labels run from {int(labels.min())} to {int(labels.max())}, expected 0 to '

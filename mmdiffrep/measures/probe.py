@@ -8,20 +8,22 @@ images are looked at once, at the end.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmdiffrep.measures.labels import check_labels, members_of
 from mmdiffrep.measures.spectrum import check_features
+from mmdiffrep.utils.checks import integer, of_shape, positive
 
 PENALTIES = (1.0, 0.1, 0.01, 0.001)
 NEIGHBORS = (20, 10, 5, 1)
 _QUERIES = 256  # compared with all samples at a time: 100 MB for 50,000 samples
 
 # (features, labels, num_classes, choice, queries) -> scores (M, num_classes)
-_Classifier = Callable[[Tensor, Tensor, int, float, Tensor], Tensor]
+_Classifier = Callable[[Tensor, Tensor, int, Any, Tensor], Tensor]
 
 
 class LabeledFeatures(NamedTuple):
@@ -115,18 +117,12 @@ def folds_by_class(labels: Tensor, folds: int = 5, seed: int = 0) -> Tensor:
     Raises:
         ValueError: A class with one sample, or fewer than 2 parts.
     """
-    if folds < 2:
-        raise ValueError(f'folds must be at least 2, got {folds}.')
+    integer('folds', folds, 2)
     generator = torch.Generator().manual_seed(seed)
     parts = torch.empty(len(labels), dtype=torch.int64)
     dealt = 0
     for label in labels.unique().tolist():
-        members = (labels.cpu() == label).nonzero().flatten()
-        if len(members) < 2:
-            raise ValueError(
-                f'class {label} has one sample among {len(labels)}, which cannot be held out: give '
-                'more samples.'
-            )
+        members = members_of(labels.cpu(), label)
         order = members[torch.randperm(len(members), generator=generator)]
         # dealt out like cards, from class to class, so that the parts are of one size
         parts[order] = (dealt + torch.arange(len(members))) % folds
@@ -155,8 +151,7 @@ def fit_logistic(
     Raises:
         ValueError: A penalty that is not positive.
     """
-    if not penalty > 0:
-        raise ValueError(f'The penalty must be positive, got {penalty}.')
+    positive('penalty', penalty)
     rows = features.double()
     weight = rows.new_zeros(num_classes, rows.shape[1], requires_grad=True)
     bias = rows.new_zeros(num_classes, requires_grad=True)
@@ -181,7 +176,7 @@ def fit_logistic(
 
 
 def knn_scores(
-    features: Tensor, labels: Tensor, num_classes: int, k: float, queries: Tensor
+    features: Tensor, labels: Tensor, num_classes: int, k: int, queries: Tensor
 ) -> Tensor:
     """Votes of the ``k`` most similar samples, each weighted by 1 + cosine similarity.
 
@@ -198,12 +193,11 @@ def knn_scores(
     Raises:
         ValueError: ``k`` is not an integer of at least 1.
     """
-    if k < 1 or k != int(k):
-        raise ValueError(f'The number of neighbors is an integer of at least 1, got {k}.')
+    integer('The number of neighbors', k, 1)
     samples = F.normalize(features, dim=1)
     scores = []
     for part in F.normalize(queries, dim=1).split(_QUERIES):
-        nearest = (part @ samples.T).topk(min(int(k), len(samples)), dim=1)
+        nearest = (part @ samples.T).topk(min(k, len(samples)), dim=1)
         votes = part.new_zeros(len(part), num_classes)
         scores.append(votes.scatter_add_(1, labels[nearest.indices], 1 + nearest.values))
     return torch.cat(scores)
@@ -225,13 +219,10 @@ def _probe(
     folds: int,
     seed: int,
 ) -> ProbeResult:
-    for name, part in (('train', train), ('test', test)):
-        _check_part(name, part, num_classes)
-    if train.features.shape[1] != test.features.shape[1]:
-        raise ValueError(
-            f'The training features have {train.features.shape[1]} dimensions, the test features '
-            f'{test.features.shape[1]}.'
-        )
+    for part in (train, test):
+        check_features(part.features)
+        check_labels(part.labels, num_classes, len(part.features))
+    of_shape('test features', test.features, 'N', train.features.shape[1])
     if not choices:
         raise ValueError('There is no penalty or number of neighbors to choose from.')
 
@@ -275,18 +266,3 @@ def _standardize(rows: Tensor, queries: Tensor) -> tuple[Tensor, Tensor]:
     mean, std = rows.mean(0), rows.std(0, correction=0)
     scale = torch.where(std > 1e-12 * (1 + mean.abs()), 1 / std, torch.zeros_like(std))
     return (rows - mean) * scale, (queries - mean) * scale
-
-
-def _check_part(name: str, part: LabeledFeatures, num_classes: int) -> None:
-    check_features(part.features)
-    labels = part.labels
-    if labels.shape != part.features.shape[:1] or labels.dtype != torch.int64:
-        raise ValueError(
-            f'Expected one int64 label for each of {len(part.features)} {name} samples, got '
-            f'{labels.dtype} {tuple(labels.shape)}.'
-        )
-    if labels.min() < 0 or labels.max() >= num_classes:
-        raise ValueError(
-            f'The labels of the {name} samples run from {int(labels.min())} to '
-            f'{int(labels.max())}, expected 0 to {num_classes - 1}.'
-        )

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from mmdiffrep.utils.checks import of_shape
+
 
 class SpectrumSummary(NamedTuple):
     """Four sizes of a spectrum, from the most to the least generous.
@@ -59,12 +61,7 @@ class StreamedSpectrum:
         Raises:
             ValueError: Another shape, another D than before, or values that are not finite.
         """
-        check_features(features)
-        if self.num_features not in (None, features.shape[1]):
-            raise ValueError(
-                f'The batches before had {self.num_features} features, this one has '
-                f'{features.shape[1]}.'
-            )
+        check_features(features, self.num_features)
         self.num_features = features.shape[1]
         self.num_samples += len(features)
         self._rows.append(features.detach())
@@ -211,14 +208,17 @@ def summarize(
     )
 
 
-def check_features(features: Tensor) -> None:
+def check_features(features: Tensor, num_features: int | None = None) -> None:
     """Check a feature matrix.
 
+    Args:
+        features: (N, D), N and D at least 1.
+        num_features: D, if batches before have settled it.
+
     Raises:
-        ValueError: It is not (N, D) with N, D >= 1, or holds values that are not finite.
+        ValueError: Another shape, or values that are not finite.
     """
-    if features.ndim != 2 or not features.numel():
-        raise ValueError(f'Expected features (N, D), got shape {tuple(features.shape)}.')
+    of_shape('features', features, 'N', num_features or 'D')
     if not features.isfinite().all():
         bad = int((~features.isfinite()).any(1).sum())
         raise ValueError(

@@ -9,11 +9,21 @@ Each function returns the value it was given, so that a check is part of an assi
 import difflib
 import inspect
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar('T')
 Number = TypeVar('Number', int, float)
+Array = TypeVar('Array', bound='HasShape')
+
+
+class HasShape(Protocol):
+    """An array or tensor."""
+
+    @property
+    def shape(self) -> Sequence[int]:
+        """Return the size of each dimension."""
+        ...
 
 
 def of_type(name: str, value: T, *types: type) -> T:
@@ -100,6 +110,38 @@ def one_of(name: str, value: T, choices: Collection[T]) -> T:
         raise ValueError(
             f'{name} must be one of {listed}, got {value!r}.{did_you_mean(value, choices)}'
         )
+    return value
+
+
+def distinct(name: str, values: Collection[T]) -> Collection[T]:
+    """Check that there are values, and that none stands twice.
+
+    Raises:
+        ValueError: No value, or a repeated one.
+    """
+    if not values or len(set(values)) < len(values):
+        raise ValueError(f'{name} must differ from one another, got {[str(v) for v in values]}.')
+    return values
+
+
+def of_shape(name: str, value: Array, *dims: int | str) -> Array:
+    """Check the shape of an array or tensor, such as ``of_shape('images', x, 'B', 3, 'H', 'W')``.
+
+    Args:
+        name: What it is, for the error.
+        value: An array or tensor.
+        *dims: Each dimension: a number, or a letter for any size of at least 1.
+
+    Raises:
+        ValueError: Another shape.
+    """
+    shape = tuple(value.shape)
+    fits = len(shape) == len(dims) and all(
+        size == dim if isinstance(dim, int) else size > 0 for size, dim in zip(shape, dims)
+    )
+    if not fits:
+        expected = ', '.join(map(str, dims))
+        raise ValueError(f'Expected {name} ({expected}), got shape {shape}.')
     return value
 
 

@@ -32,7 +32,7 @@ def test_cells_are_all_timesteps_taps_and_pools(denoiser):
         (dict(taps=['dec.40']), "no tap 'dec.40'"),
         (dict(pools=(2, 3)), 'divide the greatest'),
         (dict(pools=(1, 16)), 'finer than the map of mid'),
-        (dict(views=0), 'at least one view'),
+        (dict(views=0), 'views must be at least 1'),
         (dict(noise='fresh'), 'draws anew'),
     ],
 )

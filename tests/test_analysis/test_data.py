@@ -130,7 +130,7 @@ def test_bad_input(face_config):
         ImageSource(cfg, 'test', num_images=0)
     with pytest.raises(ValueError, match=r"no 'val' split; it has \['train', 'test'\]"):
         ImageSource(cfg, 'val')
-    with pytest.raises(ValueError, match="'rgb' or 'bgr', got 'gbr'"):
+    with pytest.raises(ValueError, match="channel_order must be one of .*, got 'gbr'"):
         ImageSource(cfg, channel_order='gbr')
     with pytest.raises(ValueError, match='batch_size must be at least 1'):
         next(ImageSource(cfg).batches(0))

@@ -136,7 +136,7 @@ def test_a_data_set_is_read_batch_by_batch(face_config, denoiser, student):
 def test_two_readers_of_one_name(face_config, denoiser):
     source = ImageSource(face_config(), 'test')
     reader = TeacherReader(denoiser, ['mid'], [0])
-    with pytest.raises(ValueError, match='one name'):
+    with pytest.raises(ValueError, match='names of features must differ'):
         next(stream_features(source, [reader, reader]))
 
 
@@ -147,7 +147,7 @@ def test_two_readers_of_one_name(face_config, denoiser):
         (dict(timesteps=[20]), r'must lie in 0\.\.19'),
         (dict(timesteps=[]), 'one or more integers'),
         (dict(noises=['pink']), 'Unknown noise type'),
-        (dict(noises=['none', 'none']), 'must not repeat'),
+        (dict(noises=['none', 'none']), 'noises must differ'),
         (dict(grid=0), 'at least 1, got 0'),
     ],
 )

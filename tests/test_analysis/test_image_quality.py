@@ -147,9 +147,9 @@ def test_fid_reads_torch_fidelitys_features(fake_fidelity):
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (dict(num_images=1), 'num_images >= 2.*num_images=1'),
-        (dict(num_images=4, batch_size=0), 'batch_size=0'),
-        (dict(num_images=4, seed=-1), 'seed=-1'),
+        (dict(num_images=1), 'num_images must be at least 2, got 1'),
+        (dict(num_images=4, batch_size=0), 'batch_size must be at least 1, got 0'),
+        (dict(num_images=4, seed=-1), 'seed must be at least 0, got -1'),
         (dict(num_images=4, sampler='dim'), "did you mean 'ddim'"),
         (dict(num_images=4, num_steps=21), '1 to 20, got 21'),
     ],
@@ -160,5 +160,5 @@ def test_bad_numbers_are_named(denoiser, options, message):
 
 
 def test_too_few_images(face_config):
-    with pytest.raises(ValueError, match='has 1 images: at least 2 are needed'):
+    with pytest.raises(ValueError, match='images of the .* must be at least 2, got 1'):
         moments_of_dataset(ImageSource(face_config(), num_images=1), colors, size=16)

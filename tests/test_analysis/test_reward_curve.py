@@ -64,7 +64,9 @@ def test_the_seed_decides_and_the_run_around_it_stays_the_same(known):
 def test_bad_input(known):
     features, samples = known
     for held_out in (0, 400):
-        with pytest.raises(ValueError, match=f'{held_out} of 400 images'):
+        with pytest.raises(
+            ValueError, match=rf'of 400 images held out must be in \[1, 399\], got {held_out}'
+        ):
             reward_curves(build, features, samples, held_out, [3])
     for iterations in ([], [0], [5, 3]):
         with pytest.raises(ValueError, match='positive and rise'):

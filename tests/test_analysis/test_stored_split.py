@@ -26,5 +26,5 @@ def test_features_of_chosen_images(model, face_config, tmp_path):
 
 
 def test_models_need_different_names(model, face_config, tmp_path):
-    with pytest.raises(ValueError, match='different names'):
+    with pytest.raises(ValueError, match='names of models must differ'):
         StoredSplit(ImageSource(face_config(), 'train'), [model, model], tmp_path)

@@ -69,7 +69,7 @@ def test_images_that_are_not_square(trained_ensemble):
     ('image', 'message'),
     [
         (face(8, 8), 'a side of 8 pixels, at least 16'),
-        (face().astype(np.float32), 'RGB uint8 image'),
+        (face().astype(np.float32), 'dtype of an RGB image must be'),
         (face()[..., 0], r'got shape \(16, 16\)'),
     ],
 )

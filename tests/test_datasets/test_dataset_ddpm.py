@@ -46,7 +46,7 @@ def test_the_surest_images(folder):
 
 
 def test_more_images_than_there_are(folder):
-    with pytest.raises(ValueError, match='4 images are asked for, but there are 3; make more'):
+    with pytest.raises(ValueError, match='4 images are asked for, but there are 3. Make more'):
         DatasetDDPM(str(folder), num_images=4)
     with pytest.raises(ValueError, match='at least 1'):
         DatasetDDPM(str(folder), num_images=0)
@@ -61,7 +61,7 @@ def test_no_data_set(folder, name):
 
 def test_missing_mask(folder):
     (folder / 'masks' / '0.png').unlink()
-    with pytest.raises(FileNotFoundError, match=r'1 files are missing.*masks/0\.png'):
+    with pytest.raises(FileNotFoundError, match=r'1 files .* missing.*masks/0\.png'):
         DatasetDDPM(str(folder))
 
 

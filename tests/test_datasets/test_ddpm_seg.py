@@ -66,13 +66,13 @@ def test_random_splits_divide_all_images_anew(root):
 
 def test_other_numbers(root):
     assert names(build(root, num_images=2)) == ['train_00', 'train_01']
-    with pytest.raises(ValueError, match='32 train images are asked for, but there are 31'):
+    with pytest.raises(ValueError, match='train: 32 images are asked for, but there are 31'):
         build(root, num_images=32)
 
 
 def test_fewer_images_than_officially(root):
     (root / 'cat_15' / 'test.txt').write_text('test_00\n')
-    with pytest.raises(ValueError, match='20 test images are asked for, but there are 1'):
+    with pytest.raises(ValueError, match='test: 20 images are asked for, but there are 1'):
         build(root, 'test')
 
 

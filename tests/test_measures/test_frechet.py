@@ -69,18 +69,21 @@ def test_batches_add_up():
 @pytest.mark.parametrize(
     ('call', 'message'),
     [
-        (lambda: frechet_distance(FeatureMoments(), FeatureMoments()), 'at least 2 .* got 0'),
+        (lambda: frechet_distance(FeatureMoments(), FeatureMoments()), 'at least 2, got 0'),
         (
             lambda: frechet_distance(moments(torch.zeros(1, 2)), moments(torch.zeros(3, 2))),
-            'at least 2 .* got 1',
+            'at least 2, got 1',
         ),
         (
             lambda: frechet_distance(moments(torch.zeros(3, 2)), moments(torch.zeros(3, 4))),
             'have 2 and 4 dimensions',
         ),
-        (lambda: moments(torch.zeros(3, 2)).update(torch.zeros(3, 4)), r'D = 2, got \(3, 4\)'),
-        (lambda: moments(torch.zeros(3)), r'\(B, D\), got \(3,\)'),
-        (lambda: moments(torch.full((3, 2), float('nan'))), 'not finite'),
+        (
+            lambda: moments(torch.zeros(3, 2)).update(torch.zeros(3, 4)),
+            r'\(N, 2\), got shape \(3, 4\)',
+        ),
+        (lambda: moments(torch.zeros(3)), r'\(N, D\), got shape \(3,\)'),
+        (lambda: moments(torch.full((3, 2), float('nan'))), '3 of 3 samples hold inf or nan'),
     ],
 )
 def test_bad_input_is_named(call, message):

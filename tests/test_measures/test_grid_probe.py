@@ -118,9 +118,9 @@ def test_bad_labels_and_shapes_are_named():
     features, labels = task([4], images=6)
     with pytest.raises(ValueError, match='from 0 to 2, expected 0 to 1'):
         fit_grid_probe(features, labels, 2)
-    with pytest.raises(ValueError, match='6 images and 5 labels'):
+    with pytest.raises(ValueError, match=r'\(V, 5, D\), got shape \(1, 6, 4\)'):
         fit_grid_probe(features, labels[:5], 3)
-    with pytest.raises(ValueError, match='features .V, N, D.'):
+    with pytest.raises(ValueError, match=r'features \(V, 6, D\)'):
         fit_grid_probe([features[0][0]], labels, 3)
 
 

@@ -23,7 +23,7 @@ def test_hold_out_takes_the_share_of_every_class(each, classes, share, seed):
     [
         ([0, 0, 1], 0.5, 'Class 1 has 1 of 3 images, too few'),
         ([0, 0, 2, 2], 0.5, 'run from 0 to 2, expected 0 to 1'),
-        ([0, 0, 1, 1], 1.0, 'share must lie in'),
+        ([0, 0, 1, 1], 1.0, 'share must be in'),
     ],
 )
 def test_hold_out_refuses(labels, share, message):

@@ -168,15 +168,20 @@ def test_bad_input(probe):
         return LabeledFeatures(torch.randn(len(labels), width), labels)
 
     for train, test, options, message in (
-        (labeled(torch.tensor([0, 0, 1])), good, {}, 'class 1 has one sample'),
+        (labeled(torch.tensor([0, 0, 1])), good, {}, 'Class 1 has 1 of 3 images'),
         (labeled(torch.tensor([0, 3] * 4)), good, {}, 'run from 0 to 3, expected 0 to 2'),
-        (labeled(torch.tensor([0.0, 1.0])), good, {}, 'one int64 label'),
-        (good, labeled(torch.tensor([0, 1]), width=4), {}, '3 dimensions, the test features 4'),
+        (labeled(torch.tensor([0.0, 1.0])), good, {}, 'int64, got torch.float32'),
+        (
+            good,
+            labeled(torch.tensor([0, 1]), width=4),
+            {},
+            r'test features \(N, 3\), got shape \(2, 4\)',
+        ),
         (good, good, dict(folds=1), 'at least 2, got 1'),
     ):
         with pytest.raises(ValueError, match=message):
             probe(train, test, 3, **options)
     with pytest.raises(ValueError, match='nothing|no penalty'):
         probe(good, good, 3, ())
-    with pytest.raises(ValueError, match='penalty must be positive|integer of at least 1'):
+    with pytest.raises(ValueError, match='penalty must be positive|neighbors must be at least 1'):
         probe(good, good, 3, (0,))

@@ -1,11 +1,14 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import numpy as np
 import pytest
 
 from mmdiffrep.utils.checks import (
     at_least,
     check_arguments,
+    distinct,
     integer,
     near_names,
+    of_shape,
     of_type,
     one_of,
     positive,
@@ -67,3 +70,21 @@ def test_the_nearest_choice_is_named():
     with pytest.raises(ValueError, match="got 'meen'. Did you mean mean"):
         one_of('pool', 'meen', ('mean', 'max'))
     assert near_names('dec1', ['dec.1', 'mid']) == ['dec.1']
+
+
+def test_distinct():
+    values = ['a', 'b']
+    assert distinct('taps', values) is values
+    for wrong in ([], ['a', 'a']):
+        with pytest.raises(ValueError, match=r'taps must differ from one another, got \['):
+            distinct('taps', wrong)
+
+
+def test_of_shape():
+    images = np.zeros((2, 3, 4, 5))
+    assert of_shape('images', images, 'B', 3, 'H', 'W') is images
+    for dims in (('B', 1, 'H', 'W'), ('B', 3, 'H'), (2, 3, 4, 5, 'D')):
+        with pytest.raises(ValueError, match=r'Expected images \(.*\), got shape \(2, 3, 4, 5\)'):
+            of_shape('images', images, *dims)
+    with pytest.raises(ValueError, match=r'got shape \(0, 3\)'):
+        of_shape('rows', np.zeros((0, 3)), 'N', 3)

@@ -1,7 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """DAVIS 2016 and 2017: videos with the mask of every frame."""
 
-import os.path as osp
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,6 +8,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.structures import BaseDataElement
 
 from mmdiffrep.registry import DATASETS
+from mmdiffrep.utils.existing_files import require_file, require_files
 
 
 @DATASETS.register_module()
@@ -50,9 +50,7 @@ class DAVIS(BaseDataset):
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """List the sequences with their files."""
-        if not osp.isfile(self.ann_file):
-            raise FileNotFoundError(f'DAVIS: the list of sequences {self.ann_file} is not there.')
-        names = Path(self.ann_file).read_text(encoding='utf-8-sig').split()
+        names = Path(require_file(self.ann_file)).read_text(encoding='utf-8-sig').split()
         return [self._sequence(name) for name in names]
 
     def _sequence(self, name: str) -> dict[str, Any]:
@@ -66,9 +64,7 @@ class DAVIS(BaseDataset):
             )
         folder = root / 'Annotations' / self.resolution / name
         masks = [folder / f'{frame.stem}.png' for frame in frames]
-        missing = [mask for mask in masks if not mask.is_file()]
-        if missing:
-            raise FileNotFoundError(f'DAVIS: {len(missing)} masks are missing: {missing[0]}, ...')
+        require_files(masks, f'the sequence {name}')
         return dict(sequence=name, frames=[str(f) for f in frames], masks=[str(m) for m in masks])
 
     def prepare_data(self, idx: int) -> dict[str, Any]:

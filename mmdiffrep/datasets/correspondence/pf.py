@@ -11,6 +11,7 @@ import numpy as np
 
 from mmdiffrep.datasets.correspondence.pair import ImagePair, PairDataset
 from mmdiffrep.registry import DATASETS
+from mmdiffrep.utils.existing_files import require_file
 from mmdiffrep.utils.image_files import read_rgb
 
 PASCAL_CLASSES = (
@@ -113,7 +114,7 @@ class PFPascal(_PairList):
 
         path = osp.join(self.data_root, _annotation_file(image, category))
         try:
-            content = loadmat(path)
+            content = loadmat(require_file(path))
             points = np.asarray(content['kps'], np.float32).reshape(-1, 2)
             box = np.asarray(content['bbox'], np.float32).reshape(4)
         except (KeyError, TypeError, ValueError) as error:
@@ -190,9 +191,7 @@ class PFWillow(_PairList):
 
 
 def _read_csv(path: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    if not osp.isfile(path):
-        raise FileNotFoundError(f'The list of pairs {path} is not there.')
-    with open(path, newline='', encoding='utf-8-sig') as file:
+    with open(require_file(path), newline='', encoding='utf-8-sig') as file:
         rows = list(csv.DictReader(file))
     if not rows or any(row.get(column) is None for row in rows for column in columns):
         raise ValueError(f'{path} must be a csv with the columns {", ".join(columns)}, and a row.')

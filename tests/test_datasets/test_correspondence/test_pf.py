@@ -36,7 +36,7 @@ def test_points_that_are_nan_are_left_out(pascal):
 
 
 def test_bad_pascal_lists_and_annotations(pascal):
-    with pytest.raises(FileNotFoundError, match=r'val\.csv is not there'):
+    with pytest.raises(FileNotFoundError, match=r'val\.csv does not exist'):
         PFPascal(str(pascal), ann_file='val.csv')
     (pascal / 'Annotations' / 'bicycle' / 'b.mat').unlink()
     with pytest.raises(FileNotFoundError, match=r'1 of 2 files are missing: .*b\.mat'):
