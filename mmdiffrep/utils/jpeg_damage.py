@@ -8,6 +8,7 @@ goes on. Of that it prints a line that names no file (OpenCV), or nothing is hea
 import os
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,15 +18,30 @@ import numpy as np
 
 _START = b'\xff\xd8\xff'  # of every JPEG
 _COMPLAINTS = (b'Corrupt JPEG data', b'Premature end of JPEG file')
+_TURN = threading.RLock()  # the standard error stream belongs to the whole process
 
 
 @contextmanager
 def naming_jpeg_damage(name: Callable[[], str]) -> Iterator[None]:
     """Warn of damaged JPEG files that OpenCV decodes inside, as mmcv does.
 
+    One thread at a time listens; what other threads decode meanwhile is not warned of.
+
     Args:
         name: Returns what is read, for the warning.
     """
+    if not _TURN.acquire(blocking=False):
+        yield
+        return
+    try:
+        with _listening(name):
+            yield
+    finally:
+        _TURN.release()
+
+
+@contextmanager
+def _listening(name: Callable[[], str]) -> Iterator[None]:
     with tempfile.TemporaryFile() as said:
         try:
             with _stderr_to(said.fileno()):
@@ -40,7 +56,7 @@ def naming_jpeg_damage(name: Callable[[], str]) -> Iterator[None]:
             f'{name()} is damaged inside, and parts of it are not as they were '
             f'({found[0].decode().strip()}): replace the file, or save the image again if it '
             'looks right.',
-            stacklevel=3,
+            stacklevel=5,
         )
 
 

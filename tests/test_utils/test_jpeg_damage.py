@@ -1,5 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 import os
+import threading
 import warnings
 from pathlib import Path
 
@@ -87,3 +88,27 @@ def test_an_error_comes_through(capfd):
         raise ZeroDivisionError
     os.write(2, b'after it\n')
     assert capfd.readouterr().err == 'before it\nafter it\n'
+
+
+def test_the_error_stream_survives_readers_in_threads(capfd):
+    first_reads, second_reads, first_ends = (threading.Event() for _ in range(3))
+
+    def first():
+        with naming_jpeg_damage(lambda: 'an image'):
+            first_reads.set()
+            second_reads.wait(10)
+        first_ends.set()
+
+    def second():
+        first_reads.wait(10)
+        with naming_jpeg_damage(lambda: 'an image'):
+            second_reads.set()
+            first_ends.wait(10)
+
+    threads = [threading.Thread(target=reader) for reader in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    os.write(2, b'still here\n')
+    assert capfd.readouterr().err == 'still here\n'
