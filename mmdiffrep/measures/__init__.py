@@ -5,6 +5,7 @@ from mmdiffrep.measures.alignment import alignment, uniformity
 from mmdiffrep.measures.cka import StreamedCKA, linear_cka, unbiased_hsic
 from mmdiffrep.measures.grid_probe import GridProbe, ProbeTraining, fit_grid_probe
 from mmdiffrep.measures.labels import check_labels, hold_out
+from mmdiffrep.measures.map_rank import map_rank
 from mmdiffrep.measures.probe import LabeledFeatures, ProbeResult, knn_probe, linear_probe
 from mmdiffrep.measures.spectrum import (
     SpectrumSummary,
@@ -34,6 +35,7 @@ __all__ = [
     'knn_probe',
     'linear_cka',
     'linear_probe',
+    'map_rank',
     'numerical_rank',
     'participation_ratio',
     'rank_tolerance',

@@ -131,7 +131,10 @@ def distillation_losses(
     losses, task_loss = {}, _total(task)
     for name, branch in distiller.named_branches():
         sample, per_draw = reads[name]
-        compared = [_compare(distiller.pairs, student, z, sample.pair) for z in per_draw]
+        times = sample.t.chunk(len(per_draw))
+        compared = [
+            _compare(distiller.pairs, student, z, t, sample.pair) for z, t in zip(per_draw, times)
+        ]
         terms = {}
         for index in compared[0]:
             suffix = '' if len(distiller.pairs) == 1 else f'_{index}'
@@ -152,7 +155,11 @@ def distillation_losses(
 
 
 def _compare(
-    pairs: nn.ModuleList, student: StudentFeatures, teacher: TeacherFeatures, only: int | None
+    pairs: nn.ModuleList,
+    student: StudentFeatures,
+    teacher: TeacherFeatures,
+    t: Tensor,
+    only: int | None,
 ) -> dict[int, tuple[Tensor, Tensor | None]]:
     """Return loss and explained share of every pair, or of one that keeps the others in use.
 
@@ -164,7 +171,7 @@ def _compare(
     for index in chosen:
         pair = pairs[index]
         assert isinstance(pair, FeaturePair)
-        compared[index] = pair.compare(student[index], teacher[index])
+        compared[index] = pair.compare(student[index], teacher[index], t)
     if only is not None:
         others = [feature for i, group in enumerate(student) if i != only for feature in group]
         # One element of each: a sum over all could overflow in float16.

@@ -12,15 +12,15 @@ from mmengine.runner import Runner
 from mmengine.utils import apply_to
 from torch import Tensor, nn
 
-from mmdiffrep.engine.distillation.host_model import channels_by_pair, check_host, fill_rewards
+from mmdiffrep.engine.distillation.host_model import check_host, fill_rewards
 from mmdiffrep.engine.distillation.phases import PhaseSchedule, TaskFreeze, TaskLosses
 from mmdiffrep.engine.distillation.side_optimizer import SideOptimizer
 from mmdiffrep.engine.distillation.step import (
     TeacherRead,
     distillation_losses,
     read_teacher,
-    student_features,
 )
+from mmdiffrep.engine.distillation.student_layers import StudentLayers
 from mmdiffrep.engine.not_finite import check_parameters
 from mmdiffrep.models.distillers.repfusion_distiller import RepFusionDistiller
 from mmdiffrep.models.layer_taps import LayerTaps
@@ -31,7 +31,7 @@ from mmdiffrep.utils.checks import integer, of_type, one_of, within
 from mmdiffrep.utils.random_streams import IterationStreams
 
 REQUIRED = {'student', 'teacher', 'loss'}
-COMPARISON = {'loss', 'standardize', 'connector'}  # arguments of FeaturePair
+COMPARISON = {'loss', 'standardize', 'connector', 'target'}  # arguments of FeaturePair
 
 
 @HOOKS.register_module()
@@ -48,8 +48,9 @@ class RepFusionHook(Hook):
         pairs (list of dict): What is compared: ``student`` (a layer, e.g. ``'backbone'`` for its
             last output or ``'backbone[2]'``, or a list of layers that together predict one
             teacher feature), ``teacher`` (a tap, e.g. ``'mid'``), ``loss`` (config, or a list of
-            them on one connector) and optionally ``standardize``, ``connector`` and
-            ``student_channels`` (found by a pass on an empty image otherwise).
+            them on one connector) and optionally ``target``, ``standardize``, ``connector`` (see
+            :class:`~mmdiffrep.models.distillers.FeaturePair`) and ``student_channels`` (found by
+            a pass on an empty image otherwise).
         policy (dict, optional): Timestep policy, or several by name, each with its own timesteps
             and terms: ``dict(task=dict(type=...), common=dict(type=...))``.
             Defaults to None: t = 0 always (official for faces).
@@ -71,6 +72,10 @@ class RepFusionHook(Hook):
         phases (list of tuple, optional): ``(phase, end iteration)`` in order, of ``'distill'``
             (the task's own losses count zero) and ``'joint'``; what follows is ``'finetune'``,
             without teacher. Defaults to None: joint all along.
+        pyramid (dict, optional): A connector that several pairs share, such as
+            ``dict(student=['backbone[0]', ..., 'backbone[3]'], channels=256)``, see
+            :class:`~mmdiffrep.models.distillers.PyramidConnector`; a pair with
+            ``student='pyramid[i]'`` compares its map i. Defaults to None.
         teacher_size (int, optional): Side of the teacher's input. Defaults to None: the size that
             it was trained at.
         teacher_batch (int, optional): Greatest number of images in a pass of a diffusion model;
@@ -106,6 +111,7 @@ class RepFusionHook(Hook):
         clip_grad: dict | None = None,
         param_scheduler: dict | list | None = None,
         phases: Sequence[tuple[str, int]] | None = None,
+        pyramid: dict | None = None,
         teacher_size: int | None = None,
         teacher_batch: int | None = None,
         precision: str | None = None,
@@ -133,10 +139,7 @@ class RepFusionHook(Hook):
             check_normalization(normalization)
         self.teacher_cfg = of_type('teacher', teacher, str, dict)
         self.pairs = [dict(pair) for pair in pairs]
-        self.layers = [
-            (pair['student'],) if isinstance(pair['student'], str) else tuple(pair['student'])
-            for pair in self.pairs
-        ]
+        self.layers = StudentLayers(self.pairs, pyramid)
         self.policy_cfg = dict(type='mmdiffrep.FixedTimestep') if policy is None else policy
         self.noise = noise
         self.reward_cfg = reward
@@ -207,7 +210,7 @@ class RepFusionHook(Hook):
             )
 
     def _build(self, model: nn.Module, runner: Runner) -> None:
-        names = [name for layers in self.layers for name in layers]
+        names = self.layers.names
         self.taps = LayerTaps(model, names)
         settings = self.normalization or normalization_of(model, runner.cfg)
         self.teacher = build_teacher(
@@ -227,7 +230,7 @@ class RepFusionHook(Hook):
                 f'values, such as {bad[0]}: its file is damaged, or its training diverged.'
             )
         given = [pair.get('student_channels') for pair in self.pairs]
-        channels = channels_by_pair(model, self.layers, given)
+        channels, inputs = self.layers.channels(model, given)
         self.distiller = RepFusionDistiller(
             pairs=[{k: pair[k] for k in pair if k in COMPARISON} for pair in self.pairs],
             student_channels=channels,
@@ -235,8 +238,10 @@ class RepFusionHook(Hook):
             policy=self.policy_cfg,
             reward=fill_rewards(model, self.policy_cfg, self.reward_cfg),
             holdout=self.holdout,
+            pyramid=self.layers.pyramid and dict(self.layers.pyramid, in_channels=inputs),
+            levels=self.layers.levels,
         )
-        self.distiller.check_timesteps(type(self.teacher).__name__, self.teacher.num_timesteps)
+        self.distiller.fit_timesteps(self.teacher)
         if self.distiller.needs_task:
             self.phases.check_task_learns()
         runner.logger.info(
@@ -311,9 +316,8 @@ class RepFusionHook(Hook):
         if arguments.get('mode') != 'loss':
             return None
         images, data_samples = arguments['inputs'], arguments.get('data_samples')
-        sizes = [len(layers) for layers in self.layers]
-        student = student_features(self.taps, sizes, batch_size=len(images))
         with torch.autocast(images.device.type, enabled=False):
+            student = self.layers.features(self.taps, len(images), self.distiller.pyramid)
             losses = distillation_losses(
                 self.distiller, student, self._reads, data_samples, task, self._progress
             )
@@ -368,8 +372,8 @@ def _check_pair(name: str, pair: dict) -> None:
     keys = set(pair) if isinstance(pair, dict) else set()
     if not REQUIRED <= keys <= REQUIRED | COMPARISON | {'student_channels'}:
         raise ValueError(
-            "every pair needs 'student', 'teacher' and 'loss', and may have 'standardize', "
-            f"'connector' and 'student_channels'; got {pair!r}."
+            "every pair needs 'student', 'teacher' and 'loss', and may have 'target', "
+            f"'standardize', 'connector' and 'student_channels'; got {pair!r}."
         )
     layers = of_type(f'{name}: student', pair['student'], str, list, tuple)
     for layer in [layers] if isinstance(layers, str) else layers:

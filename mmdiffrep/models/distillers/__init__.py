@@ -2,19 +2,23 @@
 """Comparison of a student with its teacher."""
 
 from mmdiffrep.models.distillers.feature_pair import FeaturePair
+from mmdiffrep.models.distillers.pyramid_connector import PyramidConnector
 from mmdiffrep.models.distillers.repfusion_distiller import (
     RepFusionDistiller,
     TimestepBranch,
     by_branch,
 )
+from mmdiffrep.models.distillers.timestep_connector import TimestepConnector
 from mmdiffrep.models.layer_taps import Layer, LayerTaps, find_module
 
 __all__ = [
     'FeaturePair',
     'Layer',
     'LayerTaps',
+    'PyramidConnector',
     'RepFusionDistiller',
     'TimestepBranch',
+    'TimestepConnector',
     'by_branch',
     'find_module',
 ]

@@ -1,57 +1,84 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Map student features to the channels of the teacher, and standardize teacher features."""
+"""Map student features to the channels of the teacher; thrown away after the training."""
 
 from collections.abc import Sequence
 
-import torch
-from mmengine.dist import all_reduce
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import integer, of_type, one_of
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {'relu': nn.ReLU, 'gelu': nn.GELU}
 
 
 @MODELS.register_module()
 class ConvConnector(nn.Module):
-    """A 1x1 convolution with bias from student to teacher channels (official).
-
-    It is trained together with the student and thrown away afterwards.
+    """A convolution with bias from student to teacher channels.
 
     Args:
         in_channels (int): Channels of the student's feature.
         out_channels (int): Channels of the teacher's feature.
+        kernel_size (int): Side in pixels, odd. Defaults to 1 (official). With 3, as in iREPA, a
+            pixel is predicted from its neighbors too.
+
+    Raises:
+        ValueError: An even ``kernel_size``.
     """
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 1) -> None:
         super().__init__()
-        self.projection = nn.Conv2d(in_channels, out_channels, 1)
+        if integer('kernel_size', kernel_size, 1) % 2 == 0:
+            raise ValueError(f'kernel_size must be odd, got {kernel_size}.')
+        self.projection = nn.Conv2d(
+            in_channels, out_channels, kernel_size, padding=kernel_size // 2
+        )
 
     def forward(self, feature: Tensor) -> Tensor:
         """Map ``(B, Cin, h, w)`` to ``(B, Cout, h, w)``."""
         return self.projection(feature)
 
 
+class PixelNorm(nn.LayerNorm):
+    """Layer normalization over the channels of every pixel of ``(B, C, h, w)``."""
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Normalize a map; its shape stays."""
+        return super().forward(feature.movedim(1, -1)).movedim(-1, 1)
+
+
 @MODELS.register_module()
 class MLPConnector(nn.Module):
-    """Two 1x1 convolutions with a ReLU between them: a perceptron on every pixel.
+    """Two 1x1 convolutions with a non-linearity between them: a perceptron on every pixel.
 
     It asks less of the student than a linear connector: the teacher's feature need not be a linear
-    function of the student's. Not official.
+    function of the student's. Not official. EUPE's is ``layer_norm=True``, ``activation='gelu'``
+    and 3,072 hidden channels.
 
     Args:
         in_channels (int): Channels of the student's feature.
         out_channels (int): Channels of the teacher's feature.
         hidden_channels (int, optional): Defaults to None: as many as ``out_channels``.
+        layer_norm (bool): Normalize the hidden channels of every pixel; the first convolution has
+            no bias then. Defaults to False.
+        activation (str): ``'relu'`` or ``'gelu'``. Defaults to ``'relu'``.
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, hidden_channels: int | None = None
+        self,
+        in_channels: int,
+        out_channels: int,
+        hidden_channels: int | None = None,
+        layer_norm: bool = False,
+        activation: str = 'relu',
     ) -> None:
         super().__init__()
         hidden_channels = hidden_channels or out_channels
+        of_type('layer_norm', layer_norm, bool)
         self.layers = nn.Sequential(
-            nn.Conv2d(in_channels, hidden_channels, 1),
-            nn.ReLU(),
+            nn.Conv2d(in_channels, hidden_channels, 1, bias=not layer_norm),
+            *([PixelNorm(hidden_channels)] if layer_norm else []),
+            ACTIVATIONS[one_of('activation', activation, ACTIVATIONS)](),
             nn.Conv2d(hidden_channels, out_channels, 1),
         )
 
@@ -88,43 +115,3 @@ class HypercolumnConnector(nn.Module):
             F.interpolate(feature, size=size, mode='bilinear', align_corners=False)
             for feature in maps
         )
-
-
-@MODELS.register_module()
-class ChannelStandardizer(nn.Module):
-    """Standardizes every channel by its running mean and variance.
-
-    The scale of a diffusion feature changes with tap and timestep, and a few channels are much
-    larger than the rest; a plain distance then sees those alone. The statistics are a cumulative
-    average at first and an exponential one after ``1 / momentum`` batches; they are averaged over
-    all ranks, so that many processes see what one process with the whole batch would see.
-
-    Args:
-        channels (int): Channels of the feature.
-        momentum (float): Weight of a new batch in the long run. Defaults to 0.01.
-        eps (float): Added to the variance. Defaults to 1e-6.
-    """
-
-    def __init__(self, channels: int, momentum: float = 0.01, eps: float = 1e-6) -> None:
-        super().__init__()
-        self.momentum = momentum
-        self.eps = eps
-        self.register_buffer('mean', torch.zeros(channels))
-        self.register_buffer('square', torch.ones(channels))
-        self.register_buffer('num_batches', torch.zeros((), dtype=torch.long))
-
-    @torch.no_grad()
-    def forward(self, feature: Tensor) -> Tensor:
-        """Standardizes ``(B, channels, h, w)``; in training mode update the statistics."""
-        if self.training:
-            moments = torch.stack(
-                [feature.mean(dim=(0, 2, 3)), feature.square().mean(dim=(0, 2, 3))]
-            )
-            all_reduce(moments, op='mean')
-            self.num_batches += 1
-            weight = torch.clamp(1.0 / self.num_batches, min=self.momentum)
-            self.mean.lerp_(moments[0], weight)
-            self.square.lerp_(moments[1], weight)
-        variance = (self.square - self.mean.square()).clamp(min=0)
-        scale = (variance + self.eps).rsqrt()
-        return (feature - self.mean[:, None, None]) * scale[:, None, None]

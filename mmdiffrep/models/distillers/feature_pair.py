@@ -6,11 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mmdiffrep.models.distillers.connectors import (
-    ChannelStandardizer,
-    ConvConnector,
-    HypercolumnConnector,
-)
+from mmdiffrep.models.distillers.connectors import ConvConnector, HypercolumnConnector
+from mmdiffrep.models.distillers.targets import build_target
 from mmdiffrep.models.losses.base import DistillationLoss, LossSum
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import of_type
@@ -25,12 +22,15 @@ class FeaturePair(nn.Module):
         loss (dict or list of dict): Config of the loss, e.g.
             ``dict(type='mmdiffrep.DenseFeatureLoss')``; or several, which are added up on the
             output of one connector, each with its ``loss_weight``.
-        standardize (bool): Standardize the teacher's channels first; for a loss that pools, the
-            channels of the average over the pixels. Defaults to False (official).
+        standardize (bool): The same as ``target='channel'``. Defaults to False (official).
         connector (str or dict): ``'auto'``: none for a loss that needs none, else a
             :class:`ConvConnector` for one student feature and a :class:`HypercolumnConnector` for
             several, both 1x1 convolutions; ``'none'``; or the config of one, without its
             channels. Defaults to ``'auto'`` (official).
+        target (str or dict): How the teacher's feature is scaled first; for a loss that pools, its
+            average over the pixels: ``'none'`` (official), ``'channel'``, ``'layer_norm'``
+            (DreamTeacher) or ``'phi_s'`` (RADIO), or ``dict(type='channel', freeze_after=500)``,
+            see :mod:`mmdiffrep.models.distillers.targets`. Defaults to ``'none'``.
         name (str): Name of this pair in errors. Defaults to ``'pair'``.
 
     Raises:
@@ -44,6 +44,7 @@ class FeaturePair(nn.Module):
         loss: dict | Sequence[dict],
         standardize: bool = False,
         connector: str | dict = 'auto',
+        target: str | dict = 'none',
         name: str = 'pair',
     ) -> None:
         super().__init__()
@@ -51,20 +52,27 @@ class FeaturePair(nn.Module):
         self.student_channels = tuple(student_channels)
         self.teacher_channels = teacher_channels
         self.loss = self._build_loss(loss)
-        if of_type(f'{name}: standardize', standardize, bool) and not self.loss.standardizes:
+        if of_type(f'{name}: standardize', standardize, bool):
+            if target != 'none':
+                raise ValueError(
+                    f"{name}: standardize=True is target='channel', and target={target!r} is given "
+                    'too: leave one out.'
+                )
+            target = 'channel'
+        self.target = build_target(target, teacher_channels, name)
+        if not isinstance(self.target, nn.Identity) and not self.loss.standardizes:
             losses = self.loss.losses if isinstance(self.loss, LossSum) else [self.loss]
             kinds = ', '.join(type(item).__name__ for item in losses)
             raise ValueError(
-                f'{name}: standardize=True does not suit {kinds}: a loss on logits compares what '
+                f'{name}: a scaled target does not suit {kinds}: a loss on logits compares what '
                 'the channels stand for, and losses on maps and on averages need a scale each: '
-                'leave it out, or make two pairs.'
+                'leave out standardize and target, or make two pairs.'
             )
         if connector == 'none' or (connector == 'auto' and not self.loss.needs_connector):
             self._check_no_connector()
             self.connector = nn.Identity()
         else:
             self.connector = self._build_connector(connector)
-        self.target = ChannelStandardizer(teacher_channels) if standardize else nn.Identity()
 
     def _build_loss(self, config: dict | Sequence[dict]) -> DistillationLoss:
         configs = [config] if isinstance(config, dict) else of_type('loss', config, list, tuple)
@@ -119,11 +127,15 @@ class FeaturePair(nn.Module):
                 'ConvConnector and MLPConnector take one layer, HypercolumnConnector several'
             ) from error
 
-    def forward(self, student: Sequence[Tensor], teacher: Tensor) -> Tensor:
+    def forward(
+        self, student: Sequence[Tensor], teacher: Tensor, t: Tensor | None = None
+    ) -> Tensor:
         """Return the loss, a scalar; see :meth:`compare`."""
-        return self.compare(student, teacher)[0]
+        return self.compare(student, teacher, t)[0]
 
-    def compare(self, student: Sequence[Tensor], teacher: Tensor) -> tuple[Tensor, Tensor | None]:
+    def compare(
+        self, student: Sequence[Tensor], teacher: Tensor, t: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
         """Return the loss and the share of the teacher's feature that the student explains.
 
         The share is 1 - loss / (loss of predicting the batch's mean feature): 1 for a perfect
@@ -133,6 +145,8 @@ class FeaturePair(nn.Module):
             student (sequence of Tensor): Maps ``(B, C, h, w)`` or vectors ``(B, C)``, which count
                 as maps of one pixel.
             teacher (Tensor): ``(B, C', h', w')`` or ``(B, C')``.
+            t (Tensor, optional): The timesteps ``(B,)`` that the teacher was read at, for a
+                connector that is told them.
 
         Returns:
             tuple: Loss, a scalar, and the share, a scalar without gradient; None for losses that
@@ -149,7 +163,9 @@ class FeaturePair(nn.Module):
                 f'{self.name}: the student features have {channels} channels, but the pair was '
                 f'built for {self.student_channels}: correct or leave out its student_channels'
             )
-        feature = self.connector(features[0] if len(features) == 1 else features)
+        given = features[0] if len(features) == 1 else features
+        told = getattr(self.connector, 'told_timestep', False)
+        feature = self.connector(given, t) if told else self.connector(given)
         target = _as_map(teacher).float()
         if self.loss.pools:
             target = target.mean(dim=(2, 3), keepdim=True)

@@ -7,6 +7,7 @@ from torch import nn
 
 from mmdiffrep.models.distillers.feature_pair import FeaturePair
 from mmdiffrep.models.rewards.base import Reward
+from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.models.timestep_policies.base import TimestepPolicy
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import within
@@ -66,8 +67,8 @@ class RepFusionDistiller(nn.Module):
     discrimination. :mod:`mmdiffrep.engine.distillation.step` computes with it.
 
     Args:
-        pairs (list of dict): One dict per pair with ``loss`` and optionally ``standardize`` and
-            ``connector``, see :class:`FeaturePair`.
+        pairs (list of dict): One dict per pair with ``loss`` and other arguments of
+            :class:`FeaturePair`.
         student_channels (sequence of sequence of int): Channels of the student's features, one
             sequence per pair.
         teacher_channels (sequence of int): Channels of the teacher's tap of every pair.
@@ -78,6 +79,10 @@ class RepFusionDistiller(nn.Module):
         holdout (float): Share of the images, in [0, 1), that reward decoders never learn from; they
             alone reward the policies. Rewards without a decoder, and those that compare images,
             use all. Defaults to 0 (official).
+        pyramid (dict, optional): Config of a connector from several student layers to several maps,
+            which pairs share, with the ``in_channels`` of those layers. Defaults to None.
+        levels (sequence, optional): Which of its maps every pair compares; None for a pair that
+            compares its own student layers. Defaults to None: none.
 
     Attributes:
         pairs (ModuleList): Comparisons, in the order of the config.
@@ -97,9 +102,17 @@ class RepFusionDistiller(nn.Module):
         policy: dict,
         reward: dict | None = None,
         holdout: float = 0.0,
+        pyramid: dict | None = None,
+        levels: Sequence[int | None] | None = None,
     ) -> None:
         super().__init__()
         within('holdout', holdout, 0, 1, open_high=True)
+        self.pyramid = None if pyramid is None else MODELS.build(pyramid)
+        if self.pyramid is not None:
+            student_channels = [
+                own if level is None else (self.pyramid.channels,)
+                for own, level in zip(student_channels, levels or ())
+            ]
         self.pairs = nn.ModuleList(
             FeaturePair(cs, ct, name=f'pairs[{index}]', **pair)
             for index, (pair, cs, ct) in enumerate(zip(pairs, student_channels, teacher_channels))
@@ -133,6 +146,18 @@ class RepFusionDistiller(nn.Module):
         """Whether a reward looks at the host's own loss."""
         rewards = [branch.reward for _, branch in self.named_branches()]
         return any(reward is not None and reward.needs_task for reward in rewards)
+
+    def fit_timesteps(self, teacher: Teacher) -> None:
+        """Let the policies adapt to a diffusion model, then check what they can draw.
+
+        Raises:
+            ValueError: A policy draws timesteps that the teacher does not have.
+        """
+        denoiser = getattr(teacher, 'denoiser', None)
+        for policy in (branch.policy for _, branch in self.named_branches()):
+            if denoiser is not None:
+                policy.fit(denoiser.schedule, teacher.size)
+        self.check_timesteps(type(teacher).__name__, teacher.num_timesteps)
 
     def check_timesteps(self, teacher: str, num_timesteps: int | None) -> None:
         """Check that the policies draw only timesteps that the teacher has.

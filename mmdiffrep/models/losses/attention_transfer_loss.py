@@ -6,13 +6,14 @@ from torch.nn import functional as F
 
 from mmdiffrep.models.losses.base import DistillationLoss, resize_like
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import one_of
 
 EPS = 1e-6
 
 
 @MODELS.register_module()
 class AttentionTransferLoss(DistillationLoss):
-    """Mean squared error of two attention maps, AT with p = 2 (Zagoruyko and Komodakis, 2017).
+    """Distance of two attention maps, AT with p = 2 (Zagoruyko and Komodakis, 2017).
 
     An attention map is the sum of the squared channels of every pixel, divided by the Euclidean
     norm of the whole map. No connector is needed. The student's feature is resized to the
@@ -20,13 +21,17 @@ class AttentionTransferLoss(DistillationLoss):
 
     Args:
         loss_weight (float): Defaults to 1000 (official).
+        distance (str): ``'l2'``, the mean squared difference (official), or ``'norm'``, the
+            Euclidean norm of the difference, averaged over the images (DreamTeacher, with a
+            weight of 10, on the output of its connector). Defaults to ``'l2'``.
     """
 
     needs_connector = False
     same_channels = False
 
-    def __init__(self, loss_weight: float = 1000.0) -> None:
+    def __init__(self, loss_weight: float = 1000.0, distance: str = 'l2') -> None:
         super().__init__(loss_weight=loss_weight)
+        self.distance = one_of('distance', distance, ('l2', 'norm'))
 
     def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Compare ``(B, C, h, w)`` with ``(B, C', h', w')``.
@@ -40,7 +45,11 @@ class AttentionTransferLoss(DistillationLoss):
                 f'student has {tuple(student.shape)} and the teacher {tuple(teacher.shape)} '
                 '(B, C, h, w; a vector is a map of one pixel): tap layers before the pooling'
             )
-        return F.mse_loss(_attention(resize_like(student, teacher)), _attention(teacher))
+        own, target = _attention(resize_like(student, teacher)), _attention(teacher)
+        if self.distance == 'norm':
+            # Not the norm itself, whose gradient at equal maps is not a number.
+            return ((own - target).square().sum(dim=1) + EPS**2).sqrt().mean()
+        return F.mse_loss(own, target)
 
 
 def _attention(feature: Tensor) -> Tensor:

@@ -4,7 +4,7 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmdiffrep.models.losses.base import DistillationLoss, global_average
+from mmdiffrep.models.losses.base import DistillationLoss, global_average, resize_like
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import positive
 
@@ -43,3 +43,29 @@ class SoftTargetLoss(DistillationLoss):
             log_target=True,
         )
         return divergence * self.temperature**2
+
+
+@MODELS.register_module()
+class DenseSoftTargetLoss(SoftTargetLoss):
+    """:class:`SoftTargetLoss` of every pixel, for a teacher that segments (DreamTeacher's labels).
+
+    The teacher's tap is the map of its logits, such as ``'decode_head'`` of an mmseg model on a
+    ``DPMBackbone``, the student's layer is its own; both have the same classes. The student's
+    logits are resized to the teacher's (bilinear).
+
+    Args:
+        temperature (float): T, which the logits are divided by. Defaults to 4 (official).
+        loss_weight (float): Defaults to 1 (official).
+
+    Raises:
+        ValueError: ``temperature`` is not positive.
+    """
+
+    pools = False
+
+    def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Compare ``(B, classes, h, w)`` with ``(B, classes, h', w')`` at the teacher's size."""
+        pixels = resize_like(student, teacher).movedim(1, -1).flatten(0, 2)
+        return super().compare(
+            pixels[:, :, None, None], teacher.movedim(1, -1).flatten(0, 2)[:, :, None, None]
+        )

@@ -2,6 +2,7 @@
 """Which timestep the teacher reads each image at."""
 
 from mmdiffrep.models.timestep_policies.base import Draws, TimestepPolicy, TimestepSample
+from mmdiffrep.models.timestep_policies.matched import MatchedTimestep
 from mmdiffrep.models.timestep_policies.policy_net import PolicyNet
 from mmdiffrep.models.timestep_policies.reinforced import ReinforcedTimestep
 from mmdiffrep.models.timestep_policies.reward_statistics import RewardReference, RewardStatistics
@@ -11,16 +12,19 @@ from mmdiffrep.models.timestep_policies.scheduled import (
     StagedTimestep,
     UniformTimestep,
 )
+from mmdiffrep.models.timestep_policies.stratified import StratifiedTimestep
 
 __all__ = [
     'AnnealedTimestep',
     'Draws',
     'FixedTimestep',
+    'MatchedTimestep',
     'PolicyNet',
     'ReinforcedTimestep',
     'RewardReference',
     'RewardStatistics',
     'StagedTimestep',
+    'StratifiedTimestep',
     'TimestepPolicy',
     'TimestepSample',
     'UniformTimestep',

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from mmdiffrep.diffusion.schedule_base import Schedule
+
 
 class Draws(NamedTuple):
     """The random numbers that a policy may use in one iteration, and how far training is.
@@ -69,6 +71,14 @@ class TimestepPolicy(nn.Module, ABC):
     num_pairs: int | None = None
     needs_reward: bool = False
     mean_reward: Tensor
+
+    def fit(self, schedule: Schedule, size: int) -> None:
+        """Adapt to a diffusion model before the first draw; most policies need not.
+
+        Args:
+            schedule (Schedule): Its noise schedule.
+            size (int): Side in pixels of the images that it sees.
+        """
 
     @abstractmethod
     def forward(self, images: Tensor, draws: Draws) -> TimestepSample:

@@ -4,7 +4,6 @@ import torch
 from torch.nn import functional as F
 
 from mmdiffrep.models.distillers.connectors import (
-    ChannelStandardizer,
     ConvConnector,
     HypercolumnConnector,
     MLPConnector,
@@ -47,27 +46,19 @@ def test_largest_size_may_come_last():
     assert connector([torch.randn(1, 3, 2, 2), torch.randn(1, 5, 6, 4)]).shape == (1, 4, 6, 4)
 
 
-def test_first_batch_has_zero_mean_and_unit_variance():
-    feature = torch.randn(8, 3, 4, 4) * torch.tensor([1.0, 10.0, 0.1])[:, None, None] + 5
-    out = ChannelStandardizer(3)(feature)
-    torch.testing.assert_close(out.mean(dim=(0, 2, 3)), torch.zeros(3), atol=1e-4, rtol=0)
-    torch.testing.assert_close(
-        out.var(dim=(0, 2, 3), unbiased=False), torch.ones(3), atol=1e-3, rtol=0
-    )
+def test_a_wide_convolution_keeps_the_size():
+    connector = ConvConnector(3, 5, kernel_size=3)
+    assert connector(torch.randn(2, 3, 4, 6)).shape == (2, 5, 4, 6)
+    with pytest.raises(ValueError, match='kernel_size must be odd, got 2'):
+        ConvConnector(3, 5, kernel_size=2)
 
 
-def test_statistics_are_cumulative_at_first():
-    batches = [torch.randn(4, 2, 3, 3) + shift for shift in (0.0, 2.0, 7.0)]
-    standardizer = ChannelStandardizer(2, momentum=0.01)
-    for batch in batches:
-        standardizer(batch)
-    everything = torch.cat(batches)
-    torch.testing.assert_close(standardizer.mean, everything.mean(dim=(0, 2, 3)))
-    torch.testing.assert_close(standardizer.square, everything.square().mean(dim=(0, 2, 3)))
-
-
-def test_eval_mode_leaves_the_statistics():
-    standardizer = ChannelStandardizer(2).eval()
-    standardizer(torch.randn(4, 2, 3, 3) + 9)
-    assert standardizer.num_batches == 0
-    assert torch.equal(standardizer.mean, torch.zeros(2))
+def test_a_perceptron_with_normalization():
+    """EUPE's: linear without bias, layer normalization, GELU, linear."""
+    connector = MLPConnector(3, 5, hidden_channels=8, layer_norm=True, activation='gelu')
+    feature = torch.randn(2, 3, 4, 4)
+    first, norm, _, second = connector.layers
+    assert first.bias is None
+    pixel = F.layer_norm(first.weight[:, :, 0, 0] @ feature[1, :, 2, 3], (8,))
+    expected = F.linear(F.gelu(pixel * norm.weight), second.weight[:, :, 0, 0], second.bias)
+    torch.testing.assert_close(connector(feature)[1, :, 2, 3], expected)

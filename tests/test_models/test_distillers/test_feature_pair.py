@@ -5,6 +5,7 @@ from torch import nn
 
 from mmdiffrep.models.distillers import FeaturePair
 from mmdiffrep.models.distillers.connectors import ConvConnector, HypercolumnConnector, MLPConnector
+from mmdiffrep.models.distillers.targets import TARGETS
 from mmdiffrep.models.losses import DenseFeatureLoss
 from mmdiffrep.registry import MODELS
 
@@ -94,7 +95,7 @@ def test_standardized_target_of_a_loss_without_connector(loss):
         ),
         (
             [4],
-            dict(type='mmdiffrep.ChannelStandardizer', channels=1),
+            dict(type='mmdiffrep.ConvConnector', in_channels=1, out_channels=1),
             'auto',
             'is not a distillation loss',
         ),
@@ -126,7 +127,7 @@ def test_every_connector_and_loss_is_registered():
 
 
 def test_logits_are_not_standardized():
-    with pytest.raises(ValueError, match=r'pairs\[3\]: standardize=True does not suit'):
+    with pytest.raises(ValueError, match=r'pairs\[3\]: a scaled target does not suit'):
         pair([6], 6, SOFT, standardize=True)
 
 
@@ -200,3 +201,25 @@ def test_losses_between_images_have_no_explained_share():
     for kind in ('RelationalLoss', 'ContrastiveLoss'):
         pair = FeaturePair([5], 5, loss=dict(type=f'mmdiffrep.{kind}'))
         assert pair.compare([torch.randn(4, 5)], torch.randn(4, 5))[1] is None
+
+
+@pytest.mark.parametrize(('loss', 'target'), [(DENSE, 'channel'), (DENSE, 'phi_s'), (AT, 'none')])
+def test_target_of_a_pair(loss, target):
+    built = pair([4], 6, loss, target=target)
+    value = built([torch.randn(3, 4, 4, 4)], torch.randn(3, 6, 4, 4))
+    assert value.isfinite() and type(built.target) is TARGETS[target]
+
+
+def test_standardize_is_the_channel_target():
+    assert isinstance(pair([4], 6, DENSE, standardize=True).target, TARGETS['channel'])
+    with pytest.raises(ValueError, match=r"standardize=True is target='channel', .* leave one out"):
+        pair([4], 6, DENSE, standardize=True, target='phi_s')
+
+
+def test_a_connector_is_told_the_timesteps():
+    built = pair([4], 6, DENSE, connector=dict(type='mmdiffrep.TimestepConnector'))
+    nn.init.normal_(built.connector.blocks[0].modulation.weight)
+    nn.init.normal_(built.connector.blocks[0].mlp[-1].weight)
+    features = [torch.randn(2, 4, 4, 4)], torch.randn(2, 6, 4, 4)
+    early, late = built(*features, torch.tensor([0, 0])), built(*features, torch.tensor([900, 900]))
+    assert not torch.allclose(early, late)

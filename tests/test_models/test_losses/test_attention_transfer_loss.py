@@ -56,3 +56,17 @@ def test_one_pixel_is_refused(sizes):
     student, teacher = (torch.randn(4, 6, *size) for size in sizes)
     with pytest.raises(ValueError, match=r'\(4, 6, 1, 1\).*before the pooling'):
         AttentionTransferLoss()(student, teacher)
+
+
+def test_norm_of_the_difference():
+    """DreamTeacher: the maps are (0.6, 0.8) and (0, 1), their difference has the norm sqrt(0.4)."""
+    student = torch.tensor([[[[1.0, 0.0]], [[1.0, 2.0]], [[-1.0, 0.0]]]])
+    teacher = torch.tensor([[[[0.0, -1.0]]]])
+    loss = AttentionTransferLoss(loss_weight=10, distance='norm')
+    assert loss(student, teacher).item() == pytest.approx(10 * 0.4**0.5, rel=1e-5)
+
+
+def test_norm_has_a_gradient_at_equal_maps():
+    feature = torch.randn(2, 3, 4, 4, requires_grad=True)
+    AttentionTransferLoss(distance='norm')(feature, feature.detach()).backward()
+    assert feature.grad.isfinite().all()

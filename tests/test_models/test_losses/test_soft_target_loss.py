@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdiffrep.models.losses import SoftTargetLoss
+from mmdiffrep.models.losses import DenseSoftTargetLoss, SoftTargetLoss
 
 
 def test_by_hand():
@@ -43,3 +43,20 @@ def test_a_shift_of_all_logits_does_not_count(shift, seed):
 def test_temperature_must_be_positive():
     with pytest.raises(ValueError, match='positive, got -1'):
         SoftTargetLoss(temperature=-1)
+
+
+def test_dense_is_the_mean_over_the_pixels():
+    student, teacher = torch.randn(2, 5, 3, 4), torch.randn(2, 5, 3, 4)
+    pixels = [
+        SoftTargetLoss()(
+            student[b, :, y, x][None, :, None, None], teacher[b, :, y, x][None, :, None, None]
+        )
+        for b, y, x in torch.cartesian_prod(torch.arange(2), torch.arange(3), torch.arange(4))
+    ]
+    torch.testing.assert_close(DenseSoftTargetLoss()(student, teacher), torch.stack(pixels).mean())
+
+
+def test_dense_compares_at_the_size_of_the_teacher():
+    student = torch.randn(2, 5, 3, 3)
+    teacher = torch.nn.functional.interpolate(student, size=(6, 6), mode='bilinear')
+    assert DenseSoftTargetLoss()(student, teacher).item() == pytest.approx(0, abs=1e-6)
