@@ -6,19 +6,11 @@ reads YAML configs without running code.
 The parts come on first use, and the hosts (mmseg, mmpose, mmpretrain) only when a config asks.
 """
 
-from importlib import import_module
-from typing import Any
-
 from mmdiffrep.utils.config_path import get_config_path, register_config_scope
+from mmdiffrep.utils.lazy_names import lazy_names
 from mmdiffrep.utils.safe_yaml import register_safe_yaml
 from mmdiffrep.utils.versions import check_versions
 from mmdiffrep.version import __version__
-
-_LAZY = {
-    'DPMBackbone': 'mmdiffrep.models.backbones',
-    'FeatureExtractor': 'mmdiffrep.diffusion.feature_extractor',
-    'FeedbackDPMBackbone': 'mmdiffrep.models.backbones',
-}
 
 __all__ = [
     'DPMBackbone',
@@ -32,12 +24,11 @@ check_versions()
 register_config_scope()
 register_safe_yaml()
 
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_LAZY])
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        'DPMBackbone': 'mmdiffrep.models.backbones',
+        'FeatureExtractor': 'mmdiffrep.diffusion.feature_extractor',
+        'FeedbackDPMBackbone': 'mmdiffrep.models.backbones',
+    },
+)

@@ -23,7 +23,7 @@ from rich.table import Table
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.denoisers.adm import ADMDenoiser
 from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS
-from mmdiffrep.diffusion.denoisers.families import FAMILIES, family_name, reads_in_part
+from mmdiffrep.diffusion.denoisers.families import find_family, model_config, reads_in_part
 from mmdiffrep.diffusion.tap_costs import tap_costs
 
 
@@ -65,7 +65,7 @@ def parse_model(model: str) -> str | dict[str, Any]:
 def load_on_meta(cfg: str | dict[str, Any]) -> Denoiser:
     """Load a model on the meta device, without its weights where they are not needed for that."""
     if isinstance(cfg, str) and reads_in_part(cfg):
-        family = FAMILIES[family_name(cfg)]
+        family = find_family(model_config(cfg)['type'])
         if hasattr(family, 'without_weights'):
             return family.without_weights(cfg)
     if isinstance(cfg, str):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 
 from mmdiffrep.analysis.encoder import Encoder, EncoderReader
-from mmdiffrep.diffusion.denoisers import Denoiser
+from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.features import frozen_denoiser
 from mmdiffrep.feature_bank import FeatureReader, MapKey
 from mmdiffrep.feature_bank.recipe import describe_noise
@@ -77,7 +77,7 @@ class GridModel:
 
 
 def diffusion_grid(
-    model: str | dict | Denoiser,
+    model: str | dict | FeatureModel,
     taps: Sequence[str],
     timesteps: Sequence[int] | None = None,
     noise_levels: Sequence[float] | None = None,

@@ -13,9 +13,9 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor
 
-from mmdiffrep.diffusion.checkpoints import hash_weights
 from mmdiffrep.diffusion.features import MapKey
 from mmdiffrep.diffusion.precision import FrozenPrecision
+from mmdiffrep.diffusion.weights import hash_weights
 from mmdiffrep.feature_bank.reader import on_cpu, stored_bytes, to_stored
 from mmdiffrep.feature_bank.recipe import FeatureRecipe
 from mmdiffrep.utils.checks import one_of

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from mmdiffrep.analysis.data import ImageBatch, ImageSource, labels_of
 from mmdiffrep.analysis.encoder import Encoder
-from mmdiffrep.diffusion.denoisers import Denoiser
+from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
 from mmdiffrep.diffusion.features import frozen_denoiser
 from mmdiffrep.diffusion.input_range import DenoiserInput
@@ -56,7 +56,7 @@ class TeacherReader:
 
     Args:
         model: Folder, hub id, ``mmdiffrep://<name>`` or config, or a
-            :class:`~mmdiffrep.diffusion.denoisers.Denoiser`.
+            :class:`~mmdiffrep.diffusion.FeatureModel`.
         taps: What to read.
         timesteps: Where to read it. All of them are folded into one pass.
         noises: Noise sources, see :func:`~mmdiffrep.diffusion.noise.build_noise`: ``'none'`` is
@@ -76,7 +76,7 @@ class TeacherReader:
 
     def __init__(
         self,
-        model: str | dict | Denoiser,
+        model: str | dict | FeatureModel,
         taps: Sequence[str],
         timesteps: Sequence[int],
         noises: Sequence[str] = ('none',),

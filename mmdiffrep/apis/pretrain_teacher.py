@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
-from mmdiffrep.diffusion.denoisers.families import FAMILIES, family_name, reads_in_part
+from mmdiffrep.diffusion.denoisers.families import find_family, model_config, reads_in_part
 from mmdiffrep.models.encoders import (
     find_map_layers,
     is_encoder_name,
@@ -99,7 +99,7 @@ def _without_weights(teacher: str | dict[str, Any]) -> Denoiser:
         with torch.device('meta'):
             return load_denoiser(teacher)
     if reads_in_part(teacher):
-        family = FAMILIES[family_name(teacher)]
+        family = find_family(model_config(teacher)['type'])
         if hasattr(family, 'without_weights'):
             return family.without_weights(teacher)
     return load_denoiser(teacher)

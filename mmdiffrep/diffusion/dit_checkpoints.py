@@ -12,13 +12,13 @@ from torch import Tensor
 from mmdiffrep.diffusion.checkpoints import (
     component_folder,
     load_network,
-    load_weights,
     read_json,
     read_schedule,
     resolve_folder,
 )
 from mmdiffrep.diffusion.schedule import build_schedule
 from mmdiffrep.diffusion.schedule_base import Schedule
+from mmdiffrep.diffusion.weights import load_weights
 
 _HEAD_DIM = {1152: 72}  # XL; S, B and L have heads of 64 channels
 _OFFICIAL_BLOCK = re.compile(r'blocks\.(\d+)\.(.+)\.(weight|bias)')

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmdiffrep.diffusion.checkpoints import as_dtype
 from mmdiffrep.diffusion.condition import Condition, as_condition
-from mmdiffrep.diffusion.denoisers import Denoiser
+from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.features import MapKey, frozen_denoiser, read_features, resolve_timesteps
 from mmdiffrep.diffusion.input_range import Images, check_unit_range, to_batch
 from mmdiffrep.diffusion.noise import NoiseSource, build_noise, check_draws
 from mmdiffrep.diffusion.taps import tap_names
+from mmdiffrep.diffusion.weights import as_dtype
 from mmdiffrep.utils.checks import integer
 
 
@@ -30,7 +30,7 @@ class FeatureExtractor:
     Args:
         model: Diffusers folder, hub id, ``mmdiffrep://<name>`` or config, see
             :func:`~mmdiffrep.diffusion.denoisers.load_denoiser`, which is truncated after the last
-            tap; or a :class:`~mmdiffrep.diffusion.denoisers.Denoiser`, which is frozen, moved to
+            tap; or a :class:`~mmdiffrep.diffusion.FeatureModel`, which is frozen, moved to
             ``device`` and otherwise left as it is.
         taps: What to read, see :mod:`mmdiffrep.diffusion.taps`.
         timesteps: Timesteps of the model's schedule.
@@ -58,7 +58,7 @@ class FeatureExtractor:
 
     def __init__(
         self,
-        model: str | Mapping[str, Any] | Denoiser,
+        model: str | Mapping[str, Any] | FeatureModel,
         taps: Sequence[str],
         timesteps: Sequence[int] | None = None,
         noise_levels: Sequence[float] | None = None,

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from mmdiffrep.diffusion.condition import Condition, as_condition
-from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
-from mmdiffrep.diffusion.denoisers.families import prompted, reads_in_part
+from mmdiffrep.diffusion.denoisers.families import load_denoiser, prompted, reads_in_part
+from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.noise import Generators, NoiseSource
 from mmdiffrep.diffusion.schedule_base import Schedule
 
@@ -24,11 +24,11 @@ _TOLERANCE = 0.05  # relative, between a noise level and that of the nearest tim
 
 
 def frozen_denoiser(
-    model: str | Mapping[str, Any] | Denoiser,
+    model: str | Mapping[str, Any] | FeatureModel,
     taps: Sequence[str] | None = None,
     precision: str | None = None,
     prompt: str | None = None,
-) -> Denoiser:
+) -> FeatureModel:
     """Load a denoiser, cut it after the last tap and freeze it.
 
     Args:
@@ -42,7 +42,7 @@ def frozen_denoiser(
     Raises:
         ValueError: A prompt for a model that takes none, or for one that is loaded already.
     """
-    if isinstance(model, Denoiser):
+    if isinstance(model, FeatureModel):
         if prompt is not None:
             raise ValueError(
                 f'{model.source} is loaded already: give the prompt where it is loaded, '
@@ -114,7 +114,7 @@ def _nearest_timestep(schedule: Schedule, level: float) -> int:
 
 
 def read_features(
-    denoiser: Denoiser,
+    denoiser: FeatureModel,
     images: Tensor,
     timesteps: Sequence[int],
     taps: Sequence[str],
@@ -176,7 +176,7 @@ def _mean(draws: Iterable[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def noised(
-    denoiser: Denoiser,
+    denoiser: FeatureModel,
     images: Tensor,
     t: Tensor,
     noise: NoiseSource,
@@ -197,7 +197,7 @@ def noised(
 
 
 def read_taps(
-    denoiser: Denoiser,
+    denoiser: FeatureModel,
     x_t: Tensor,
     t: Tensor,
     taps: Sequence[str],

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mmdiffrep.diffusion.denoisers import Denoiser
-from mmdiffrep.diffusion.taps import TapError, TapTable, tap_names
+from mmdiffrep.diffusion.tap_table import TapTable
+from mmdiffrep.diffusion.taps import TapError, tap_names
 
 
 class FeedbackPair(NamedTuple):

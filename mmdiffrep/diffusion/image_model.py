@@ -7,25 +7,25 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL
-from torch import Tensor, nn
+from torch import Tensor
+from typing_extensions import Self
 
 from mmdiffrep.diffusion.checkpoints import component_folder, read_json, resolve_folder
 from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers.base import Denoiser
-from mmdiffrep.diffusion.denoisers.families import family_of_folder, register_family
+from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
+from mmdiffrep.diffusion.denoisers.folders import family_of_folder
 from mmdiffrep.diffusion.denoisers.from_folder import FolderDenoiser
 from mmdiffrep.diffusion.latents import LatentEncoder
 from mmdiffrep.diffusion.noise import PerImageNoise
-from mmdiffrep.diffusion.taps import TapTable
+from mmdiffrep.diffusion.tap_table import TapTable
 from mmdiffrep.diffusion.text import PromptEncoder
-from mmdiffrep.diffusion.truncate import CutPlan
 from mmdiffrep.utils.checks import one_of
 
 _POSTERIORS = ('mean', 'sample')
 
 
-@register_family
-class LatentDiffusion(Denoiser):
+class LatentDiffusion(FeatureModel):
     """A denoiser of latents together with the VAE that makes them of images.
 
     Backbones, teachers, banks and extractors read it as they read a model of pixels. Noise is added
@@ -43,6 +43,9 @@ class LatentDiffusion(Denoiser):
         ValueError: Latents of another number of channels than the denoiser takes.
     """
 
+    reads_in_part = True
+    network: Denoiser
+
     def __init__(
         self,
         denoiser: Denoiser,
@@ -57,12 +60,12 @@ class LatentDiffusion(Denoiser):
                 'up-sampling needs more than an image, or this is the VAE of another model.'
             )
         super().__init__(
-            denoiser,
             denoiser.schedule,
             image_size=denoiser.image_size * codec.stride,
             num_classes=denoiser.num_classes,
             source=denoiser.source,
         )
+        self.network = denoiser
         self.codec = codec.compute_in('float32')
         self.condition = denoiser.condition = condition
         self.posterior = one_of('posterior', posterior, _POSTERIORS)
@@ -82,7 +85,7 @@ class LatentDiffusion(Denoiser):
         variant: str | None = None,
         dtype: None | str | torch.dtype = None,
         taps: Sequence[str] | None = None,
-    ) -> 'LatentDiffusion':
+    ) -> Self:
         """Load a model from the folder of a pipeline.
 
         Args:
@@ -121,7 +124,7 @@ class LatentDiffusion(Denoiser):
         return cls(denoiser.eval(), codec, condition, posterior)
 
     @classmethod
-    def without_weights(cls, path_or_id: str) -> 'LatentDiffusion':
+    def without_weights(cls, path_or_id: str) -> Self:
         """Build the model of a pipeline's folder on the meta device; no weights are read.
 
         Raises:
@@ -169,7 +172,7 @@ class LatentDiffusion(Denoiser):
         """Refuse: samplers here give images, and this model makes latents."""
         raise ValueError(f"{self.source} is sampled with diffusers' own pipeline.")
 
-    def truncate(self, taps: Sequence[str]) -> 'LatentDiffusion':
+    def truncate(self, taps: Sequence[str]) -> Self:
         """Cut the network; see :meth:`Denoiser.truncate`."""
         self.network.truncate(taps)
         return self
@@ -198,13 +201,13 @@ class LatentDiffusion(Denoiser):
             self._whole_hash = hashlib.sha256(' '.join(facts).encode()).hexdigest()
         return self._whole_hash
 
-    def freeze(self) -> 'LatentDiffusion':
+    def freeze(self) -> Self:
         """Freeze network and VAE."""
         self.network.freeze()
         super().freeze()
         return self
 
-    def compute_in(self, precision: str | None = None) -> 'LatentDiffusion':
+    def compute_in(self, precision: str | None = None) -> Self:
         """Fix what the network computes in; the VAE stays in float32."""
         self.network.compute_in(precision)
         return self
@@ -214,14 +217,10 @@ class LatentDiffusion(Denoiser):
         """What a pass of the network computes in."""
         return self.network.precision
 
-    def settle_precision(self) -> 'LatentDiffusion':
+    def settle_precision(self) -> Self:
         """Cast the network's weights; see :meth:`Denoiser.settle_precision`."""
         self.network.settle_precision()
         return self
-
-    def _trace(self) -> tuple[TapTable, list[str]]:
-        whole, units = self.network._anatomy
-        return whole.at_size(self.image_size), units
 
     @property
     def _needs_label(self) -> bool:
@@ -229,15 +228,3 @@ class LatentDiffusion(Denoiser):
 
     def _check_sides(self, height: int, width: int) -> None:
         self.network._check_sides(height // self.codec.stride, width // self.codec.stride)
-
-    def _skeleton(self) -> nn.Module:
-        return self.network._skeleton()
-
-    def _call(self, network: Any, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
-        return self.network._call(network, x_t, t, cond)
-
-    def _blocks(self, skeleton: Any) -> dict[str, Any]:
-        return self.network._blocks(skeleton)
-
-    def _cut(self, plan: CutPlan) -> bool:
-        return self.network._cut(plan)

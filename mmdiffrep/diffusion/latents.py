@@ -12,12 +12,12 @@ from typing_extensions import Self
 
 from mmdiffrep.diffusion.checkpoints import (
     component_folder,
-    hash_weights,
     load_network,
     read_json,
     resolve_folder,
 )
 from mmdiffrep.diffusion.precision import FrozenPrecision
+from mmdiffrep.diffusion.weights import hash_weights
 
 
 class LatentEncoder(nn.Module):

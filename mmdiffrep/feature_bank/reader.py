@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmdiffrep.diffusion.denoisers import Denoiser
+from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
 from mmdiffrep.diffusion.features import MapKey
 from mmdiffrep.diffusion.input_range import DenoiserInput, check_unit_range
@@ -28,7 +28,7 @@ class FeatureReader:
     Args:
         model: Diffusers folder, hub id, ``mmdiffrep://<name>`` or config, see
             :func:`~mmdiffrep.diffusion.denoisers.load_denoiser`; or a
-            :class:`~mmdiffrep.diffusion.denoisers.Denoiser`.
+            :class:`~mmdiffrep.diffusion.FeatureModel`.
         taps: What to read, see :mod:`mmdiffrep.diffusion.taps`.
         timesteps: Timesteps of the model's schedule.
         noise_levels: Standard deviations of the noise in (0, 1), instead of ``timesteps``.
@@ -62,7 +62,7 @@ class FeatureReader:
 
     def __init__(
         self,
-        model: str | Mapping[str, Any] | Denoiser,
+        model: str | Mapping[str, Any] | FeatureModel,
         taps: Sequence[str],
         timesteps: Sequence[int] | None = None,
         noise_levels: Sequence[float] | None = None,
@@ -142,7 +142,7 @@ class FeatureReader:
         return on_cpu(maps)
 
 
-def _settings(denoiser: Denoiser) -> dict[str, Any]:
+def _settings(denoiser: FeatureModel) -> dict[str, Any]:
     """Return what features depend on besides the weights, as values that JSON has."""
     condition = denoiser.condition
     told = {} if condition is None else {'condition': condition.digest}

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from mmdiffrep.diffusion.condition import Condition
-from mmdiffrep.diffusion.denoisers import Denoiser
+from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
 from mmdiffrep.diffusion.features import MapKey
 from mmdiffrep.diffusion.text import PromptEncoder
@@ -66,7 +66,7 @@ class CorrespondenceMatcher:
 
     def __init__(
         self,
-        model: str | dict[str, Any] | Denoiser,
+        model: str | dict[str, Any] | FeatureModel,
         taps: Sequence[str] | None = None,
         timesteps: Sequence[int] | None = None,
         preset: str | None = None,

@@ -159,7 +159,7 @@ def test_embeddings_can_be_given_where_there_is_no_tokenizer(folder, tmp_path):
     assert load_denoiser(cfg).condition == PromptEncoder(str(folder))('a cat')
     with pytest.raises(ValueError, match='prompt or a condition, not both'):
         load_denoiser(dict(cfg, prompt='a dog'))
-    with pytest.raises(FileNotFoundError, match='no file'):
+    with pytest.raises(FileNotFoundError, match='does not exist'):
         load_denoiser(dict(cfg, condition=str(tmp_path / 'gone')))
 
 

@@ -3,16 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdiffrep.diffusion.taps import (
-    BlockPaths,
-    Tap,
-    TapError,
-    TapSite,
-    TapTable,
-    alias_to_canonical,
-    canonical_to_alias,
-    split_tap,
-)
+from mmdiffrep.diffusion.paper_taps import alias_to_canonical, canonical_to_alias
+from mmdiffrep.diffusion.tap_table import TapTable
+from mmdiffrep.diffusion.taps import BlockPaths, Tap, TapError, TapSite, split_tap
 from mmdiffrep.diffusion.trace import Call
 
 CALLS = {

@@ -8,15 +8,16 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Self
 
-from mmdiffrep.diffusion.checkpoints import as_dtype, load_weights
 from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS, origin_of_file, preset_of_file
 from mmdiffrep.diffusion.denoisers.adm_unet import ADMUNet
 from mmdiffrep.diffusion.denoisers.base import Denoiser
 from mmdiffrep.diffusion.denoisers.null_label import check_null_label, null_embedding
+from mmdiffrep.diffusion.paper_taps import adm_aliases
 from mmdiffrep.diffusion.schedule import NoiseSchedule
-from mmdiffrep.diffusion.taps import BlockPaths, adm_aliases
+from mmdiffrep.diffusion.taps import BlockPaths
 from mmdiffrep.diffusion.truncate import CutPlan, replace_dead
+from mmdiffrep.diffusion.weights import as_dtype, load_weights
 
 # guided_diffusion/script_util.py, create_model
 _CHANNEL_MULT = {

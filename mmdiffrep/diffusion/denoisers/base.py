@@ -1,8 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""The contract of all denoisers: image, timestep and condition in, feature maps by tap out."""
+"""A diffusion network read at taps: traced, cut after the last tap, watched while it runs."""
 
-import copy
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
@@ -12,19 +11,20 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Self
 
-from mmdiffrep.diffusion.checkpoints import hash_weights
 from mmdiffrep.diffusion.condition import Condition, as_condition
+from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
+from mmdiffrep.diffusion.denoisers.pass_inputs import check_condition, check_images
 from mmdiffrep.diffusion.precision import FrozenPrecision, no_autocast
 from mmdiffrep.diffusion.schedule_base import Schedule
-from mmdiffrep.diffusion.taps import BlockPaths, TapError, TapTable, tap_names
+from mmdiffrep.diffusion.tap_table import TapTable
+from mmdiffrep.diffusion.taps import BlockPaths, TapError, tap_names
 from mmdiffrep.diffusion.tokens import ImageMember, as_map
 from mmdiffrep.diffusion.trace import StopPass, TapRecorder, trace_calls
 from mmdiffrep.diffusion.truncate import CutPlan, plan_cut
+from mmdiffrep.diffusion.weights import hash_weights
 
-LUMINANCE = (0.299, 0.587, 0.114)  # of R, G and B (ITU-R BT.601), as Pillow's convert('L')
 
-
-class Denoiser(nn.Module, ABC):
+class Denoiser(FeatureModel):
     """A pre-trained diffusion network read at taps.
 
     A family (diffusers' U-Net, ADM, ...) says how its network is built without weights, called,
@@ -40,10 +40,6 @@ class Denoiser(nn.Module, ABC):
         in_channels: Channels of its input.
         num_classes: Labels that it is conditioned on; None for an unconditional network.
         source: Where the weights come from, for logs and checkpoints.
-
-    Attributes:
-        condition: What a pass is conditioned on when it is given no condition; None: nothing, or
-            what the family has in the place of a condition (a null label).
     """
 
     network: Any  # of another class in each family
@@ -60,30 +56,17 @@ class Denoiser(nn.Module, ABC):
         num_classes: int | None = None,
         source: str = 'random weights',
     ) -> None:
-        super().__init__()
+        super().__init__(
+            schedule,
+            image_size=image_size,
+            in_channels=in_channels,
+            num_classes=num_classes,
+            source=source,
+        )
         self.network = network
-        self.schedule = schedule
-        self.image_size = image_size
-        self.in_channels = in_channels
-        self.num_classes = num_classes
-        self.source = source
-        self.condition: Condition | None = None
-        self._frozen = False
         self._precision: FrozenPrecision | None = None
         self._cut_taps: Sequence[str] | None = None
-        self._whole_hash: str | None = None
         self._recorder = TapRecorder()
-
-    @classmethod
-    @abstractmethod
-    def build(cls, *, taps: Sequence[str] | None = None, **arguments: Any) -> 'Denoiser':
-        """Build a denoiser from the arguments that a config gives.
-
-        Args:
-            taps: Taps that will be read: the network is truncated after the last of them. None
-                keeps it whole, and any tap can be read.
-            **arguments: The family's own.
-        """
 
     @abstractmethod
     def _skeleton(self) -> nn.Module:
@@ -118,11 +101,6 @@ class Denoiser(nn.Module, ABC):
     def _cells(self, height: int, width: int) -> tuple[int, int] | None:
         """Return the grid of a transformer's tokens for an input of some sides; None: no tokens."""
         return None
-
-    @property
-    def _needs_label(self) -> bool:
-        """Whether no pass is possible without class labels."""
-        return self.num_classes is not None
 
     @property
     def text_tokens(self) -> int:
@@ -182,51 +160,19 @@ class Denoiser(nn.Module, ABC):
         return self._anatomy[1]
 
     @property
-    def skips(self) -> list[str]:
-        """Taps of the encoder maps that the decoder is given: entry i goes to ``dec.<i>``.
-
-        Empty for a network without skip connections, or without plain ones.
-        """
-        return []
-
-    @property
-    @abstractmethod
-    def settings(self) -> dict[str, Any]:
-        """What the network was built with, as values that JSON has.
-
-        Two networks of equal weights and settings are the same network; equal weights alone do not
-        say so, as they do not show the number of attention heads.
-        """
-
-    @property
     def weights_hash(self) -> str:
         """Hash of the whole network's weights; a truncated one keeps that of its original."""
         return hash_weights(self.network) if self._whole_hash is None else self._whole_hash
-
-    def share_weights(self) -> 'Denoiser':
-        """Give another denoiser over the same weights, to be cut and watched on its own.
-
-        Freeze it before: the copy remembers the hash of the weights as they are.
-        """
-        shared = {id(parameter): parameter for parameter in self.parameters()}
-        twin = copy.deepcopy(self, shared)
-        if not any(parameter.is_meta for parameter in self.parameters()):
-            self._whole_hash = twin._whole_hash = self.weights_hash  # reads all, so once
-        return twin
 
     def reading_paused(self) -> AbstractContextManager[None]:
         """Return a context in which parts of the network can be run without reading taps."""
         return self._recorder.paused()
 
     def truncate(self, taps: Sequence[str]) -> Self:
-        """Cut the network after the last of ``taps``, in place; what is behind is dropped.
+        """Cut the network after the last of ``taps``; see :meth:`FeatureModel.truncate`.
 
         Features are bit-identical to the whole network's. A network that cannot be cut keeps its
         weights and its passes are stopped after the last tap.
-
-        Raises:
-            TapError: A tap does not exist, or none is given.
-            ValueError: The network was already truncated.
         """
         if self._cut_taps is not None:
             raise ValueError(f'This network was already truncated, for {list(self._cut_taps)}.')
@@ -249,22 +195,10 @@ class Denoiser(nn.Module, ABC):
         cond: None | Tensor | Condition = None,
         taps: Sequence[str] | None = None,
     ) -> dict[str, Tensor]:
-        """Read feature maps.
+        """Read feature maps of images (B, C, H, W); see :meth:`FeatureModel.forward`.
 
-        Args:
-            x_t: (B, C, H, W) noised (or clean) images in [-1, 1], RGB, brought to the precision of
-                the weights. H and W may differ from ``image_size`` but must be multiples of
-                ``total_stride``, unless the family takes other sides.
-            t: (B,) timesteps, or one for all.
-            cond: What the network is conditioned on, or (B,) class labels; None: ``condition``.
-            taps: Names of the taps to read; None: those that the network was truncated for.
-
-        Returns:
-            Tap name, as given -> (B, c, h, w).
-
-        Raises:
-            TapError: An unknown tap or one behind the cut.
-            ValueError: A wrong shape, timestep or condition.
+        H and W may differ from ``image_size`` but must be multiples of ``total_stride``, unless the
+        family takes other sides.
         """
         wanted = self._cut_taps if taps is None else tap_names(taps)
         if wanted is None:
@@ -288,13 +222,7 @@ class Denoiser(nn.Module, ABC):
     def predict(
         self, x_t: Tensor, t: Tensor | int, cond: None | Tensor | Condition = None
     ) -> Tensor:
-        """Return the whole network's output, e.g. the predicted noise (B, C_out, H, W).
-
-        Arguments and errors are those of :meth:`forward`.
-
-        Raises:
-            ValueError: The network was truncated and has no output.
-        """
+        """Return the whole network's output; see :meth:`FeatureModel.predict`."""
         self._require_whole()
         self._recorder.watch(self.network, {})
         return self._run(x_t, t, cond)
@@ -304,72 +232,15 @@ class Denoiser(nn.Module, ABC):
 
         :meth:`predict` is for x_t and timesteps; they differ where the network is preconditioned
         (EDM) or a sampler stops between two timesteps.
-
-        Args:
-            image: (B, C, H, W), brought to the precision of the weights.
-            time: One for all.
-
-        Raises:
-            ValueError: The network was truncated and has no output.
         """
         self._require_whole()
         self._recorder.watch(self.network, {})
         time = torch.as_tensor(time, device=image.device).reshape(-1).expand(len(image))
-        precision = next(self.network.parameters()).dtype
-        image = image.to(precision)
+        image = image.to(next(self.network.parameters()).dtype)
         return self._call(self.network, image, time, self._prepare_cond(None, image))
 
-    def require_images_only(self, size: tuple[int, int] | None = None) -> None:
-        """Check, before any pass, that the network needs only images and timesteps.
-
-        Args:
-            size: Height and width that the images will have; None: not known yet.
-
-        Raises:
-            ValueError: It needs a class label or a prompt for every image, its input is neither
-                RGB nor gray, or it does not take images of these sides.
-        """
-        if self._needs_label and self.condition is None:
-            raise ValueError(
-                f'{self.source} is conditioned on {self.num_classes} classes and has no stand-in '
-                'for the label, which is not known here: take an unconditional model, or set '
-                'null_label. FeatureExtractor reads it with labels.'
-            )
-        if self.in_channels not in (1, 3):
-            raise ValueError(
-                f'{self.source} takes {self.in_channels} channels, not RGB or gray images. A '
-                'latent diffusion model needs its VAE: give the folder of the whole pipeline, with '
-                'vae/, or latents with mmdiffrep.LatentDataset and mmdiffrep.LatentDPMBackbone.'
-            )
-        if size is not None:
-            self._check_sides(*size)
-
-    def clean(self, images: Tensor) -> Tensor:
-        """Return x_0, which noise is added to, of images (B, C, H, W) in [-1, 1].
-
-        That is the images themselves; RGB images are turned gray, by their luminance, for a network
-        of one channel.
-        """
-        if images.ndim == 4 and images.shape[1] == 3 and self.in_channels == 1:
-            weights = images.new_tensor(LUMINANCE).view(1, 3, 1, 1)
-            return (images * weights).sum(dim=1, keepdim=True)
-        return images
-
-    def freeze(self) -> 'Denoiser':
-        """Freeze the network: no gradients for its weights, and eval mode for good."""
-        self._frozen = True
-        self.requires_grad_(False)
-        return self.eval()
-
-    def compute_in(self, precision: str | None = None) -> 'Denoiser':
-        """Fix what a frozen network computes in; the host's autocast plays no part from then on.
-
-        Args:
-            precision: See :class:`~mmdiffrep.diffusion.precision.FrozenPrecision`.
-
-        Raises:
-            ValueError: An unknown precision, or the network already computes in another one.
-        """
+    def compute_in(self, precision: str | None = None) -> Self:
+        """Fix what a frozen network computes in; see :meth:`FeatureModel.compute_in`."""
         before = self._precision or FrozenPrecision()
         self._precision = before.changed_to(precision, self, self.source)
         return self
@@ -381,17 +252,13 @@ class Denoiser(nn.Module, ABC):
             return self._precision.name_of(self)
         return str(next(self.parameters()).dtype).removeprefix('torch.')
 
-    def settle_precision(self) -> 'Denoiser':
+    def settle_precision(self) -> Self:
         """Cast the weights to what :meth:`compute_in` says, which else the first pass does."""
         if self._precision is not None and not self._precision.settled:
             if self._whole_hash is None and self._precision.changes(self):
                 self._whole_hash = self.weights_hash  # that of the weights as loaded
             self._precision.settle(self)
         return self
-
-    def train(self, mode: bool = True) -> 'Denoiser':
-        """Set training mode; a frozen network stays in eval mode."""
-        return super().train(mode and not self._frozen)
 
     def _require_whole(self) -> None:
         if self._cut_taps is not None:
@@ -401,7 +268,8 @@ class Denoiser(nn.Module, ABC):
             )
 
     def _run(self, x_t: Tensor, t: Tensor | int, cond: None | Tensor | Condition) -> Tensor:
-        self._check_images(x_t)
+        check_images(x_t, self.in_channels)
+        self._check_sides(*x_t.shape[2:])
         t = self.schedule.check_timesteps(t, len(x_t)).to(x_t.device)
         image, time = self.schedule.network_input(x_t, t)
         self.settle_precision()
@@ -419,15 +287,6 @@ class Denoiser(nn.Module, ABC):
         precision = next(self.network.parameters()).dtype
         return found.expand(len(x_t)).to(x_t.device, precision)
 
-    def _check_images(self, x_t: Tensor) -> None:
-        if x_t.ndim != 4 or x_t.shape[1] != self.in_channels:
-            raise ValueError(
-                f'Expected images (B, {self.in_channels}, H, W), got shape {tuple(x_t.shape)}.'
-            )
-        if not x_t.is_floating_point():
-            raise ValueError(f'Expected float images in [-1, 1], got dtype {x_t.dtype}.')
-        self._check_sides(*x_t.shape[2:])
-
     def _check_sides(self, height: int, width: int) -> None:
         trained = height == width == self.image_size
         stride = self.total_stride
@@ -438,25 +297,5 @@ class Denoiser(nn.Module, ABC):
             )
 
     def _check_cond(self, cond: Condition) -> None:
-        unread = [name for name in cond.given if name not in self.accepts]
-        if unread:
-            raise ValueError(
-                f'{type(self).__name__} reads no {" or ".join(unread)} of a condition; it reads '
-                f'{", ".join(self.accepts) or "nothing"}.'
-            )
-        if cond.labels is None:
-            if self._needs_label and self.num_classes is not None:
-                raise ValueError(
-                    'This network is class-conditional: give cond, one of the labels '
-                    f'0 .. {self.num_classes - 1} per image.'
-                )
-            return
-        if self.num_classes is None:
-            raise ValueError('This network is unconditional: give no labels.')
-        labels = cond.labels
-        if labels.device.type == 'cpu' and not torch.compiler.is_compiling() and len(labels):
-            low, high = int(labels.min()), int(labels.max())
-            if low < 0 or high >= self.num_classes:
-                raise ValueError(
-                    f'Labels must lie in 0 .. {self.num_classes - 1}, got {low} .. {high}.'
-                )
+        family, needs_label = type(self).__name__, self._needs_label
+        check_condition(cond, self.accepts, self.num_classes, needs_label, family)

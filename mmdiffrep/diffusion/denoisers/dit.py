@@ -9,7 +9,6 @@ from diffusers import DiTTransformer2DModel
 from torch import Tensor
 from typing_extensions import Self
 
-from mmdiffrep.diffusion.checkpoints import as_dtype
 from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers.base import Denoiser
 from mmdiffrep.diffusion.dit_checkpoints import load_dit, load_official_dit
@@ -18,6 +17,7 @@ from mmdiffrep.diffusion.schedule import build_schedule
 from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.diffusion.taps import BlockPaths
 from mmdiffrep.diffusion.truncate import CutPlan
+from mmdiffrep.diffusion.weights import as_dtype
 
 
 class DiTDenoiser(Denoiser):

@@ -1,38 +1,33 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""The registry of families, and the one function that loads any model."""
+"""The registry of families, and the one function that loads any model.
+
+A family is imported when it is asked for, so that reading one model brings in no other.
+"""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, TypeVar
 
 import torch
 
-from mmdiffrep.diffusion.checkpoints import read_json, resolve_folder
-from mmdiffrep.diffusion.denoisers.adm import ADMDenoiser
-from mmdiffrep.diffusion.denoisers.base import Denoiser
-from mmdiffrep.diffusion.denoisers.dit import DiTDenoiser
-from mmdiffrep.diffusion.denoisers.from_folder import FolderDenoiser
-from mmdiffrep.diffusion.denoisers.mmdit import FluxDenoiser, SD3Denoiser
-from mmdiffrep.diffusion.denoisers.pixart import PixArtDenoiser
-from mmdiffrep.diffusion.denoisers.unet2d import UNet2DDenoiser
-from mmdiffrep.diffusion.denoisers.unet2d_condition import UNet2DConditionDenoiser
+from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.utils.checks import check_arguments, did_you_mean
 
-Family = TypeVar('Family', bound=type[Denoiser])
+Family = TypeVar('Family', bound=type[FeatureModel])
 
-FAMILIES: dict[str, type[Denoiser]] = {}
-"""Families by the name that ``type`` in a config gives them."""
-
-# Class of the network in a diffusers folder -> family.
-_BY_NETWORK: dict[str, type[Denoiser]] = {
-    'DiTTransformer2DModel': DiTDenoiser,
-    'FluxTransformer2DModel': FluxDenoiser,
-    'PixArtTransformer2DModel': PixArtDenoiser,
-    'SD3Transformer2DModel': SD3Denoiser,
-    'Transformer2DModel': DiTDenoiser,  # older name of DiT
-    'UNet2DConditionModel': UNet2DConditionDenoiser,
-    'UNet2DModel': UNet2DDenoiser,
+_PACKAGE = 'mmdiffrep.diffusion.denoisers'
+FAMILIES: dict[str, str | type[FeatureModel]] = {
+    'ADMDenoiser': f'{_PACKAGE}.adm:ADMDenoiser',
+    'DiTDenoiser': f'{_PACKAGE}.dit:DiTDenoiser',
+    'FluxDenoiser': f'{_PACKAGE}.mmdit:FluxDenoiser',
+    'LatentDiffusion': 'mmdiffrep.diffusion.image_model:LatentDiffusion',
+    'PixArtDenoiser': f'{_PACKAGE}.pixart:PixArtDenoiser',
+    'SD3Denoiser': f'{_PACKAGE}.mmdit:SD3Denoiser',
+    'UNet2DConditionDenoiser': f'{_PACKAGE}.unet2d_condition:UNet2DConditionDenoiser',
+    'UNet2DDenoiser': f'{_PACKAGE}.unet2d:UNet2DDenoiser',
 }
+"""Families by the name that ``type`` in a config gives them: ``'module:Class'``, or the class."""
+_OF_FOLDER = f'{_PACKAGE}.folders:config_of_folder'
 
 
 def register_family(family: Family) -> Family:
@@ -50,15 +45,32 @@ def register_family(family: Family) -> Family:
     return family
 
 
-for _family in (ADMDenoiser, *_BY_NETWORK.values()):
-    register_family(_family)
+def find_family(kind: object) -> type[FeatureModel]:
+    """Return the family of a ``type``; the prefix ``mmdiffrep.`` may be there.
+
+    Raises:
+        ValueError: No such family.
+    """
+    name = _name(kind)
+    if name not in FAMILIES:
+        raise ValueError(
+            f'Unknown denoiser type {kind!r}.{did_you_mean(name, FAMILIES)} Known are '
+            f'{", ".join(FAMILIES)}; an own family is added with register_family.'
+        )
+    family = FAMILIES[name]
+    return resolve_name(family) if isinstance(family, str) else family
+
+
+def model_config(model: str | Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config of a model; of a diffusers folder or hub id, by what is in it."""
+    return resolve_name(_OF_FOLDER)(model) if isinstance(model, str) else dict(model)
 
 
 def load_denoiser(
     cfg: str | Mapping[str, Any],
     taps: Sequence[str] | None = None,
     dtype: None | str | torch.dtype = None,
-) -> Denoiser:
+) -> FeatureModel:
     """Load a model.
 
     Args:
@@ -74,20 +86,12 @@ def load_denoiser(
         FileNotFoundError: No such model.
         TapError: Unknown taps.
     """
-    if isinstance(cfg, str):
-        return FAMILIES[family_name(cfg)].build(pretrained=cfg, taps=taps, dtype=dtype)
-    args = dict(cfg)
+    args = model_config(cfg)
     if dtype is not None:
         args['dtype'] = dtype
     kind = str(args.pop('type', None))
-    name = kind.removeprefix('mmdiffrep.')
-    if name not in FAMILIES:
-        raise ValueError(
-            f'Unknown denoiser type {kind!r}.{did_you_mean(name, FAMILIES)} Known are '
-            f'{", ".join(FAMILIES)}; an own family is added with register_family.'
-        )
-    family = FAMILIES[name]
-    check_arguments(args, family.build, name, hidden=['taps'])
+    family = find_family(kind)
+    check_arguments(args, family.build, _name(kind), hidden=['taps'])
     return family.build(**args, taps=taps)
 
 
@@ -97,8 +101,8 @@ def prompted(cfg: str | Mapping[str, Any], prompt: str) -> dict[str, Any]:
     Raises:
         ValueError: A model that takes no prompt.
     """
-    args = dict(cfg) if isinstance(cfg, Mapping) else dict(type=family_name(cfg), pretrained=cfg)
-    if str(args.get('type')).removeprefix('mmdiffrep.') != 'LatentDiffusion':
+    args = model_config(cfg)
+    if _name(args.get('type')) != 'LatentDiffusion':
         raise ValueError(
             f'{args.get("pretrained", args.get("type"))!r} takes no prompt: it is not the folder '
             'of a pipeline with a VAE and text encoders.'
@@ -108,33 +112,10 @@ def prompted(cfg: str | Mapping[str, Any], prompt: str) -> dict[str, Any]:
 
 def reads_in_part(cfg: str | Mapping[str, Any]) -> bool:
     """Whether only the weights that outlive a cut are read, in the asked precision."""
-    if isinstance(cfg, str):
-        name = family_name(cfg)
-    else:
-        name = str(cfg.get('type')).removeprefix('mmdiffrep.')
-        if 'dtype' in cfg:
-            return False
-    family = FAMILIES.get(name)
-    is_part = family is not None and issubclass(family, FolderDenoiser)
-    return is_part or name == 'LatentDiffusion'
+    args = model_config(cfg)
+    known = 'dtype' not in args and _name(args.get('type')) in FAMILIES
+    return known and find_family(args['type']).reads_in_part
 
 
-def family_name(folder: str) -> str:
-    """Return the ``type`` of what a diffusers folder is loaded as."""
-    root = resolve_folder(folder)
-    has_vae = (root / 'vae' / 'config.json').is_file()
-    return 'LatentDiffusion' if has_vae else family_of_folder(root).__name__
-
-
-def family_of_folder(root: Path) -> type[Denoiser]:
-    """Tell the family of a diffusers folder by the class of its network."""
-    for folder in (root / 'transformer', root / 'unet', root):
-        if (folder / 'config.json').is_file():
-            kind = read_json(folder / 'config.json').get('_class_name')
-            if kind not in _BY_NETWORK:
-                raise ValueError(
-                    f"'{folder / 'config.json'}' describes a {kind}, which no family reads. Known "
-                    f'are {", ".join(_BY_NETWORK)}; an own family is added with register_family.'
-                )
-            return _BY_NETWORK[kind]
-    return UNet2DDenoiser  # which says what is missing
+def _name(kind: object) -> str:
+    return str(kind).removeprefix('mmdiffrep.')

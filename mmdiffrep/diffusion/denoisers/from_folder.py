@@ -11,7 +11,6 @@ from torch import nn
 from typing_extensions import Self
 
 from mmdiffrep.diffusion.checkpoints import (
-    as_dtype,
     component_folder,
     read_json,
     read_schedule,
@@ -26,6 +25,7 @@ from mmdiffrep.diffusion.partial_load import (
 )
 from mmdiffrep.diffusion.schedule import build_schedule
 from mmdiffrep.diffusion.schedule_base import Schedule
+from mmdiffrep.diffusion.weights import as_dtype
 
 
 class FolderDenoiser(Denoiser):
@@ -44,6 +44,7 @@ class FolderDenoiser(Denoiser):
             size of the image.
     """
 
+    reads_in_part = True
     network_class: ClassVar[Any]
     component: ClassVar[str]
     """Name of the network's folder in a pipeline."""

@@ -8,7 +8,7 @@ import torch
 from diffusers import UNet2DModel
 from torch import Tensor, nn
 
-from mmdiffrep.diffusion.checkpoints import as_dtype, load_unet2d
+from mmdiffrep.diffusion.checkpoints import load_unet2d
 from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers.base import Denoiser
 from mmdiffrep.diffusion.denoisers.null_label import NullableEmbedding, check_null_label
@@ -19,11 +19,13 @@ from mmdiffrep.diffusion.denoisers.unet_parts import (
     skip_taps,
     units_of_block,
 )
+from mmdiffrep.diffusion.paper_taps import numbered
 from mmdiffrep.diffusion.schedule import build_schedule
 from mmdiffrep.diffusion.schedule_base import Schedule
-from mmdiffrep.diffusion.taps import BlockPaths, numbered
+from mmdiffrep.diffusion.taps import BlockPaths
 from mmdiffrep.diffusion.truncate import CutPlan, PassThrough, replace_dead
 from mmdiffrep.diffusion.ve_schedule import VESchedule
+from mmdiffrep.diffusion.weights import as_dtype
 
 _TAIL = ('conv_norm_out', 'conv_act', 'conv_out')
 

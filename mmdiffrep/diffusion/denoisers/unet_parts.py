@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from mmdiffrep.diffusion.taps import BlockPaths, TapTable
+from mmdiffrep.diffusion.tap_table import TapTable
+from mmdiffrep.diffusion.taps import BlockPaths
 from mmdiffrep.diffusion.truncate import CutPlan, PassThrough, replace_dead
 
 # Blocks that run resnets, attentions and samplers in turn and can be cut between any two of them.

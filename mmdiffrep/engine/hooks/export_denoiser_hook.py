@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from safetensors import SafetensorError
 
-from mmdiffrep.diffusion.checkpoints import as_dtype
+from mmdiffrep.diffusion.weights import as_dtype
 from mmdiffrep.engine.averaged_model import averaged_model, require_method
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.atomic_file import replace_files

@@ -21,10 +21,12 @@ from mmdiffrep.engine.distillation.step import (
     read_teacher,
 )
 from mmdiffrep.engine.distillation.student_layers import StudentLayers
-from mmdiffrep.engine.not_finite import check_parameters
+from mmdiffrep.engine.hooks.finite_loss_hook import check_parameters
 from mmdiffrep.models.distillers.repfusion_distiller import RepFusionDistiller
 from mmdiffrep.models.layer_taps import LayerTaps
-from mmdiffrep.models.teachers import Teacher, build_teacher, check_normalization, normalization_of
+from mmdiffrep.models.teachers.base import Teacher
+from mmdiffrep.models.teachers.build import build_teacher
+from mmdiffrep.models.teachers.normalization import check_normalization, normalization_of
 from mmdiffrep.models.timestep_policies import TimestepSample
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.checks import integer, of_type, one_of, within

@@ -11,7 +11,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from typing_extensions import Self
 
-from mmdiffrep.diffusion.denoisers import Denoiser
+from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.features import resolve_timesteps
 from mmdiffrep.diffusion.noise import NoiseSource, build_noise
 from mmdiffrep.diffusion.taps import tap_names
@@ -43,7 +43,7 @@ class DenoiserBackbone(BaseModule):
     checkpoints record which one it is in the place of its weights.
 
     Args:
-        denoiser (Denoiser): The network, in which all taps can still be looked up.
+        denoiser (FeatureModel): The network, in which all taps can still be looked up.
         taps (sequence of str): What is read.
         timesteps (sequence of int, optional): Where it is read.
         noise_levels (sequence of float, optional): Instead of ``timesteps``.
@@ -56,7 +56,7 @@ class DenoiserBackbone(BaseModule):
 
     def __init__(
         self,
-        denoiser: Denoiser,
+        denoiser: FeatureModel,
         taps: Sequence[str],
         timesteps: Sequence[int] | None,
         noise_levels: Sequence[float] | None,
@@ -74,7 +74,7 @@ class DenoiserBackbone(BaseModule):
         self.out_strides = tuple(tap.stride for tap in tapped)
 
     @property
-    def denoiser(self) -> Denoiser:
+    def denoiser(self) -> FeatureModel:
         """The network, truncated after the last tap."""
         return self.network.module if self.frozen else self.network
 
@@ -111,7 +111,7 @@ class DenoiserBackbone(BaseModule):
         return super()._apply(fn, recurse)
 
 
-def denoiser_fingerprint(denoiser: Denoiser) -> Tensor:
+def denoiser_fingerprint(denoiser: FeatureModel) -> Tensor:
     """Identify a denoiser, as JSON in a uint8 tensor: hosts' tools expect tensors."""
     record = dict(
         denoiser=denoiser.source,
@@ -123,7 +123,7 @@ def denoiser_fingerprint(denoiser: Denoiser) -> Tensor:
     return torch.frombuffer(bytearray(json.dumps(record).encode()), dtype=torch.uint8)
 
 
-def check_fingerprint(state: Tensor, denoiser: Denoiser) -> None:
+def check_fingerprint(state: Tensor, denoiser: FeatureModel) -> None:
     """Check that a checkpoint was made with a denoiser; another precision is a warning.
 
     Args:

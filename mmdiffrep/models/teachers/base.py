@@ -2,6 +2,7 @@
 """The contract of a teacher: a frozen network whose features a student learns."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -26,6 +27,30 @@ class Teacher(nn.Module, ABC):
     to_rgb: nn.Module
     source: str
     weights_hash: str
+
+    @classmethod
+    def accept(cls, *, noise: str | dict, raw_input: bool, pass_size: int | None) -> dict[str, Any]:
+        """Return those of a diffusion model's options that the class takes too, by default none.
+
+        Args:
+            noise (str or dict): Noise source.
+            raw_input (bool): Feed the student's tensor.
+            pass_size (int, optional): Greatest number of images in a pass.
+
+        Raises:
+            ValueError: An option is set that it does not take.
+        """
+        if pass_size is not None:
+            raise ValueError(
+                f'teacher_batch is for diffusion teachers: a {cls.__name__} reads whole batches'
+            )
+        if raw_input or noise != 'none':
+            raise ValueError(
+                f'a {cls.__name__} sees the clean image in its own normalization: leave out '
+                "teacher_input and noise, or set teacher_input='exact' and noise='none' (got "
+                f'noise={noise!r})'
+            )
+        return {}
 
     @property
     @abstractmethod

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mmdiffrep.diffusion.checkpoints import hash_weights
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.noise import Generators
 from mmdiffrep.diffusion.precision import FrozenPrecision
+from mmdiffrep.diffusion.weights import hash_weights
 from mmdiffrep.models.layer_taps import LayerTaps
 from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.models.teachers.normalization import check_normalization, normalization_of

@@ -9,7 +9,8 @@ import torch
 from mmdiffrep.diffusion.denoisers import load_denoiser
 from mmdiffrep.diffusion.denoisers.adm import ADMDenoiser
 from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS
-from mmdiffrep.diffusion.taps import TapError, alias_to_canonical, canonical_to_alias
+from mmdiffrep.diffusion.paper_taps import alias_to_canonical, canonical_to_alias
+from mmdiffrep.diffusion.taps import TapError
 
 TINY = dict(
     image_size=16,

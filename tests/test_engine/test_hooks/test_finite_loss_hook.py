@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 import os
 import socket
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from mmengine.registry import HOOKS, MODELS
 from torch import distributed, multiprocessing, nn
 
 from mmdiffrep.engine.hooks import FiniteLossHook
+from mmdiffrep.engine.hooks.finite_loss_hook import check_parameters, stop_run
 from mmdiffrep.testing import tiny_runner
 from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint
 
@@ -177,3 +179,27 @@ def test_all_ranks_stop_together(tmp_path):
     assert 'iteration 4: loss_distill is nan' in first.read_text()
     assert first.read_text() == second.read_text()
     assert [path.name for path in tmp_path.glob('*.pth')] == ['iter_2.pth']
+
+
+def test_sound_parameters_pass(tmp_path):
+    check_parameters(SimpleNamespace(work_dir=str(tmp_path)), nn.Linear(2, 3), 4, 'model')
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_the_first_bad_parameter_and_its_owner_are_named(tmp_path, value):
+    module = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    with torch.no_grad():
+        module[1].weight[0, 1] = value
+        module[1].bias[0] = value
+    message = (
+        r'iteration 4: parameters of the distiller are not finite: 1\.weight \(2 in all\).*no check'
+    )
+    with pytest.raises(FloatingPointError, match=message):
+        check_parameters(SimpleNamespace(work_dir=str(tmp_path)), module, 4, 'distiller')
+
+
+def test_the_last_checkpoint_is_named(tmp_path):
+    torch.save(dict(), tmp_path / 'iter_2.pth')
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_2.pth'))
+    with pytest.raises(FloatingPointError, match=r'^loss is nan\. .*iter_2\.pth'):
+        stop_run(SimpleNamespace(work_dir=str(tmp_path)), 'loss is nan')
