@@ -25,6 +25,7 @@ from torch.utils.data import Subset
 
 from mmdiffrep.analysis import ImageSource
 from mmdiffrep.analysis.data import SPLITS
+from mmdiffrep.diffusion.input_range import INTERPOLATIONS
 from mmdiffrep.diffusion.precision import PRECISIONS
 from mmdiffrep.feature_bank import BankBuild, FeatureReader, build_feature_bank, upsampled_bytes
 from mmdiffrep.feature_bank.bank import VERIFY
@@ -61,7 +62,10 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument('--noise-levels', nargs='+', type=float, metavar='S', help='in (0, 1)')
     add('--noise', choices=['shared', 'per_image', 'none'], default='shared')
     add('--seed', type=int, default=0, help='of the noise')
+    add('--draws', type=int, default=1, metavar='N', help='average over N draws of the noise')
+    add('--prompt', help='what the images are said to show; default: the empty prompt')
     add('--size', type=int, help='side in pixels; default: the one the model was trained at')
+    add('--interpolation', choices=INTERPOLATIONS, default='bilinear', help='of resizing')
     add('--pool', type=int, metavar='N', help='average maps over N x N cells; default: do not')
     add('--dtype', choices=DTYPES, default='float16', help='what is stored')
     add('--precision', choices=PRECISIONS, help='default: float32 on a CPU, auto on a GPU')
@@ -96,6 +100,9 @@ def build(args: argparse.Namespace) -> None:
         precision=args.precision,
         device=args.device,
         batch_size=args.batch_size,
+        prompt=args.prompt,
+        draws=args.draws,
+        interpolation=args.interpolation,
     )
     max_bytes = None if args.max_gb is None else int(args.max_gb * 1e9)
     images = Subset(source.dataset, source.indices)

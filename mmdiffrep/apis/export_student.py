@@ -33,6 +33,8 @@ from mmdiffrep.utils.host_models import (
 from mmdiffrep.utils.versions import require_host
 
 _OURS = 'mmdiffrep.'
+# Losses of ours and those of the hosts that take the same arguments.
+_HOST_LOSSES = {'mmdiffrep.WeightedCrossEntropyLoss': 'CrossEntropyLoss'}
 _TOLERANCE = 1e-3  # of raw outputs; both processes compute the same in float32
 # What draws the result in each host, and a data set class that exists only to hold the pipeline.
 _VISUALIZERS = {
@@ -174,19 +176,24 @@ def host_config(cfg: Config) -> Config:
 
 
 def _student_model(cfg: Config) -> dict[str, Any]:
-    return _without_pretraining(model_config(cfg))
+    return _for_inference(model_config(cfg))
 
 
-def _without_pretraining(part: Any) -> Any:
-    """Without the files that the weights were initialized from: the exported ones replace them."""
+def _for_inference(part: Any) -> Any:
+    """Return a part without the files of its first weights, its losses as the host has them.
+
+    The exported weights replace the first ones. Inference computes no loss, but the host builds it.
+    """
     if isinstance(part, dict):
         return {
-            key: _without_pretraining(value)
+            key: _HOST_LOSSES.get(value, value)
+            if key == 'type' and isinstance(value, str)
+            else _for_inference(value)
             for key, value in part.items()
             if key not in ('init_cfg', 'pretrained')
         }
     if isinstance(part, (list, tuple)):
-        return type(part)(_without_pretraining(item) for item in part)
+        return type(part)(_for_inference(item) for item in part)
     return part
 
 

@@ -12,6 +12,7 @@ from mmdiffrep.diffusion.condition import Condition, as_condition
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.features import MapKey, frozen_denoiser, read_features, resolve_timesteps
 from mmdiffrep.diffusion.input_range import Images, check_unit_range, to_batch
+from mmdiffrep.diffusion.memory import MemoryLimit
 from mmdiffrep.diffusion.noise import NoiseSource, build_noise, check_draws
 from mmdiffrep.diffusion.taps import tap_names
 from mmdiffrep.diffusion.weights import as_dtype
@@ -47,13 +48,18 @@ class FeatureExtractor:
             :class:`~mmdiffrep.diffusion.precision.FrozenPrecision`.
         prompt: What the images are said to show, for Stable Diffusion and other models of text;
             None: the empty prompt.
-        draws: Features are averaged over this many draws of the noise (DIFT: 8), one pass each.
+        draws: Features are averaged over this many draws of the noise (DIFT: 8); the image of a
+            latent model is encoded once.
+        memory_gb: Limit in GiB for weights and passes: images, timesteps and draws are read in
+            parts that fit, with the same features up to rounding, see
+            :class:`~mmdiffrep.diffusion.memory.MemoryLimit`. None: no limit but ``batch_size``.
 
     Raises:
         FileNotFoundError: No such model.
         TapError: Unknown taps, or taps behind the cut of a truncated denoiser.
         ValueError: Timesteps out of range, both or neither of ``timesteps`` and
-            ``noise_levels``, an unknown ``dtype`` or ``precision``, or a ``batch_size`` below 1.
+            ``noise_levels``, an unknown ``dtype`` or ``precision``, a ``batch_size`` below 1, or a
+            ``memory_gb`` that not even one image fits into.
     """
 
     def __init__(
@@ -69,7 +75,9 @@ class FeatureExtractor:
         precision: str | None = None,
         prompt: str | None = None,
         draws: int = 1,
+        memory_gb: float | None = None,
     ) -> None:
+        self.memory = None if memory_gb is None else MemoryLimit(memory_gb)
         self.batch_size = None if batch_size is None else integer('batch_size', batch_size, 1)
         self.dtype = torch.float32 if dtype is None else as_dtype(dtype)
         if dtype is not None and precision is None:
@@ -129,6 +137,9 @@ class FeatureExtractor:
         device = next(self.denoiser.parameters()).device
         condition = as_condition(labels)
         size = self.batch_size or max(len(images), 1)
+        if self.memory is not None:
+            fitting = self.memory.sizes(self.denoiser, self.taps, *images.shape[2:]).rows
+            size = min(size, max(1, fitting // len(self.timesteps)))
         parts = []
         for start in range(0, len(images), size):
             chosen = slice(start, start + size)
@@ -144,6 +155,7 @@ class FeatureExtractor:
                     cond,
                     finish=finish,
                     draws=self.draws,
+                    memory=self.memory,
                 )
             )
         return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}

@@ -5,7 +5,7 @@ Everything that reads features uses these functions: the extractor, the backbone
 feature banks and the analysis.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from mmdiffrep.diffusion.condition import Condition, as_condition
 from mmdiffrep.diffusion.denoisers.families import load_denoiser, prompted, reads_in_part
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
+from mmdiffrep.diffusion.memory import MemoryLimit
 from mmdiffrep.diffusion.noise import Generators, NoiseSource
 from mmdiffrep.diffusion.schedule_base import Schedule
 
@@ -124,6 +125,7 @@ def read_features(
     pass_size: int | None = None,
     finish: Callable[[Tensor], Tensor] = Tensor.float,
     draws: int = 1,
+    memory: MemoryLimit | None = None,
 ) -> dict[MapKey, Tensor]:
     """Read every tap at every timestep, timesteps folded into the batch.
 
@@ -138,26 +140,23 @@ def read_features(
         generator: Random numbers for a noise source that draws anew.
         pass_size: See :func:`read_taps`.
         finish: See :func:`read_taps`.
-        draws: Average the features over this many draws of the noise, one pass each: memory does
-            not grow with it, and images are encoded once.
+        draws: Average the features over this many draws of the noise: memory does not grow with
+            it, and images are encoded once.
+        memory: Limits the images in a pass; None: only ``pass_size`` does.
 
     Returns:
         ``{(timestep, tap): (B, C, h, w)}``, all taps of the first timestep first.
     """
     batch, num = len(images), len(timesteps)
     t = torch.cat([torch.full((batch,), t, device=images.device) for t in timesteps])
-    x0 = denoiser.clean(images)
-    repeated = x0.repeat(num, 1, 1, 1)
     cond = as_condition(cond)
     if cond is not None:
         cond = cond.repeat(num)
 
-    def read(draw: int) -> dict[str, Tensor]:
-        eps = noise.of_draw(draw).at_timesteps(images, num, generator, x0.shape[1:])
-        x_t = repeated if eps is None else denoiser.schedule.add_noise(repeated, eps, t)
-        return read_taps(denoiser, x_t, t, taps, cond, pass_size, finish)
+    def eps_of(draw: int, shape: Sequence[int]) -> Tensor | None:
+        return noise.of_draw(draw).at_timesteps(images, num, generator, shape)
 
-    maps = read(0) if draws == 1 else _mean(read(draw) for draw in range(draws))
+    maps = _read_draws(denoiser, images, t, taps, eps_of, cond, pass_size, finish, draws, memory)
     return {
         (timestep, tap): maps[tap][index * batch : (index + 1) * batch]
         for index, timestep in enumerate(timesteps)
@@ -165,14 +164,114 @@ def read_features(
     }
 
 
-def _mean(draws: Iterable[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Average maps in float32, one after the other; they keep their dtype."""
-    totals: dict[str, Tensor] = {}
-    count, last = 0, {}
-    for last in draws:
-        count += 1
-        totals = {tap: value.float() + totals.get(tap, 0.0) for tap, value in last.items()}
-    return {tap: (total / count).to(last[tap].dtype) for tap, total in totals.items()}
+def read_features_at(
+    denoiser: Denoiser,
+    images: Tensor,
+    t: Tensor,
+    taps: Sequence[str],
+    noise: NoiseSource,
+    generator: Generators | None = None,
+    pass_size: int | None = None,
+    draws: int = 1,
+    memory: MemoryLimit | None = None,
+) -> dict[str, Tensor]:
+    """Read every tap, every image at its own timestep.
+
+    Args:
+        denoiser: See :func:`read_features`, like all that is not named here.
+        images: (B, 3, H, W), clean RGB images in [-1, 1].
+        t: (B,) timesteps.
+        taps: Names of taps.
+        noise: Source of the noise.
+        generator: Random numbers for a noise source that draws anew.
+        pass_size: Greatest number of images in a pass.
+        draws: Number of draws of the noise.
+        memory: Limits the images in a pass.
+
+    Returns:
+        ``{tap: (B, C, h, w)}``, float32.
+    """
+    if generator is not None and not isinstance(generator, torch.Generator):
+        generator = list(generator)  # which every draw goes through
+
+    def eps_of(draw: int, shape: Sequence[int]) -> Tensor | None:
+        return noise.of_draw(draw)(images, generator, shape)
+
+    return _read_draws(
+        denoiser, images, t, taps, eps_of, None, pass_size, Tensor.float, draws, memory
+    )
+
+
+def _read_draws(
+    denoiser: Denoiser,
+    images: Tensor,
+    t: Tensor,
+    taps: Sequence[str],
+    eps_of: Callable[[int, Sequence[int]], Tensor | None],
+    cond: Condition | None,
+    pass_size: int | None,
+    finish: Callable[[Tensor], Tensor],
+    draws: int,
+    memory: MemoryLimit | None,
+) -> dict[str, Tensor]:
+    """Read the taps of images, repeated as ``t`` says, and average them over draws of the noise.
+
+    Several draws share a pass if the limit of memory allows.
+    """
+    encoded = len(images)
+    if memory is not None:
+        sizes = memory.sizes(denoiser, taps, *images.shape[2:])
+        pass_size, encoded = min(pass_size or sizes.rows, sizes.rows), sizes.images
+    x0 = torch.cat([denoiser.clean(part) for part in images.split(max(encoded, 1))])
+    x0 = x0.repeat(len(t) // max(len(images), 1), 1, 1, 1)
+
+    def noised(draw: int) -> Tensor:
+        eps = eps_of(draw, x0.shape[1:])
+        return x0 if eps is None else denoiser.schedule.add_noise(x0, eps, t)
+
+    if draws == 1:
+        return read_taps(denoiser, noised(0), t, taps, cond, pass_size, finish)
+    at_once = 1 if memory is None else max(1, pass_size // max(len(t), 1))
+    mean = RunningMean()
+    for first in range(0, draws, at_once):
+        chosen = range(first, min(first + at_once, draws))
+        x_t = torch.cat([noised(draw) for draw in chosen])
+        told = None if cond is None else cond.repeat(len(chosen))
+        maps = read_taps(denoiser, x_t, t.repeat(len(chosen)), taps, told, pass_size, finish)
+        for index in range(len(chosen)):
+            mean.add({tap: v[index * len(t) : (index + 1) * len(t)] for tap, v in maps.items()})
+    return mean.value()
+
+
+class RunningMean:
+    """Averages maps in float32, one draw after the other; they keep their dtype.
+
+    It holds one map per tap besides the draw that is added.
+    """
+
+    def __init__(self) -> None:
+        self._totals: dict[str, Tensor] = {}
+        self._count = 0
+        self._dtypes: dict[str, torch.dtype] = {}
+
+    def add(self, maps: Mapping[str, Tensor]) -> None:
+        """Add the maps of a draw."""
+        self._count += 1
+        for tap, value in maps.items():
+            if tap not in self._totals:
+                # a copy: one tensor can be the map of two taps
+                self._totals[tap] = value.to(torch.float32, copy=True)
+            elif value.requires_grad:
+                self._totals[tap] = self._totals[tap] + value
+            else:
+                self._totals[tap] += value
+            self._dtypes[tap] = value.dtype
+
+    def value(self) -> dict[str, Tensor]:
+        """Return the mean of what was added."""
+        return {
+            tap: (total / self._count).to(self._dtypes[tap]) for tap, total in self._totals.items()
+        }
 
 
 def noised(

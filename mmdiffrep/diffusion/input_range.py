@@ -4,6 +4,7 @@
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,6 +18,7 @@ from mmdiffrep.utils.checks import check_arguments, one_of
 logger = logging.getLogger('mmdiffrep')
 
 OVERSHOOT = 0.05  # in units of [-1, 1]: interpolation and augmentation may overshoot a little
+INTERPOLATIONS = ('bilinear', 'bicubic')
 _NARROW = 4.0  # of 255: less than this is black
 _NORMALIZED = 8.0  # images of 0 .. 255 hardly ever stay below this; normalized ones always do
 _ASPECT = 1.01  # ratio of aspect ratios; above it, resizing distorts the image
@@ -62,9 +64,11 @@ class DenoiserInput(nn.Module):
         std: Like ``mean``.
         channel_order: ``'rgb'`` or ``'bgr'``: the order of the images given (of a host that
             converts, the order after it).
-        size: Side, or (height, width), of the images returned; None: as given. Resized bilinearly
-            with antialiasing, in float32. A warning says once if that changes the aspect ratio.
+        size: Side, or (height, width), of the images returned; None: as given. Resized with
+            antialiasing, in float32. A warning says once if that changes the aspect ratio.
         check_batches: The range of the first ``check_batches`` batches is checked.
+        interpolation: ``'bilinear'``, or ``'bicubic'`` as DIFT, CLIP and ODISE resize: Pillow's,
+            up to its rounding to 8 bits.
 
     Raises:
         ValueError: Arguments that contradict each other.
@@ -77,9 +81,11 @@ class DenoiserInput(nn.Module):
         channel_order: str = 'rgb',
         size: None | int | tuple[int, int] = None,
         check_batches: int = 2,
+        interpolation: str = 'bilinear',
     ) -> None:
         super().__init__()
         self.channel_order = one_of('channel_order', channel_order, ('rgb', 'bgr'))
+        self.interpolation = one_of('interpolation', interpolation, INTERPOLATIONS)
         if (mean is None) != (std is None):
             raise ValueError(f'Give mean and std both or neither, got mean={mean}, std={std}.')
         if mean is not None and std is not None:
@@ -125,9 +131,7 @@ class DenoiserInput(nn.Module):
         pixels = pixels / 127.5 - 1
         if self.size is not None and tuple(self.size) != tuple(pixels.shape[2:]):
             self._warn_of_distortion(*pixels.shape[2:])
-            pixels = F.interpolate(
-                pixels, size=self.size, mode='bilinear', align_corners=False, antialias=True
-            )
+            pixels = resize(pixels, self.size, self.interpolation)
         return pixels
 
     def _constants(self, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -179,6 +183,23 @@ class DenoiserInput(nn.Module):
                 "was expected. Set mean and std to those of the host's data preprocessor, in "
                 'units of 0 .. 255, or to None if it does not normalize.'
             )
+
+
+def resize(images: Tensor, size: tuple[int, int], interpolation: str = 'bilinear') -> Tensor:
+    """Resize images with antialiasing.
+
+    Bicubic ones are clamped to [-1, 1] after each direction, as Pillow does.
+
+    Args:
+        images: (B, C, H, W) in [-1, 1].
+        size: Height and width.
+        interpolation: ``'bilinear'`` or ``'bicubic'``.
+    """
+    resized = partial(F.interpolate, mode=interpolation, align_corners=False, antialias=True)
+    if interpolation == 'bilinear':
+        return resized(images, size=size)
+    wide = resized(images, size=(images.shape[2], size[1])).clamp(-1, 1)
+    return resized(wide, size=size).clamp(-1, 1)
 
 
 def check_shape(images: Tensor, channels: Sequence[int] = (3,)) -> None:

@@ -17,6 +17,7 @@ from mmdiffrep.diffusion.checkpoints import (
     resolve_folder,
 )
 from mmdiffrep.diffusion.precision import FrozenPrecision
+from mmdiffrep.diffusion.trace import Call, trace_calls
 from mmdiffrep.diffusion.weights import hash_weights
 
 
@@ -91,6 +92,15 @@ class LatentEncoder(nn.Module):
     def settings(self) -> dict[str, Any]:
         """The config of the VAE, as values that JSON has."""
         return {key: value for key, value in self.config.items() if key[0] != '_'}
+
+    @cached_property
+    def traced(self) -> tuple[dict[str, Call], int]:
+        """The calls of the encoder's submodules for an image on the meta device, and its side."""
+        side = 8 * self.stride
+        with torch.device('meta'):
+            skeleton: Any = AutoencoderKL.from_config(self.config).encoder.eval()
+            image = torch.empty(1, self.config.in_channels, side, side)
+        return trace_calls(skeleton, lambda: skeleton(image)), side
 
     def forward(self, images: Tensor, eps: Tensor | None = None) -> Tensor:
         """Compute latents, float32.

@@ -34,8 +34,8 @@ class FeatureReader:
         noise_levels: Standard deviations of the noise in (0, 1), instead of ``timesteps``.
         noise: Noise source: ``'shared'``, ``'per_image'``, ``'none'`` or
             ``dict(type=..., seed=...)``. ``'fresh'`` is refused.
-        size: Side in pixels that images are resized to, bilinearly with antialiasing; None: the
-            side that the model was trained at.
+        size: Side in pixels that images are resized to, with antialiasing; None: the side that the
+            model was trained at.
         channel_order: Of the images given: ``'bgr'``, what mmcv's loaders give, or ``'rgb'``.
         pool: Average maps over ``pool`` x ``pool`` cells, 1: the whole map; None: store them at
             their own resolution.
@@ -46,12 +46,13 @@ class FeatureReader:
         device: Where the model runs; None: where it is (a loaded one: the CPU).
         batch_size: Images per pass, each at all timesteps. Features of another batch size, device
             or library may differ in the last bits.
+        prompt: What the images are said to show, for a model of text; None: the empty prompt.
+        draws: Average the features over this many draws of the noise.
+        interpolation: ``'bilinear'`` or ``'bicubic'``, how images are resized.
 
     Attributes:
         recipe: See :class:`~mmdiffrep.feature_bank.recipe.FeatureRecipe`.
         shapes: ``{(timestep, tap): (C, h, w)}`` of an image, all taps of the first timestep first.
-        prompt: What the images are said to show, for a model of text; None: the empty prompt.
-        draws: Average the features over this many draws of the noise.
 
     Raises:
         FileNotFoundError: No such model.
@@ -76,6 +77,7 @@ class FeatureReader:
         batch_size: int = 8,
         prompt: str | None = None,
         draws: int = 1,
+        interpolation: str = 'bilinear',
     ) -> None:
         one_of('dtype', dtype, DTYPES)
         distinct('taps', taps)
@@ -96,7 +98,9 @@ class FeatureReader:
         denoiser = self.extract.denoiser
         side = denoiser.image_size if size is None else size
         denoiser.require_images_only((side, side))
-        self.to_rgb = DenoiserInput(channel_order=channel_order, size=side)
+        self.to_rgb = DenoiserInput(
+            channel_order=channel_order, size=side, interpolation=interpolation
+        )
         self.shapes = stored_shapes(self.extract.tap_table, self.extract.timesteps, side, pool)
         self.dtype = getattr(torch, dtype)
         levels = denoiser.schedule.noise_level(torch.tensor(self.extract.timesteps)).tolist()
@@ -109,6 +113,7 @@ class FeatureReader:
             noise=noise_record if draws == 1 else {**noise_record, 'draws': draws},
             size=side,
             channel_order=channel_order,
+            interpolation=interpolation,
             precision=denoiser.precision,
             pool=pool,
             dtype=dtype,

@@ -23,10 +23,11 @@ class Recipe:
 
     Attributes:
         settings: What the network was built with, see ``Denoiser.settings``.
-        size: Side in pixels that images are resized to, bilinearly with antialiasing.
+        size: Side in pixels that images are resized to, with antialiasing.
         channel_order: Of the images given, ``'bgr'`` or ``'rgb'``.
         dtype: What is stored.
         precision: dtype of the pass.
+        interpolation: How images are resized.
         model: Where the weights come from, for people; not in the key.
     """
 
@@ -35,6 +36,7 @@ class Recipe:
     channel_order: str
     dtype: str
     precision: str = 'float32'
+    interpolation: str = 'bilinear'
     model: str = field(default='', compare=False)
 
     @property
@@ -77,6 +79,8 @@ class Recipe:
     def _compared(self) -> dict[str, Any]:
         values = dataclasses.asdict(self)
         del values['model']
+        if self.interpolation == 'bilinear':
+            del values['interpolation']  # banks from before it was an option keep their keys
         return values
 
 

@@ -1,9 +1,11 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from mmdiffrep.diffusion.input_range import DenoiserInput
 
@@ -72,6 +74,23 @@ def test_resizes_with_antialiasing_only_where_needed():
     assert not torch.allclose(found, plain, atol=1e-2)
     assert DenoiserInput(size=(4, 8))(images).shape == (2, 3, 4, 8)
     assert torch.equal(DenoiserInput(size=16)(images), images / 127.5 - 1)
+
+
+@pytest.mark.parametrize('size', [(5, 11), (40, 24)])
+def test_bicubic_resizing_is_pillows(size):
+    images = raw(side=16)
+    images[:, :, :8] = images[:, :, :8].round(decimals=-2).clamp(0, 255)  # edges, which overshoot
+    found = (DenoiserInput(size=size, interpolation='bicubic')(images) + 1) * 127.5
+    assert found.min() >= 0 and found.max() <= 255
+    for image, resized in zip(images.byte(), found):
+        picture = Image.fromarray(image.permute(1, 2, 0).numpy())
+        expected = np.asarray(picture.resize(size[::-1], Image.Resampling.BICUBIC))
+        difference = (resized - torch.tensor(expected).permute(2, 0, 1)).abs()
+        assert difference.max() <= 1.5 and difference.mean() < 0.4  # Pillow rounds, twice
+    bilinear = (DenoiserInput(size=size)(images) + 1) * 127.5
+    assert (bilinear - found).abs().mean() > 1
+    with pytest.raises(ValueError, match="interpolation must be one of 'bilinear', 'bicubic'"):
+        DenoiserInput(interpolation='cubic')
 
 
 def test_padding_comes_out_as_the_mean():

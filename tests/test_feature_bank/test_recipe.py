@@ -17,6 +17,7 @@ OTHER = dict(
     noise={'type': 'shared', 'seed': 1},
     size=32,
     channel_order='rgb',
+    interpolation='bicubic',
     precision='bfloat16',
     pool=1,
     dtype='bfloat16',

@@ -10,6 +10,7 @@ from torch import Tensor
 from mmdiffrep.diffusion.denoisers import load_denoiser
 from mmdiffrep.diffusion.features import frozen_denoiser, read_features
 from mmdiffrep.diffusion.input_range import host_input
+from mmdiffrep.diffusion.memory import MemoryLimit
 from mmdiffrep.diffusion.noise import check_draws
 from mmdiffrep.models.backbones.frozen_denoiser import DenoiserBackbone, UntrackedModule
 from mmdiffrep.registry import MODELS
@@ -55,8 +56,9 @@ class DPMBackbone(DenoiserBackbone):
         pass_size (int, optional): Greatest number of images in a forward pass of a frozen
             denoiser, counting one per timestep: memory depends on it, the maps do not. Defaults to
             None: the whole batch.
-        draws (int): Maps are averaged over this many draws of the noise, one pass each. Defaults
-            to 1.
+        draws (int): Maps are averaged over this many draws of the noise. Defaults to 1.
+        memory_gb (float, optional): Limit of memory that the passes of a frozen denoiser are fitted
+            to, see :class:`mmdiffrep.diffusion.memory.MemoryLimit`. Defaults to None: no limit.
         init_cfg (dict, optional): mmengine's initialization config.
 
     Attributes:
@@ -66,8 +68,8 @@ class DPMBackbone(DenoiserBackbone):
     Raises:
         ValueError: For an unknown tap, a timestep out of range, both or neither of ``timesteps``
             and ``noise_levels``, a ``max_side`` that does not divide the maps' sides, a
-            ``precision`` or ``pass_size`` of a denoiser that is not frozen, or a denoiser that
-            needs class labels, or does not take RGB images of this size.
+            ``precision``, ``pass_size`` or ``memory_gb`` of a denoiser that is not frozen, or a
+            denoiser that needs class labels, or does not take RGB images of this size.
     """
 
     def __init__(
@@ -84,12 +86,14 @@ class DPMBackbone(DenoiserBackbone):
         precision: str | None = None,
         pass_size: int | None = None,
         draws: int = 1,
+        memory_gb: float | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        if not frozen and (precision, pass_size) != (None, None):
+        if not frozen and (precision, pass_size, memory_gb) != (None, None, None):
             raise ValueError(
-                'precision and pass_size are for a frozen denoiser; a trained one follows the '
-                f"run's AMP and batch size (got precision={precision!r}, pass_size={pass_size})"
+                'precision, pass_size and memory_gb are for a frozen denoiser; a trained one '
+                f"follows the run's AMP and batch size (got precision={precision!r}, "
+                f'pass_size={pass_size}, memory_gb={memory_gb})'
             )
         network = (
             frozen_denoiser(denoiser, taps, precision) if frozen else load_denoiser(denoiser, taps)
@@ -99,6 +103,7 @@ class DPMBackbone(DenoiserBackbone):
         self.network = UntrackedModule(network) if frozen else network
         self.pass_size = None if pass_size is None else integer('pass_size', pass_size, 1)
         self.draws = check_draws(draws, self.noise)
+        self.memory = None if memory_gb is None else MemoryLimit(memory_gb)
         self.to_rgb = host_input(input, network.image_size)
         network.require_images_only(self.to_rgb.size)
         self.max_side = max_side
@@ -123,6 +128,7 @@ class DPMBackbone(DenoiserBackbone):
                 pass_size=self.pass_size,
                 finish=self._finish,
                 draws=self.draws,
+                memory=self.memory,
             )
         return tuple(maps[t, tap] for t in self.timesteps for tap in self.taps)
 

@@ -7,6 +7,8 @@ from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.models.teachers.dpm_teacher import DPMTeacher
 from mmdiffrep.registry import MODELS
 
+_READING = ('draws', 'memory_gb')  # how a diffusion model is read, beside which one
+
 
 def build_teacher(
     teacher: str | dict,
@@ -25,7 +27,8 @@ def build_teacher(
     Args:
         teacher (str or dict): Config of a registered :class:`Teacher`, such as
             ``dict(type='mmdiffrep.HostTeacher', config=..., checkpoint=...)``; anything else is a
-            diffusion model: folder, hub id or config of a denoiser.
+            diffusion model: folder, hub id or config of a denoiser, which may also say ``draws``
+            and ``memory_gb`` of :class:`DPMTeacher`.
         taps (sequence of str): What to read.
         mean (sequence of float, optional): See :class:`DPMTeacher`, like all that follow.
         std (sequence of float, optional): The student's normalization.
@@ -45,6 +48,9 @@ def build_teacher(
     options = dict(noise=noise, raw_input=raw_input, pass_size=pass_size)
     kind = teacher.get('type') if isinstance(teacher, dict) else None
     found = MODELS.get(kind) if isinstance(kind, str) else kind
-    if not (isinstance(found, type) and issubclass(found, Teacher)):
-        return DPMTeacher(teacher, **options, **shared)
-    return MODELS.build({**teacher, **shared, **found.accept(**options), 'type': found})
+    if isinstance(found, type) and issubclass(found, Teacher):
+        return MODELS.build({**teacher, **shared, **found.accept(**options), 'type': found})
+    if isinstance(teacher, dict):
+        options.update({key: teacher[key] for key in _READING if key in teacher})
+        teacher = {key: value for key, value in teacher.items() if key not in _READING}
+    return DPMTeacher(teacher, **options, **shared)

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmdiffrep.diffusion.features import frozen_denoiser, noised, read_taps
+from mmdiffrep.diffusion.features import frozen_denoiser, read_features_at
 from mmdiffrep.diffusion.input_range import DenoiserInput
-from mmdiffrep.diffusion.noise import Generators, build_noise
+from mmdiffrep.diffusion.memory import MemoryLimit
+from mmdiffrep.diffusion.noise import Generators, build_noise, check_draws
 from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.utils.checks import integer
 
@@ -39,6 +40,9 @@ class DPMTeacher(Teacher):
             CPU, ``'auto'`` on a GPU.
         pass_size (int, optional): Greatest number of images in a forward pass: memory depends on
             it, the features do not. Defaults to None: the whole batch.
+        draws (int): Features are averaged over this many draws of the noise. Defaults to 1.
+        memory_gb (float, optional): Limit of memory that a pass is fitted to, see
+            :class:`mmdiffrep.diffusion.memory.MemoryLimit`. Defaults to None: no limit.
 
     Raises:
         ValueError: The denoiser needs class labels, or does not take RGB images of this ``size``.
@@ -56,6 +60,8 @@ class DPMTeacher(Teacher):
         noise: str | dict = 'none',
         precision: str | None = None,
         pass_size: int | None = None,
+        draws: int = 1,
+        memory_gb: float | None = None,
     ) -> None:
         super().__init__()
         self.taps = tuple(taps)
@@ -68,6 +74,8 @@ class DPMTeacher(Teacher):
         self.raw_input = raw_input
         self.noise = build_noise(noise)
         self.pass_size = None if pass_size is None else integer('pass_size', pass_size, 1)
+        self.draws = check_draws(draws, self.noise)
+        self.memory = None if memory_gb is None else MemoryLimit(memory_gb)
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -96,6 +104,15 @@ class DPMTeacher(Teacher):
         self, inputs: Tensor, t: Tensor, generator: Generators | None = None
     ) -> tuple[Tensor, ...]:
         """See :class:`Teacher`; the features are maps ``(B, C, h, w)``."""
-        x_t = noised(self.denoiser, inputs, t, self.noise, generator)
-        features = read_taps(self.denoiser, x_t, t, self.taps, pass_size=self.pass_size)
+        features = read_features_at(
+            self.denoiser,
+            inputs,
+            t,
+            self.taps,
+            self.noise,
+            generator,
+            pass_size=self.pass_size,
+            draws=self.draws,
+            memory=self.memory,
+        )
         return tuple(features[tap] for tap in self.taps)
