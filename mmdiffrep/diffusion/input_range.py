@@ -4,7 +4,6 @@
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -68,7 +67,7 @@ class DenoiserInput(nn.Module):
             antialiasing, in float32. A warning says once if that changes the aspect ratio.
         check_batches: The range of the first ``check_batches`` batches is checked.
         interpolation: ``'bilinear'``, or ``'bicubic'`` as DIFT, CLIP and ODISE resize: Pillow's,
-            up to its rounding to 8 bits.
+            up to its rounding and clamping between the two directions.
 
     Raises:
         ValueError: Arguments that contradict each other.
@@ -186,20 +185,17 @@ class DenoiserInput(nn.Module):
 
 
 def resize(images: Tensor, size: tuple[int, int], interpolation: str = 'bilinear') -> Tensor:
-    """Resize images with antialiasing.
-
-    Bicubic ones are clamped to [-1, 1] after each direction, as Pillow does.
+    """Resize images with antialiasing; values stay in [-1, 1], which bicubic ones would leave.
 
     Args:
         images: (B, C, H, W) in [-1, 1].
         size: Height and width.
         interpolation: ``'bilinear'`` or ``'bicubic'``.
     """
-    resized = partial(F.interpolate, mode=interpolation, align_corners=False, antialias=True)
-    if interpolation == 'bilinear':
-        return resized(images, size=size)
-    wide = resized(images, size=(images.shape[2], size[1])).clamp(-1, 1)
-    return resized(wide, size=size).clamp(-1, 1)
+    resized = F.interpolate(
+        images, size=size, mode=interpolation, align_corners=False, antialias=True
+    )
+    return resized if interpolation == 'bilinear' else resized.clamp(-1, 1)
 
 
 def check_shape(images: Tensor, channels: Sequence[int] = (3,)) -> None:

@@ -25,6 +25,7 @@ logger = logging.getLogger('mmdiffrep')
 _NAME = 'diffusion_pytorch_model'
 _VARIANTS = ('', 'fp16', 'bf16', 'ema', 'non_ema')
 _CHUNK = 16 * 2**20  # bytes
+_MAPPED = 16 * 2**20  # numbers that are read before a file is opened anew
 
 
 def cache_folder() -> Path:
@@ -112,7 +113,7 @@ def load_surviving(
     for name in wanted:
         by_file.setdefault(files[name], []).append(name)
     state = {}
-    for path, names in by_file.items():
+    for path, names in _parts(by_file, wanted):
         with _opened(path) as file:
             for name in names:
                 value = file.get_tensor(name)
@@ -125,6 +126,22 @@ def load_surviving(
                 kind = dtype if value.is_floating_point() else value.dtype
                 state[name] = value.to(kind, copy=True)
     network.load_state_dict(state, assign=True)
+
+
+def _parts(
+    by_file: Mapping[Path, list[str]], wanted: Mapping[str, torch.Tensor]
+) -> Iterator[tuple[Path, list[str]]]:
+    """Yield files with some of their tensors: what has been read of an open file stays mapped."""
+    for path, names in by_file.items():
+        part: list[str] = []
+        size = 0
+        for name in names:
+            part.append(name)
+            size += wanted[name].numel()
+            if size > _MAPPED:
+                yield path, part
+                part, size = [], 0
+        yield path, part
 
 
 def hash_files(paths: Iterable[Path]) -> str:

@@ -78,17 +78,18 @@ def test_resizes_with_antialiasing_only_where_needed():
 
 @pytest.mark.parametrize('size', [(5, 11), (40, 24)])
 def test_bicubic_resizing_is_pillows(size):
-    images = raw(side=16)
-    images[:, :, :8] = images[:, :, :8].round(decimals=-2).clamp(0, 255)  # edges, which overshoot
+    images = (raw(side=16) * 0.6 + 50).round()  # nothing is clamped between the two directions
     found = (DenoiserInput(size=size, interpolation='bicubic')(images) + 1) * 127.5
-    assert found.min() >= 0 and found.max() <= 255
     for image, resized in zip(images.byte(), found):
         picture = Image.fromarray(image.permute(1, 2, 0).numpy())
         expected = np.asarray(picture.resize(size[::-1], Image.Resampling.BICUBIC))
         difference = (resized - torch.tensor(expected).permute(2, 0, 1)).abs()
-        assert difference.max() <= 1.5 and difference.mean() < 0.4  # Pillow rounds, twice
+        assert difference.max() < 2 and difference.mean() < 0.5  # Pillow rounds, twice
     bilinear = (DenoiserInput(size=size)(images) + 1) * 127.5
     assert (bilinear - found).abs().mean() > 1
+    edge = torch.tensor([0.0, 255.0]).repeat_interleave(8).expand(1, 3, 16, 16)
+    found = DenoiserInput(size=size, interpolation='bicubic')(edge)
+    assert found.min() == -1 and found.max() == 1
     with pytest.raises(ValueError, match="interpolation must be one of 'bilinear', 'bicubic'"):
         DenoiserInput(interpolation='cubic')
 
