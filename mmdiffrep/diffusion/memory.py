@@ -7,14 +7,14 @@ traced pass that finds the taps, scaled to the area of the image. What attention
 queries, keys and values is not counted, as attentions are fused.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from torch import nn
 
-from mmdiffrep.diffusion.denoisers import Denoiser
-from mmdiffrep.diffusion.image_model import LatentDiffusion
-from mmdiffrep.diffusion.taps import TapTable
+from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
+from mmdiffrep.diffusion.tap_table import TapTable
 from mmdiffrep.diffusion.trace import Call
 from mmdiffrep.utils.checks import positive
 
@@ -49,7 +49,7 @@ class MemoryLimit:
         self.memory_gb = positive('memory_gb', memory_gb)
         self._known: dict[tuple[int, int, int], PassSizes] = {}
 
-    def sizes(self, denoiser: Denoiser, taps: Sequence[str], height: int, width: int) -> PassSizes:
+    def sizes(self, denoiser: FeatureModel, taps: Sequence[str], height: int, width: int) -> PassSizes:
         """Choose the sizes of passes.
 
         Args:
@@ -66,7 +66,7 @@ class MemoryLimit:
             self._known[key] = self._fit(denoiser, taps, height, width)
         return self._known[key]
 
-    def _fit(self, denoiser: Denoiser, taps: Sequence[str], height: int, width: int) -> PassSizes:
+    def _fit(self, denoiser: FeatureModel, taps: Sequence[str], height: int, width: int) -> PassSizes:
         weights = weight_bytes(denoiser)
         per_row = pass_bytes(denoiser, taps, height, width)
         per_image = encoder_bytes(denoiser, height, width)
@@ -89,7 +89,7 @@ def weight_bytes(network: nn.Module) -> int:
     return sum(weight.nbytes for weight in network.parameters())
 
 
-def pass_bytes(denoiser: Denoiser, taps: Sequence[str], height: int, width: int) -> int:
+def pass_bytes(denoiser: FeatureModel, taps: Sequence[str], height: int, width: int) -> int:
     """Estimate the bytes that a pass needs per image, without weights and without gradients.
 
     Args:
@@ -100,18 +100,21 @@ def pass_bytes(denoiser: Denoiser, taps: Sequence[str], height: int, width: int)
     """
     table = denoiser.taps
     calls = _before_the_cut(table, taps)
-    skips = sum(_numel(table.calls[table.site(name).path].out_shape) for name in _skips(denoiser))
+    network = getattr(denoiser, 'denoiser', denoiser)  # that of latents
+    held = [table.site(name).path for name in network.skips if name in network.taps]
+    skips = sum(math.prod(table.calls[path].out_shape) for path in held)
     area = height * width / table.image_size**2
     dtype = next(denoiser.parameters()).dtype
     return int((skips + _LAYER * _greatest(calls)) * area * dtype.itemsize)
 
 
-def encoder_bytes(denoiser: Denoiser, height: int, width: int) -> int:
+def encoder_bytes(denoiser: FeatureModel, height: int, width: int) -> int:
     """Estimate the bytes that a latent model's VAE needs to encode an image; 0 without a VAE."""
-    if not isinstance(denoiser, LatentDiffusion):
+    codec = getattr(denoiser, 'codec', None)
+    if codec is None:
         return 0
-    calls, side = denoiser.codec.traced
-    dtype = next(denoiser.codec.parameters()).dtype
+    calls, side = codec.traced
+    dtype = next(codec.parameters()).dtype
     return int(_LAYER * _greatest(calls.values()) * height * width / side**2 * dtype.itemsize)
 
 
@@ -124,17 +127,5 @@ def _before_the_cut(table: TapTable, taps: Sequence[str]) -> list[Call]:
     return [call for call in table.calls.values() if call.start < max(ends)]
 
 
-def _skips(denoiser: Denoiser) -> list[str]:
-    inner = denoiser.denoiser if isinstance(denoiser, LatentDiffusion) else denoiser
-    return [name for name in inner.skips if name in inner.taps]
-
-
 def _greatest(calls: Iterable[Call]) -> int:
-    return max(_numel(call.in_shape) + _numel(call.out_shape) for call in calls)
-
-
-def _numel(shape: Sequence[int]) -> int:
-    count = 1 if shape else 0
-    for side in shape:
-        count *= side
-    return count
+    return max(math.prod(call.in_shape) + math.prod(call.out_shape) for call in calls)

@@ -8,12 +8,15 @@ from mmengine.config import Config
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 # Built in test_repfusion_configs.py with its hooks, trained in test_repfusion_variants.py, and with
-# the network of a hub's model in test_ddae_configs.py, test_dit_configs.py, test_dift_configs.py.
+# the network of a hub's model in test_ddae_configs.py, test_dit_configs.py, test_dift_configs.py
+# and test_sd_configs.py.
 ELSEWHERE = {'repfusion', 'variants', 'ddae', 'dift'}
 PATHS = sorted(
     path
     for path in CONFIGS.rglob('*.py')
-    if '_base_' not in path.parts and path.parent.name not in ELSEWHERE
+    if '_base_' not in path.parts
+    and path.parent.name not in ELSEWHERE
+    and not path.stem.endswith('_sd21')
 )
 
 

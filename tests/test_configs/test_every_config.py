@@ -149,7 +149,7 @@ def test_resumes_bit_for_bit_and_stops_at_a_loss_that_is_not_finite(path, load):
 
 # Crops of random size, which the host's data preprocessor pads one by one.
 IMAGES_OF_MANY_SIZES = re.compile(
-    r'repfusion/celebamask_r\d+\w*|difformer/difformer_(ade20k|coco)_\w+'
+    r'repfusion/(celebamask_r\d+\w*|(ade20k|cityscapes)_\w+)|difformer/difformer_(ade20k|coco)_\w+'
 )
 
 

@@ -145,6 +145,15 @@ def test_a_damaged_file_and_a_wrong_dtype(network, tmp_path):
         UNet2DConditionDenoiser.from_pretrained(str(tmp_path), ['enc.0'])
 
 
+def test_a_shard_that_is_cut_short_is_named(network, tmp_path):
+    network.save_pretrained(tmp_path, max_shard_size='40KB')
+    place = json.loads((tmp_path / f'{SINGLE}.index.json').read_text())['weight_map']
+    shard = tmp_path / place['conv_in.weight']
+    shard.write_bytes(shard.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=rf'{shard.name}.* is damaged or incomplete'):
+        UNet2DConditionDenoiser.from_pretrained(str(tmp_path), ['enc.0'])
+
+
 def test_files_are_hashed_once(network, tmp_path, monkeypatch):
     network.save_pretrained(tmp_path)
     cut = UNet2DConditionDenoiser.from_pretrained(str(tmp_path), ['enc.0'])

@@ -12,6 +12,7 @@ from typing_extensions import Self
 from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers.base import Denoiser
 from mmdiffrep.diffusion.dit_checkpoints import load_dit, load_official_dit
+from mmdiffrep.diffusion.flow_schedule import FlowSchedule
 from mmdiffrep.diffusion.interpolant_schedule import InterpolantSchedule
 from mmdiffrep.diffusion.schedule import build_schedule
 from mmdiffrep.diffusion.schedule_base import Schedule
@@ -38,6 +39,9 @@ class DiTDenoiser(Denoiser):
         network: The network.
         schedule: Its noise schedule.
         source: Where the weights come from.
+
+    Raises:
+        ValueError: A flow that does not say in which direction the network counts its time.
     """
 
     network: Any  # its attributes are not typed
@@ -45,6 +49,11 @@ class DiTDenoiser(Denoiser):
     def __init__(
         self, network: DiTTransformer2DModel, schedule: Schedule, source: str = 'random weights'
     ) -> None:
+        if isinstance(schedule, FlowSchedule):
+            raise ValueError(
+                f"{source} comes with a flow, and nothing says which way its network's time runs: "
+                "say time_direction='noise_to_data' (official SiT) or 'data_to_noise' (REPA)."
+            )
         super().__init__(
             network,
             schedule,

@@ -25,6 +25,7 @@ FAMILIES: dict[str, str | type[FeatureModel]] = {
     'SD3Denoiser': f'{_PACKAGE}.mmdit:SD3Denoiser',
     'UNet2DConditionDenoiser': f'{_PACKAGE}.unet2d_condition:UNet2DConditionDenoiser',
     'UNet2DDenoiser': f'{_PACKAGE}.unet2d:UNet2DDenoiser',
+    'VAEDenoiser': f'{_PACKAGE}.vae:VAEDenoiser',
 }
 """Families by the name that ``type`` in a config gives them: ``'module:Class'``, or the class."""
 _OF_FOLDER = f'{_PACKAGE}.folders:config_of_folder'

@@ -11,6 +11,7 @@ from mmdiffrep.diffusion.stored_config import read_json
 
 # Class of the network in a diffusers folder -> family.
 _BY_NETWORK = {
+    'AutoencoderKL': 'VAEDenoiser',
     'DiTTransformer2DModel': 'DiTDenoiser',
     'FluxTransformer2DModel': 'FluxDenoiser',
     'PixArtTransformer2DModel': 'PixArtDenoiser',

@@ -1,12 +1,15 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """No family hands PyTorch an attention that it can only compute by writing out N x N logits."""
 
+import dataclasses
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from mmdiffrep.diffusion import load_denoiser
-from mmdiffrep.testing.tiny import tiny_dit, tiny_teacher
+from mmdiffrep.testing.tiny import tiny_dit, tiny_teacher, tiny_vae
+from mmdiffrep.testing.tiny_latent import TINY_LATENT
 
 ADM = dict(
     type='ADMDenoiser',
@@ -21,6 +24,8 @@ MODELS = {
     'ADM': ADM,
     'ADM, new attention order': dict(ADM, use_new_attention_order=True),
     'DiT': tiny_dit(),
+    'VAE': dict(type='VAEDenoiser', config=dict(tiny_vae(), sample_size=16)),
+    **TINY_LATENT,
 }
 MATH = 0  # torch.nn.attention.SDPBackend.MATH
 
@@ -46,6 +51,12 @@ def backends(monkeypatch):
 def test_attention_is_fused(name, backends):
     denoiser = load_denoiser(MODELS[name]).eval()
     side = denoiser.image_size
-    denoiser.predict(torch.zeros(2, denoiser.in_channels, side, side), 3)
+    x = torch.zeros(2, denoiser.in_channels, side, side)
+    cond = denoiser.example_condition('cpu')
+    denoiser.predict(x, 3, cond if name in TINY_LATENT else None)
+    if name == 'pixart':  # the tokens of padding are masked
+        mask = torch.ones(1, denoiser.text_tokens, dtype=torch.long)
+        mask[:, 5:] = 0
+        denoiser.predict(x, 3, dataclasses.replace(cond, prompt_mask=mask))
     assert backends
     assert MATH not in backends
