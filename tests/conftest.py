@@ -28,6 +28,14 @@ settings.register_profile('mmdiffrep', deadline=None, derandomize=True)
 settings.load_profile('mmdiffrep')
 
 
+@pytest.fixture(scope='session', autouse=True)
+def own_cache(tmp_path_factory):
+    """Hashes and prompts are kept for the tests alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('MMDIFFREP_CACHE', str(tmp_path_factory.mktemp('cache')))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def same_seed():
     random.seed(0)

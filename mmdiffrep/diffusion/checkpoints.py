@@ -155,6 +155,17 @@ def load_network(kind: type[Network], folder: Path, ignored: Collection[str] = (
     return network.float()
 
 
+def weight_files(path_or_id: str, name: str) -> list[Path]:
+    """List the files of the weights of a network that was loaded from a folder.
+
+    Args:
+        path_or_id: See :func:`resolve_folder`.
+        name: Of the component, such as ``'unet'``.
+    """
+    folder = component_folder(resolve_folder(path_or_id), name, name)
+    return sorted(path for path in folder.glob('diffusion_pytorch_model*') if path.is_file())
+
+
 def component_folder(root: Path, name: str, what: str) -> Path:
     """Find a network in a pipeline's folder, or in a folder of its own.
 

@@ -12,7 +12,12 @@ import torch
 from torch import Tensor
 
 from mmdiffrep.diffusion.condition import Condition, as_condition
-from mmdiffrep.diffusion.denoisers.families import load_denoiser, prompted, reads_in_part
+from mmdiffrep.diffusion.denoisers.families import (
+    load_denoiser,
+    load_latent_denoiser,
+    prompted,
+    reads_in_part,
+)
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.memory import MemoryLimit
 from mmdiffrep.diffusion.noise import Generators, NoiseSource
@@ -29,6 +34,7 @@ def frozen_denoiser(
     taps: Sequence[str] | None = None,
     precision: str | None = None,
     prompt: str | None = None,
+    latents: bool = False,
 ) -> FeatureModel:
     """Load a denoiser, cut it after the last tap and freeze it.
 
@@ -39,6 +45,7 @@ def frozen_denoiser(
         precision: See :class:`~mmdiffrep.diffusion.precision.FrozenPrecision`.
         prompt: What the images are said to show, for a model of text and images; None: that of the
             model, by default the empty prompt.
+        latents: Load the denoiser of latents alone, without the VAE.
 
     Raises:
         ValueError: A prompt for a model that takes none, or for one that is loaded already.
@@ -54,7 +61,8 @@ def frozen_denoiser(
         cfg = model if prompt is None else prompted(model, prompt)
         # these read their files in the asked precision; others are cast afterwards
         is_half = precision in ('bfloat16', 'float16') and reads_in_part(cfg)
-        denoiser = load_denoiser(cfg, taps=taps, dtype=precision if is_half else None)
+        load = load_latent_denoiser if latents else load_denoiser
+        denoiser = load(cfg, taps=taps, dtype=precision if is_half else None)
     return denoiser.freeze().compute_in(precision)
 
 
@@ -165,7 +173,7 @@ def read_features(
 
 
 def read_features_at(
-    denoiser: Denoiser,
+    denoiser: FeatureModel,
     images: Tensor,
     t: Tensor,
     taps: Sequence[str],
@@ -203,7 +211,7 @@ def read_features_at(
 
 
 def _read_draws(
-    denoiser: Denoiser,
+    denoiser: FeatureModel,
     images: Tensor,
     t: Tensor,
     taps: Sequence[str],
@@ -240,6 +248,7 @@ def _read_draws(
         maps = read_taps(denoiser, x_t, t.repeat(len(chosen)), taps, told, pass_size, finish)
         for index in range(len(chosen)):
             mean.add({tap: v[index * len(t) : (index + 1) * len(t)] for tap, v in maps.items()})
+        del maps, x_t  # before the next pass
     return mean.value()
 
 

@@ -106,6 +106,30 @@ class LatentDiffusion(FeatureModel):
             ValueError: A prompt for a model without text, or prompt and condition at once.
             TapError: Unknown taps.
         """
+        codec = LatentEncoder.from_pretrained(pretrained if vae is None else vae)
+        denoiser = cls.load_latent(
+            pretrained,
+            prompt,
+            condition,
+            schedule=schedule,
+            variant=variant,
+            dtype=dtype,
+            taps=taps,
+        )
+        return cls(denoiser.eval(), codec, denoiser.condition, posterior)
+
+    @classmethod
+    def load_latent(
+        cls,
+        pretrained: str,
+        prompt: str | None = None,
+        condition: None | str | Condition = None,
+        schedule: None | str | Mapping[str, Any] = None,
+        variant: str | None = None,
+        dtype: None | str | torch.dtype = None,
+        taps: Sequence[str] | None = None,
+    ) -> Denoiser:
+        """Load the denoiser of latents alone, with its condition; see :meth:`build`."""
         family = family_of_folder(resolve_folder(pretrained))
         options: dict[str, Any] = dict(schedule=schedule, dtype=dtype, taps=taps)
         takes_text = issubclass(family, FolderDenoiser)
@@ -119,9 +143,9 @@ class LatentDiffusion(FeatureModel):
             condition = Condition.load(condition)
         if condition is None and takes_text:
             condition = PromptEncoder(pretrained)(prompt or '')
-        codec = LatentEncoder.from_pretrained(pretrained if vae is None else vae)
         denoiser = family.build(pretrained=pretrained, **options)
-        return cls(denoiser.eval(), codec, condition, posterior)
+        denoiser.condition = condition
+        return denoiser
 
     @classmethod
     def without_weights(cls, path_or_id: str) -> Self:

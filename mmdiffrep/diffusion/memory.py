@@ -37,6 +37,8 @@ class PassSizes(NamedTuple):
 class MemoryLimit:
     """A limit of memory for weights and passes; the features that are returned come on top.
 
+    One belongs to one reader of a model.
+
     Args:
         memory_gb: In GiB. The allocator's reserve and the libraries' work space are not known
             here: leave a fifth of a GPU's memory to them.
@@ -47,13 +49,15 @@ class MemoryLimit:
 
     def __init__(self, memory_gb: float) -> None:
         self.memory_gb = positive('memory_gb', memory_gb)
-        self._known: dict[tuple[int, int, int], PassSizes] = {}
+        self._known: dict[tuple[int, int], PassSizes] = {}
 
-    def sizes(self, denoiser: FeatureModel, taps: Sequence[str], height: int, width: int) -> PassSizes:
+    def sizes(
+        self, denoiser: FeatureModel, taps: Sequence[str], height: int, width: int
+    ) -> PassSizes:
         """Choose the sizes of passes.
 
         Args:
-            denoiser: Whole or truncated, in the precision that it will run in.
+            denoiser: Frozen, whole or truncated.
             taps: What is read.
             height: Of the images, in pixels.
             width: Likewise.
@@ -61,13 +65,14 @@ class MemoryLimit:
         Raises:
             ValueError: Not even one image fits.
         """
-        key = (id(denoiser), height, width)
-        if key not in self._known:
-            self._known[key] = self._fit(denoiser, taps, height, width)
-        return self._known[key]
+        if (height, width) not in self._known:
+            self._known[height, width] = self._fit(denoiser, taps, height, width)
+        return self._known[height, width]
 
-    def _fit(self, denoiser: FeatureModel, taps: Sequence[str], height: int, width: int) -> PassSizes:
-        weights = weight_bytes(denoiser)
+    def _fit(
+        self, denoiser: FeatureModel, taps: Sequence[str], height: int, width: int
+    ) -> PassSizes:
+        weights = weight_bytes(denoiser.settle_precision())
         per_row = pass_bytes(denoiser, taps, height, width)
         per_image = encoder_bytes(denoiser, height, width)
         room = self.memory_gb * GIB - weights

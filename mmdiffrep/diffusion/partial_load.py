@@ -2,15 +2,11 @@
 """Load the weights that outlive a cut, in the asked precision, straight from safetensors.
 
 The network is built without weights, cut, and then filled: the whole network never exists, neither
-in memory nor in float32. Files are hashed once, and the hashes kept in a small file.
+in memory nor in float32.
 """
 
-import hashlib
-import json
-import logging
-import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +16,9 @@ from torch import nn
 
 from mmdiffrep.diffusion.checkpoints import read_json
 
-logger = logging.getLogger('mmdiffrep')
-
 _NAME = 'diffusion_pytorch_model'
 _VARIANTS = ('', 'fp16', 'bf16', 'ema', 'non_ema')
-_CHUNK = 16 * 2**20  # bytes
 _MAPPED = 16 * 2**20  # numbers that are read before a file is opened anew
-
-
-def cache_folder() -> Path:
-    """Return the folder of small derived files: ``$MMDIFFREP_CACHE`` or ~/.cache/mmdiffrep."""
-    default = Path(os.environ.get('XDG_CACHE_HOME', '~/.cache')) / 'mmdiffrep'
-    return Path(os.environ.get('MMDIFFREP_CACHE', default)).expanduser()
 
 
 def build_without_weights(kind: Any, config: Mapping[str, Any]) -> Any:
@@ -142,47 +129,6 @@ def _parts(
                 yield path, part
                 part, size = [], 0
         yield path, part
-
-
-def hash_files(paths: Iterable[Path]) -> str:
-    """Return a sha256 over the contents of files, which are read once and remembered.
-
-    A file is known again by its path, size and time of change.
-    """
-    memory = cache_folder() / 'file_hashes.json'
-    known: dict[str, str] = {}
-    with suppress(OSError, ValueError):
-        known = json.loads(memory.read_text())
-    before = len(known)
-    digests = []
-    for path in sorted(set(paths)):
-        stat = path.stat()
-        key = f'{path.resolve()} {stat.st_size} {stat.st_mtime_ns}'
-        if key not in known:
-            known[key] = _sha256(path)
-        digests.append(known[key])
-    if len(known) > before:
-        _remember(memory, known)
-    return hashlib.sha256(' '.join(sorted(digests)).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open('rb') as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _remember(memory: Path, known: Mapping[str, str]) -> None:
-    """Write the hashes; a folder that cannot be written to costs time at the next start alone."""
-    temporary = memory.with_name(f'{memory.name}.{os.getpid()}')
-    try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(known))
-        temporary.replace(memory)
-    except OSError as error:
-        logger.info('Hashes of weights are not kept: %s', error)
 
 
 def _read_index(index: Path) -> dict[str, Path]:

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 
 from mmdiffrep.diffusion.checkpoints import read_json, resolve_folder
 from mmdiffrep.diffusion.condition import Condition
-from mmdiffrep.diffusion.partial_load import cache_folder, hash_files
+from mmdiffrep.diffusion.file_hashes import cache_folder, hash_files
 
 logger = logging.getLogger('mmdiffrep')
 

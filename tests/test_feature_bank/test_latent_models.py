@@ -9,13 +9,6 @@ from mmdiffrep.feature_bank import FeatureBank, FeatureReader, build_feature_ban
 from mmdiffrep.testing.tiny_latent import save_tiny_pipeline
 
 
-@pytest.fixture(scope='module', autouse=True)
-def own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('MMDIFFREP_CACHE', str(tmp_path_factory.mktemp('cache')))
-        yield
-
-
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     return str(save_tiny_pipeline('sd', tmp_path_factory.mktemp('sd')))

@@ -2,6 +2,7 @@
 """ADM, the U-Net of guided-diffusion, as a denoiser described by that code base's own flags."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -200,7 +201,11 @@ class ADMDenoiser(Denoiser):
             _check_weights(weights, denoiser.network, unet, checkpoint)
             denoiser.network.load_state_dict(weights, assign=True)
         denoiser.to(as_dtype(dtype)).eval()
-        return denoiser if taps is None else denoiser.truncate(taps)
+        if taps is None:
+            return denoiser
+        if checkpoint is None:
+            return denoiser.truncate(taps)
+        return denoiser._cut_as_loaded(taps, [Path(checkpoint).expanduser()])
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 """A diffusion network read at taps: traced, cut after the last tap, watched while it runs."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -14,6 +15,7 @@ from typing_extensions import Self
 from mmdiffrep.diffusion.condition import Condition, as_condition
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.denoisers.pass_inputs import check_condition, check_images
+from mmdiffrep.diffusion.file_hashes import hash_loaded_weights
 from mmdiffrep.diffusion.precision import FrozenPrecision, no_autocast
 from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.diffusion.tap_table import TapTable
@@ -163,6 +165,11 @@ class Denoiser(FeatureModel):
     def weights_hash(self) -> str:
         """Hash of the whole network's weights; a truncated one keeps that of its original."""
         return hash_weights(self.network) if self._whole_hash is None else self._whole_hash
+
+    def _cut_as_loaded(self, taps: Sequence[str], files: Iterable[Path]) -> Self:
+        """Cut a network that was loaded whole from files, whose hash may be known."""
+        self._whole_hash = hash_loaded_weights(self.network, files)
+        return self.truncate(taps)
 
     def reading_paused(self) -> AbstractContextManager[None]:
         """Return a context in which parts of the network can be run without reading taps."""

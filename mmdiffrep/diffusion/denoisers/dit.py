@@ -2,6 +2,7 @@
 """DiT and SiT, transformers over the latents of a VAE, as a denoiser."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from diffusers import DiTTransformer2DModel
 from torch import Tensor
 from typing_extensions import Self
 
+from mmdiffrep.diffusion.checkpoints import weight_files
 from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers.base import Denoiser
 from mmdiffrep.diffusion.dit_checkpoints import load_dit, load_official_dit
@@ -134,7 +136,12 @@ class DiTDenoiser(Denoiser):
             network = DiTTransformer2DModel(**dict(transformer or {}))
         network.to(as_dtype(dtype)).eval()
         denoiser = cls(network, own, source=source)
-        return denoiser if taps is None else denoiser.truncate(taps)
+        if taps is None:
+            return denoiser
+        if transformer is not None:
+            return denoiser.truncate(taps)
+        files = [Path(checkpoint)] if checkpoint else weight_files(source, 'transformer')
+        return denoiser._cut_as_loaded(taps, files)
 
     @property
     def settings(self) -> dict[str, Any]:

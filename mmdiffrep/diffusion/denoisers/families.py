@@ -96,6 +96,29 @@ def load_denoiser(
     return family.build(**args, taps=taps)
 
 
+def load_latent_denoiser(
+    cfg: str | Mapping[str, Any],
+    taps: Sequence[str] | None = None,
+    dtype: None | str | torch.dtype = None,
+) -> FeatureModel:
+    """Load a denoiser of latents; of a pipeline it alone, with its condition, without the VAE.
+
+    Args:
+        cfg: See :func:`load_denoiser`, like the others and what is raised.
+        taps: Truncate after the last of these.
+        dtype: Precision of the weights.
+    """
+    args = model_config(cfg)
+    if _name(args.get('type')) != 'LatentDiffusion':
+        return load_denoiser(args, taps, dtype)
+    del args['type']
+    if dtype is not None:
+        args['dtype'] = dtype
+    load = resolve_name('mmdiffrep.diffusion.image_model:LatentDiffusion').load_latent
+    check_arguments(args, load, 'A latent model without its VAE', hidden=['taps'])
+    return load(**args, taps=taps)
+
+
 def prompted(cfg: str | Mapping[str, Any], prompt: str) -> dict[str, Any]:
     """Return the config of a model of text and images with another prompt.
 

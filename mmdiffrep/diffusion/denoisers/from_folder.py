@@ -17,10 +17,10 @@ from mmdiffrep.diffusion.checkpoints import (
     resolve_folder,
 )
 from mmdiffrep.diffusion.denoisers.base import Denoiser
+from mmdiffrep.diffusion.file_hashes import hash_files
 from mmdiffrep.diffusion.partial_load import (
     build_without_weights,
     find_weights,
-    hash_files,
     load_surviving,
 )
 from mmdiffrep.diffusion.schedule import build_schedule
@@ -140,6 +140,10 @@ class FolderDenoiser(Denoiser):
             denoiser.truncate(taps)
         load_surviving(denoiser.network, files, whole, as_dtype(dtype))
         denoiser._files = tuple(set(files.values()))
+        vae = root / 'vae' / 'config.json'
+        channels = read_json(vae).get('block_out_channels') if vae.is_file() else None
+        if channels:
+            denoiser.pixels_per_cell = 2 ** (len(channels) - 1)
         return denoiser
 
     @classmethod

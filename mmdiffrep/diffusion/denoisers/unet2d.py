@@ -8,7 +8,7 @@ import torch
 from diffusers import UNet2DModel
 from torch import Tensor, nn
 
-from mmdiffrep.diffusion.checkpoints import load_unet2d
+from mmdiffrep.diffusion.checkpoints import load_unet2d, weight_files
 from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers.base import Denoiser
 from mmdiffrep.diffusion.denoisers.null_label import NullableEmbedding, check_null_label
@@ -137,7 +137,11 @@ class UNet2DDenoiser(Denoiser):
             network, own_schedule = UNet2DModel(**unet), build_schedule(schedule)
             source = 'UNet2DModel with random weights'
         denoiser = cls(network.to(as_dtype(dtype)), own_schedule, source, null_label)
-        return denoiser if taps is None else denoiser.truncate(taps)
+        if taps is None:
+            return denoiser
+        if pretrained is None:
+            return denoiser.truncate(taps)
+        return denoiser._cut_as_loaded(taps, weight_files(pretrained, 'unet'))
 
     @property
     def settings(self) -> dict[str, Any]:

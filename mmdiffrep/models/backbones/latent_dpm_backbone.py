@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from mmdiffrep.diffusion.features import frozen_denoiser, read_features
-from mmdiffrep.diffusion.image_model import LatentDiffusion
 from mmdiffrep.models.backbones.frozen_denoiser import DenoiserBackbone, UntrackedModule
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import integer
@@ -23,7 +22,7 @@ class LatentDPMBackbone(DenoiserBackbone):
 
     Args:
         denoiser (str or dict): Folder, hub id or config, see
-            :func:`mmdiffrep.diffusion.denoisers.load_denoiser`.
+            :func:`mmdiffrep.diffusion.denoisers.load_denoiser`; the VAE of a pipeline is not read.
         taps (sequence of str): What to read, e.g. ``['block.13']``.
         timesteps (sequence of int, optional): Timesteps of the denoiser's schedule.
         noise_levels (sequence of float, optional): Standard deviations of the noise in (0, 1),
@@ -60,9 +59,7 @@ class LatentDPMBackbone(DenoiserBackbone):
         pass_size: int | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        network = frozen_denoiser(denoiser, taps, precision)
-        if isinstance(network, LatentDiffusion):
-            network = network.denoiser  # the latents are there already
+        network = frozen_denoiser(denoiser, taps, precision, latents=True)
         if network.in_channels == 3:
             raise ValueError(
                 f'{network.source} takes RGB images, not latents: use mmdiffrep.DPMBackbone.'

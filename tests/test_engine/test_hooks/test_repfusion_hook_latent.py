@@ -19,13 +19,6 @@ STUDENTS['mmpretrain'] = 'toyfaces_r18_cls_scratch'
 PAIR = dict(student='backbone', teacher='dift:1', loss=dict(type='mmdiffrep.DenseFeatureLoss'))
 
 
-@pytest.fixture(scope='module', autouse=True)
-def own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('MMDIFFREP_CACHE', str(tmp_path_factory.mktemp('cache')))
-        yield
-
-
 @pytest.fixture(scope='module')
 def pipeline(tmp_path_factory):
     return str(save_tiny_pipeline('sd', tmp_path_factory.mktemp('sd')))

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from mmdiffrep.diffusion import TapError, load_denoiser
+from mmdiffrep.diffusion.latents import LatentEncoder
 from mmdiffrep.registry import MODELS
 from mmdiffrep.testing import tiny_dit, tiny_teacher
+from mmdiffrep.testing.tiny_latent import save_tiny_pipeline
 
 
 def build(seed=0, **overrides):
@@ -44,6 +46,35 @@ def test_maps_are_timestep_major_and_as_announced(latents):
             torch.testing.assert_close(maps[position], expected[tap], atol=1e-5, rtol=1e-4)
             assert maps[position].shape == (2, 16, 4, 4)
             position += 1
+
+
+@pytest.mark.parametrize('kind', ['sd', 'sdxl', 'sd3'])
+def test_a_pipeline_is_read_without_its_vae(kind, tmp_path, monkeypatch):
+    folder = str(save_tiny_pipeline(kind, tmp_path))
+    tap = 'block.1' if kind == 'sd3' else 'dec.1'
+    model = load_denoiser(folder, taps=[tap]).freeze()
+    monkeypatch.setattr(LatentEncoder, '__init__', lambda *args: 1 / 0)
+    latents = torch.randn(2, 4, 16, 16)
+    for cfg in (folder, dict(type='LatentDiffusion', pretrained=folder, prompt='')):
+        backbone = MODELS.build(
+            dict(
+                type='mmdiffrep.LatentDPMBackbone',
+                denoiser=cfg,
+                taps=[tap],
+                timesteps=[3],
+                noise='none',
+            )
+        )
+        assert torch.equal(backbone(latents)[0], model(latents, 3)[tap])
+    with pytest.raises(ValueError, match="without its VAE has no argument 'posterior'"):
+        MODELS.build(
+            dict(
+                type='mmdiffrep.LatentDPMBackbone',
+                denoiser=dict(type='LatentDiffusion', pretrained=folder, posterior='mean'),
+                taps=[tap],
+                timesteps=[3],
+            )
+        )
 
 
 def test_takes_a_list_of_half_precision_latents(latents):
