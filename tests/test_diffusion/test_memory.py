@@ -129,32 +129,6 @@ def test_images_timesteps_and_draws_are_read_in_parts_that_fit(folder, rows, noi
         assert passes == [30]  # the draws share a pass
 
 
-def test_backbone_and_teacher_read_in_parts_that_fit(folder):
-    from mmdiffrep.models.backbones import DPMBackbone
-    from mmdiffrep.models.teachers import DPMTeacher, build_teacher
-
-    taps = ['dec.1']
-    limit = limit_for(load_denoiser(folder, taps=taps), taps, 3)
-    pixels = (IMAGES + 1) * 127.5
-    options = dict(denoiser=folder, taps=taps, timesteps=[3, 500], noise='per_image', draws=2)
-    free, bound = DPMBackbone(**options), DPMBackbone(**options, memory_gb=limit)
-    passes = []
-    bound.denoiser.network.register_forward_pre_hook(lambda _, args: passes.append(len(args[0])))
-    for value, expected in zip(bound(pixels), free(pixels)):
-        torch.testing.assert_close(value, expected, atol=1e-5, rtol=1e-4)
-    assert max(passes) == 3 and sum(passes) == 5 * 2 * 2
-
-    t = torch.tensor([3, 20, 100, 500, 900])
-    free = DPMTeacher(folder, taps, noise='per_image', draws=2)
-    cfg = dict(type='LatentDiffusion', pretrained=folder, draws=2, memory_gb=limit)
-    bound = build_teacher(cfg, taps, noise='per_image')
-    passes.clear()
-    bound.denoiser.network.register_forward_pre_hook(lambda _, args: passes.append(len(args[0])))
-    (value,), (expected,) = bound(IMAGES, t), free(IMAGES, t)
-    torch.testing.assert_close(value, expected, atol=1e-5, rtol=1e-4)
-    assert max(passes) == 3 and sum(passes) == 5 * 2
-
-
 @pytest.mark.parametrize('memory_gb', [0, -1.0, float('nan')])
 def test_a_limit_is_positive(memory_gb):
     with pytest.raises(ValueError, match='memory_gb must be positive'):
@@ -165,10 +139,3 @@ def test_a_limit_that_nothing_fits_into_says_what_is_needed(folder):
     extract = FeatureExtractor(folder, ['mid'], [5], memory_gb=1e-5)
     with pytest.raises(ValueError, match=r'memory_gb=1e-05 is too little.*one image of 32x32'):
         extract(IMAGES)
-
-
-def test_limits_are_for_frozen_denoisers(folder):
-    from mmdiffrep.models.backbones import DPMBackbone
-
-    with pytest.raises(ValueError, match='memory_gb are for a frozen denoiser'):
-        DPMBackbone(folder, ['mid'], [5], frozen=False, memory_gb=1.0)

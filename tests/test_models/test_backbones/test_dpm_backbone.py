@@ -9,6 +9,7 @@ import torch
 from mmengine.runner.checkpoint import load_state_dict
 
 from mmdiffrep.diffusion.denoisers import load_denoiser
+from mmdiffrep.diffusion.memory import GIB, pass_bytes, weight_bytes
 from mmdiffrep.diffusion.taps import TapError
 from mmdiffrep.registry import MODELS
 
@@ -290,3 +291,19 @@ def test_a_changed_aspect_ratio_is_said_once(caplog):
         build(input=dict(UNIT_RANGE, size=None))(wide)
         build(input=dict(UNIT_RANGE, size=(8, 16)))(wide)
     assert not caplog.records
+
+
+def test_a_limit_of_memory_gives_the_same_maps(images):
+    options = dict(noise='per_image', draws=2)
+    free = build(**options)
+    taps = list(free.taps)
+    room = 3.5 * pass_bytes(free.denoiser, taps, 16, 16)
+    limit = (weight_bytes(free.denoiser) + room) / GIB
+    bound = build(**options, memory_gb=limit)
+    passes = []
+    bound.denoiser.network.register_forward_pre_hook(lambda _, args: passes.append(len(args[0])))
+    for value, expected in zip(bound(images), free(images)):
+        torch.testing.assert_close(value, expected, atol=1e-5, rtol=1e-4)
+    assert max(passes) == 3 and sum(passes) == 2 * len(images) * len(free.timesteps)
+    with pytest.raises(ValueError, match='memory_gb are for a frozen denoiser'):
+        build(frozen=False, memory_gb=1.0)

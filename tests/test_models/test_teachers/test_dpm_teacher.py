@@ -3,7 +3,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mmdiffrep.models.teachers import DPMTeacher
+from mmdiffrep.diffusion.memory import GIB, pass_bytes, weight_bytes
+from mmdiffrep.diffusion.noise import build_noise
+from mmdiffrep.models.teachers import DPMTeacher, build_teacher
 from mmdiffrep.testing import tiny_teacher
 
 MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
@@ -106,3 +108,33 @@ def test_passes_of_limited_size_give_the_same_features(noise):
     )
     for first, second in zip(found, expected):
         torch.testing.assert_close(first, second, atol=1e-5, rtol=1e-4)
+
+
+def test_draws_are_averaged_within_a_limit_of_memory():
+    single = build(noise='per_image')
+    draws = []
+    for draw in range(3):
+        single.noise = build_noise('per_image').of_draw(draw)
+        draws.append(read(single, IMAGES, T))
+    expected = [torch.stack(maps).mean(0) for maps in zip(*draws)]
+    assert (draws[0][0] - draws[1][0]).abs().max() > 1e-3
+    need = weight_bytes(single) + 1.5 * pass_bytes(single.denoiser, ['mid', 'dec.1'], 16, 16)
+    torch.manual_seed(0)
+    cfg = dict(tiny_teacher(), draws=3, memory_gb=need / GIB)
+    teacher = build_teacher(cfg, ['mid', 'dec.1'], MEAN, STD, noise='per_image')
+    passes = []
+    teacher.denoiser.network.register_forward_pre_hook(lambda _, args: passes.append(len(args[0])))
+    for found, mean in zip(read(teacher, IMAGES, T), expected):
+        torch.testing.assert_close(found, mean, atol=1e-5, rtol=1e-4)
+    assert passes == [1] * 6
+    with pytest.raises(ValueError, match="draws=2 of noise='none'"):
+        build(draws=2)
+
+
+def test_draws_of_fresh_noise_follow_the_generators_of_the_images():
+    teacher = build(noise='fresh', draws=2)
+    found = [
+        read(teacher, IMAGES, T, generator=(torch.Generator().manual_seed(i) for i in (1, 2)))
+        for _ in range(2)
+    ]
+    assert torch.equal(found[0][0], found[1][0])
