@@ -6,6 +6,10 @@ Examples:
     python tools/list_taps.py google/ddpm-celebahq-256
     python tools/list_taps.py adm-256-uncond --size 512
     python tools/list_taps.py adm:image_size=64,num_channels=64,attention_resolutions=16,8 --json
+    python tools/list_taps.py mmdiffrep://toyfaces_ddpm_64 --images DIR --timesteps 50 200
+
+With --images it also prints the rank of each map on some images of a folder, and that of the same
+network with random weights: see docs/howto_train_ddpm.md.
 """
 
 import argparse
@@ -19,12 +23,17 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor
 
+from mmdiffrep.datasets.preparation.image_folder import look_through
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.denoisers.adm import ADMDenoiser
 from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS
 from mmdiffrep.diffusion.denoisers.families import find_family, model_config, reads_in_part
+from mmdiffrep.diffusion.input_range import DenoiserInput
+from mmdiffrep.diffusion.map_ranks import map_ranks
 from mmdiffrep.diffusion.tap_costs import tap_costs
+from mmdiffrep.utils.image_files import read_rgb
 
 
 def parse_model(model: str) -> str | dict[str, Any]:
@@ -93,15 +102,56 @@ def describe(
     return sorted(rows, key=lambda row: row['flops_share']) if modules else rows
 
 
+def read_images(folder: str, number: int, size: int) -> Tensor:
+    """Read the first images of a folder as RGB (B, 3, size, size) in [-1, 1].
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        ValueError: There is no image in it that can be read.
+    """
+    found = look_through(folder)
+    to_unit = DenoiserInput(channel_order='rgb', size=size)
+    images = [
+        to_unit(torch.from_numpy(read_rgb(str(found.folder / name))).permute(2, 0, 1)[None])
+        for name in sorted(found.images)[:number]
+    ]
+    if not images:
+        raise ValueError(f'No image of {folder} can be read: {found.bad_lines()[0]}')
+    return torch.cat(images)
+
+
+def add_ranks(
+    rows: list[dict[str, Any]],
+    cfg: str | dict[str, Any],
+    folder: str,
+    timesteps: Sequence[int],
+    number: int,
+    size: int | None,
+) -> None:
+    """Add ``ranks`` to the rows: by timestep, that of the model and of random weights."""
+    denoiser = load_denoiser(cfg).freeze()
+    images = read_images(folder, number, size or denoiser.image_size)
+    ranks = map_ranks(denoiser, images, [row['name'] for row in rows], timesteps)
+    for row in rows:
+        row['ranks'] = {
+            t: {k: round(v, 2) for k, v in ranks[t, row['name']]._asdict().items()}
+            for t in timesteps
+        }
+
+
 def print_table(rows: Sequence[dict[str, Any]], title: str) -> None:
     """Print the rows for a person."""
     table = Table()
     table.add_column('tap', overflow='fold')
-    for column in ('channels', 'stride', 'FLOPs up to there'):
+    timesteps = list(rows[0].get('ranks', {}))
+    ranks = [f'rank / random, t = {t}' for t in timesteps]
+    for column in ('channels', 'stride', 'FLOPs up to there', *ranks):
         table.add_column(column, justify='right')
     for row in rows:
         share = f'{row["flops_share"]:.1%}'
-        table.add_row(row['name'], str(row['channels']), str(row['stride']), share)
+        found = row.get('ranks', {}).values()
+        cells = [f'{value["rank"]:.1f} / {value["random"]:.1f}' for value in found]
+        table.add_row(row['name'], str(row['channels']), str(row['stride']), share, *cells)
     print(title)
     Console().print(table)
 
@@ -120,11 +170,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--size', type=int, help='side of the image; default: the trained one')
     parser.add_argument('--modules', action='store_true', help='also list every submodule')
     parser.add_argument('--json', action='store_true', help='print JSON instead of a table')
+    parser.add_argument('--images', metavar='DIR', help='measure ranks on images of this folder')
+    parser.add_argument('--timesteps', type=int, nargs='+', default=[50])
+    parser.add_argument('--num-images', type=int, default=16, help='of the folder (default: 16)')
     args = parser.parse_args(arguments)
     try:
         cfg = parse_model(args.model)
         denoiser = load_on_meta(cfg)
         rows = describe(denoiser, args.size, args.modules)
+        if args.images:
+            add_ranks(rows, cfg, args.images, args.timesteps, args.num_images, args.size)
     except (FileNotFoundError, ValueError) as error:
         parser.exit(2, f'{error}\n')
     if args.json:

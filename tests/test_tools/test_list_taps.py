@@ -1,8 +1,10 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 import json
 
+import numpy as np
 import pytest
 from diffusers import DDPMScheduler, UNet2DModel
+from PIL import Image
 
 TINY_ADM = 'adm:image_size=32,num_channels=32,num_res_blocks=1,attention_resolutions=16,8'
 TINY_ADM += ',channel_mult=1,2,resblock_updown=True'
@@ -70,3 +72,21 @@ def test_bad_models_exit_with_the_reason(tool, capsys, model, message):
         tool.main([model])
     assert exit_.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_ranks_on_images_of_a_folder(tool, tmp_path, capsys):
+    for index in range(3):
+        pixels = np.random.default_rng(index).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f'{index}.png')
+    arguments = [TINY_ADM, '--images', str(tmp_path), '--num-images', '2']
+    tool.main([*arguments, '--timesteps', '50', '200', '--json'])
+    rows = json.loads(capsys.readouterr().out)
+    assert all(list(row['ranks']) == ['50', '200'] for row in rows)
+    assert all(found['rank'] >= 1 for row in rows for found in row['ranks'].values())
+    tool.main(arguments)
+    assert 'random' in capsys.readouterr().out
+
+
+def test_a_folder_without_images(tool, tmp_path):
+    with pytest.raises(SystemExit):
+        tool.main([TINY_ADM, '--images', str(tmp_path)])

@@ -37,7 +37,7 @@ from mmdiffrep.registry import DATASETS
 from mmdiffrep.utils.hook_configs import drop_hooks, find_hooks
 from mmdiffrep.utils.host_models import find_config
 
-SKIPPED = ('SampleGridHook', 'ExportDenoiserHook')
+SKIPPED = ('SampleGridHook', 'MapRankHook', 'ExportDenoiserHook')
 
 
 @DATASETS.register_module()

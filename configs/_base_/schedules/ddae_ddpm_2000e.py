@@ -27,5 +27,6 @@ default_hooks = dict(
         power=2 / 3,
     ),
     sample_grid=dict(type='mmdiffrep.SampleGridHook', interval=10000),
+    map_rank=dict(type='mmdiffrep.MapRankHook', interval=10000),
     export_denoiser=dict(type='mmdiffrep.ExportDenoiserHook', interval=10000),
 )

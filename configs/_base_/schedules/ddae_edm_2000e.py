@@ -29,5 +29,6 @@ default_hooks = dict(
     sample_grid=dict(
         type='mmdiffrep.SampleGridHook', interval=10000, num_inference_steps=18, sampler='heun'
     ),
+    map_rank=dict(type='mmdiffrep.MapRankHook', interval=10000),
     export_denoiser=dict(type='mmdiffrep.ExportDenoiserHook', interval=10000),
 )

@@ -23,5 +23,6 @@ default_hooks = dict(
         type='mmdiffrep.StepEMAHook', ema_type='mmdiffrep.ForeachEMA', momentum=0.001, gamma=10
     ),
     sample_grid=dict(type='mmdiffrep.SampleGridHook', interval=500),
+    map_rank=dict(type='mmdiffrep.MapRankHook', interval=500),
     export_denoiser=dict(type='mmdiffrep.ExportDenoiserHook', interval=500),
 )

@@ -8,6 +8,7 @@ from mmdiffrep.engine.hooks.export_denoiser_hook import ExportDenoiserHook
 from mmdiffrep.engine.hooks.finite_loss_hook import FiniteLossHook
 from mmdiffrep.engine.hooks.label_range_hook import LabelRangeHook
 from mmdiffrep.engine.hooks.learning_watch_hook import LearningWatchHook
+from mmdiffrep.engine.hooks.map_rank_hook import MapRankHook
 from mmdiffrep.engine.hooks.policy_log_hook import PolicyLogHook
 from mmdiffrep.engine.hooks.probe_hook import ProbeHook
 from mmdiffrep.engine.hooks.repfusion_hook import RepFusionHook
@@ -22,6 +23,7 @@ __all__ = [
     'FiniteLossHook',
     'LabelRangeHook',
     'LearningWatchHook',
+    'MapRankHook',
     'PolicyLogHook',
     'ProbeHook',
     'RepFusionHook',

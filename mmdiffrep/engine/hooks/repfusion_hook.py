@@ -2,6 +2,7 @@
 """RepFusion as a hook: distill a diffusion model into any unmodified OpenMMLab model."""
 
 from collections.abc import Sequence
+from logging import Logger
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from mmdiffrep.engine.distillation.step import (
     read_teacher,
 )
 from mmdiffrep.engine.distillation.student_layers import StudentLayers
+from mmdiffrep.engine.distillation.teacher_check import warn_if_early
 from mmdiffrep.engine.hooks.finite_loss_hook import check_parameters
 from mmdiffrep.models.distillers.repfusion_distiller import RepFusionDistiller
 from mmdiffrep.models.layer_taps import LayerTaps
@@ -92,6 +94,9 @@ class RepFusionHook(Hook):
             tensors. Defaults to None: read from the model's data preprocessor.
         seed (int): Seed of timesteps and noise, which are functions of (seed, iteration, image in
             the batch of all ranks), so that a resumed run draws the same. Defaults to 0.
+        check_teacher (bool): Whether the first step of a run compares the rank of a diffusion
+            model's maps with that of random weights, and warns if it looks early in its training;
+            one more pass. Defaults to True.
 
     Raises:
         TypeError, ValueError: An option of another type or out of its range.
@@ -120,6 +125,7 @@ class RepFusionHook(Hook):
         teacher_input: str = 'exact',
         normalization: dict | None = None,
         seed: int = 0,
+        check_teacher: bool = True,
     ) -> None:
         if not isinstance(pairs, (list, tuple)) or not pairs:
             raise ValueError(
@@ -167,6 +173,8 @@ class RepFusionHook(Hook):
         self.drawn: dict[str, TimestepSample] = {}
         self._reads: dict[str, TeacherRead] = {}
         self._freeze = TaskFreeze()
+        self.check_teacher = of_type('check_teacher', check_teacher, bool)
+        self._logger: Logger | None = None
         self._handles: list[Any] = []
 
     # -- set-up and tear-down ----------------------------------------------------------------
@@ -255,6 +263,7 @@ class RepFusionHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Tap the student; after EMAHook has copied the model, so that the copy stays plain."""
         model = _unwrapped(runner)
+        self._logger = runner.logger if self.check_teacher and runner.iter == 0 else None
         read = torch.compiler.disable(self._read_teacher)
         add = torch.compiler.disable(self._add_losses)
         self.taps.attach()
@@ -310,6 +319,14 @@ class RepFusionHook(Hook):
                 self.teacher, self.distiller, arguments['inputs'], self._streams, self._progress
             )
             self.drawn = {name: read.sample for name, read in self._reads.items()}
+            if self._logger is not None:
+                self._check_teacher(arguments['inputs'], self._logger)
+                self._logger = None
+
+    def _check_teacher(self, images: Tensor, logger: Logger) -> None:
+        read = next(iter(self._reads.values()))
+        t, features = read.sample.t[: len(images)], read.features[0]
+        warn_if_early(self.teacher, self.teacher.to_input(images), t, features, logger)
 
     def _add_losses(
         self, model: nn.Module, args: tuple, kwargs: dict, task: TaskLosses

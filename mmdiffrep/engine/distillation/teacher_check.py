@@ -1,0 +1,52 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Warn of a diffusion model that seems to know little yet, before a student learns from it."""
+
+from collections.abc import Sequence
+from logging import Logger
+
+import torch
+from torch import Tensor
+
+from mmdiffrep.diffusion.map_ranks import MapRank
+from mmdiffrep.measures.map_rank import map_rank
+from mmdiffrep.models.teachers.base import Teacher
+from mmdiffrep.utils.random_weights import random_weights
+from mmdiffrep.utils.rng import keep_random_state
+
+
+@torch.no_grad()
+def warn_if_early(
+    teacher: Teacher, inputs: Tensor, t: Tensor, features: Sequence[Tensor], logger: Logger
+) -> None:
+    """Compare the ranks of a teacher's maps with those of the same network with random weights.
+
+    It costs one more pass of the teacher. Teachers without timesteps and features without pixels
+    are passed over.
+
+    Args:
+        teacher: The teacher.
+        inputs: What it saw, (B, 3, h, w).
+        t: Its timesteps, (B,).
+        features: What it gave, one per tap.
+        logger: Gets one line, a warning if a map seems to be at the beginning of its training.
+    """
+    denoiser = getattr(teacher, 'denoiser', None)
+    if denoiser is None:
+        return
+    with keep_random_state(), random_weights(denoiser.network):
+        random = teacher(inputs, t)
+    found = {
+        tap: MapRank(map_rank(own), map_rank(other))
+        for tap, own, other in zip(teacher.taps, features, random)
+        if own.dim() == 4 and own[0, 0].numel() > 1
+    }
+    listed = ', '.join(f'{tap} {r.rank:.1f} of {r.random:.1f}' for tap, r in found.items())
+    if any(value.early for value in found.values()):
+        logger.warning(
+            f'RepFusion: the maps of the teacher {teacher.source} have a low rank, measured on '
+            f'{len(inputs)} images against random weights: {listed}. A diffusion model looks like '
+            'that early in its training, when its features serve no better than random ones: '
+            'train it longer, or compare a probe or a student with those of random weights.'
+        )
+    elif found:
+        logger.info(f"RepFusion: rank of the teacher's maps against random weights: {listed}")
