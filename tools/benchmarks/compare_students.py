@@ -17,6 +17,11 @@ A diffusion model as the teacher has to be there already.
 A seed stands for weights, augmentation and timesteps; the labeled images of a share are the same
 for all seeds. All results are in WORK_DIR/results.csv, the table in WORK_DIR/table.md. Started
 again, the same command goes on where it was stopped; what is in results.csv is not run again.
+
+Students that were distilled are compared with plain ones three times: at equal fine-tuning (with
+the first plain one), at equal time (give a plain config that trains longer, too), and with the
+training of their teacher. That of a CNN teacher is timed here, that of a diffusion model is not:
+give --teacher-minutes.
 """
 
 import argparse
@@ -35,6 +40,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from rich.console import Console
 
+from mmdiffrep.apis.ledgers import Trial, ledger_table
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.checkpoint_io import register_safe_loader
 from mmdiffrep.utils.config_path import config_file
@@ -44,15 +50,26 @@ NEVER = 10**9
 START = 'model.backbone.init_cfg.checkpoint'
 SUBSET = 'mmdiffrep.BalancedSubset'
 RESULT_OF = re.compile(r'work_dirs/([\w.-]+)/(?:(?:iter|epoch)_\d+\.pth|(\w+))')
-FIELDS = ('student', 'fraction', 'seed', 'metric', 'value', 'minutes')
+TIMES = ('minutes', 'distill_minutes', 'teacher_minutes')
+FIELDS = ('student', 'fraction', 'seed', 'metric', 'value', *TIMES)
 
 
 class Trained(NamedTuple):
-    """A finished training: its folder, its last checkpoint and the minutes that all of it took."""
+    """A finished training.
+
+    Attributes:
+        folder: Its folder.
+        checkpoint: Its last checkpoint.
+        minutes: How long all of it took, with what it needed.
+        distill: Of these, the distillation that it starts from.
+        teacher: Of these, the training of teachers.
+    """
 
     folder: Path
     checkpoint: str
     minutes: float
+    distill: float = 0.0
+    teacher: float = 0.0
 
 
 class Row(NamedTuple):
@@ -121,7 +138,7 @@ class Trainer:
         if cfg.get('val_dataloader'):
             # The result is tested below; a validation at the end would cost as much again.
             options['train_cfg.val_interval'] = str(NEVER)
-        parts, minutes = [config.stem], 0.0
+        parts, distill, teacher = [config.stem], 0.0, 0.0
         for key in find_hooks(cfg, 'RepFusionHook'):
             options[f'{key}.seed'] = str(row.seed)
         if cfg.train_dataloader.dataset.type == SUBSET:
@@ -130,14 +147,20 @@ class Trainer:
         for key, needed in self._needs(cfg, config, start):
             result = self.train(needed, row)
             options[key] = result.checkpoint
-            minutes += result.minutes
+            own = result.minutes - result.teacher
+            distill, teacher = (
+                (distill + own, teacher + result.teacher)
+                if key == START
+                else (distill, teacher + result.minutes)
+            )
             parts.append(f'from_{result.folder.parent.name}')
         folder = self.work_dir / 'runs' / '-'.join(parts) / f'seed{row.seed}'
         done = folder / 'minutes.txt'
         if not done.is_file():
             self._run(config, folder, options)
-        own = float(done.read_text())
-        return Trained(folder, (folder / 'last_checkpoint').read_text().strip(), minutes + own)
+        minutes = float(done.read_text()) + distill + teacher
+        checkpoint = (folder / 'last_checkpoint').read_text().strip()
+        return Trained(folder, checkpoint, minutes, distill, teacher)
 
     def _needs(self, cfg: Config, config: Path, start: Path | None) -> list[tuple[str, Path]]:
         """Keys of a config that name the result of another one, and that one."""
@@ -207,19 +230,20 @@ class Results:
         """Whether a student was tested."""
         return any(self._key(line) == row for line in self.rows)
 
-    def add(self, row: Row, metrics: dict[str, float], minutes: float) -> None:
+    def add(self, row: Row, metrics: dict[str, float], trained: Trained) -> None:
         """Add the metrics of one student and write the file."""
+        times = (trained.minutes, trained.distill, trained.teacher)
         self.rows += [
             dict(
                 **{key: str(value) for key, value in row._asdict().items()},
                 metric=metric,
                 value=f'{value:.6g}',
-                minutes=f'{minutes:.1f}',
+                **{name: f'{minutes:.3f}' for name, minutes in zip(TIMES, times)},
             )
             for metric, value in metrics.items()
         ]
         text = io.StringIO(newline='')
-        writer = csv.DictWriter(text, FIELDS)
+        writer = csv.DictWriter(text, FIELDS, restval='')
         writer.writeheader()
         writer.writerows(self.rows)
         write_atomically(text.getvalue().encode(), self.path)
@@ -237,10 +261,7 @@ class Results:
         Raises:
             ValueError: There is no such metric.
         """
-        metrics = list(dict.fromkeys(line['metric'] for line in self.rows))
-        if metric is not None and metric not in metrics:
-            raise ValueError(f'no metric {metric!r} in {self.path}; it has {metrics}')
-        metric = metric or metrics[0]
+        metric = self._metric(metric)
         cells: dict[str, dict[float, list[float]]] = {}
         for line in self.rows:
             if line['metric'] == metric:
@@ -256,6 +277,51 @@ class Results:
             values = [_cell(columns.get(fraction, [])) for fraction in fractions]
             lines.append(f'| {student} | ' + ' | '.join(values) + ' |')
         return '\n'.join(lines) + '\n'
+
+    def _metric(self, metric: str | None) -> str:
+        metrics = list(dict.fromkeys(line['metric'] for line in self.rows))
+        if metric is not None and metric not in metrics:
+            raise ValueError(f'no metric {metric!r} in {self.path}; it has {metrics}')
+        return metric or metrics[0]
+
+    def ledgers(
+        self, metric: str | None = None, teacher_minutes: float = 0.0, students: int = 1
+    ) -> str:
+        """Return :func:`~mmdiffrep.apis.ledgers.ledger_table` of every share of the labels.
+
+        Args:
+            metric: Which one. Default: the first one that was written.
+            teacher_minutes: What a teacher that was not trained here took; 0: not known.
+            students: How many students share a teacher.
+
+        Returns:
+            Markdown; nothing where no student was distilled, or all were.
+        """
+        metric = self._metric(metric)
+        lines = [line for line in self.rows if line['metric'] == metric]
+        plain = list(dict.fromkeys(r['student'] for r in lines if '+' not in r['student']))
+        if not plain or all('+' not in line['student'] for line in lines):
+            return ''
+        parts = []
+        for fraction in sorted({float(line['fraction']) for line in lines}, reverse=True):
+            trials = [_trial(r, teacher_minutes) for r in lines if float(r['fraction']) == fraction]
+            if any(trial.student == plain[0] for trial in trials):
+                parts.append(f'\n{metric}, {fraction:.4g} of the labels\n\n')
+                parts.append(ledger_table(trials, plain, students))
+        return ''.join(parts)
+
+
+def _trial(line: dict[str, str], teacher_minutes: float) -> Trial:
+    total, distill, teacher = (60 * float(line.get(name) or 0) for name in TIMES)
+    is_taught = '+' in line['student']
+    return Trial(
+        line['student'],
+        int(line['seed']),
+        float(line['value']),
+        finetune=total - distill - teacher,
+        distill=distill,
+        teacher=teacher or 60 * teacher_minutes * is_taught,
+    )
 
 
 def _cell(values: list[float]) -> str:
@@ -345,9 +411,26 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         'segmentation)',
     )
     parser.add_argument(
+        '--teacher-minutes',
+        type=float,
+        default=0.0,
+        help='training time of a diffusion model that is the teacher (default: not known)',
+    )
+    parser.add_argument(
+        '--students-per-teacher', type=int, default=1, help='that share this time (default: 1)'
+    )
+    parser.add_argument(
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='for every training'
     )
     return parser.parse_args(argv)
+
+
+def write_table(results: Results, args: argparse.Namespace) -> str:
+    """Write all results so far into table.md, and return them."""
+    ledgers = results.ledgers(args.metric, args.teacher_minutes, args.students_per_teacher)
+    table = results.table(args.metric) + ledgers
+    write_atomically(table.encode(), args.work_dir / 'table.md')
+    return table
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -374,12 +457,9 @@ def main(argv: list[str] | None = None) -> None:
                 row = Row(name, fraction, seed)
                 if not results.has(row):
                     trained = trainer.train(config, row, start=start[0] if start else None)
-                    results.add(row, trainer.test(trained), trained.minutes)
-                    write_atomically(
-                        results.table(args.metric).encode(), args.work_dir / 'table.md'
-                    )
-    table = results.table(args.metric)
-    write_atomically(table.encode(), args.work_dir / 'table.md')
+                    results.add(row, trainer.test(trained), trained)
+                    write_table(results, args)
+    table = write_table(results, args)
     console.print(table, highlight=False, soft_wrap=True)
 
 
