@@ -1,13 +1,14 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""``python -m mmdiffrep pretrain DIR``, ``train CONFIG``, ``test CONFIG`` and ``config CONFIG``."""
+"""``python -m mmdiffrep COMMAND``: pretrain, compare-teachers, train, test or config."""
 
 import sys
 
-from mmdiffrep.cli import config, pretrain, test, train
+from mmdiffrep.cli import compare_teachers, config, pretrain, test, train
 from mmdiffrep.cli.command import run_command
 
 COMMANDS = {
     'pretrain': pretrain.main,
+    'compare-teachers': compare_teachers.main,
     'train': train.main,
     'test': test.main,
     'config': config.main,

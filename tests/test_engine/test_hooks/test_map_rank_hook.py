@@ -27,6 +27,7 @@ def train(work_dir, *hooks, model='DDPM', max_iters=3):
             dataset=dict(
                 type='mmdiffrep.ToyFacesDataset',
                 task='image',
+                split='train',
                 image_size=32,
                 num_images=8,
                 pipeline=pipeline,
