@@ -28,7 +28,7 @@ def warn_if_early(
         inputs: What it saw, (B, 3, h, w).
         t: Its timesteps, (B,).
         features: What it gave, one per tap.
-        logger: Gets one line, a warning if a map seems to be at the beginning of its training.
+        logger: Gets one line, a warning if all maps look like the beginning of a training.
     """
     denoiser = getattr(teacher, 'denoiser', None)
     if denoiser is None:
@@ -41,7 +41,7 @@ def warn_if_early(
         if own.dim() == 4 and own[0, 0].numel() > 1
     }
     listed = ', '.join(f'{tap} {r.rank:.1f} of {r.random:.1f}' for tap, r in found.items())
-    if any(value.early for value in found.values()):
+    if found and all(value.early for value in found.values()):
         logger.warning(
             f'RepFusion: the maps of the teacher {teacher.source} have a low rank, measured on '
             f'{len(inputs)} images against random weights: {listed}. A diffusion model looks like '
