@@ -1,0 +1,22 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# Stage 1 of the student of toyfaces_r18_slim_finetune.py: the shipped diffusion model, 1,000 drawn
+# faces without labels.
+# Result: see "Does a teacher pay?" in docs/results.md; 400 iterations.
+_base_ = '../distill_toyfaces_r18.py'
+model = dict(backbone=dict(stem_channels=16, base_channels=16))
+train_dataloader = dict(
+    batch_size=8,
+    dataset=dict(
+        num_images=1000,
+        pipeline=[
+            dict(type='mmdiffrep.LoadToyFace', cache=True),
+            dict(type='RandomFlip', prob=0.5),
+            dict(type='mmdiffrep.PackImage'),
+        ],
+    ),
+)
+max_iters = 400
+_base_.param_scheduler[1].update(end=max_iters)
+param_scheduler = _base_.param_scheduler
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+default_hooks = dict(checkpoint=dict(interval=max_iters), repfusion=dict(precision='bfloat16'))

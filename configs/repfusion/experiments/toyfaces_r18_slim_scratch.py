@@ -1,0 +1,18 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# Segmentation of drawn faces, 64 labeled ones, without a teacher: the ResNet-18 of
+# ../toyfaces_r18_scratch.py with a quarter of its width (0.7 M parameters), batches of 8, and the
+# learning rate that was best on validation.
+# Result: see "Does a teacher pay?" in docs/results.md; 600 iterations.
+_base_ = '../toyfaces_r18_scratch.py'
+model = dict(
+    backbone=dict(stem_channels=16, base_channels=16),
+    decode_head=dict(in_channels=[16, 32, 64, 128]),
+)
+train_dataloader = dict(batch_size=8)
+max_iters = 600
+optim_wrapper = dict(optimizer=dict(lr=8e-3))
+_base_.param_scheduler[0].update(end=30)
+_base_.param_scheduler[1].update(begin=30, end=max_iters)
+param_scheduler = _base_.param_scheduler
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+default_hooks = dict(checkpoint=dict(interval=max_iters))
