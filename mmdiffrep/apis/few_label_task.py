@@ -187,7 +187,8 @@ def _model(
     task: FewLabelTask, student: Student, size: int, backbone: dict[str, Any]
 ) -> dict[str, Any]:
     with DefaultScope.overwrite_default_scope('mmengine'), torch.no_grad():
-        network = MODELS.build(dict(student.backbone)).eval()
+        network = MODELS.build(dict(student.backbone))
+        network.eval()  # some hosts' train() returns nothing
         maps = network(torch.zeros(1, 3, size, size))
     channels = [feature.shape[1] for feature in maps]
     return dict(
