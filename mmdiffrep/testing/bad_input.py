@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -13,9 +14,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from mmdiffrep.cli.command import hint
+
 VERDICTS = ('clear', 'unclear', 'hang or crash', 'silently wrong', 'right')
-# Errors that Python raises where nothing was checked.
-_RAW = ('AttributeError', 'IndexError', 'UnboundLocalError', 'ZeroDivisionError', 'RecursionError')
+# Errors that Python raises where nothing was checked, by type or by message.
+_RAW_TYPES = (
+    *('AttributeError', 'IndexError', 'UnboundLocalError', 'ZeroDivisionError'),
+    *('RecursionError', 'AssertionError', 'MemoryError', 'UnicodeDecodeError'),
+)
+_RAW = re.compile(
+    r'object is not|not supported between|unsupported operand|has no attribute|missing \d+ required|'
+    r'takes \d+ positional|argument of type|values to unpack|invalid literal|could not convert'
+)
+# Words by which a message says what is expected or what to do.
+_EXPECTED = re.compile(
+    r'\b(must|expect\w*|needs?|takes|has to|have to|should|one of|at least|at most|did you mean|'
+    r'give|gives|set|use|name|choose|replace|remove|unpack|save|draw|write|leave|check|get|complete|'
+    r'make|run|prepare|build|crop|load)\b',
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +46,8 @@ class Case:
         names: What a clear error or warning names: the file or the key, one of them.
         expect: ``'error'`` if the input must be refused (or warned of), ``'ok'`` if it is fine
             after all, ``'any'`` if both are right.
+        given: The wrong value as a clear error shows it, one of these texts; none: the name of a
+            file says it all.
     """
 
     group: str
@@ -36,6 +55,7 @@ class Case:
     run: Callable[[Path], object]
     names: tuple[str, ...]
     expect: str = 'error'
+    given: tuple[str, ...] = ()
 
 
 class Outcome(NamedTuple):
@@ -50,9 +70,9 @@ class Outcome(NamedTuple):
 def judge(case: Case, outcome: Outcome) -> str:
     """Return one of ``VERDICTS``.
 
-    An error is clear if it names the file or key, is more than the name, and is not one of the
-    errors that Python raises where nothing was checked. A case that must be refused and is only
-    warned of is clear if a line of the warning names the file or key.
+    An error is clear if it names the file or key, shows what was given, says what is expected or
+    what to do, and is not one that Python raises where nothing was checked. A case that must be
+    refused and is only warned of is clear if a line of the warning names the file or key.
     """
     if outcome.kind in ('hang', 'crash'):
         return 'hang or crash'
@@ -65,9 +85,10 @@ def judge(case: Case, outcome: Outcome) -> str:
             return 'clear' if warned else 'silently wrong'
         return 'right'
     named = any(name in outcome.message for name in case.names)
-    says_more = len(outcome.message.split()) > 3
-    clear = named and says_more and outcome.type not in _RAW
-    return 'clear' if clear else 'unclear'
+    shown = not case.given or any(text in outcome.message for text in case.given)
+    helps = _EXPECTED.search(outcome.message) is not None
+    raw = outcome.type in _RAW_TYPES or _RAW.search(outcome.message) is not None
+    return 'clear' if named and shown and helps and not raw else 'unclear'
 
 
 def run_case(case: Case, timeout: float) -> Outcome:
@@ -102,7 +123,8 @@ def _run_and_exit(case: Case, work: Path, report: Path, output: Path) -> None:
             case.run(work)
             result = dict(kind='ok')
         except BaseException as error:  # noqa: BLE001 (whatever it raises is judged)
-            result = dict(kind='error', type=type(error).__name__, message=str(error))
+            message = str(error) + hint(str(error))  # as the commands print it
+            result = dict(kind='error', type=type(error).__name__, message=message)
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         report.write_text(json.dumps(result))

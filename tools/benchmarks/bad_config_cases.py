@@ -58,7 +58,7 @@ PERHAPS: dict[str, tuple[Any, ...]] = {
     'optimizer.momentum': (1, 2, 1.5),
 }
 # Other words by which an error names a key.
-SAID = {'teacher': ('denoiser', 'folder', 'U-Net'), 'pairs': ('pair',), 'pairs.0.teacher': ('tap',)}
+SAID = {'pairs.0.teacher': ('tap',)}
 BASE = dict(clip_grad=dict(max_norm=1.0), optimizer=dict(type='SGD', lr=0.05, momentum=0.9))
 TOP = (
     *('teacher', 'pairs', 'policy', 'noise', 'reward', 'holdout', 'optimizer', 'paramwise_cfg'),
@@ -82,6 +82,12 @@ TYPOS = (
 )
 
 
+def shown(value: Any) -> tuple[str, ...]:
+    """Return how a clear error shows a value; of a list it may show the wrong item."""
+    items = tuple(map(repr, value)) if isinstance(value, (list, tuple)) else ()
+    return repr(value), str(value) or repr(value), *items
+
+
 def _among(value: Any, values: tuple[Any, ...]) -> bool:
     return any(type(value) is type(other) and repr(value) == repr(other) for other in values)
 
@@ -95,8 +101,9 @@ def hook_cases() -> Iterator[Case]:
                 perhaps = _among(value, PERHAPS.get(key, ()))
                 expect = 'ok' if fine else 'any' if perhaps else 'error'
                 case = functools.partial(_train, key=key, value=value)
-                names = (key.rsplit('.')[-1], key.split('.')[0], *SAID.get(key, ()))
-                yield Case('RepFusionHook config', f'{key}={value!r}', case, names, expect)
+                names = (key.rpartition('.')[-1], *SAID.get(key, ()))
+                given = () if key in TYPOS else shown(value)
+                yield Case('RepFusionHook config', f'{key}={value!r}', case, names, expect, given)
 
 
 def _train(folder: Path, key: str, value: Any) -> None:
@@ -113,14 +120,20 @@ def diffusers_cases() -> Iterator[Case]:
     """Yield mutated folders of a tiny diffusion model."""
     group = 'diffusers folder'
 
-    def case(name: str, file: str, change: Callable[[Path], object], *names: str) -> Case:
+    def case(
+        name: str,
+        file: str,
+        change: Callable[[Path], object],
+        *names: str,
+        given: tuple[str, ...] = (),
+    ) -> Case:
         def build(folder: Path) -> None:
             _save_model(folder / 'model')
             change(folder / 'model' / file)
             extractor = FeatureExtractor(str(folder / 'model'), ['mid'], timesteps=[1])
             extractor(torch.zeros(1, 3, 16, 16))
 
-        return Case(group, name, build, (Path(file).name, *names))
+        return Case(group, name, build, names or (Path(file).name,), given=given)
 
     unet, scheduler = 'unet/config.json', 'scheduler/scheduler_config.json'
     for content in ('', '{', '[]', 'null', '"x"', '1', '{}'):
@@ -140,7 +153,7 @@ def diffusers_cases() -> Iterator[Case]:
     for key, values in keys.items():
         for value in values:
             change = functools.partial(_set, key=key, value=value)
-            yield case(f'{key}={value!r}', unet, change, key)
+            yield case(f'{key}={value!r}', unet, change, key, given=shown(value))
     keys = {
         'num_train_timesteps': (0, -1, 10**9, 'a', 1.5),
         'beta_start': (math.nan, -1, 2, 'a'),
@@ -151,7 +164,7 @@ def diffusers_cases() -> Iterator[Case]:
     for key, values in keys.items():
         for value in values:
             change = functools.partial(_set, key=key, value=value)
-            yield case(f'{key}={value!r}', scheduler, change, key)
+            yield case(f'{key}={value!r}', scheduler, change, key, given=shown(value))
     for kind in ('empty', 'cut half', 'text', 'pipe', 'missing', 'folder'):
         change = functools.partial(damage, kind=kind)
         file = 'unet/diffusion_pytorch_model.safetensors'
@@ -193,10 +206,11 @@ def option_cases() -> Iterator[Case]:
     ]
     for registry, config, key, value in wrong:
         build = functools.partial(_build, registry=registry, config={**config, key: value})
-        yield Case('options', f'{config["type"]} {key}={value!r}', build, (key,))
+        name = f'{config["type"]} {key}={value!r}'
+        yield Case('options', name, build, (key,), given=shown(value))
     for key, value in (('batch_size', 1), ('dtype', 'half'), ('max_epochs', 0)):
         loop = functools.partial(_pixel_loop, key=key, value=value)
-        yield Case('options', f'PixelTrainLoop {key}={value!r}', loop, (key,))
+        yield Case('options', f'PixelTrainLoop {key}={value!r}', loop, (key,), given=shown(value))
 
 
 def _build(_: Path, registry: Any, config: dict) -> None:

@@ -16,7 +16,7 @@ from mmdiffrep.datasets.preparation.wflw import WFLWSource, prepare_wflw
 from mmdiffrep.testing.bad_input import Case
 from mmdiffrep.testing.damaged_files import DAMAGES, damage
 
-SIDE = 32
+SIDE = 128  # most of a file is pixels then, and not the header
 NOISE = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
 MASK = (np.arange(SIDE * SIDE).reshape(SIDE, SIDE) // 64 % 19).astype(np.uint8)
 LOAD_IMAGE = dict(type='mmcv.LoadImageFromFile')
@@ -29,7 +29,7 @@ def _exif(orientation: int) -> Image.Exif:
     return tags
 
 
-# Files of other forms, and whether an image of 32 x 32 pixels may have them.
+# Files of other forms, and whether an image of SIDE x SIDE pixels may have them.
 FORMS: dict[str, tuple[Image.Image, dict, str]] = {
     'gray': (Image.fromarray(NOISE[..., 0]), {}, 'ok'),
     'cmyk': (Image.fromarray(NOISE).convert('CMYK'), dict(format='JPEG'), 'ok'),
@@ -188,8 +188,7 @@ def _landmark_cases() -> Iterator[Case]:
 def _download_cases() -> Iterator[Case]:
     """Yield damaged downloads for the preparations of CelebAMask-HQ, DDPM-Seg and WFLW."""
     group = 'prepare_data'
-    kinds = [kind for kind in DAMAGES if kind != 'zeroed middle']
-    for kind in kinds:
+    for kind in DAMAGES:
         targets = {
             'CelebAMask image': (_celebamask_source, 'CelebA-HQ-img/0.jpg'),
             'DDPM-Seg image': (_ddpm_seg_source, 'cat_15/real/train/a.png'),
