@@ -22,6 +22,8 @@ _WAIT_FOR_FIRST_PROCESS = 15.0
 _REGISTRIES = (HOOKS, MODELS, DATASETS, TRANSFORMS, METRICS, LOOPS)
 _UNKNOWN_OPTION = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'")
 _UNKNOWN_TYPE = re.compile(r'^(\w+) is not in the \S+ registry')
+# mmengine adds it to a TypeError.
+_HOOK = re.compile(r' in <[\w.]+ object at 0x[0-9a-f]+>')
 
 
 def run_command(main: Callable[[], None]) -> None:
@@ -59,7 +61,7 @@ def describe_error(error: Exception, log_file: str | None = None) -> str:
         log_file: The log that holds its traceback.
     """
     message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    message += hint(message)
+    message = _HOOK.sub('', message) + hint(message)
     raised_at = traceback.extract_tb(error.__traceback__)[-1]
     details = f'at {_short_path(raised_at.filename)}:{raised_at.lineno}'
     if log_file is not None:

@@ -4,7 +4,7 @@
 import numpy as np
 from mmengine.dataset import BaseDataset
 
-from mmdiffrep.registry import DATASETS
+from mmdiffrep.registry import DATASETS, build_part
 from mmdiffrep.utils.checks import positive, within
 
 
@@ -27,7 +27,7 @@ def BalancedSubset(dataset: dict, fraction: float, seed: int = 0) -> BaseDataset
         ValueError: A share out of range, or a class of which nothing would be left.
     """
     within('fraction', positive('fraction', fraction), 0, 1)
-    built = DATASETS.build(dataset)
+    built = build_part(DATASETS, dataset, 'dataset')
     built.full_init()
     members: dict[int, list[int]] = {label: [] for label in range(len(built.metainfo['classes']))}
     for index in range(len(built)):

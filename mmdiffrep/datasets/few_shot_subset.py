@@ -4,7 +4,7 @@
 import numpy as np
 from mmengine.dataset import BaseDataset
 
-from mmdiffrep.registry import DATASETS
+from mmdiffrep.registry import DATASETS, build_part
 from mmdiffrep.utils.checks import integer
 
 
@@ -29,7 +29,7 @@ def FewShotSubset(  # noqa: N802
     integer('num_images', num_images, 1)
     if repeat is not None:
         integer('repeat', repeat, 0)
-    built = DATASETS.build(dataset)
+    built = build_part(DATASETS, dataset, 'dataset')
     built.full_init()
     if len(built) < num_images:
         raise ValueError(

@@ -214,6 +214,9 @@ def build_noise(cfg: str | Mapping[str, Any] | NoiseSource) -> NoiseSource:
     args = dict(cfg) if isinstance(cfg, Mapping) else {'type': cfg}
     kind = args.pop('type', None)
     if kind not in _SOURCES:
-        raise ValueError(f'Unknown noise type {kind!r}; known are {", ".join(_SOURCES)}.')
+        raise ValueError(
+            f'noise must be one of {", ".join(_SOURCES)}, or a dict with one of these as its type, '
+            f'got {cfg!r}.'
+        )
     check_arguments(args, _SOURCES[kind], f"Noise '{kind}'")
     return _SOURCES[kind](**args)

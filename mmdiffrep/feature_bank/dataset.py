@@ -10,7 +10,7 @@ from mmdiffrep.feature_bank.build import DEFAULT_ROOT, build_feature_bank
 from mmdiffrep.feature_bank.images import read_sample
 from mmdiffrep.feature_bank.reader import FeatureReader
 from mmdiffrep.feature_bank.stored_dataset import StoredDataset, build_reader
-from mmdiffrep.registry import DATASETS
+from mmdiffrep.registry import DATASETS, build_part
 from mmdiffrep.utils.pixel_facts import check_order
 
 
@@ -56,7 +56,7 @@ class FeatureBankDataset(StoredDataset):
         verify: str = 'sizes',
         keep_samples: bool = False,
     ) -> None:
-        self.dataset = DATASETS.build(dataset)
+        self.dataset = build_part(DATASETS, dataset, 'dataset')
         self.keep_samples = keep_samples
         self._kept: dict[int, dict[str, Any]] = {}
         if isinstance(bank, str):

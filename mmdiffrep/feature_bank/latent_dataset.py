@@ -15,7 +15,7 @@ from mmdiffrep.feature_bank.latent_reader import LatentReader
 from mmdiffrep.feature_bank.recipe import LATENT, LatentRecipe
 from mmdiffrep.feature_bank.stored_dataset import StoredDataset, build_reader
 from mmdiffrep.feature_bank.views import AugmentedView
-from mmdiffrep.registry import DATASETS
+from mmdiffrep.registry import DATASETS, build_part
 from mmdiffrep.utils.checks import integer
 
 
@@ -60,7 +60,7 @@ class LatentDataset(StoredDataset):
         max_bytes: int | None = None,
         verify: str = 'sizes',
     ) -> None:
-        self.dataset = DATASETS.build(dataset)
+        self.dataset = build_part(DATASETS, dataset, 'dataset')
         numbers = range(1, views + 1) if integer('views', views, 0) else [0]
         self.views = [AugmentedView(self.dataset, view) for view in numbers]
         compute = build_reader(LatentReader, reader, 'reader', dataset)

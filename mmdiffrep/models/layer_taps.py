@@ -74,8 +74,8 @@ def find_module(model: nn.Module, path: str) -> nn.Module:
     top = [child for child, _ in model.named_children()]
     raise ValueError(
         f'{type(model).__name__} has no layer {path!r}. '
-        + (f'Near matches: {near}. ' if near else '')
-        + f'Top-level layers: {top}.'
+        + (f'Did you mean one of {near}? ' if near else '')
+        + f'Name a layer inside one of its top-level layers {top}.'
     )
 
 

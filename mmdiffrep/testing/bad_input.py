@@ -23,14 +23,14 @@ _RAW_TYPES = (
     *('RecursionError', 'AssertionError', 'MemoryError', 'UnicodeDecodeError'),
 )
 _RAW = re.compile(
-    r'object is not|not supported between|unsupported operand|has no attribute|missing \d+ required|'
-    r'takes \d+ positional|argument of type|values to unpack|invalid literal|could not convert'
+    r'object is not|not supported between|unsupported operand|has no attribute|argument of type|'
+    r'missing \d+ required|takes \d+ positional|values to unpack|invalid literal|could not convert'
 )
 # Words by which a message says what is expected or what to do.
 _EXPECTED = re.compile(
     r'\b(must|expect\w*|needs?|takes|has to|have to|should|one of|at least|at most|did you mean|'
     r'give|gives|set|use|name|choose|replace|remove|unpack|save|draw|write|leave|check|get|complete|'
-    r'make|run|prepare|build|crop|load)\b',
+    r'make|run|prepare|build|crop|load|correct|leave)\b',
     re.IGNORECASE,
 )
 

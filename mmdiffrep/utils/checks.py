@@ -9,7 +9,9 @@ Each function returns the value it was given, so that a check is part of an assi
 import difflib
 import inspect
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar('T')
@@ -105,7 +107,7 @@ def one_of(name: str, value: T, choices: Collection[T]) -> T:
     Raises:
         ValueError: It is not; the message lists the choices and the nearest.
     """
-    if value not in choices:
+    if value not in tuple(choices):  # which asks for no hash of it
         listed = ', '.join(repr(choice) for choice in choices)
         raise ValueError(
             f'{name} must be one of {listed}, got {value!r}.{did_you_mean(value, choices)}'
@@ -143,6 +145,20 @@ def of_shape(name: str, value: Array, *dims: int | str) -> Array:
         expected = ', '.join(map(str, dims))
         raise ValueError(f'Expected {name} ({expected}), got shape {shape}.')
     return value
+
+
+@contextmanager
+def about(key: str) -> Iterator[None]:
+    """Say in the errors raised inside which key of a config they are about."""
+    try:
+        yield
+    except (ImportError, KeyError, OSError, TypeError, ValueError) as error:
+        text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+        if re.search(rf'\b{re.escape(key)}\b', text):
+            raise
+        kinds = (FileNotFoundError, OSError, ImportError, KeyError, TypeError, ValueError)
+        kind = next(kind for kind in kinds if isinstance(error, kind))
+        raise kind(f'{key}: {text}') from error
 
 
 def near_names(name: object, known: Iterable[object], n: int = 3, cutoff: float = 0.6) -> list[str]:

@@ -44,11 +44,11 @@ FINE: dict[str, tuple[Any, ...]] = {
     'optimizer.momentum': (0,),
     'clip_grad.max_norm': (1, 2, 1.5),
     'clip_grad.norm_type': (1, 2, 1.5, math.inf),
+    'policy.num_buckets': (None, 1, 2),
 }
 PERHAPS: dict[str, tuple[Any, ...]] = {
     'policy': ({},),
     'phases': ([],),
-    'policy.num_buckets': (None, 1, 2),
     'paramwise_cfg': ({},),
     'param_scheduler': ([], {}),
     'teacher_size': (1, 2),
@@ -83,8 +83,8 @@ TYPOS = (
 
 
 def shown(value: Any) -> tuple[str, ...]:
-    """Return how a clear error shows a value; of a list it may show the wrong item."""
-    items = tuple(map(repr, value)) if isinstance(value, (list, tuple)) else ()
+    """Return how a clear error shows a value; of a list or a dict, it may show an item or key."""
+    items = tuple(map(repr, value)) if isinstance(value, (list, tuple, dict)) else ()
     return repr(value), str(value) or repr(value), *items
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from mmengine.config import Config
 
 from mmdiffrep.datasets.correspondence.pair import ImagePair, PairDataset
-from mmdiffrep.registry import DATASETS
+from mmdiffrep.registry import DATASETS, build_part
 from mmdiffrep.utils.checks import integer, of_type
 from mmdiffrep.utils.pixel_facts import channel_order_of
 
@@ -43,7 +43,7 @@ class LandmarkPairs(PairDataset):
         warp: bool = False,
         category: str = 'face',
     ) -> None:
-        self.inner = DATASETS.build(dataset)
+        self.inner = build_part(DATASETS, dataset, 'dataset')
         self.num_pairs = integer('num_pairs', num_pairs, 1)
         self.seed = integer('seed', seed, 0)
         self.warp = of_type('warp', warp, bool)

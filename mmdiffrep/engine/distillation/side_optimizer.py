@@ -70,7 +70,9 @@ class SideOptimizer:
         if clip_grad is not None:
             of_type('clip_grad', clip_grad, dict)
             check_arguments(clip_grad, clip_grad_norm_, 'clip_grad', hidden=['parameters'])
-            max_norm: Any = clip_grad.get('max_norm')
+            if 'max_norm' not in clip_grad:
+                raise ValueError(f'clip_grad needs a max_norm, got {dict(clip_grad)!r}.')
+            max_norm: Any = clip_grad['max_norm']
             positive('max_norm of clip_grad', max_norm)
             norm_type: Any = clip_grad.get('norm_type', 2)
             if of_type('norm_type of clip_grad', norm_type, float) != math.inf:
@@ -200,7 +202,7 @@ def _check_optimizer(optimizer: dict) -> None:
             raise ValueError(
                 f"the distiller's optimizer has the type {kind!r}, which is not in the "
                 f'{registry.scope} registry of optimizers: expected one such as '
-                "dict(type='AdamW', lr=1e-3)"
+                f"dict(type='AdamW', lr=1e-3), got {dict(optimizer)!r}"
             )
     for key, value in optimizer.items():
         if key in ('lr', 'momentum', 'weight_decay') or isinstance(value, float):

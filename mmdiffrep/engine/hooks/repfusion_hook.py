@@ -31,7 +31,7 @@ from mmdiffrep.models.teachers.build import build_teacher
 from mmdiffrep.models.teachers.normalization import check_normalization, normalization_of
 from mmdiffrep.models.timestep_policies import TimestepSample
 from mmdiffrep.registry import HOOKS
-from mmdiffrep.utils.checks import integer, of_type, one_of, within
+from mmdiffrep.utils.checks import about, integer, of_type, one_of, within
 from mmdiffrep.utils.random_streams import IterationStreams
 
 REQUIRED = {'student', 'teacher', 'loss'}
@@ -221,18 +221,21 @@ class RepFusionHook(Hook):
 
     def _build(self, model: nn.Module, runner: Runner) -> None:
         names = self.layers.names
-        self.taps = LayerTaps(model, names)
+        with about('pairs: student'):
+            self.taps = LayerTaps(model, names)
         settings = self.normalization or normalization_of(model, runner.cfg)
-        self.teacher = build_teacher(
-            self.teacher_cfg,
-            taps=[pair['teacher'] for pair in self.pairs],
-            size=self.teacher_size,
-            raw_input=self.teacher_input == 'student',
-            noise=self.noise,
-            precision=self.precision,
-            pass_size=self.teacher_batch,
-            **settings,
-        )
+        size = '' if self.teacher_size is None else f' with teacher_size={self.teacher_size}'
+        with about(f'teacher{size}'):
+            self.teacher = build_teacher(
+                self.teacher_cfg,
+                taps=[pair['teacher'] for pair in self.pairs],
+                size=self.teacher_size,
+                raw_input=self.teacher_input == 'student',
+                noise=self.noise,
+                precision=self.precision,
+                pass_size=self.teacher_batch,
+                **settings,
+            )
         bad = [name for name, p in self.teacher.named_parameters() if not p.isfinite().all()]
         if bad:
             raise ValueError(
@@ -391,8 +394,8 @@ def _check_pair(name: str, pair: dict) -> None:
     keys = set(pair) if isinstance(pair, dict) else set()
     if not REQUIRED <= keys <= REQUIRED | COMPARISON | {'student_channels'}:
         raise ValueError(
-            "every pair needs 'student', 'teacher' and 'loss', and may have 'target', "
-            f"'standardize', 'connector' and 'student_channels'; got {pair!r}."
+            f"{name} needs 'student', 'teacher' and 'loss', and may have 'target', 'standardize', "
+            f"'connector' and 'student_channels'; got {pair!r}."
         )
     layers = of_type(f'{name}: student', pair['student'], str, list, tuple)
     for layer in [layers] if isinstance(layers, str) else layers:

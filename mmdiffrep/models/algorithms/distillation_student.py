@@ -5,7 +5,7 @@ from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from mmdiffrep.registry import MODELS
+from mmdiffrep.registry import MODELS, build_part
 
 
 @MODELS.register_module()
@@ -33,8 +33,8 @@ class DistillationStudent(BaseModel):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
-        self.backbone = MODELS.build(backbone)
-        self.neck = None if neck is None else MODELS.build(neck)
+        self.backbone = build_part(MODELS, backbone, 'backbone')
+        self.neck = None if neck is None else build_part(MODELS, neck, 'neck')
 
     def forward(
         self,

@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmdiffrep.models.layer_taps import LayerTaps
-from mmdiffrep.registry import MODELS
+from mmdiffrep.registry import MODELS, build_part
 from mmdiffrep.utils.checks import integer
 
 PROBE_SIZE = 64  # px; big enough for a stride of 32, small enough for any CPU
@@ -51,7 +51,7 @@ class HostBackbone(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         self.size = None if size is None else integer('size', size, low=1)
-        self.backbone = MODELS.build(backbone)
+        self.backbone = build_part(MODELS, backbone, 'backbone')
         self.layers = None if layers is None else tuple(layers)
         self._taps = None if layers is None else LayerTaps(self.backbone, self.layers, 'backbone')
         side = size or PROBE_SIZE

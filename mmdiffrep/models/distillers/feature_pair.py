@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mmdiffrep.models.distillers.connectors import ConvConnector, HypercolumnConnector
 from mmdiffrep.models.distillers.targets import build_target
 from mmdiffrep.models.losses.base import DistillationLoss, LossSum
-from mmdiffrep.registry import MODELS
+from mmdiffrep.registry import MODELS, build_part
 from mmdiffrep.utils.checks import of_type
 
 
@@ -75,8 +75,9 @@ class FeaturePair(nn.Module):
             self.connector = self._build_connector(connector)
 
     def _build_loss(self, config: dict | Sequence[dict]) -> DistillationLoss:
-        configs = [config] if isinstance(config, dict) else of_type('loss', config, list, tuple)
-        losses = [MODELS.build(of_type(f'{self.name}: loss', item, dict)) for item in configs]
+        key = f'{self.name}: loss'
+        configs = [config] if isinstance(config, dict) else of_type(key, config, list, tuple, dict)
+        losses = [build_part(MODELS, item, key) for item in configs]
         for loss in losses:
             if not isinstance(loss, DistillationLoss):
                 raise ValueError(
@@ -117,8 +118,12 @@ class FeaturePair(nn.Module):
             )
         in_channels = channels[0] if len(channels) == 1 else channels
         try:
-            return MODELS.build(
-                dict(connector, in_channels=in_channels, out_channels=self.teacher_channels)
+            return build_part(
+                MODELS,
+                connector,
+                f'{self.name}: connector',
+                in_channels=in_channels,
+                out_channels=self.teacher_channels,
             )
         except TypeError as error:
             raise ValueError(

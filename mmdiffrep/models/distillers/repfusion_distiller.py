@@ -9,7 +9,7 @@ from mmdiffrep.models.distillers.feature_pair import FeaturePair
 from mmdiffrep.models.rewards.base import Reward
 from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.models.timestep_policies.base import TimestepPolicy
-from mmdiffrep.registry import MODELS
+from mmdiffrep.registry import MODELS, build_part
 from mmdiffrep.utils.checks import within
 
 
@@ -226,4 +226,4 @@ def _build(config: dict, kind: type, role: str, **inferred: int) -> nn.Module:
             f'the {role} must be a {kind.__name__}, got {dict(config)}, which is a '
             f'{found.__name__}.'
         )
-    return MODELS.build({**config, **inferred})
+    return build_part(MODELS, config, role, **inferred)

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from mmdiffrep.models.heads import EnsemblePrediction
 from mmdiffrep.models.necks import Hypercolumns
-from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import one_of
+from mmdiffrep.registry import MODELS, build_part
+from mmdiffrep.utils.checks import of_type, one_of
 
 VOTE_SIZES = ('image', 'original')
 MIN_SIDE = 16  # pixels
@@ -60,9 +60,10 @@ class PixelEnsembleSegmentor(BaseModel):
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.vote_size = one_of('vote_size', vote_size, VOTE_SIZES)
-        self.backbone = MODELS.build(backbone).requires_grad_(False)
-        self.neck = MODELS.build(self._neck_config(neck))
-        self.decode_head = MODELS.build({'in_channels': self.neck.out_channels, **decode_head})
+        self.backbone = build_part(MODELS, backbone, 'backbone').requires_grad_(False)
+        self.neck = build_part(MODELS, self._neck_config(neck), 'neck')
+        head = {'in_channels': self.neck.out_channels, **of_type('decode_head', decode_head, dict)}
+        self.decode_head = build_part(MODELS, head, 'decode_head')
 
     def _neck_config(self, neck: dict | None) -> dict:
         neck = dict(neck or dict(type='mmdiffrep.LazyHypercolumn'))

@@ -59,7 +59,7 @@ def check_normalization(settings: dict) -> None:
     """
     if not {'channel_order'} <= set(settings) <= KEYS:
         raise ValueError(
-            "normalization needs 'channel_order' and may have 'mean' and 'std', got the keys "
-            f'{sorted(settings)}'
+            "normalization needs 'channel_order' and may have 'mean' and 'std', got "
+            f'{dict(settings)!r}'
         )
     DenoiserInput(**settings)  # checks the values

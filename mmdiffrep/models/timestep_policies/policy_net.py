@@ -79,7 +79,8 @@ class PolicyNet(nn.Module):
         if min(height, width) < self.min_size:
             raise ValueError(
                 f'the policy network needs images of at least {self.min_size} px, got '
-                f'{height}x{width}'
+                f'{height}x{width}: give the hook a larger teacher_size, or the net fewer '
+                'convolutions'
             )
         if max(height, width) > self.max_size:
             size = (min(height, self.max_size), min(width, self.max_size))

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from mmdiffrep.models.timestep_policies.base import Draws, TimestepPolicy, TimestepSample
 from mmdiffrep.models.timestep_policies.reward_statistics import RewardReference, RewardStatistics
-from mmdiffrep.registry import MODELS
+from mmdiffrep.registry import MODELS, build_part
 from mmdiffrep.utils.checks import at_least, integer, of_type, one_of, within
 
 BASELINES = ('none', 'moving_average', 'batch_mean', 'per_timestep', 'leave_one_out')
@@ -124,9 +124,8 @@ class ReinforcedTimestep(TimestepPolicy):
         self.warmup = warmup
         self.entropy = entropy
         self.entropy_until = entropy_until
-        self.net = MODELS.build(
-            {'type': 'mmdiffrep.PolicyNet', **(net or {}), 'num_actions': num_actions}
-        )
+        net = {'type': 'mmdiffrep.PolicyNet', **(of_type('net', net, dict, type(None)) or {})}
+        self.net = build_part(MODELS, net, 'net', num_actions=num_actions)
         # Bucket a covers the timesteps [edges[a], edges[a + 1]).
         edges = torch.arange(num_actions + 1) * num_timesteps // num_actions
         self.register_buffer('edges', edges, persistent=False)

@@ -65,7 +65,9 @@ def test_layers_are_read_before_and_behind():
 
 
 def test_unknown_layer():
-    with pytest.raises(ValueError, match=r"ResNet has no layer 'layer9'. Near matches: .*layer"):
+    with pytest.raises(
+        ValueError, match=r"ResNet has no layer 'layer9'. Did you mean one of .*layer"
+    ):
         HostBackbone(RESNET, layers=['layer9'])
 
 
