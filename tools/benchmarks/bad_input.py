@@ -7,6 +7,7 @@ import sys
 import torch
 from bad_config_cases import config_cases
 from bad_file_cases import file_cases
+from bad_part_cases import part_cases
 
 from mmdiffrep.testing.bad_input import run_all, table
 
@@ -24,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     cases = [
         case
-        for case in [*file_cases(), *config_cases()]
+        for case in [*file_cases(), *config_cases(), *part_cases()]
         if args.only in f'{case.group}: {case.name}'
     ]
     verdicts = []

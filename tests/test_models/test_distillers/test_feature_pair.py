@@ -164,7 +164,7 @@ def test_a_loss_without_a_connector_joins_one_with():
     [
         (dict(loss=[]), 'loss is an empty list'),
         (dict(loss=[L2, 'l2']), "pair: loss must be dict, got 'l2'"),
-        (dict(loss='l2'), "loss must be list or tuple, got 'l2'"),
+        (dict(loss='l2'), "loss must be list or tuple or dict, got 'l2'"),
         (dict(loss=[L2, dict(type='mmdiffrep.FixedTimestep')]), 'not a distillation loss'),
         (dict(loss=[L2, POOLED], standardize=True), 'need a scale each'),
         (dict(loss=L2, standardize=1), 'standardize must be bool'),
