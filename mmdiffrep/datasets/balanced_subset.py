@@ -5,7 +5,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 
 from mmdiffrep.registry import DATASETS, build_part
-from mmdiffrep.utils.checks import positive, within
+from mmdiffrep.utils.checks import integer, positive, within
 
 
 @DATASETS.register_module()
@@ -26,12 +26,19 @@ def BalancedSubset(dataset: dict, fraction: float, seed: int = 0) -> BaseDataset
     Raises:
         ValueError: A share out of range, or a class of which nothing would be left.
     """
+    integer('seed', seed, 0)
     within('fraction', positive('fraction', fraction), 0, 1)
     built = build_part(DATASETS, dataset, 'dataset')
     built.full_init()
     members: dict[int, list[int]] = {label: [] for label in range(len(built.metainfo['classes']))}
     for index in range(len(built)):
-        members.setdefault(int(built.get_data_info(index)['gt_label']), []).append(index)
+        info = built.get_data_info(index)
+        if 'gt_label' not in info:
+            raise ValueError(
+                f'dataset: a {type(built).__name__} knows no gt_label before it loads an image, so '
+                'it cannot be split by class: use FewShotSubset'
+            )
+        members.setdefault(int(info['gt_label']), []).append(index)
     kept: list[int] = []
     for label, indices in sorted(members.items()):
         count = round(fraction * len(indices))

@@ -33,7 +33,8 @@ def FewShotSubset(  # noqa: N802
     built.full_init()
     if len(built) < num_images:
         raise ValueError(
-            f'{type(built).__name__} has {len(built)} images, fewer than num_images={num_images}'
+            f'num_images must be at most {len(built)}, the images of {type(built).__name__}, got '
+            f'{num_images}'
         )
     order = np.arange(len(built)) if repeat is None else random_order(len(built), repeat)
     built.get_subset_(order[:num_images].tolist())

@@ -57,7 +57,7 @@ class Condition:
     def __post_init__(self) -> None:
         for name, value in self.given.items():
             if not isinstance(value, Tensor) or value.ndim != _RANKS[name]:
-                found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+                found = tuple(value.shape) if isinstance(value, Tensor) else f'{value!r:.40}'
                 raise ValueError(
                     f'Condition.{name} must be a tensor of {_RANKS[name]} dimensions, got {found}.'
                 )

@@ -16,7 +16,7 @@ from mmdiffrep.diffusion.memory import MemoryLimit
 from mmdiffrep.diffusion.noise import NoiseSource, build_noise, check_draws
 from mmdiffrep.diffusion.taps import tap_names
 from mmdiffrep.diffusion.weights import as_dtype
-from mmdiffrep.utils.checks import integer
+from mmdiffrep.utils.checks import about, integer
 
 
 class FeatureExtractor:
@@ -84,7 +84,8 @@ class FeatureExtractor:
             precision = str(self.dtype).removeprefix('torch.')
         self.taps = tap_names(taps)
         self.noise = build_noise(noise)
-        self.denoiser = frozen_denoiser(model, self.taps, precision, prompt).to(device)
+        with about('model'):
+            self.denoiser = frozen_denoiser(model, self.taps, precision, prompt).to(device)
         self.draws = check_draws(draws, self.noise)
         self.tap_table = {tap: self.denoiser.taps[tap] for tap in self.taps}
         self.timesteps = resolve_timesteps(self.denoiser.schedule, timesteps, noise_levels)

@@ -92,8 +92,11 @@ def resolve_timesteps(
             f'give either timesteps or noise_levels; got timesteps={timesteps}, '
             f'noise_levels={noise_levels}'
         )
-    if isinstance(given, (int, float)):
-        raise ValueError(f'timesteps and noise_levels are lists, such as [50]; got {given}')
+    if isinstance(given, (int, float, str)):
+        raise ValueError(f'timesteps and noise_levels must be lists, such as [50]; got {given!r}')
+    for value in given:
+        if isinstance(value, str):
+            raise ValueError(f'timesteps and noise_levels must be numbers; got {list(given)}')
     if timesteps is None:
         timesteps = [_nearest_timestep(schedule, level) for level in given]
     resolved = tuple(int(t) for t in timesteps)

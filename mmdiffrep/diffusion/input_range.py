@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import Tensor, nn
 
-from mmdiffrep.utils.checks import check_arguments, one_of
+from mmdiffrep.utils.checks import about, check_arguments, integer, of_type, one_of
 
 logger = logging.getLogger('mmdiffrep')
 
@@ -39,7 +39,7 @@ def host_input(settings: Mapping[str, Any] | None, size: int) -> 'DenoiserInput'
         ValueError: Arguments that do not exist or contradict each other, or ``mean`` and ``std``
             without ``channel_order``, which a backbone cannot find out.
     """
-    settings = settings or {}
+    settings = of_type('input', settings, dict, type(None)) or {}
     check_arguments(settings, DenoiserInput, 'input')
     if 'channel_order' not in settings and settings.get('mean') is not None:
         raise ValueError(
@@ -47,7 +47,8 @@ def host_input(settings: Mapping[str, Any] | None, size: int) -> 'DenoiserInput'
             "preprocessor turns files to RGB (bgr_to_rgb=True, mmpretrain: to_rgb=True), 'bgr' if "
             'it does not. For data sets of RGB arrays (CIFAR10) it is the other way round.'
         )
-    return DenoiserInput(**{'size': size, **settings})
+    with about('input'):
+        return DenoiserInput(**{'size': size, **settings})
 
 
 class DenoiserInput(nn.Module):
@@ -93,7 +94,8 @@ class DenoiserInput(nn.Module):
             if not (len(mean) == len(std) == 3 and min(std) > 0):
                 raise ValueError(f'mean and std are 3 numbers each, or 1, std > 0; {given}')
         self.normalized = mean is not None
-        self.size = (size, size) if isinstance(size, int) else size
+        sides = (size, size) if isinstance(size, int) else size
+        self.size = None if sides is None else tuple(integer('size', side, 1) for side in sides)
         self.batches_to_check = check_batches
         self.mean = [float(value) for value in mean or [0.0] * 3]
         self.std = [float(value) for value in std or [1.0] * 3]

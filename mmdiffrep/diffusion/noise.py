@@ -218,5 +218,5 @@ def build_noise(cfg: str | Mapping[str, Any] | NoiseSource) -> NoiseSource:
             f'noise must be one of {", ".join(_SOURCES)}, or a dict with one of these as its type, '
             f'got {cfg!r}.'
         )
-    check_arguments(args, _SOURCES[kind], f"Noise '{kind}'")
+    check_arguments(args, _SOURCES[kind], f"noise '{kind}'")
     return _SOURCES[kind](**args)

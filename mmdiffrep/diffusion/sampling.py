@@ -1,7 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """New images from a diffusion model, through diffusers' schedulers."""
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from mmdiffrep.diffusion.denoisers import Denoiser
 from mmdiffrep.diffusion.edm_heun import EDMHeunScheduler
+from mmdiffrep.utils.checks import one_of
 
 # ddpm: ancestral, takes about as many steps as the schedule has. ddim: deterministic, first order;
 # for EDM that is Euler's method. heun: deterministic, second order, two evaluations a step but for
@@ -49,10 +49,7 @@ def check_sampler(name: str) -> None:
     Raises:
         ValueError: It is not in ``SAMPLERS``.
     """
-    if name not in SAMPLERS:
-        near = difflib.get_close_matches(name, SAMPLERS)
-        hint = f'; did you mean {near[0]!r}?' if near else ''
-        raise ValueError(f'sampler is {name!r}, expected one of {sorted(SAMPLERS)}{hint}')
+    one_of('sampler', name, sorted(SAMPLERS))
 
 
 def build_sampler(name: str, config: Mapping[str, Any]) -> Sampler:

@@ -18,7 +18,7 @@ decoder block is the map after the skip connection has been concatenated.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 _BLOCK = re.compile(r'(mid|(?:enc|dec|block|single)\.\d+|module:[\w.]+)')
@@ -70,9 +70,9 @@ def split_tap(name: str) -> tuple[str, str]:
     known = _BLOCK.fullmatch(block) or ALIAS.fullmatch(block)
     if not known or (at and side not in ('in', 'out')):
         raise TapError(
-            f"'{name}' is not a tap name. Expected enc.<i>, mid, dec.<i>, block.<i>, single.<i>, "
-            'module:<dotted path>, ddpm_seg:<n>, dift:<n>, gdc:<b> or ddae:<n>, with an optional '
-            '@in or @out behind it.'
+            f"taps: '{name}' is not a tap name. Expected enc.<i>, mid, dec.<i>, block.<i>, "
+            'single.<i>, module:<dotted path>, ddpm_seg:<n>, dift:<n>, gdc:<b> or ddae:<n>, with '
+            'an optional @in or @out behind it.'
         )
     return block, side or 'out'
 
@@ -83,6 +83,6 @@ def tap_names(taps: Sequence[str]) -> tuple[str, ...]:
     Raises:
         TapError: One name that is in no list, or no name at all.
     """
-    if isinstance(taps, str) or not taps:
+    if not isinstance(taps, Iterable) or isinstance(taps, str) or not taps:
         raise TapError(f"taps must be a list of tap names such as ['mid'], got {taps!r}.")
     return tuple(taps)

@@ -7,7 +7,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 
 from mmdiffrep.registry import METRICS
-from mmdiffrep.utils.checks import one_of, positive
+from mmdiffrep.utils.checks import list_of, one_of, positive
 
 THRESHOLDS = ('box', 'image')
 
@@ -40,6 +40,8 @@ class PCK(BaseMetric):
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
+        list_of('alphas', alphas, float)
+        list_of('thresholds', thresholds, str)
         self.alphas = [positive('alphas', alpha) for alpha in alphas]
         self.thresholds = [one_of('thresholds', name, THRESHOLDS) for name in thresholds]
 

@@ -2,12 +2,16 @@
 """The normalized mean error of landmarks over the points that can be measured."""
 
 import logging
+from typing import Any
 
 import numpy as np
 from mmengine.logging import print_log
 from mmpose.evaluation.metrics import NME
 
 from mmdiffrep.registry import METRICS
+from mmdiffrep.utils.checks import one_of
+
+NORM_MODES = ('keypoint_distance', 'use_norm_item')
 
 
 @METRICS.register_module()
@@ -20,6 +24,9 @@ class VisibleNME(NME):
 
     Arguments are those of ``NME``.
     """
+
+    def __init__(self, norm_mode: str, **kwargs: Any) -> None:
+        super().__init__(one_of('norm_mode', norm_mode, NORM_MODES), **kwargs)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Return ``NME`` of the faces that can be measured; NaN without any."""

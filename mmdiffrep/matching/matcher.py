@@ -18,7 +18,7 @@ from mmdiffrep.diffusion.features import MapKey
 from mmdiffrep.diffusion.text import PromptEncoder
 from mmdiffrep.matching.nearest import Size, nearest, sample_vectors, similarity_maps
 from mmdiffrep.matching.presets import PRESETS
-from mmdiffrep.utils.checks import one_of
+from mmdiffrep.utils.checks import integer, one_of
 from mmdiffrep.utils.image_files import read_rgb
 
 ImageInput = str | Path | Image.Image | np.ndarray | Tensor
@@ -97,7 +97,8 @@ class CorrespondenceMatcher:
             draws=own_draws if draws is None else draws,
         )
         size = self.extract.denoiser.image_size if size is None else size
-        self.size: Size = (size, size) if isinstance(size, int) else (size[0], size[1])
+        height, width = size if isinstance(size, (list, tuple)) and len(size) == 2 else (size, size)
+        self.size: Size = (integer('size', height, 1), integer('size', width, 1))
         self.prompt = prompt
         self._conditions: dict[str, Condition] = {}
         self.condition_of()

@@ -41,6 +41,22 @@ def of_type(name: str, value: T, *types: type) -> T:
     return value
 
 
+def list_of(name: str, value: Any, *types: type, empty: bool = False) -> Any:
+    """Check a list, tuple or range and the types of its items.
+
+    Raises:
+        TypeError: Not a sequence (a string is none here), or an item of another type.
+        ValueError: No items, unless ``empty``.
+    """
+    if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
+        raise TypeError(f'{name} must be a list, got {value!r} ({type(value).__name__}).')
+    for item in value:
+        of_type(f'each of {name}', item, *types)
+    if not value and not empty:
+        raise ValueError(f'{name} must have at least one item, got {value!r}.')
+    return value
+
+
 def at_least(name: str, value: Number, low: float) -> Number:
     """Check that a number is finite and not below ``low``.
 
@@ -154,11 +170,10 @@ def about(key: str) -> Iterator[None]:
         yield
     except (ImportError, KeyError, OSError, TypeError, ValueError) as error:
         text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-        if re.search(rf'\b{re.escape(key)}\b', text):
-            raise
-        kinds = (FileNotFoundError, OSError, ImportError, KeyError, TypeError, ValueError)
-        kind = next(kind for kind in kinds if isinstance(error, kind))
-        raise kind(f'{key}: {text}') from error
+        named = re.search(rf'\b{re.escape(key)}\b', text) is not None
+        if not named and len(error.args) == 1:  # others, such as that of open(), name a file
+            error.args = (f'{key}: {text}',)
+        raise
 
 
 def near_names(name: object, known: Iterable[object], n: int = 3, cutoff: float = 0.6) -> list[str]:

@@ -19,7 +19,7 @@ def require_file(path: PathLike, advice: str = '') -> PathLike:
         FileNotFoundError: It does not exist.
     """
     if not os.path.isfile(path):
-        raise FileNotFoundError(f'{path} does not exist. {advice}'.rstrip())
+        raise FileNotFoundError(f'{path} does not exist. {advice or "Check the path."}')
     return path
 
 

@@ -85,7 +85,7 @@ def test_a_noise_level_between_two_timesteps_is_refused():
         (dict(), 'either timesteps or noise_levels'),
         (dict(timesteps=[1], noise_levels=[0.1]), 'either timesteps or noise_levels'),
         (dict(timesteps=[]), 'one or more integers'),
-        (dict(timesteps=50), r'are lists, such as \[50\]; got 50'),
+        (dict(timesteps=50), r'must be lists, such as \[50\]; got 50'),
         (dict(noise_levels=0.5), 'are lists'),
         (dict(timesteps=[0.5]), 'one or more integers'),
         (dict(timesteps=[0, 50]), r'0\.\.49'),

@@ -86,7 +86,7 @@ def test_sets_of_images_differ():
 
 
 def test_unknown_sampler():
-    with pytest.raises(ValueError, match="did you mean 'ddim'"):
+    with pytest.raises(ValueError, match='Did you mean ddim'):
         check_sampler('dim')
 
 

@@ -53,7 +53,7 @@ def test_all_faces_and_every_subset(ann_file):
 def test_it_is_found_by_its_name_and_takes_the_options_of_nme(ann_file):
     config = dict(type='mmdiffrep.SubsetNME', ann_file=ann_file, keypoint_indices=[0, 72])
     assert evaluate(METRICS.build(config))['NME'] == pytest.approx(0.3)
-    with pytest.raises(KeyError, match='norm_mode'):
+    with pytest.raises(ValueError, match='norm_mode must be one of'):
         SubsetNME(norm_mode='by_eye')
 
 

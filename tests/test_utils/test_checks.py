@@ -1,12 +1,16 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from mmdiffrep.utils.checks import (
+    about,
     at_least,
     check_arguments,
     distinct,
     integer,
+    list_of,
     near_names,
     of_shape,
     of_type,
@@ -88,3 +92,31 @@ def test_of_shape():
             of_shape('images', images, *dims)
     with pytest.raises(ValueError, match=r'got shape \(0, 3\)'):
         of_shape('rows', np.zeros((0, 3)), 'N', 3)
+
+
+@pytest.mark.parametrize('value', [[1, 2], (1,), range(3)])
+def test_a_list_of_numbers_passes(value):
+    assert list_of('taps', value, int) is value
+
+
+@pytest.mark.parametrize(
+    ('value', 'message'),
+    [
+        ('mid', "taps must be a list, got 'mid'"),
+        (1, 'taps must be a list, got 1'),
+        ([1, 'a'], "each of taps must be int, got 'a'"),
+        ([], r'taps must have at least one item, got \[\]'),
+    ],
+)
+def test_what_is_no_list_is_named(value, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        list_of('taps', value, int)
+
+
+def test_errors_say_which_key_they_are_about():
+    with pytest.raises(KeyError, match='reward: no such thing'), about('reward'):
+        raise KeyError('no such thing')
+    with pytest.raises(ValueError, match='^the reward is wrong$'), about('reward'):
+        raise ValueError('the reward is wrong')
+    with pytest.raises(FileNotFoundError, match="No such file.*'nowhere'"), about('reward'):
+        Path('nowhere').read_text()

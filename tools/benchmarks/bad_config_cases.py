@@ -84,8 +84,9 @@ TYPOS = (
 
 def shown(value: Any) -> tuple[str, ...]:
     """Return how a clear error shows a value; of a list or a dict, it may show an item or key."""
-    items = tuple(map(repr, value)) if isinstance(value, (list, tuple, dict)) else ()
-    return repr(value), str(value) or repr(value), *items
+    items = [*value, *value.values()] if isinstance(value, dict) else value
+    shown_items = map(shown, items) if isinstance(items, (list, tuple)) else ()
+    return repr(value), str(value) or repr(value), *(text for each in shown_items for text in each)
 
 
 def _among(value: Any, values: tuple[Any, ...]) -> bool:

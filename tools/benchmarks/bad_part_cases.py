@@ -23,7 +23,12 @@ NUMBER = (-1, math.nan, 'a', [1])
 FLAG = ('False', 2, [])
 NAMES = ('', 'abc', 3, ['abc', 'd'])
 NUMBERS = ('a', ['a'], [-1], [1.5])
-FACES = dict(type='mmdiffrep.ToyFacesDataset', split='val', num_images=2)
+FACES = dict(
+    type='mmdiffrep.ToyFacesDataset',
+    split='val',
+    num_images=2,
+    pipeline=[dict(type='mmdiffrep.LoadToyFace'), dict(type='mmdiffrep.PackImage')],
+)
 BACKBONE = dict(denoiser=tiny_teacher(), taps=['mid'], timesteps=[1])
 MODEL_PARTS: dict[str, tuple[dict, dict[str, tuple]]] = {
     'FixedTimestep': ({}, dict(t=COUNT)),
@@ -121,7 +126,7 @@ DATA_PARTS: dict[str, tuple[dict, dict[str, tuple]]] = {
         dict(num_images=(0, 9, *COUNT), repeat=COUNT, dataset=(1, {}, dict(type='abc'))),
     ),
     'BalancedSubset': (
-        dict(dataset=dict(FACES, task='classification', attribute='glasses'), fraction=0.5),
+        dict(dataset=dict(FACES, task='cls', attribute='glasses'), fraction=0.5),
         dict(fraction=(0, 2, *NUMBER), seed=COUNT),
     ),
     'LandmarkPairs': (
@@ -144,7 +149,7 @@ DATA_PARTS: dict[str, tuple[dict, dict[str, tuple]]] = {
     ),
 }
 METRIC_PARTS: dict[str, tuple[dict, dict[str, tuple]]] = {
-    'PCK': ({}, dict(alphas=NUMBERS, thresholds=(['bix'], [1]))),
+    'PCK': ({}, dict(alphas=('a', ['a'], [-1], [0], [math.nan]), thresholds=(['bix'], [1]))),
     'VisibleNME': (dict(norm_mode='keypoint_distance'), dict(norm_mode=NAMES)),
     'SubsetNME': ({}, dict(ann_file=('nowhere.json',), norm_mode=NAMES)),
     'HomographyAccuracy': ({}, dict(thresholds=(['a'], [-1], 'a'))),
@@ -170,10 +175,18 @@ CALLS: dict[str, tuple[Callable, dict, dict[str, tuple]]] = {
     ),
     'CorrespondenceMatcher': (
         CorrespondenceMatcher,
-        dict(model=tiny_teacher(), taps=['mid'], timestep=1),
-        dict(model=('', 'abc', 1), taps=([], ['midd']), timestep=(20, *COUNT)),
+        dict(model=tiny_teacher(), taps=['mid'], timesteps=[1]),
+        dict(
+            model=('', 'abc', 1),
+            taps=([], ['midd']),
+            timesteps=([20], 1, ['a']),
+            preset=NAMES,
+            size=(0, *COUNT),
+            draws=(0, *COUNT),
+            noise=NAMES,
+        ),
     ),
-    'Condition': (Condition, {}, dict(prompt=(1, [1]), label=(1.5, 'a', [1]))),
+    'Condition': (Condition, {}, dict(labels=(1.5, 'a', [1]), prompt_embeds=('a', [1]))),
 }
 
 
@@ -191,11 +204,16 @@ def part_cases() -> Iterator[Case]:
             for key, value in _pairs(wrong):
                 config = {'type': f'mmdiffrep.{name}', **base, key: value}
                 run = functools.partial(_build, registry=registry, config=config)
-                yield Case(group, f'{name} {key}={value!r}', run, (key,), given=shown(value))
+                yield Case(group, f'{name} {key}={value!r}', run, _names(key), given=shown(value))
     for name, (call, base, wrong) in CALLS.items():
         for key, value in _pairs(wrong):
             run = functools.partial(_call, function=call, arguments={**base, key: value})
-            yield Case('python', f'{name} {key}={value!r}', run, (key,), given=shown(value))
+            yield Case('python', f'{name} {key}={value!r}', run, _names(key), given=shown(value))
+
+
+def _names(key: str) -> tuple[str, ...]:
+    """Return by what a message names a key: a folder or file is named by its path."""
+    return (key, 'nowhere') if key in ('data_root', 'ann_file', 'bank') else (key,)
 
 
 def _pairs(wrong: dict[str, tuple]) -> Iterator[tuple[str, Any]]:

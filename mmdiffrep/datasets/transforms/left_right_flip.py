@@ -8,7 +8,7 @@ from mmcv.transforms import RandomFlip
 
 from mmdiffrep.datasets.celebamask_classes import left_right_pairs
 from mmdiffrep.registry import TRANSFORMS
-from mmdiffrep.utils.checks import within
+from mmdiffrep.utils.checks import list_of, within
 
 
 @TRANSFORMS.register_module()
@@ -46,6 +46,8 @@ class LeftRightFlip(RandomFlip):
 
     @staticmethod
     def _checked(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        for pair in list_of('pairs', pairs, list, tuple):
+            list_of('pairs', pair, int)
         labels = [label for pair in pairs for label in pair]
         if any(len(pair) != 2 for pair in pairs) or len(set(labels)) != len(labels):
             raise ValueError(

@@ -55,15 +55,24 @@ def find_family(kind: object) -> type[FeatureModel]:
     name = _name(kind)
     if name not in FAMILIES:
         raise ValueError(
-            f'Unknown denoiser type {kind!r}.{did_you_mean(name, FAMILIES)} Known are '
-            f'{", ".join(FAMILIES)}; an own family is added with register_family.'
+            f'The denoiser type must be one of {", ".join(FAMILIES)}, got {kind!r}.'
+            f'{did_you_mean(name, FAMILIES)} An own family is added with register_family.'
         )
     family = FAMILIES[name]
     return resolve_name(family) if isinstance(family, str) else family
 
 
 def model_config(model: str | Mapping[str, Any]) -> dict[str, Any]:
-    """Return the config of a model; of a diffusers folder or hub id, by what is in it."""
+    """Return the config of a model; of a diffusers folder or hub id, by what is in it.
+
+    Raises:
+        ValueError: Neither, or an empty name.
+    """
+    if model == '' or not isinstance(model, (str, Mapping)):
+        raise ValueError(
+            'a model must be a folder, a hub id, mmdiffrep://<name> or a dict with the type of a '
+            f'family, got {model!r}'
+        )
     return resolve_name(_OF_FOLDER)(model) if isinstance(model, str) else dict(model)
 
 

@@ -22,7 +22,7 @@ from mmdiffrep.engine.resume_checks import check_resumable, log_changes
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.atomic_file import remove_incomplete, write_atomically
 from mmdiffrep.utils.checkpoint_io import POINTER, ensure_safe_loader, load_checkpoint_file
-from mmdiffrep.utils.checks import did_you_mean
+from mmdiffrep.utils.checks import did_you_mean, integer, of_type
 from mmdiffrep.utils.folder_lock import only_run_in
 from mmdiffrep.utils.pixel_checks import check_inputs
 from mmdiffrep.utils.plain_state import from_plain, to_plain
@@ -72,7 +72,7 @@ class AtomicCheckpointHook(CheckpointHook):
         **kwargs: As in ``mmengine.hooks.CheckpointHook``.
 
     Raises:
-        TypeError: An option does not exist.
+        TypeError: An option does not exist, or is of another type.
         ValueError: At the first validation: ``save_best`` is not one of its metrics.
         RuntimeError: When training starts: another run is in this work directory.
         OSError: While saving: the disk is full or not writable. Older checkpoints are intact.
@@ -88,7 +88,11 @@ class AtomicCheckpointHook(CheckpointHook):
             raise TypeError(
                 f'{type(self).__name__} has no option {name!r}.{did_you_mean(name, known)}'
             )
-        self._stop_signal = StopSignal() if save_on_sigterm else None
+        integer('interval', self.interval)
+        integer('max_keep_ckpts', self.max_keep_ckpts)
+        of_type('by_epoch', self.by_epoch, bool)
+        listens = of_type('save_on_sigterm', save_on_sigterm, bool)
+        self._stop_signal = StopSignal() if listens else None
 
     def before_run(self, runner: Runner) -> None:
         """Load safely, and own work directory and signals for as long as the loop runs."""

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.atomic_file import write_atomically
+from mmdiffrep.utils.checks import of_type
 
 # Weights of a LibraryBackbone are written under the library's own names.
 _PREFIXES = ('backbone.network.', 'backbone.')
@@ -32,6 +33,8 @@ class ExportBackboneHook(Hook):
     priority = 'LOW'  # after hooks that exchange weights for averaged ones
 
     def __init__(self, filename: str = 'student.pth') -> None:
+        if not of_type('filename', filename, str):
+            raise ValueError("filename must be a name inside the work directory, got ''.")
         self.filename = filename
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:

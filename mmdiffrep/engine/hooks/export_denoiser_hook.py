@@ -14,6 +14,7 @@ from mmdiffrep.diffusion.weights import as_dtype
 from mmdiffrep.engine.averaged_model import averaged_model, require_method
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.atomic_file import replace_files
+from mmdiffrep.utils.checks import integer, of_type
 
 
 @HOOKS.register_module()
@@ -27,6 +28,7 @@ class ExportDenoiserHook(Hook):
         dtype: Name of the stored dtype. Defaults to ``'float16'``.
 
     Raises:
+        TypeError, ValueError: An option of another type or out of its range.
         OSError: While training: the folder cannot be written. The files of the export before are
             intact.
     """
@@ -36,7 +38,9 @@ class ExportDenoiserHook(Hook):
     def __init__(
         self, interval: int = -1, folder: str = 'denoiser', dtype: str = 'float16'
     ) -> None:
-        self.interval = interval
+        self.interval = integer('interval', interval, -1)
+        if not of_type('folder', folder, str):
+            raise ValueError("folder must be a name inside the work directory, got ''.")
         self.folder = folder
         self.dtype = as_dtype(dtype)
 

@@ -8,6 +8,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mmdiffrep.registry import HOOKS
+from mmdiffrep.utils.checks import integer
 
 
 @HOOKS.register_module()
@@ -23,12 +24,13 @@ class LabelRangeHook(Hook):
             (``model.head.num_classes``).
 
     Raises:
+        TypeError, ValueError: ``num_classes`` is not a positive integer.
         ValueError: When the run starts, a model whose head does not tell its classes; at a batch, a
             label that is not in 0 to ``num_classes - 1``; the message names the image.
     """
 
     def __init__(self, num_classes: int | None = None) -> None:
-        self.num_classes = num_classes
+        self.num_classes = None if num_classes is None else integer('num_classes', num_classes, 1)
 
     def before_run(self, runner: Runner) -> None:
         """Find the number of classes."""

@@ -24,7 +24,7 @@ from mmdiffrep.engine.averaged_model import averaged_model, require_method
 from mmdiffrep.measures import ProbeTraining, check_labels, fit_grid_probe
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.atomic_file import write_atomically
-from mmdiffrep.utils.checks import check_arguments, integer
+from mmdiffrep.utils.checks import check_arguments, integer, list_of, of_type, one_of
 from mmdiffrep.utils.fail_together import fail_together
 from mmdiffrep.utils.pixel_facts import dataset_order
 from mmdiffrep.utils.rng import keep_random_state
@@ -101,16 +101,18 @@ class ProbeHook(Hook):
         pass_size: int = 256,
         scope: str = 'mmpretrain',
     ) -> None:
-        check_arguments(training or {}, ProbeTraining, 'training')
+        training = of_type('training', training, dict, type(None)) or {}
+        check_arguments(training, ProbeTraining, 'training')
         self.datasets = (train_dataset, test_dataset)
-        self.numbers = (num_train, num_test)
-        self.num_classes = num_classes
-        self.taps = tuple(taps)
-        self.timesteps = tuple(timesteps)
+        numbers = dict(num_train=num_train, num_test=num_test)
+        self.numbers = tuple(n and integer(name, n, 1) for name, n in numbers.items())
+        self.num_classes = integer('num_classes', num_classes, 2)
+        self.taps = tuple(list_of('taps', taps, str))
+        self.timesteps = tuple(list_of('timesteps', timesteps, int))
         self.interval = integer('interval', interval, 1)
         self.noise = build_noise(noise)
-        self.channel_order = channel_order
-        self.training = ProbeTraining(**(training or {}))
+        self.channel_order = one_of('channel_order', channel_order, (None, 'rgb', 'bgr'))
+        self.training = ProbeTraining(**training)
         self.pass_size = integer('pass_size', pass_size, 1)
         self.scope = scope
         self.parts: list[LabeledImages] = []

@@ -51,11 +51,11 @@ class SampleGridHook(Hook):
         seed: int = 0,
     ) -> None:
         check_sampler(sampler)
-        self.interval = integer('interval', interval)
+        self.interval = integer('interval', interval, 1)
         self.num = integer('num', num, 1)
         self.num_inference_steps = integer('num_inference_steps', num_inference_steps, 1)
         self.sampler = sampler
-        self.seed = seed
+        self.seed = integer('seed', seed, 0)
 
     def before_train(self, runner: Runner) -> None:
         """Check that the model can be sampled from in this way."""

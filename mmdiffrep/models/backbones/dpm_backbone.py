@@ -14,7 +14,7 @@ from mmdiffrep.diffusion.memory import MemoryLimit
 from mmdiffrep.diffusion.noise import check_draws
 from mmdiffrep.models.backbones.frozen_denoiser import DenoiserBackbone, UntrackedModule
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integer
+from mmdiffrep.utils.checks import integer, of_type
 
 
 @MODELS.register_module()
@@ -89,7 +89,8 @@ class DPMBackbone(DenoiserBackbone):
         memory_gb: float | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        if not frozen and (precision, pass_size, memory_gb) != (None, None, None):
+        limits = (precision, pass_size, memory_gb)
+        if not of_type('frozen', frozen, bool) and limits != (None, None, None):
             raise ValueError(
                 'precision, pass_size and memory_gb are for a frozen denoiser; a trained one '
                 f"follows the run's AMP and batch size (got precision={precision!r}, "
@@ -106,7 +107,7 @@ class DPMBackbone(DenoiserBackbone):
         self.memory = None if memory_gb is None else MemoryLimit(memory_gb)
         self.to_rgb = host_input(input, network.image_size)
         network.require_images_only(self.to_rgb.size)
-        self.max_side = max_side
+        self.max_side = None if max_side is None else integer('max_side', max_side, 1)
         self.out_strides = tuple(self._stride_out(stride) for stride in self.out_strides)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:

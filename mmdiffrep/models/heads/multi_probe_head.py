@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integer, one_of
+from mmdiffrep.utils.checks import integer, list_of, one_of
 
 
 @MODELS.register_module()
@@ -52,7 +52,11 @@ class MultiProbeHead(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if len(in_channels) != len(taps) or not taps or not timesteps:
+        for width in list_of('in_channels', in_channels, int):
+            integer('in_channels', width, 1)
+        list_of('taps', taps, str)
+        list_of('timesteps', timesteps, int)
+        if len(in_channels) != len(taps):
             raise ValueError(
                 f'expected timesteps and one number of in_channels for each tap, got timesteps='
                 f'{list(timesteps)}, {len(taps)} taps and {len(in_channels)} in_channels'

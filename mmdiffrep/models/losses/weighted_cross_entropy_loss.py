@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import at_least, positive
+from mmdiffrep.utils.checks import at_least, list_of, positive
 
 
 @MODELS.register_module()
@@ -33,7 +33,8 @@ class WeightedCrossEntropyLoss(nn.Module):
         loss_name: str = 'loss_ce',
     ) -> None:
         super().__init__()
-        self.class_weight = [at_least('class_weight', weight, 0) for weight in class_weight]
+        weights = list_of('class_weight', class_weight, float)
+        self.class_weight = [at_least('class_weight', weight, 0) for weight in weights]
         self.loss_weight = positive('loss_weight', loss_weight)
         self.loss_name = loss_name
 

@@ -55,7 +55,8 @@ class TapPyramid(TapNeck):
         self._integers('num_groups', [num_groups])
         if self.out_strides != tuple(sorted(set(self.out_strides))):
             raise ValueError(f'TapPyramid: out_strides must rise, got {out_strides}')
-        if out_channels < 1 or out_channels % num_groups:
+        self._integers('out_channels', [out_channels])
+        if out_channels % num_groups:
             raise ValueError(
                 f'TapPyramid: out_channels={out_channels} must be a multiple of '
                 f'num_groups={num_groups}'

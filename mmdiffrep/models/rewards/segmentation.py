@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from mmdiffrep.models.rewards.decoder import DecoderReward, conv_decoder
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import integer
 
 
 @MODELS.register_module()
@@ -35,7 +36,7 @@ class SegmentationReward(DecoderReward):
     ) -> None:
         super().__init__(in_channels)
         self.num_classes = self.check_num_classes(num_classes)
-        self.ignore_index = ignore_index
+        self.ignore_index = integer('ignore_index', ignore_index)
         self.decoder = conv_decoder(in_channels, hidden_channels, num_classes)
 
     def task_loss(

@@ -62,8 +62,8 @@ class PixelEnsembleSegmentor(BaseModel):
         self.vote_size = one_of('vote_size', vote_size, VOTE_SIZES)
         self.backbone = build_part(MODELS, backbone, 'backbone').requires_grad_(False)
         self.neck = build_part(MODELS, self._neck_config(neck), 'neck')
-        head = {'in_channels': self.neck.out_channels, **of_type('decode_head', decode_head, dict)}
-        self.decode_head = build_part(MODELS, head, 'decode_head')
+        width = of_type('decode_head', decode_head, dict).get('in_channels', self.neck.out_channels)
+        self.decode_head = build_part(MODELS, decode_head, 'decode_head', in_channels=width)
 
     def _neck_config(self, neck: dict | None) -> dict:
         neck = dict(neck or dict(type='mmdiffrep.LazyHypercolumn'))

@@ -4,6 +4,7 @@
 from torch import Tensor, nn
 
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import integer, one_of
 
 # By the number of convolutions: the smallest image and the side of the last map, in px.
 SIDES = {2: (16, 5), 3: (34, 4)}
@@ -34,8 +35,8 @@ class PolicyNet(nn.Module):
         self, num_actions: int, in_channels: int = 3, max_size: int = 64, convolutions: int = 2
     ) -> None:
         super().__init__()
-        if convolutions not in SIDES:
-            raise ValueError(f'convolutions must be 2 or 3, got {convolutions}')
+        integer('num_actions', num_actions, 1)
+        one_of('convolutions', convolutions, tuple(SIDES))
         self.min_size, side = SIDES[convolutions]
         if max_size < self.min_size:
             raise ValueError(

@@ -112,10 +112,10 @@ from mmdiffrep.testing.tiny_distillation import PAIR, hook_cfg, prepared, run
             r'pairs\[0\]: loss: .*distance must be one of .* got \[1\]',
         ),
         (dict(pairs=[{**PAIR, 'student': 'abc'}]), "pairs: student: .* no layer 'abc'.*Name a"),
-        (dict(teacher=''), "teacher: the name of a model must not be empty, got ''"),
+        (dict(teacher=''), "teacher: a model must be a folder, .*, got ''"),
         (
             dict(teacher=dict(a=1)),
-            "teacher: Unknown denoiser type 'None' in {'a': 1}.*Expected one",
+            "teacher: The denoiser type must be one of .*, got 'None'",
         ),
         (dict(teacher_size=1), 'teacher with teacher_size=1: Image sides must be multiples'),
         (dict(noise='pink'), "noise must be one of .* got 'pink'"),

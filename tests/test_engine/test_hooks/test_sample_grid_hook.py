@@ -97,7 +97,7 @@ def test_global_random_state_is_untouched(tmp_path):
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (dict(sampler='dddim'), r"expected one of \['ddim', 'ddpm', 'heun'\]; did you mean 'ddim'"),
+        (dict(sampler='dddim'), "one of 'ddim', 'ddpm', 'heun', got 'dddim'. Did you mean ddim"),
         (dict(num=0), 'num must be at least 1, got 0'),
         (dict(num_inference_steps=0), 'num_inference_steps must be at least 1, got 0'),
     ],

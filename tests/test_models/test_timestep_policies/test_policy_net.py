@@ -74,5 +74,5 @@ def test_tiny_images_are_refused(convolutions, low):
 
 
 def test_another_number_of_convolutions_is_refused():
-    with pytest.raises(ValueError, match='convolutions must be 2 or 3, got 4'):
+    with pytest.raises(ValueError, match='convolutions must be one of 2, 3, got 4'):
         PolicyNet(num_actions=2, convolutions=4)
