@@ -72,6 +72,9 @@ setup(
     extras_require={
         **HOSTS,
         'all': sorted({line for lines in HOSTS.values() for line in lines}),
+        'timm': [one_of('timm', 'timm')],
+        'torchvision': ['torchvision'],
+        'transformers': [one_of('hosts', 'transformers')],
         'fid': ['torch-fidelity>=0.4,<0.5'],
         'tests': requirements('tests'),
     },

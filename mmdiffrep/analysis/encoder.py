@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Trained encoders of mmpretrain (DINOv2, MAE, ResNet, ...), read like a diffusion model."""
+"""Trained encoders (DINOv2, MAE, ResNet, ...), read like a diffusion model."""
 
 import copy
 import inspect
@@ -18,6 +18,8 @@ from mmdiffrep.diffusion.precision import FrozenPrecision
 from mmdiffrep.diffusion.weights import hash_weights
 from mmdiffrep.feature_bank.reader import on_cpu, stored_bytes, to_stored
 from mmdiffrep.feature_bank.recipe import FeatureRecipe
+from mmdiffrep.models.encoders import is_encoder_name, load_encoder
+from mmdiffrep.models.teachers.config import RANDOM
 from mmdiffrep.utils.checks import one_of
 from mmdiffrep.utils.host_models import find_config, load_host_weights
 from mmdiffrep.utils.pixel_facts import network_normalization, reads_cifar
@@ -35,7 +37,9 @@ class Encoder:
     ``out_type='featmap'``, so that it gives maps).
 
     Args:
-        config: A config, its file, or a name as ``mmpretrain::resnet/resnet50_8xb32_in1k.py``.
+        config: A config, its file, or a name as ``mmpretrain::resnet/resnet50_8xb32_in1k.py``; or a
+            network of another library, ``'timm:NAME'``, ``'torchvision:NAME'`` or
+            ``'transformers:FOLDER'``, after ``'random:'`` with random weights.
         checkpoint: Weights of the whole model or of its backbone; None: those of the config's
             ``init_cfg``, or random ones.
         size: Side in pixels that images are resized to; None: that of a ``HostBackbone`` in the
@@ -74,7 +78,12 @@ class Encoder:
     ) -> None:
         one_of('channel_order', channel_order, ('rgb', 'bgr'))
         one_of('native_order', native_order, (None, 'rgb', 'bgr'))
-        cfg = find_config(config)
+        of_library = isinstance(config, str) and is_encoder_name(config.removeprefix(RANDOM))
+        if of_library:
+            cfg = _library_config(config, checkpoint)
+            native_order = native_order or 'rgb'
+        else:
+            cfg = find_config(config)
         scope = cfg.get('default_scope', 'mmengine')
         require_host(scope)
         init_default_scope(scope)
@@ -82,9 +91,12 @@ class Encoder:
         advice = "give native_order='bgr' or 'rgb'"
         normalization = network_normalization(cfg, advice, order=native_order)
         self.host = MODELS.build(copy.deepcopy(settings))
-        self.name = Path(cfg.filename or 'encoder').stem
+        self.name = str(config) if of_library else Path(cfg.filename or 'encoder').stem
         if checkpoint is not None:
-            load_host_weights(self.host.backbone, checkpoint, prefix='backbone.', extra=True)
+            network = getattr(self.host.backbone, 'network', self.host.backbone)
+            load_host_weights(network, checkpoint, prefix='backbone.', extra=True)
+        elif of_library:
+            pass  # LibraryBackbone has loaded them
         elif settings['backbone'].get('init_cfg'):
             self.host.init_weights()
         else:
@@ -194,6 +206,21 @@ def parse_encoder(text: str) -> dict[str, str | None]:
     """Split ``CONFIG[=CHECKPOINT]`` into the arguments of :class:`Encoder`."""
     config, _, checkpoint = text.partition('=')
     return dict(config=config, checkpoint=checkpoint or None)
+
+
+def _library_config(name: str, checkpoint: None | str | Path) -> Config:
+    """Return a config of a network of another library, as a host would have one."""
+    network = name.removeprefix(RANDOM)
+    facts = load_encoder(network, init='random')
+    if facts.mean is None or facts.std is None:
+        raise ValueError(f'the normalization of {network} is unknown.')
+    loads = checkpoint is None and network == name
+    backbone = dict(
+        type='mmdiffrep.LibraryBackbone', name=network, init='pretrained' if loads else 'random'
+    )
+    host = dict(type='mmdiffrep.HostBackbone', backbone=backbone, size=facts.size)
+    model = dict(backbone=host, data_preprocessor=dict(mean=list(facts.mean), std=list(facts.std)))
+    return Config(dict(default_scope='mmengine', model=model))
 
 
 def _host_backbone(cfg: Config, size: int | None) -> dict[str, Any]:

@@ -52,6 +52,8 @@ def plan_run(
     epochs: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
+    drop: float = 0.0,
+    probe: str | None = None,
     num_workers: int = 2,
     seed: int = 0,
 ) -> Plan:
@@ -69,6 +71,8 @@ def plan_run(
         epochs: Passes over the images. Defaults to None: by their number.
         batch_size: Images in a step. Defaults to None: by their number and the device.
         lr: Learning rate. Defaults to None: by the batch size.
+        drop: Probability with which each of several teachers is left out of a step.
+        probe: Folder of labeled images that measure the student during the run.
         num_workers: Processes that read images.
         seed: Of weights, order, views and noise.
     """
@@ -113,17 +117,26 @@ def plan_run(
     hook = dict(
         type='mmdiffrep.RepFusionHook',
         teacher=teachers[0].teacher,
-        pairs=[
-            dict(
-                student=list(student.layers),
-                teacher=plan.tap,
-                loss=dict(type='mmdiffrep.DenseFeatureLoss', distance='smooth_l1'),
-                standardize=True,
-            )
-            for plan in teachers
-        ],
+        pairs=[_pair(student, teachers[0].tap)],
         seed=seed,
     )
+    if len(teachers) > 1:
+        names = _different([plan.name for plan in teachers])
+        hook.update(
+            teacher=dict(
+                type='mmdiffrep.TeacherGroup',
+                teachers={name: plan.teacher for name, plan in zip(names, teachers)},
+                drop=drop,
+            ),
+            pairs=[
+                dict(_pair(student, f'{name}/{plan.tap}'), balance=True)
+                for name, plan in zip(names, teachers)
+            ],
+        )
+        settings += [
+            Setting('teachers', ', '.join(names), 'each loss over that of predicting the mean'),
+            Setting('left out', f'each with p = {drop}', 'per step; one always stays'),
+        ]
     if timesteps:
         hook.update(policy=dict(type='mmdiffrep.FixedTimestep', t=timesteps[0]), noise='fresh')
     config = dict(
@@ -185,7 +198,28 @@ def plan_run(
             exact_resume=dict(type='mmdiffrep.ExactResumeHook', seed_batches=True),
         ),
     )
+    if probe is not None:
+        config['default_hooks']['knn_probe'] = dict(
+            type='mmdiffrep.KNNProbeHook', data_root=probe, size=size, interval=interval
+        )
     return Plan(config, settings)
+
+
+def _pair(student: Student, tap: str) -> dict[str, Any]:
+    return dict(
+        student=list(student.layers),
+        teacher=tap,
+        loss=dict(type='mmdiffrep.DenseFeatureLoss', distance='smooth_l1'),
+        standardize=True,
+    )
+
+
+def _different(names: Sequence[str]) -> list[str]:
+    """Append a number to names that occur again."""
+    return [
+        f'{name}_{names[:index].count(name) + 1}' if name in names[:index] else name
+        for index, name in enumerate(names)
+    ]
 
 
 def _asked(value: object, reason: str) -> str:

@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """From ``--teacher`` to the tap that is read and the size of its images."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -10,10 +11,10 @@ from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.denoisers.families import find_family, model_config, reads_in_part
 from mmdiffrep.models.encoders import (
     find_map_layers,
-    is_encoder_name,
     last_map_layer,
     load_encoder,
 )
+from mmdiffrep.models.teachers.config import teacher_config
 
 _CELLS = 16  # of a decoder's map along a side: 4 px per cell at 64 px, 16 at 256
 _TIMESTEP = 50
@@ -24,6 +25,7 @@ class TeacherPlan(NamedTuple):
     """How a teacher is read by default.
 
     Attributes:
+        name (str): What it is called among several.
         teacher (str or dict): For :class:`~mmdiffrep.engine.hooks.RepFusionHook`.
         tap (str): What is read.
         size (int): Side in pixels of the images that suit it.
@@ -31,6 +33,7 @@ class TeacherPlan(NamedTuple):
         reason (str): Why this tap, in a few words.
     """
 
+    name: str
     teacher: str | dict[str, Any]
     tap: str
     size: int
@@ -49,17 +52,20 @@ def plan_teacher(teacher: str | Mapping[str, Any], tap: str | None = None) -> Te
     Raises:
         FileNotFoundError, ImportError, ValueError: No such teacher, or one that gives no maps.
     """
-    config = dict(teacher) if isinstance(teacher, Mapping) else teacher
+    given = dict(teacher) if isinstance(teacher, Mapping) else teacher
+    name = short_name(given)
+    config = teacher_config(given)
     kind = str(config.get('type', '')) if isinstance(config, dict) else ''
-    network = config.get('network') if isinstance(config, dict) else config
     if kind.endswith('HostTeacher'):
-        return TeacherPlan(config, tap or 'backbone', _ENCODER_SIZE, None, "the backbone's output")
-    if kind.endswith('EncoderTeacher') or is_encoder_name(network):
-        return _plan_encoder(config, network, tap)
+        tap = tap or 'backbone'
+        return TeacherPlan(name, given, tap, _ENCODER_SIZE, None, "the backbone's output")
+    if isinstance(config, dict) and kind.endswith('EncoderTeacher'):
+        return _plan_encoder(name, given, config, tap)
     denoiser = _without_weights(config)
     found = tap or default_tap(denoiser)
     return TeacherPlan(
-        config,
+        name,
+        given,
         found,
         denoiser.image_size,
         _TIMESTEP,
@@ -78,17 +84,26 @@ def default_tap(denoiser: Denoiser) -> str:
     return (coarse or decoder[:1] or list(denoiser.taps))[-1]
 
 
-def _plan_encoder(config: Any, network: Any, tap: str | None) -> TeacherPlan:
-    options = config.get('options') if isinstance(config, dict) else None
-    size = config.get('size') if isinstance(config, dict) else None
-    encoder = load_encoder(network, init='random', options=options)
-    side = encoder.side_for(size or _ENCODER_SIZE)
+def short_name(teacher: str | Mapping[str, Any]) -> str:
+    """Return a name that says which teacher it is, of letters, digits and underscores."""
+    if isinstance(teacher, Mapping):
+        keys = ('network', 'denoiser', 'config', 'type')
+        teacher = next((teacher[key] for key in keys if isinstance(teacher.get(key), str)), '')
+    last = re.split(r'[/:.]', teacher.removesuffix('.py').rstrip('/'))[-1]
+    return re.sub(r'\W+', '_', last) or 'teacher'
+
+
+def _plan_encoder(name: str, given: Any, config: dict[str, Any], tap: str | None) -> TeacherPlan:
+    encoder = load_encoder(config['network'], 'random', options=config.get('options'))
+    if 'patch' in config:
+        encoder = encoder.with_patch(config['patch'])
     reason = 'as asked'
     if tap is None:
+        side = encoder.side_for(config.get('size') or _ENCODER_SIZE)
         layers = find_map_layers(encoder.network, encoder.run, side, encoder.patch)
         tap = last_map_layer(layers, encoder.network).name
         reason = 'last layer that gives a map'
-    return TeacherPlan(config, tap, side if encoder.fixed_size else _ENCODER_SIZE, None, reason)
+    return TeacherPlan(name, given, tap, config.get('size') or _ENCODER_SIZE, None, reason)
 
 
 def _without_weights(teacher: str | dict[str, Any]) -> Denoiser:

@@ -4,6 +4,7 @@
 import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from mmengine.config import Config
 from rich.console import Console
 from rich.table import Table
 
-from mmdiffrep.apis.pretrain_config import STUDENT_FILE, Setting, plan_run
+from mmdiffrep.apis.pretrain_config import STUDENT_FILE, Plan, Setting, plan_run
 from mmdiffrep.apis.pretrain_student import find_student
 from mmdiffrep.apis.pretrain_teacher import plan_teacher
 from mmdiffrep.cli.run_config import build_runner, load_config
@@ -57,9 +58,11 @@ class Pretrained(NamedTuple):
 def pretrain(
     data: str | Path,
     student: str | Mapping[str, Any],
-    teacher: str | Mapping[str, Any],
+    teacher: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]],
     out: str | Path,
-    tap: str | None = None,
+    tap: str | Sequence[str] | None = None,
+    drop: float = 0.0,
+    probe: str | Path | None = None,
     size: int | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -80,9 +83,14 @@ def pretrain(
         student: ``'timm:NAME'``, ``'torchvision:NAME'``, a config with a ``model.backbone``, the
             name of one of mmpretrain's, or the config of a backbone.
         teacher: A diffusion model (``'mmdiffrep://toyfaces_ddpm_64'``, a folder, a hub id), or
-            another teacher, see :class:`~mmdiffrep.engine.hooks.RepFusionHook`.
+            another teacher, see :class:`~mmdiffrep.engine.hooks.RepFusionHook`; or a list of
+            them, of which the student learns all.
         out: Folder of the run; refused if it is used, unless ``resume``.
-        tap: What is read of the teacher. Defaults to None: by a rule that the table shows.
+        tap: What is read of the teacher, or of each. Defaults to None: by a rule that the table
+            shows.
+        drop: Probability with which each of several teachers is left out of a step. Defaults to 0.
+        probe: Folder with one folder of labeled images per class, which are classified by their
+            nearest neighbors 20 times in the run; nothing is learned from them. Defaults to None.
         size: Side of the student's images in pixels. Defaults to None: the teacher's.
         epochs: Passes over the images. Defaults to None: by their number.
         batch_size: Images in a step. Defaults to None: by their number and the device.
@@ -106,14 +114,22 @@ def pretrain(
     asked = dict(
         data=str(Path(data).expanduser().absolute()),
         student=_plain(student),
-        teacher=_plain(teacher),
+        teacher=[_plain(entry) for entry in _listed(teacher)],
     )
     report = _look_through(data, skip_bad)
     if resume:
         _check_same(folder, asked, report)
     else:
         _refuse_used(folder)
-        plan = _plan(report, asked, folder, tap, size, epochs, batch_size, lr, num_workers, seed)
+        options = dict(
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            num_workers=num_workers,
+            seed=seed,
+            probe=None if probe is None else os.path.abspath(probe),
+        )
+        plan = _plan(report, asked, folder, _listed(tap), size, drop=drop, **options)
         run = dict(asked, images=report.digest)
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(''.join(f'{n}\n' for n in report.images).encode(), folder / IMAGE_LIST)
@@ -152,20 +168,24 @@ def _plan(
     report: FolderReport,
     asked: dict[str, Any],
     folder: Path,
-    tap: str | None,
+    taps: Sequence[str],
     size: int | None,
-    epochs: int | None,
-    batch_size: int | None,
-    lr: float | None,
-    num_workers: int,
-    seed: int,
-) -> Any:
-    for name, value in dict(size=size, epochs=epochs, batch_size=batch_size).items():
-        if value is not None:
-            integer(name, value, 1)
-    if lr is not None:
-        positive('lr', lr)
-    teachers = [plan_teacher(asked['teacher'], tap)]
+    **options: Any,
+) -> Plan:
+    for name in ('epochs', 'batch_size'):
+        if options[name] is not None:
+            integer(name, options[name], 1)
+    if options['lr'] is not None:
+        positive('lr', options['lr'])
+    if size is not None:
+        integer('size', size, 1)
+    integer('num_workers', options['num_workers'], 0)
+    integer('seed', options['seed'], 0)
+    if taps and len(taps) != len(asked['teacher']):
+        raise ValueError(
+            f'give one tap per teacher, got {len(taps)} for {len(asked["teacher"])} teachers.'
+        )
+    teachers = [plan_teacher(*each) for each in zip(asked['teacher'], taps or repeat(None))]
     side = size or max(_SIZES[0], min(_SIZES[1], teachers[0].size))
     reason = 'as asked' if size else f"the teacher's {teachers[0].size} px, at most {_SIZES[1]}"
     return plan_run(
@@ -177,11 +197,7 @@ def _plan(
         out=str(folder),
         size=side,
         size_reason=reason,
-        epochs=epochs,
-        batch_size=batch_size,
-        lr=lr,
-        num_workers=integer('num_workers', num_workers, 0),
-        seed=integer('seed', seed, 0),
+        **options,
     )
 
 
@@ -241,6 +257,13 @@ def _as_call(value: Any) -> str:
         return repr(value)
     keys = sorted(value, key=lambda key: key != 'type')
     return f'dict({", ".join(f"{key}={_as_call(value[key])}" for key in keys)})'
+
+
+def _listed(value: Any) -> list[Any]:
+    """Return one value, several or none as a list."""
+    if value is None:
+        return []
+    return [value] if isinstance(value, (str, Mapping)) else list(value)
 
 
 def _plain(value: str | Mapping[str, Any]) -> Any:

@@ -34,11 +34,14 @@ def parser() -> argparse.ArgumentParser:
     add(
         '--teacher',
         required=True,
+        nargs='+',
         help='mmdiffrep://toyfaces_ddpm_64, a diffusers folder or hub id, timm:NAME, '
-        'torchvision:NAME, transformers:FOLDER',
+        'torchvision:NAME, transformers:FOLDER; after random: with random weights; or several',
     )
     add('--out', required=True, metavar='DIR', help='folder of the run')
-    add('--tap', help='layer of the teacher; default: by a rule that the table shows')
+    add('--tap', nargs='+', help='layer of the teacher; default: by a rule that the table shows')
+    add('--drop', type=float, default=0.0, metavar='P', help='leave out each of several teachers')
+    add('--probe', metavar='DIR', help='folder of labeled images, one folder per class')
     add('--size', type=int, metavar='PX', help="side of the images; default: the teacher's")
     add('--epochs', type=int, metavar='N', help='default: by the number of images')
     add('--batch-size', type=int, metavar='N', help='default: by the device')

@@ -34,30 +34,32 @@ def naming_jpeg_damage(name: Callable[[], str]) -> Iterator[None]:
         yield
         return
     try:
-        with _listening(name):
+        with _complaints() as found:
             yield
     finally:
         _TURN.release()
+    if found:
+        warnings.warn(
+            f'{name()} is damaged inside, and parts of it are not as they were ({found[0]}): '
+            'replace the file, or save the image again if it looks right.',
+            stacklevel=3,
+        )
 
 
 @contextmanager
-def _listening(name: Callable[[], str]) -> Iterator[None]:
-    with tempfile.TemporaryFile() as said:
+def _complaints() -> Iterator[list[str]]:
+    """Collect what libjpeg complains of; the rest of the standard error is passed on."""
+    found: list[str] = []
+    with _TURN, tempfile.TemporaryFile() as said:
         try:
             with _stderr_to(said.fileno()):
-                yield
+                yield found
         finally:
             said.seek(0)
             lines = said.read().splitlines(keepends=True)
-            found = [line for line in lines if line.startswith(_COMPLAINTS)]
-            os.write(2, b''.join(line for line in lines if line not in found))
-    if found:
-        warnings.warn(
-            f'{name()} is damaged inside, and parts of it are not as they were '
-            f'({found[0].decode().strip()}): replace the file, or save the image again if it '
-            'looks right.',
-            stacklevel=5,
-        )
+            complaints = [line for line in lines if line.startswith(_COMPLAINTS)]
+            os.write(2, b''.join(line for line in lines if line not in complaints))
+            found += [line.decode().strip() for line in complaints]
 
 
 @contextmanager
@@ -81,11 +83,23 @@ def warn_of_jpeg_damage(path: str | os.PathLike[str], content: bytes | None = No
         path: The file.
         content: What is in it, if that was read already.
     """
+    with naming_jpeg_damage(lambda: str(path)):
+        _decode_jpeg(path, content)
+
+
+def jpeg_complaint(path: str | os.PathLike[str]) -> str:
+    """Return what libjpeg complains of in a file; nothing of a whole one, or of another format."""
+    with _complaints() as found:
+        _decode_jpeg(path)
+    return found[0] if found else ''
+
+
+def _decode_jpeg(path: str | os.PathLike[str], content: bytes | None = None) -> None:
     if content is None:
         with open(path, 'rb') as file:
             content = file.read(len(_START))
             if content == _START:
                 content += file.read()
     if content.startswith(_START):
-        with naming_jpeg_damage(lambda: str(path)), suppress(cv2.error):  # too large for OpenCV
+        with suppress(cv2.error):  # too large for OpenCV
             cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)

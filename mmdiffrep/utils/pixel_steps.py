@@ -2,6 +2,7 @@
 """Follow images through the transforms of a pipeline: who swaps channels, who scales values."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -209,7 +210,8 @@ def _unknown(pixels: Pixels, what: str) -> Pixels:
 def find_class(registry: Registry, kind: Any, scope: str | None) -> Any:
     """Return the class (or function) of a type of a config, None if there is none of that name."""
     if isinstance(kind, str):
-        import_module('mmcv.transforms')  # which registers its transforms
+        with suppress(ImportError):  # a config of another library's transforms needs no mmcv
+            import_module('mmcv.transforms')  # which registers its transforms
         try:
             with registry.switch_scope_and_registry(scope) as found:
                 kind = found.get(kind)

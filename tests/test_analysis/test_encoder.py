@@ -165,3 +165,31 @@ def test_what_half_precision_cannot_hold_is_named():
     with pytest.raises(ValueError, match=r'Features of out\.0 .* do not fit float16'):
         stored_and_read(1e7)
     assert stored_and_read(1e7, 'bfloat16')[0].isfinite().all()
+
+
+def test_networks_of_other_libraries_are_encoders():
+    import torchvision
+
+    encoder = Encoder('random:torchvision:resnet18', size=32, channel_order='bgr')
+    assert encoder.name == 'random:torchvision:resnet18'
+    assert encoder.shapes['out.3'] == (512, 1, 1)
+    images = two_images()
+    maps = encoder(images)['out.1']
+    net = encoder.host.backbone.network
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1) * 255
+    std = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1) * 255
+    x = torch.stack([encoder._resized(image[None].float())[0] for image in images])
+    with torch.no_grad():
+        x = (x.flip(1) - mean) / std
+        expected = net.layer2(net.layer1(net.maxpool(net.relu(net.bn1(net.conv1(x))))))
+    torch.testing.assert_close(maps, expected, atol=1e-5, rtol=1e-5)
+    assert isinstance(net, torchvision.models.ResNet)
+
+
+def test_weights_of_a_library_from_a_file(tmp_path):
+    import torchvision
+
+    weights = torchvision.models.resnet18().state_dict()
+    torch.save(weights, tmp_path / 'a.pth')
+    encoder = Encoder('torchvision:resnet18', tmp_path / 'a.pth', size=32)
+    assert torch.equal(encoder.host.backbone.network.conv1.weight, weights['conv1.weight'])

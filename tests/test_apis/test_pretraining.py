@@ -1,6 +1,11 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Three lines from a folder of images to a student."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -125,3 +130,64 @@ def test_bad_files_end_the_run_before_it_begins_or_are_skipped(photos, tmp_path)
     run(copy, tmp_path / 'a', epochs=1, skip_bad=True)
     assert 'bad.png' in (tmp_path / 'a' / 'bad_files.txt').read_text()
     assert 'bad.png' not in (tmp_path / 'a' / 'images.txt').read_text()
+
+
+class Death(BaseException):
+    """What ends a run between two steps."""
+
+
+def test_a_run_that_died_resumes_to_the_same_bits(photos, tmp_path, monkeypatch):
+    from mmdiffrep.engine.hooks import LearningWatchHook
+
+    run(photos, tmp_path / 'whole', epochs=8, num_workers=1)
+
+    def die(hook, runner, *args, **kwargs):
+        if runner.iter == 23:
+            raise Death
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LearningWatchHook, 'after_train_iter', die)
+        with pytest.raises(Death):
+            run(photos, tmp_path / 'died', epochs=8, num_workers=1)
+    early = weights(tmp_path / 'died')  # the student of the last save is there
+    run(photos, tmp_path / 'died', epochs=8, num_workers=1, resume=True)
+    assert differences(tmp_path / 'whole', tmp_path / 'died') == 0.0
+    late = weights(tmp_path / 'died')
+    assert any(not torch.equal(early[name], late[name]) for name in early)
+
+
+def test_several_teachers(photos, tmp_path):
+    teachers = [TEACHER, 'random:torchvision:resnet18']
+    result = run(photos, tmp_path / 'a', teacher=teachers, drop=0.3, size=32)
+    hook = Config.fromfile(result.config).default_hooks.repfusion
+    assert list(hook.teacher.teachers) == ['UNet2DDenoiser', 'resnet18']
+    assert [pair.teacher for pair in hook.pairs] == ['UNet2DDenoiser/dec.3', 'resnet18/layer4']
+    assert hook.teacher.drop == 0.3 and all(pair.balance for pair in hook.pairs)
+    with pytest.raises(ValueError, match='one tap per teacher'):
+        run(photos, tmp_path / 'b', teacher=teachers, tap=['mid'])
+
+
+def test_another_library_as_the_teacher(photos, tmp_path):
+    result = run(photos, tmp_path / 'a', teacher='random:torchvision:resnet18', size=32, epochs=1)
+    hook = Config.fromfile(result.config).default_hooks.repfusion
+    assert hook.teacher == 'random:torchvision:resnet18' and hook.pairs[0].teacher == 'layer4'
+    assert 'noise' not in hook
+
+
+def test_it_needs_neither_mmcv_nor_a_host(photos, tmp_path):
+    code = (
+        'import sys\n'
+        "for name in ('mmcv', 'mmseg', 'mmpose', 'mmpretrain', 'mmdet', 'scipy', 'transformers'):\n"
+        '    sys.modules[name] = None\n'
+        'from mmdiffrep.apis import pretrain\n'
+        f'pretrain({str(photos)!r}, "torchvision:shufflenet_v2_x0_5",\n'
+        f'         "random:torchvision:shufflenet_v2_x0_5", {str(tmp_path / "a")!r},\n'
+        '         epochs=1, num_workers=0, size=32)\n'
+    )
+    root = Path(__file__).resolve().parents[2]
+    env = {**os.environ, 'PYTHONPATH': str(root), 'CUDA_VISIBLE_DEVICES': '-1'}
+    done = subprocess.run(
+        [sys.executable, '-c', code], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert 'conv1.0.weight' in weights(tmp_path / 'a')

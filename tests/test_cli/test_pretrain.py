@@ -15,7 +15,7 @@ def test_options_are_the_arguments_of_the_function(monkeypatch, capsys):
 
     monkeypatch.setattr('mmdiffrep.apis.pretrain', function)
     pretrain.main('photos --student a --teacher b --out c --epochs 3 --skip-bad'.split())
-    assert given['data'] == 'photos' and given['student'] == 'a' and given['teacher'] == 'b'
+    assert given['data'] == 'photos' and given['student'] == 'a' and given['teacher'] == ['b']
     assert given['out'] == 'c' and given['epochs'] == 3 and given['skip_bad'] is True
     assert given['resume'] is False and 'traceback' not in given
     assert capsys.readouterr().out == 'one\ntwo\n'

@@ -38,7 +38,15 @@ def test_builds_once_then_recognizes_what_it_built(setup_env, environment, capsy
     venv, commands = environment
     setup_env.build(venv)
     assert (venv / setup_env.MARKER).exists()
-    for package in ('build.txt', 'torchvision', 'hosts.txt', 'optional.txt', 'mmcv.whl', '-e'):
+    for package in (
+        'build.txt',
+        'torchvision',
+        'hosts.txt',
+        'optional.txt',
+        'timm.txt',
+        'mmcv.whl',
+        '-e',
+    ):
         assert package in packages(commands)
     commands.clear()
     setup_env.build(venv)

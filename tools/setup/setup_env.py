@@ -151,6 +151,7 @@ def steps() -> list[Step]:
         Step('torch and torchvision (5 GB)', ['torch', 'torchvision']),
         Step('libraries', listed['runtime'] + listed['hosts'] + listed['tests']),
         Step('OpenMMLab hosts', ['--no-deps', 'mmengine', *listed['optional']]),
+        Step('timm', ['--no-deps', '-r', str(REQUIREMENTS / 'timm.txt')]),
         # The published wheel of xtcocotools was built against numpy 1 and fails with numpy 2.
         Step(
             'xtcocotools',

@@ -16,6 +16,7 @@ from mmdiffrep.datasets.preparation.source_files import (
     opened,
     refuse_32_bits,
 )
+from mmdiffrep.utils.jpeg_damage import jpeg_complaint
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff', '.ppm', '.gif')
 _ALPHA = ('LA', 'La', 'PA', 'RGBA', 'RGBa')
@@ -30,6 +31,7 @@ class ImageFacts(NamedTuple):
         deep: Whether it has 16 bits per channel.
         alpha: Whether it has transparent pixels, or could have.
         frames: More than 1 for an animation, of which the first is read.
+        complaint: What the decoder of a JPEG complained of, ``''`` if of nothing.
     """
 
     mode: str
@@ -37,6 +39,7 @@ class ImageFacts(NamedTuple):
     deep: bool
     alpha: bool
     frames: int
+    complaint: str = ''
 
 
 class FolderReport(NamedTuple):
@@ -81,6 +84,11 @@ class FolderReport(NamedTuple):
             'animated: the first frame is read': sum(fact.frames > 1 for fact in facts),
         }
         lines += [f'  {count} {note}' for note, count in notes.items() if count]
+        lines += [
+            f'  {name} may be damaged inside: {fact.complaint}'
+            for name, fact in self.images.items()
+            if fact.complaint
+        ]
         if self.others:
             kinds = ', '.join(f'{kind} {count}' for kind, count in self.others.most_common(5))
             lines.append(f'  {self.others.total()} other files are ignored ({kinds})')
@@ -135,7 +143,7 @@ def read_facts(path: Path) -> ImageFacts:
     Raises:
         DamagedSourceError: Not a complete image, or one that is not read; the message names it.
     """
-    with opened(path) as image:
+    with opened(path, warn=False) as image:
         refuse_32_bits(image)
         raw = str(image.tile[0][3]) if image.tile else ''  # how the file stores its pixels
         facts = ImageFacts(
@@ -144,6 +152,7 @@ def read_facts(path: Path) -> ImageFacts:
             deep=has_16_bits(image) or ';16' in raw,
             alpha=image.mode in _ALPHA or 'transparency' in image.info,
             frames=getattr(image, 'n_frames', 1),
+            complaint=jpeg_complaint(path) if image.format in ('JPEG', 'MPO') else '',
         )
         image.draft('RGB', (1, 1))
         image.load()

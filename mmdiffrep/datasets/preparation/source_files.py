@@ -46,15 +46,19 @@ def refuse_problems(summary: str, problems: Sequence[str], advice: str) -> None:
         raise DamagedSourceError(f'{summary}:\n  {listed}\n{advice}')
 
 
-def read_image(path: Path) -> Image.Image:
+def read_image(path: Path, warn: bool = True) -> Image.Image:
     """Return an image as mmcv loads it: upright by its EXIF orientation, RGB, 8 bits.
 
     Of 16 bits the upper 8 are kept; an alpha channel is dropped.
 
+    Args:
+        path: The file.
+        warn: Warn of a JPEG that is damaged inside, for which it is decoded twice.
+
     Raises:
         DamagedSourceError: Not a complete image, or pixels of 32 bits; names the file.
     """
-    with opened(path) as stored:
+    with opened(path, warn) as stored:
         refuse_32_bits(stored)
         image = ImageOps.exif_transpose(stored)
         if has_16_bits(stored):
@@ -107,12 +111,13 @@ def upright_size(path: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
+def opened(path: Path, warn: bool = True) -> Iterator[Image.Image]:
     """Open an image; whatever goes wrong names the file."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait for ever
             raise ValueError('not a regular file')
-        warn_of_jpeg_damage(path)
+        if warn:
+            warn_of_jpeg_damage(path)
         with Image.open(path) as image:
             yield image
     except FileNotFoundError as error:

@@ -20,7 +20,7 @@ from mmdiffrep.utils.stand_in import register_stand_in
 if find_spec('mmcv') is not None:
     from mmdiffrep.datasets.transforms.left_right_flip import LeftRightFlip
 else:
-    LeftRightFlip = register_stand_in(TRANSFORMS, 'LeftRightFlip', 'mmcv', 'seg')
+    LeftRightFlip = register_stand_in(TRANSFORMS, 'LeftRightFlip', 'mmcv')
 
 __all__ = [
     'LOADING_ERRORS',

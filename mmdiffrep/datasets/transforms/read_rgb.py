@@ -15,7 +15,8 @@ from mmdiffrep.registry import TRANSFORMS
 class ReadRGB(Transform):
     """Read an image through Pillow, upright: gray, palette, alpha and 16 bits become 8-bit RGB.
 
-    Alpha is dropped; of 16 bits the upper 8 are kept. It needs no mmcv.
+    Alpha is dropped; of 16 bits the upper 8 are kept. It needs no mmcv. A JPEG that is damaged
+    inside is not noticed: look through the folder once, as ``mmdiffrep pretrain`` does.
 
     - read: ``img_path``
     - added: ``img`` (H, W, 3) uint8 RGB, ``img_shape`` and ``ori_shape`` (H, W)
@@ -28,7 +29,7 @@ class ReadRGB(Transform):
 
     def transform(self, results: dict) -> dict:
         """Read one image."""
-        results['img'] = np.asarray(read_image(Path(results['img_path'])))
+        results['img'] = np.asarray(read_image(Path(results['img_path']), warn=False))
         results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
         return results
 

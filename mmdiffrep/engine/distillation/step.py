@@ -22,9 +22,9 @@ from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.models.timestep_policies.base import Draws, TimestepSample
 from mmdiffrep.utils.random_streams import IterationStreams
 
-# The student's features, a tuple per pair, and the teacher's, one per pair.
+# The student's features, a tuple per pair, and the teacher's, one per pair; None: left out.
 StudentFeatures = Sequence[tuple[Tensor, ...]]
-TeacherFeatures = tuple[Tensor, ...]
+TeacherFeatures = tuple[Tensor | None, ...]
 DataSamples = list[BaseDataElement] | None
 
 
@@ -60,6 +60,7 @@ def read_teacher(
     Returns:
         dict: From branch name to what was read.
     """
+    teacher.begin_step(streams)
     inputs, size = teacher.to_input(images), len(images)
     samples: dict[str, TimestepSample] = {}
     generators: list[Iterator[torch.Generator]] = []
@@ -71,7 +72,8 @@ def read_teacher(
     t = torch.cat([sample.t for sample in samples.values()])
     repeated = inputs.repeat(len(t) // size, 1, 1, 1)
     features = teacher(repeated, t, chain(*generators))
-    draws = iter(zip(*(feature.split(size) for feature in features)))
+    absent = [None] * (len(t) // size)
+    draws = iter(zip(*(absent if x is None else x.split(size) for x in features)))
     return {
         name: TeacherRead(sample, list(islice(draws, len(sample.t) // size)))
         for name, sample in samples.items()
@@ -161,7 +163,7 @@ def _compare(
     t: Tensor,
     only: int | None,
 ) -> dict[int, tuple[Tensor, Tensor | None]]:
-    """Return loss and explained share of every pair, or of one that keeps the others in use.
+    """Return loss and explained share of pairs; they keep what the other pairs read in use.
 
     DDP and the optimizer expect a gradient, even a zero one, for everything that leads to a
     student layer.
@@ -169,15 +171,17 @@ def _compare(
     chosen = range(len(pairs)) if only is None else [only]
     compared = {}
     for index in chosen:
-        pair = pairs[index]
+        pair, target = pairs[index], teacher[index]
         assert isinstance(pair, FeaturePair)
-        compared[index] = pair.compare(student[index], teacher[index], t)
-    if only is not None:
-        others = [feature for i, group in enumerate(student) if i != only for feature in group]
+        if target is not None:
+            compared[index] = pair.compare(student[index], target, t)
+    if len(compared) < len(pairs):
+        others = [x for i, group in enumerate(student) if i not in compared for x in group]
         # One element of each: a sum over all could overflow in float16.
         unused = sum(feature[(0,) * feature.dim()] * 0 for feature in others)
-        loss, share = compared[only]
-        compared[only] = loss + unused, share
+        first = min(compared)
+        loss, share = compared[first]
+        compared[first] = loss + unused, share
     return compared
 
 

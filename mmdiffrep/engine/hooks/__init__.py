@@ -7,6 +7,7 @@ from mmdiffrep.engine.hooks.export_backbone_hook import ExportBackboneHook
 from mmdiffrep.engine.hooks.export_denoiser_hook import ExportDenoiserHook
 from mmdiffrep.engine.hooks.finite_loss_hook import FiniteLossHook
 from mmdiffrep.engine.hooks.freeze_first_hook import FreezeFirstHook
+from mmdiffrep.engine.hooks.knn_probe_hook import KNNProbeHook
 from mmdiffrep.engine.hooks.label_range_hook import LabelRangeHook
 from mmdiffrep.engine.hooks.learning_watch_hook import LearningWatchHook
 from mmdiffrep.engine.hooks.map_rank_hook import MapRankHook
@@ -23,6 +24,7 @@ __all__ = [
     'ExportDenoiserHook',
     'FiniteLossHook',
     'FreezeFirstHook',
+    'KNNProbeHook',
     'LabelRangeHook',
     'LearningWatchHook',
     'MapRankHook',

@@ -35,7 +35,7 @@ from mmdiffrep.utils.checks import about, integer, of_type, one_of, within
 from mmdiffrep.utils.random_streams import IterationStreams
 
 REQUIRED = {'student', 'teacher', 'loss'}
-COMPARISON = {'loss', 'standardize', 'connector', 'target'}  # arguments of FeaturePair
+COMPARISON = {'loss', 'standardize', 'connector', 'target', 'balance'}  # arguments of FeaturePair
 
 
 @HOOKS.register_module()
@@ -47,8 +47,11 @@ class RepFusionHook(Hook):
     the checkpoint under ``distiller``, with the teacher's id and the hash of its weights.
 
     Args:
-        teacher (str or dict): The diffusion model: folder, hub id or config; or a trained model of
-            a host, ``dict(type='mmdiffrep.HostTeacher', config=..., checkpoint=...)``.
+        teacher (str, dict or nn.Module): The diffusion model: folder, hub id or config; a network
+            of another library, ``'timm:NAME'``, ``'torchvision:NAME'`` or
+            ``'transformers:FOLDER'``; a trained model of a host,
+            ``dict(type='mmdiffrep.HostTeacher', config=..., checkpoint=...)``; or several of these
+            by name, see :class:`~mmdiffrep.models.teachers.TeacherGroup`.
         pairs (list of dict): What is compared: ``student`` (a layer, e.g. ``'backbone'`` for its
             last output or ``'backbone[2]'``, or a list of layers that together predict one
             teacher feature), ``teacher`` (a tap, e.g. ``'mid'``), ``loss`` (config, or a list of
@@ -107,7 +110,7 @@ class RepFusionHook(Hook):
 
     def __init__(
         self,
-        teacher: str | dict,
+        teacher: str | dict | nn.Module,
         pairs: Sequence[dict],
         policy: dict | None = None,
         noise: str | dict = 'none',
@@ -145,7 +148,7 @@ class RepFusionHook(Hook):
                 raise ValueError(f'param_scheduler needs a `type`, got {scheduler!r}.')
         if of_type('normalization', normalization, dict, none) is not None:
             check_normalization(normalization)
-        self.teacher_cfg = of_type('teacher', teacher, str, dict)
+        self.teacher_cfg = of_type('teacher', teacher, str, dict, nn.Module)
         self.pairs = [dict(pair) for pair in pairs]
         self.layers = StudentLayers(self.pairs, pyramid)
         self.policy_cfg = dict(type='mmdiffrep.FixedTimestep') if policy is None else policy
@@ -255,6 +258,8 @@ class RepFusionHook(Hook):
             levels=self.layers.levels,
         )
         self.distiller.fit_timesteps(self.teacher)
+        if getattr(self.teacher, 'drop', 0):
+            self.distiller.check_drop()
         if self.distiller.needs_task:
             self.phases.check_task_learns()
         runner.logger.info(
@@ -395,7 +400,7 @@ def _check_pair(name: str, pair: dict) -> None:
     if not REQUIRED <= keys <= REQUIRED | COMPARISON | {'student_channels'}:
         raise ValueError(
             f"{name} needs 'student', 'teacher' and 'loss', and may have 'target', 'standardize', "
-            f"'connector' and 'student_channels'; got {pair!r}."
+            f"'connector', 'balance' and 'student_channels'; got {pair!r}."
         )
     layers = of_type(f'{name}: student', pair['student'], str, list, tuple)
     for layer in [layers] if isinstance(layers, str) else layers:

@@ -31,9 +31,9 @@ class LibraryBackbone(BaseModule):
         layers (sequence of str, optional): Layers to read, see :mod:`mmdiffrep.models.layer_taps`.
             Defaults to None: the last layer of every stride from 4 to 64; of a vision transformer,
             the last layer that gives tokens.
+        init (str): ``'pretrained'`` for the library's weights. Defaults to ``'random'``.
         options (dict, optional): Further arguments for the library. Defaults to None.
-        init_cfg (dict, optional): mmengine's initialization config. Defaults to None: as the
-            library initializes the network, random.
+        init_cfg (dict, optional): mmengine's initialization config. Defaults to None.
 
     Attributes:
         layers (tuple of str): What is read.
@@ -50,11 +50,12 @@ class LibraryBackbone(BaseModule):
         self,
         name: str,
         layers: Sequence[str] | None = None,
+        init: str = 'random',
         options: dict[str, Any] | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        encoder = load_encoder(name, init='random', options=options)
+        encoder = load_encoder(name, init, options=options)
         self.network = encoder.network
         self._run, self.patch = encoder.run, encoder.patch
         found = find_map_layers(self.network, encoder.run, encoder.size, encoder.patch)

@@ -31,6 +31,8 @@ class FeaturePair(nn.Module):
             average over the pixels: ``'none'`` (official), ``'channel'``, ``'layer_norm'``
             (DreamTeacher) or ``'phi_s'`` (RADIO), or ``dict(type='channel', freeze_after=500)``,
             see :mod:`mmdiffrep.models.distillers.targets`. Defaults to ``'none'``.
+        balance (bool): Divide the loss by that of predicting the batch's mean feature, so that
+            those of several teachers and taps weigh the same. Defaults to False.
         name (str): Name of this pair in errors. Defaults to ``'pair'``.
 
     Raises:
@@ -45,6 +47,7 @@ class FeaturePair(nn.Module):
         standardize: bool = False,
         connector: str | dict = 'auto',
         target: str | dict = 'none',
+        balance: bool = False,
         name: str = 'pair',
     ) -> None:
         super().__init__()
@@ -67,6 +70,12 @@ class FeaturePair(nn.Module):
                 f'{name}: a scaled target does not suit {kinds}: a loss on logits compares what '
                 'the channels stand for, and losses on maps and on averages need a scale each: '
                 'leave out standardize and target, or make two pairs.'
+            )
+        self.balance = of_type(f'{name}: balance', balance, bool)
+        if balance and not self.loss.explains:
+            raise ValueError(
+                f'{name}: balance=True needs a loss that compares each image with its target, not '
+                'images with one another: leave it out, and set loss_weight.'
             )
         if connector == 'none' or (connector == 'auto' and not self.loss.needs_connector):
             self._check_no_connector()
@@ -179,13 +188,16 @@ class FeaturePair(nn.Module):
             loss = self.loss(feature, target)
         except ValueError as error:
             raise ValueError(f'{self.name}: {error}') from error
-        return loss, self._explained(loss.detach(), target) if self.loss.explains else None
+        if not self.loss.explains:
+            return loss, None
+        worst = self._loss_of_mean(target)
+        share = torch.where(worst > 0, 1 - loss.detach() / worst.clamp(min=1e-12), 0.0)
+        return (loss / worst.clamp(min=1e-12) if self.balance else loss), share
 
     @torch.no_grad()
-    def _explained(self, loss: Tensor, target: Tensor) -> Tensor:
+    def _loss_of_mean(self, target: Tensor) -> Tensor:
         mean = target.mean(dim=(0, 2, 3), keepdim=True).expand_as(target)
-        worst = self.loss(mean, target)
-        return torch.where(worst > 0, 1 - loss / worst.clamp(min=1e-12), 0.0)
+        return self.loss(mean, target)
 
 
 def _as_map(feature: Tensor) -> Tensor:

@@ -159,6 +159,19 @@ class RepFusionDistiller(nn.Module):
                 policy.fit(denoiser.schedule, teacher.size)
         self.check_timesteps(type(teacher).__name__, teacher.num_timesteps)
 
+    def check_drop(self) -> None:
+        """Check that no policy needs a teacher that may be left out of a step.
+
+        Raises:
+            ValueError: One does.
+        """
+        for policy in (branch.policy for _, branch in self.named_branches()):
+            if policy.needs_reward or policy.num_pairs is not None:
+                raise ValueError(
+                    f'{type(policy).__name__} reads a certain pair in every step: set drop=0 of '
+                    'the teachers, or take another policy.'
+                )
+
     def check_timesteps(self, teacher: str, num_timesteps: int | None) -> None:
         """Check that the policies draw only timesteps that the teacher has.
 

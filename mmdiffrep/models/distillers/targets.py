@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from mmengine.dist import all_reduce
-from scipy.linalg import hadamard
 from torch import Tensor, nn
 
 from mmdiffrep.utils.checks import check_arguments, integer, of_type, one_of, positive, within
@@ -162,6 +161,8 @@ def even_rotation(feature: Tensor) -> Tensor:
 def _even_mixing(size: int) -> Tensor:
     """Orthogonal matrix of evenly large entries: Hadamard times Hartley of the odd factor."""
     power = size & -size  # the largest power of two that divides it
+    from scipy.linalg import hadamard  # which reading features alone does not install
+
     odd = size // power
     angles = 2 * torch.pi / odd * torch.outer(torch.arange(odd), torch.arange(odd)).double()
     hartley = (angles.cos() + angles.sin()) / odd**0.5

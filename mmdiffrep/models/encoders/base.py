@@ -1,8 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """What is known of a network of another library."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -19,8 +19,9 @@ class LoadedEncoder:
         network (nn.Module): As its library builds it, without the classifier where that could be
             left out.
         source (str): Where the weights come from, such as ``'timm:resnet18'``; random ones say so.
-        mean (tuple of float): Of its input, RGB on the 0..255 scale.
-        std (tuple of float): Likewise.
+        mean (tuple of float, optional): Of its input on the 0..255 scale; None: unknown.
+        std (tuple of float, optional): Likewise.
+        channel_order (str): Of its input, ``'rgb'`` or ``'bgr'``.
         patch (int, optional): Side of the patches that become tokens, in pixels; None: no tokens.
         size (int): Side of the images that it was made for.
         fixed_size (bool): Whether it takes no other size.
@@ -30,8 +31,9 @@ class LoadedEncoder:
 
     network: nn.Module
     source: str
-    mean: tuple[float, ...] = IMAGENET_MEAN
-    std: tuple[float, ...] = IMAGENET_STD
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    channel_order: str = 'rgb'
     patch: int | None = None
     size: int = 224
     fixed_size: bool = False
@@ -43,3 +45,13 @@ class LoadedEncoder:
         if self.fixed_size:
             return self.size
         return -(-side // self.multiple) * self.multiple
+
+    def with_normalization(
+        self, mean: Sequence[float], std: Sequence[float], channel_order: str
+    ) -> 'LoadedEncoder':
+        """Return it with another normalization of its input."""
+        return replace(self, mean=tuple(mean), std=tuple(std), channel_order=channel_order)
+
+    def with_patch(self, patch: int) -> 'LoadedEncoder':
+        """Return it with patches of this side in pixels."""
+        return replace(self, patch=patch, multiple=patch)

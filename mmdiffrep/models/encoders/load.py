@@ -15,16 +15,11 @@ from mmdiffrep.models.encoders.transformers_encoder import load_transformers
 from mmdiffrep.utils.checks import one_of
 from mmdiffrep.utils.host_models import load_host_weights
 
-LIBRARIES: dict[str, Callable[[str, bool, dict[str, Any]], LoadedEncoder]] = {
+LOADERS: dict[str, Callable[[str, bool, dict[str, Any]], LoadedEncoder]] = {
     'timm': load_timm,
     'torchvision': load_torchvision,
     'transformers': load_transformers,
 }
-
-
-def is_encoder_name(name: object) -> bool:
-    """Whether something names a network of another library, as in ``'timm:resnet18'``."""
-    return isinstance(name, str) and name.partition(':')[0] in (*LIBRARIES, 'python')
 
 
 def load_encoder(
@@ -56,8 +51,8 @@ def load_encoder(
     if library == 'python':
         loaded = _from_python(name, options or {})
     else:
-        one_of('library', library, LIBRARIES)
-        loaded = LIBRARIES[library](name, pretrained and checkpoint is None, options or {})
+        one_of('library', library, LOADERS)
+        loaded = LOADERS[library](name, pretrained and checkpoint is None, options or {})
     if pretrained and checkpoint is not None:
         load_host_weights(loaded.network, checkpoint, extra=True)
         loaded = replace(loaded, source=f'{network}={checkpoint}')

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mmdiffrep.models.encoders.base import IMAGENET_MEAN, IMAGENET_STD, LoadedEncoder
+from mmdiffrep.models.encoders.base import LoadedEncoder
 from mmdiffrep.utils.versions import require_package
 
 
@@ -23,8 +23,7 @@ def load_transformers(folder: str, pretrained: bool, options: dict[str, Any]) ->
     Raises:
         FileNotFoundError: No such folder or hub id.
         ImportError: transformers is not installed.
-        ValueError: Not a network that takes images, one that needs code of its own, or no
-            normalization is stored.
+        ValueError: Not a network that takes images, or one that needs code of its own.
     """
     transformers = require_package('transformers', 'transformers')
     try:
@@ -77,18 +76,18 @@ def _network_class(transformers: Any, config: Any) -> Any:
         ) from None
 
 
-def _normalization(transformers: Any, folder: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and std on the 0..255 scale."""
+def _normalization(
+    transformers: Any, folder: str
+) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+    """Return mean and std on the 0..255 scale; None where nothing is stored."""
     try:
         settings, _ = transformers.ImageProcessingMixin.get_image_processor_dict(folder)
     except OSError:
-        raise ValueError(
-            f'{folder!r} has no preprocessor_config.json, so mean and standard deviation of its '
-            'input are unknown: put the file there, or give normalization=dict(mean=..., std=..., '
-            "channel_order='rgb')."
-        ) from None
-    scale = 255.0 if settings.get('do_rescale', True) else 1.0
-    if not settings.get('do_normalize', True):
-        return (0.0, 0.0, 0.0), (scale, scale, scale)
-    mean, std = settings.get('image_mean', IMAGENET_MEAN), settings.get('image_std', IMAGENET_STD)
+        return None, None
+    scale = 1 / settings.get('rescale_factor', 1 / 255) if settings.get('do_rescale', True) else 1
+    mean, std = (0.0,) * 3, (1.0,) * 3
+    if settings.get('do_normalize', True):
+        if 'image_mean' not in settings or 'image_std' not in settings:
+            return None, None
+        mean, std = settings['image_mean'], settings['image_std']
     return tuple(scale * value for value in mean), tuple(scale * value for value in std)

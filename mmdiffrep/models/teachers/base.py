@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from mmdiffrep.diffusion.noise import Generators
+from mmdiffrep.utils.random_streams import IterationStreams
 
 
 class Teacher(nn.Module, ABC):
@@ -72,6 +73,9 @@ class Teacher(nn.Module, ABC):
         """Identify the teacher in checkpoints, so that a resumed run finds the same one."""
         return dict(source=self.source, weights_hash=self.weights_hash, precision=self.precision)
 
+    def begin_step(self, streams: IterationStreams) -> None:
+        """Draw what a teacher draws once per step; by default nothing."""
+
     def to_input(self, images: Tensor) -> Tensor:
         """Convert the host's images; timestep policies see the result too.
 
@@ -86,7 +90,7 @@ class Teacher(nn.Module, ABC):
     @abstractmethod
     def forward(
         self, inputs: Tensor, t: Tensor, generator: Generators | None = None
-    ) -> tuple[Tensor, ...]:
+    ) -> tuple[Tensor | None, ...]:
         """Return the features of the taps.
 
         The pass runs in the teacher's own precision; the host's autocast plays no part.
@@ -98,7 +102,8 @@ class Teacher(nn.Module, ABC):
                 anew: one, or one per image. Defaults to None: torch's global state.
 
         Returns:
-            tuple: One detached float32 feature per tap, ``(B, C, h, w)`` or ``(B, C)``.
+            tuple: One detached float32 feature per tap, ``(B, C, h, w)`` or ``(B, C)``; None for
+            one that is left out in this step.
         """
 
     def train(self, mode: bool = True) -> 'Teacher':

@@ -3,7 +3,10 @@
 
 from collections.abc import Sequence
 
+from torch import nn
+
 from mmdiffrep.models.teachers.base import Teacher
+from mmdiffrep.models.teachers.config import teacher_config
 from mmdiffrep.models.teachers.dpm_teacher import DPMTeacher
 from mmdiffrep.registry import MODELS
 
@@ -11,7 +14,7 @@ _READING = ('draws', 'memory_gb')  # how a diffusion model is read, beside which
 
 
 def build_teacher(
-    teacher: str | dict,
+    teacher: str | dict | nn.Module,
     taps: Sequence[str],
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
@@ -25,8 +28,9 @@ def build_teacher(
     """Build a teacher.
 
     Args:
-        teacher (str or dict): Config of a registered :class:`Teacher`, such as
-            ``dict(type='mmdiffrep.HostTeacher', config=..., checkpoint=...)``; anything else is a
+        teacher (str, dict or nn.Module): Config of a registered :class:`Teacher`, such as
+            ``dict(type='mmdiffrep.HostTeacher', config=..., checkpoint=...)``, or a short form of
+            one (see :func:`~mmdiffrep.models.teachers.config.teacher_config`); anything else is a
             diffusion model: folder, hub id or config of a denoiser, which may also say ``draws``
             and ``memory_gb`` of :class:`DPMTeacher`.
         taps (sequence of str): What to read.
@@ -42,10 +46,11 @@ def build_teacher(
     Raises:
         ValueError: An option that this teacher does not take.
     """
-    shared = dict(taps=taps, mean=mean, std=std, channel_order=channel_order, size=size)
-    if precision is not None:
-        shared['precision'] = precision
+    shared = dict(taps=taps, mean=mean, std=std, channel_order=channel_order)
+    asked = dict(size=size, precision=precision)
+    shared.update({key: value for key, value in asked.items() if value is not None})
     options = dict(noise=noise, raw_input=raw_input, pass_size=pass_size)
+    teacher = teacher_config(teacher)
     kind = teacher.get('type') if isinstance(teacher, dict) else None
     found = MODELS.get(kind) if isinstance(kind, str) else kind
     if isinstance(found, type) and issubclass(found, Teacher):

@@ -2,6 +2,7 @@
 """The frozen diffusion model that a student learns from."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,10 +12,14 @@ from mmdiffrep.diffusion.features import frozen_denoiser, read_features_at
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.memory import MemoryLimit
 from mmdiffrep.diffusion.noise import Generators, build_noise, check_draws
+from mmdiffrep.diffusion.weights import hash_weights
 from mmdiffrep.models.teachers.base import Teacher
-from mmdiffrep.utils.checks import integer
+from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import integer, one_of
+from mmdiffrep.utils.random_weights import draw_weights
 
 
+@MODELS.register_module()
 class DPMTeacher(Teacher):
     """Reads the taps of a truncated denoiser, every image at its own timestep.
 
@@ -43,6 +48,8 @@ class DPMTeacher(Teacher):
         draws (int): Features are averaged over this many draws of the noise. Defaults to 1.
         memory_gb (float, optional): Limit of memory that a pass is fitted to, see
             :class:`mmdiffrep.diffusion.memory.MemoryLimit`. Defaults to None: no limit.
+        init (str): ``'random'`` for the same network with random weights: the control of an
+            experiment. Defaults to ``'pretrained'``.
 
     Raises:
         ValueError: The denoiser needs class labels, or does not take RGB images of this ``size``.
@@ -62,12 +69,18 @@ class DPMTeacher(Teacher):
         pass_size: int | None = None,
         draws: int = 1,
         memory_gb: float | None = None,
+        init: str = 'pretrained',
     ) -> None:
         super().__init__()
         self.taps = tuple(taps)
         self.denoiser = frozen_denoiser(denoiser, self.taps, precision)
         self.source = self.denoiser.source
-        self.weights_hash = self.denoiser.weights_hash
+        if one_of('init', init, ('pretrained', 'random')) == 'random':
+            draw_weights(self.denoiser, seed=int(torch.randint(2**31, ())))
+            self.source += ' (random weights)'
+            self.weights_hash = hash_weights(self.denoiser)
+        else:
+            self.weights_hash = self.denoiser.weights_hash
         self.size = size or self.denoiser.image_size
         self.denoiser.require_images_only((self.size, self.size))
         self.to_rgb = DenoiserInput(mean=mean, std=std, channel_order=channel_order, size=self.size)
@@ -76,6 +89,11 @@ class DPMTeacher(Teacher):
         self.pass_size = None if pass_size is None else integer('pass_size', pass_size, 1)
         self.draws = check_draws(draws, self.noise)
         self.memory = None if memory_gb is None else MemoryLimit(memory_gb)
+
+    @classmethod
+    def accept(cls, **options: Any) -> dict[str, Any]:
+        """Return all options: they are those of a diffusion model."""
+        return options
 
     @property
     def channels(self) -> tuple[int, ...]:

@@ -3,24 +3,19 @@
 
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmdiffrep.diffusion.input_range import DenoiserInput
-from mmdiffrep.diffusion.noise import Generators
-from mmdiffrep.diffusion.precision import FrozenPrecision
-from mmdiffrep.diffusion.weights import hash_weights
-from mmdiffrep.models.layer_taps import LayerTaps
-from mmdiffrep.models.teachers.base import Teacher
+from mmdiffrep.models.encoders import LoadedEncoder
+from mmdiffrep.models.teachers.encoder_teacher import EncoderTeacher
 from mmdiffrep.models.teachers.normalization import check_normalization, normalization_of
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import one_of
 from mmdiffrep.utils.host_models import build_host_model, find_config, load_host_weights
-
-PROBE_SIZE = 64  # px; big enough for a stride of 32, small enough for any CPU
 
 
 @MODELS.register_module()
-class HostTeacher(Teacher):
+class HostTeacher(EncoderTeacher):
     """Reads layers of a trained mmpretrain, mmseg or mmpose model; timesteps are ignored.
 
     The student's normalization is undone, and the model sees the images in its own. The checkpoint
@@ -31,7 +26,7 @@ class HostTeacher(Teacher):
         config (str or dict): What the model was trained with: a file, a name below ``configs/``
             (``'repfusion/cifar10_r18_scratch.py'``), a host's config
             (``'mmpretrain::resnet/resnet18_8xb16_cifar10.py'``), or the config itself.
-        checkpoint (str): Its weights: a file, or an ``http(s)://`` address.
+        checkpoint (str, optional): Its weights: a file, or an ``http(s)://`` address.
         taps (sequence of str): Layers, named as on the student's side: ``'backbone'`` is its last
             output, ``'backbone[1]'`` its second, ``'backbone.layer4@in'`` the input of a stage,
             ``'head.fc'`` the logits of a linear classifier.
@@ -43,6 +38,8 @@ class HostTeacher(Teacher):
             resized.
         normalization (dict, optional): ``mean``, ``std`` and ``channel_order`` of the teacher's
             own tensors. Defaults to None: read from its config.
+        init (str): ``'random'`` for random weights, without a ``checkpoint``: the control of an
+            experiment. Defaults to ``'pretrained'``.
         precision (str, optional): What the model computes in, see
             :class:`~mmdiffrep.models.teachers.DPMTeacher`. Defaults to None: float32 on a CPU,
             ``'auto'`` on a GPU.
@@ -55,70 +52,51 @@ class HostTeacher(Teacher):
     def __init__(
         self,
         config: str | dict,
-        checkpoint: str,
-        taps: Sequence[str],
+        checkpoint: str | None = None,
+        taps: Sequence[str] = (),
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         channel_order: str = 'rgb',
         size: int | None = None,
         normalization: dict | None = None,
+        init: str = 'pretrained',
         precision: str | None = None,
     ) -> None:
-        super().__init__()
+        super(EncoderTeacher, self).__init__()
         cfg = find_config(config)
-        self.model = build_host_model(cfg)
-        try:
-            load_host_weights(self.model, checkpoint)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(
-                f'There is no checkpoint {checkpoint!r} of the teacher: train it first with its '
-                'config, or give the path where it is.'
-            ) from error
-        self.model.requires_grad_(False).eval()
-        self.source = str(checkpoint)
-        self.weights_hash = hash_weights(self.model)
-        self._precision = FrozenPrecision(precision)
-        self.to_rgb = DenoiserInput(mean=mean, std=std, channel_order=channel_order, size=size)
+        model = build_host_model(cfg)
+        source = f'{cfg.filename or "host model"} (random weights)'
+        if one_of('init', init, ('pretrained', 'random')) == 'pretrained':
+            source = _load(model, checkpoint)
         if normalization is not None:
             check_normalization(normalization)
-        own = DenoiserInput(**(normalization or normalization_of(self.model, cfg)))
-        self._reverse = own.channel_order == 'bgr'
-        self.register_buffer('_mean', torch.tensor(own.mean).view(1, 3, 1, 1))
-        self.register_buffer('_std', torch.tensor(own.std).view(1, 3, 1, 1))
-        self.taps = tuple(taps)
-        self._layers = LayerTaps(self.model, self.taps, role='teacher')
-        self._layers.attach()
-        side = size or PROBE_SIZE
-        probe = self._read(torch.zeros(1, 3, side, side))
-        self._channels = tuple(feature.shape[1] for feature in probe)
+        own = DenoiserInput(**(normalization or normalization_of(model, cfg)))
+        encoder = LoadedEncoder(
+            network=model,
+            source=source,
+            mean=tuple(own.mean),
+            std=tuple(own.std),
+            channel_order=own.channel_order,
+            run=_run,
+        )
+        self._read_with(encoder, taps, mean, std, channel_order, size, precision)
 
-    @property
-    def channels(self) -> tuple[int, ...]:
-        """Channels of every tap."""
-        return self._channels
 
-    @property
-    def precision(self) -> str:
-        """See :class:`Teacher`."""
-        return self._precision.name_of(self.model)
+def _run(model: nn.Module, images: Tensor) -> object:
+    return model(images, None, mode='tensor')
 
-    @property
-    def num_timesteps(self) -> int | None:
-        """None: it has no timesteps."""
-        return None
 
-    @torch.no_grad()
-    def forward(
-        self, inputs: Tensor, t: Tensor, generator: Generators | None = None
-    ) -> tuple[Tensor, ...]:
-        """See :class:`Teacher`; ``t`` and ``generator`` play no part."""
-        with self._precision.frozen_pass(self.model):
-            return self._read(inputs)
-
-    @torch.no_grad()
-    def _read(self, rgb: Tensor) -> tuple[Tensor, ...]:
-        pixels = (rgb + 1) * 127.5
-        x = ((pixels.flip(1) if self._reverse else pixels) - self._mean) / self._std
-        dtype = next(self.model.parameters()).dtype
-        self.model(x.to(dtype), None, mode='tensor')
-        return tuple(feature.float() for feature in self._layers.take(batch_size=len(x)))
+def _load(model: nn.Module, checkpoint: str | None) -> str:
+    """Load the weights; return where they come from."""
+    if checkpoint is None:
+        raise ValueError(
+            "a HostTeacher needs the checkpoint of its weights, or init='random' for random ones."
+        )
+    try:
+        load_host_weights(model, checkpoint)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f'There is no checkpoint {checkpoint!r} of the teacher: train it first with its '
+            'config, or give the path where it is.'
+        ) from error
+    return str(checkpoint)

@@ -42,6 +42,14 @@ def test_other_formats(tmp_path, suffix, kind):
     assert list(look_through(tmp_path).bad) == [path.name]
 
 
+def test_a_jpeg_that_is_damaged_inside_is_named(tmp_path):
+    photo(size=(200, 200)).save(tmp_path / 'a.jpg')
+    damage(tmp_path / 'a.jpg', 'zeroed middle')
+    report = look_through(tmp_path)
+    assert not report.bad
+    assert 'a.jpg may be damaged inside: Corrupt JPEG data' in '\n'.join(report.lines())
+
+
 def test_modes_depths_and_sizes(tmp_path):
     photo().save(tmp_path / 'a.jpg')
     photo(size=(200, 100)).convert('RGBA').save(tmp_path / 'b.png')

@@ -223,3 +223,20 @@ def test_a_connector_is_told_the_timesteps():
     features = [torch.randn(2, 4, 4, 4)], torch.randn(2, 6, 4, 4)
     early, late = built(*features, torch.tensor([0, 0])), built(*features, torch.tensor([900, 900]))
     assert not torch.allclose(early, late)
+
+
+def test_balanced_losses_do_not_depend_on_the_scale_of_the_teacher():
+    torch.manual_seed(0)
+    loss = dict(type='mmdiffrep.DenseFeatureLoss', distance='l2')
+    pair = FeaturePair((4,), 6, loss, balance=True)
+    student, teacher = torch.randn(2, 4, 3, 3), torch.randn(2, 6, 3, 3)
+    value, share = pair.compare([student], teacher)
+    torch.testing.assert_close(value, 1 - share)
+    pair.connector.projection.weight.data *= 100
+    pair.connector.projection.bias.data *= 100
+    torch.testing.assert_close(pair.compare([student], teacher * 100)[0], value)
+
+
+def test_losses_that_compare_images_cannot_be_balanced():
+    with pytest.raises(ValueError, match='balance=True needs a loss'):
+        FeaturePair((4,), 4, dict(type='mmdiffrep.RelationalLoss'), balance=True)
