@@ -16,7 +16,7 @@ from mmdiffrep.utils.rng import keep_random_state
 
 @torch.no_grad()
 def warn_if_early(
-    teacher: Teacher, inputs: Tensor, t: Tensor, features: Sequence[Tensor], logger: Logger
+    teacher: Teacher, inputs: Tensor, t: Tensor, features: Sequence[Tensor | None], logger: Logger
 ) -> None:
     """Compare the ranks of a teacher's maps with those of the same network with random weights.
 
@@ -27,7 +27,7 @@ def warn_if_early(
         teacher: The teacher.
         inputs: What it saw, (B, 3, h, w).
         t: Its timesteps, (B,).
-        features: What it gave, one per tap.
+        features: What it gave, one per tap; None of a teacher that is left out of the step.
         logger: Gets one line, a warning if all maps look like the beginning of a training.
     """
     denoiser = getattr(teacher, 'denoiser', None)
@@ -38,7 +38,8 @@ def warn_if_early(
     found = {
         tap: MapRank(map_rank(own), map_rank(other))
         for tap, own, other in zip(teacher.taps, features, random)
-        if own.dim() == 4 and own[0, 0].numel() > 1
+        if own is not None and other is not None and own.dim() == 4 and own[0, 0].numel() > 1
+        if not torch.equal(own, other)  # of another network in a group of teachers
     }
     listed = ', '.join(f'{tap} {r.rank:.1f} of {r.random:.1f}' for tap, r in found.items())
     if found and all(value.early for value in found.values()):
