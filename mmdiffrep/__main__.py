@@ -1,9 +1,9 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""``python -m mmdiffrep COMMAND``: pretrain, compare-teachers, train, test or config."""
+"""``python -m mmdiffrep COMMAND``: pretrain, compare-teachers, train, test, config or bank."""
 
 import sys
 
-from mmdiffrep.cli import compare_teachers, config, pretrain, test, train
+from mmdiffrep.cli import bank, compare_teachers, config, pretrain, test, train
 from mmdiffrep.cli.command import run_command
 
 COMMANDS = {
@@ -12,6 +12,7 @@ COMMANDS = {
     'train': train.main,
     'test': test.main,
     'config': config.main,
+    'bank': bank.main,
 }
 
 

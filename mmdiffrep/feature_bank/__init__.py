@@ -4,6 +4,7 @@
 from mmdiffrep.feature_bank.bank import FeatureBank
 from mmdiffrep.feature_bank.build import BankBuild, build_feature_bank
 from mmdiffrep.feature_bank.dataset import FeatureBankDataset
+from mmdiffrep.feature_bank.fixed_views import FixedViews
 from mmdiffrep.feature_bank.images import content_hash
 from mmdiffrep.feature_bank.latent_dataset import LatentDataset
 from mmdiffrep.feature_bank.latent_reader import LatentReader
@@ -27,6 +28,7 @@ __all__ = [
     'FeatureBankDataset',
     'FeatureReader',
     'FeatureRecipe',
+    'FixedViews',
     'LatentDataset',
     'LatentReader',
     'MapKey',

@@ -113,6 +113,25 @@ class FeatureBank(Mapping[str, dict[MapKey, Tensor]]):
             rows[wanted] = self._map(number)[key][places[wanted, 1]]
         return rows
 
+    def stacked(self, image: str) -> dict[str, Tensor]:
+        """Copy the features of an image into memory, for another process.
+
+        Args:
+            image: Its content hash.
+
+        Returns:
+            ``{tap: (timesteps, h, w, C)}`` in the dtype that is stored.
+
+        Raises:
+            KeyError: The bank has no such image.
+        """
+        number, row = self._place[image]
+        maps = self._map(number)
+        rows: dict[str, list[Tensor]] = {}
+        for timestep, tap in self.keys_of_maps:
+            rows.setdefault(tap, []).append(maps[timestep, tap][row])
+        return {tap: torch.stack(parts) for tap, parts in rows.items()}
+
     def _map(self, number: int) -> dict[MapKey, Tensor]:
         if number not in self._mapped:
             self._mapped[number] = self._shards[number].tensors()

@@ -15,7 +15,7 @@ from rich.progress import Progress, track
 from torch import Tensor
 
 from mmdiffrep.diffusion.features import MapKey
-from mmdiffrep.feature_bank.bank import RECIPE_FILE, VERIFY, FeatureBank
+from mmdiffrep.feature_bank.bank import RECIPE_FILE, VERIFY, FeatureBank, read_recipe
 from mmdiffrep.feature_bank.images import (
     ImageDataset,
     content_hash,
@@ -84,6 +84,7 @@ def build_feature_bank(
     shard_images: int = SHARD_IMAGES,
     hashes: Sequence[str] | None = None,
     num_workers: int | None = None,
+    folder: str | Path | None = None,
 ) -> BankBuild:
     """Make sure that all images of a data set are in the bank of a recipe.
 
@@ -106,10 +107,12 @@ def build_feature_bank(
             read here.
         num_workers: Processes that read images, see
             :func:`~mmdiffrep.feature_bank.images.read_images`.
+        folder: Of the bank, where it has a name; None: ``<root>/<reader.recipe.key>``.
 
     Raises:
-        ValueError: The bank would be larger than ``max_bytes``, an image cannot be read, or is
-            another one when it is read again, or its features do not fit the dtype.
+        ValueError: The folder is the bank of another recipe, the bank would be larger than
+            ``max_bytes``, an image cannot be read, or is another one when it is read again, or its
+            features do not fit the dtype.
         OSError: The disk is full, or would be, or cannot be read or written; what is written
             stays, whole.
         RuntimeError: Another process of the run failed; says which and why.
@@ -118,7 +121,10 @@ def build_feature_bank(
     integer('shard_images', shard_images, 1)
     if not len(dataset):
         raise ValueError('Expected images to store, got 0 images.')
-    folder = Path(root) / reader.recipe.key
+    if folder is None:
+        folder = Path(root) / reader.recipe.key
+    folder = Path(folder)
+    _check_recipe(folder, reader.recipe)
     kept: dict[str, Tensor] = {}
     if hashes is None:
         hashes = _look_at(dataset, num_workers, kept)
@@ -142,6 +148,21 @@ def build_feature_bank(
             _compute(dataset, missing[0], reader, folder, shard_images, kept, num_workers)
         seconds = time.perf_counter() - start
         return BankBuild(FeatureBank(folder), len(images), len(missing[0]), seconds)
+
+
+def _check_recipe(folder: Path, recipe: Recipe) -> None:
+    """Check that a folder is not the bank of another recipe; a damaged one is repaired later."""
+    if not (folder / RECIPE_FILE).is_file():
+        return
+    try:
+        differences = read_recipe(folder).differences(recipe)
+    except ValueError:
+        return
+    if differences:
+        raise ValueError(
+            f'{folder} is a bank of other features: {"; ".join(differences)}. Name another folder, '
+            'or remove this one.'
+        )
 
 
 def _look_at(dataset: ImageDataset, num_workers: int | None, kept: dict[str, Tensor]) -> list[str]:

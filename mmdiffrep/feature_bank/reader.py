@@ -106,7 +106,7 @@ class FeatureReader:
         levels = denoiser.schedule.noise_level(torch.tensor(self.extract.timesteps)).tolist()
         self.recipe = FeatureRecipe(
             weights=denoiser.weights_hash,
-            settings=_settings(denoiser),
+            settings=settings_of(denoiser),
             taps=list(self.extract.taps),
             timesteps=list(self.extract.timesteps),
             noise_levels=[round(level, 6) for level in levels],
@@ -147,8 +147,8 @@ class FeatureReader:
         return on_cpu(maps)
 
 
-def _settings(denoiser: FeatureModel) -> dict[str, Any]:
-    """Return what features depend on besides the weights, as values that JSON has."""
+def settings_of(denoiser: FeatureModel) -> dict[str, Any]:
+    """Return what a network's features depend on besides the weights, as JSON values."""
     condition = denoiser.condition
     told = {} if condition is None else {'condition': condition.digest}
     return json.loads(json.dumps({**denoiser.settings, **told}))

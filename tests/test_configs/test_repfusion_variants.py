@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
+from mmdiffrep.apis.build_teacher_bank import build_teacher_bank
 from mmdiffrep.engine.hooks import RepFusionHook
 from mmdiffrep.registry import MODELS
 from mmdiffrep.testing import greatest_difference, parameters_of, tiny_teacher
@@ -28,8 +29,10 @@ def load(name):
 def shrink(cfg, folder):
     """32 px, 4 images, a student of 4 to 32 channels and a random teacher."""
     cfg.train_dataloader.update(batch_size=BATCH, num_workers=0, persistent_workers=False)
-    cfg.train_dataloader.dataset.update(num_images=2 * BATCH, indices=None, image_size=32)
-    cfg.train_dataloader.dataset.pipeline[1].crop_size = 32
+    dataset = cfg.train_dataloader.dataset
+    images = dataset.dataset if dataset.type == 'mmdiffrep.FixedViews' else dataset
+    images.update(num_images=2 * BATCH, indices=None, image_size=32)
+    images.pipeline[1].crop_size = 32
     cfg.update(val_cfg=None, val_dataloader=None, val_evaluator=None)
     cfg.model.backbone.update(base_channels=4, stem_channels=4)
     cfg.model.head.in_channels = 32
@@ -38,7 +41,14 @@ def shrink(cfg, folder):
     cfg.work_dir = str(folder)
     cfg.experiment_name = folder.name
     hook = cfg.default_hooks.repfusion
-    hook.teacher = tiny_teacher(1000) if isinstance(hook.teacher, str) else tiny_cnn(cfg, folder)
+    if 'denoiser' in hook.teacher:
+        dataset.bank = hook.teacher.bank = str(folder / 'bank')
+        hook.teacher.denoiser = tiny_teacher(1000)
+        build_teacher_bank(cfg)
+    else:
+        hook.teacher = (
+            tiny_teacher(1000) if isinstance(hook.teacher, str) else tiny_cnn(cfg, folder)
+        )
 
 
 def tiny_cnn(cfg, folder):
@@ -56,8 +66,9 @@ def check_that_distillation_teaches(runner):
     """The distillation terms alone have a gradient for the student's first layer."""
     hook = next(hook for hook in runner.hooks if isinstance(hook, RepFusionHook))
     hook.before_train(runner)
-    hook.before_train_iter(runner, 0)
-    data = runner.model.data_preprocessor(next(iter(runner.train_dataloader)), True)
+    batch = next(iter(runner.train_dataloader))
+    hook.before_train_iter(runner, 0, batch)
+    data = runner.model.data_preprocessor(batch, True)
     terms = runner.model(data['inputs'], data['data_samples'], mode='loss')
     hook.after_train(runner)
     distilled = sum(value for key, value in terms.items() if 'loss_distill' in key)

@@ -34,6 +34,7 @@ from mmengine.runner import Runner
 from rich.console import Console
 from rich.table import Table
 
+from mmdiffrep.apis.build_teacher_bank import build_teacher_bank
 from mmdiffrep.diffusion import load_denoiser
 from mmdiffrep.engine.hooks import RepFusionHook
 from mmdiffrep.utils.hook_configs import drop_hooks, find_hooks
@@ -73,7 +74,9 @@ def load_config(name: str, options: Options) -> Config:
     """Load a variant, for a single batch and without validation."""
     cfg = Config.fromfile(FOLDER / f'{PREFIX}{NAMES[0] if name == SCRATCH else name}.py')
     cfg.train_dataloader.update(batch_size=options.batch, num_workers=0, persistent_workers=False)
-    cfg.train_dataloader.dataset.update(num_images=options.batch, indices=None)
+    dataset = cfg.train_dataloader.dataset
+    images = dataset.dataset if dataset.type == 'mmdiffrep.FixedViews' else dataset
+    images.update(num_images=options.batch, indices=None)
     cfg.update(val_cfg=None, val_dataloader=None, val_evaluator=None)
     cfg.update(visualizer=None, log_level='ERROR')
     drop_hooks(cfg, 'ExactResumeHook', 'PolicyLogHook')
@@ -82,8 +85,12 @@ def load_config(name: str, options: Options) -> Config:
     if options.amp:
         cfg.optim_wrapper.update(type='AmpOptimWrapper', dtype='bfloat16')
     for hook in find_hooks(cfg, 'RepFusionHook').values():
-        if options.teacher is not None and isinstance(hook.teacher, str):
-            hook.teacher = dict(type='UNet2DDenoiser', unet=SHAPES[options.teacher])
+        if options.teacher is not None:
+            shape = dict(type='UNet2DDenoiser', unet=SHAPES[options.teacher])
+            if isinstance(hook.teacher, str):
+                hook.teacher = shape
+            elif 'denoiser' in hook.teacher:
+                hook.teacher.denoiser = shape
     return cfg
 
 
@@ -104,8 +111,11 @@ class Step:
         cfg.work_dir = folder
         cfg.experiment_name = f'{Path(folder).name}_{id(self)}'
         for hook in find_hooks(cfg, 'RepFusionHook').values():
-            if not isinstance(hook.teacher, str) and 'checkpoint' in hook.teacher:
+            if 'checkpoint' in hook.teacher:
                 _save_random_weights(hook.teacher, folder)
+            if 'bank' in hook.teacher:
+                cfg.train_dataloader.dataset.bank = hook.teacher.bank = f'{folder}/bank'
+                build_teacher_bank(cfg, get_device())
         self.runner = Runner.from_cfg(cfg)
         self.batch = next(iter(self.runner.train_loop.dataloader))
         self.runner.optim_wrapper = self.runner.build_optim_wrapper(self.runner.optim_wrapper)
@@ -144,11 +154,12 @@ class Step:
         self._run()
 
     def _run(self) -> None:
+        batch = dict(self.batch)  # the teacher takes stored features out of it
         for hook in self.hooks:
-            hook.before_train_iter(self.runner, 0, self.batch)
-        self.losses = self.runner.model.train_step(self.batch, self.runner.optim_wrapper)
+            hook.before_train_iter(self.runner, 0, batch)
+        self.losses = self.runner.model.train_step(batch, self.runner.optim_wrapper)
         for hook in self.hooks:
-            hook.after_train_iter(self.runner, 0, self.batch, self.losses)
+            hook.after_train_iter(self.runner, 0, batch, self.losses)
 
 
 def _save_random_weights(teacher: dict, folder: str) -> None:

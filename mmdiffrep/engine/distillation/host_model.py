@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmdiffrep.models.distillers import LayerTaps, by_branch
+from mmdiffrep.models.mixup_preprocessor import MixupPreprocessor
 from mmdiffrep.registry import MODELS
 
 
@@ -28,6 +29,21 @@ def check_host(runner: Runner) -> None:
         raise TypeError(
             f'the model is sharded ({type(model).__name__}); the distillation hook reads features '
             'of a whole model: use MMDistributedDataParallel'
+        )
+
+
+def check_unmixed(model: nn.Module) -> None:
+    """Check that the data preprocessor leaves images as they are, whose features are stored.
+
+    Raises:
+        ValueError: It mixes them.
+    """
+    preprocessor = getattr(model, 'data_preprocessor', None)
+    augments = getattr(preprocessor, 'batch_augments', None)
+    if augments is not None or isinstance(preprocessor, MixupPreprocessor):
+        raise ValueError(
+            f'{type(augments or preprocessor).__name__} changes images whose features are stored: '
+            'leave it out (batch_augments, train_cfg.augments) with a BankTeacher'
         )
 
 

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from mmengine.utils import apply_to
 from torch import Tensor, nn
 
-from mmdiffrep.engine.distillation.host_model import check_host, fill_rewards
+from mmdiffrep.engine.distillation.host_model import check_host, check_unmixed, fill_rewards
 from mmdiffrep.engine.distillation.phases import PhaseSchedule, TaskFreeze, TaskLosses
 from mmdiffrep.engine.distillation.side_optimizer import SideOptimizer
 from mmdiffrep.engine.distillation.step import (
@@ -50,8 +50,9 @@ class RepFusionHook(Hook):
         teacher (str, dict or nn.Module): The diffusion model: folder, hub id or config; a network
             of another library, ``'timm:NAME'``, ``'torchvision:NAME'`` or
             ``'transformers:FOLDER'``; a trained model of a host,
-            ``dict(type='mmdiffrep.HostTeacher', config=..., checkpoint=...)``; or several of these
-            by name, see :class:`~mmdiffrep.models.teachers.TeacherGroup`.
+            ``dict(type='mmdiffrep.HostTeacher', config=..., checkpoint=...)``;
+            stored features, ``dict(type='mmdiffrep.BankTeacher', bank=..., denoiser=...)``; or
+            several of these by name, see :class:`~mmdiffrep.models.teachers.TeacherGroup`.
         pairs (list of dict): What is compared: ``student`` (a layer, e.g. ``'backbone'`` for its
             last output or ``'backbone[2]'``, or a list of layers that together predict one
             teacher feature), ``teacher`` (a tap, e.g. ``'mid'``), ``loss`` (config, or a list of
@@ -260,6 +261,10 @@ class RepFusionHook(Hook):
         self.distiller.fit_timesteps(self.teacher)
         if getattr(self.teacher, 'drop', 0):
             self.distiller.check_drop()
+        if self.teacher.pooled:
+            self.distiller.check_pools()
+        if self.teacher.timesteps is not None:
+            check_unmixed(model)
         if self.distiller.needs_task:
             self.phases.check_task_learns()
         runner.logger.info(
@@ -311,6 +316,8 @@ class RepFusionHook(Hook):
             self.teacher = None
             self.optimizer.zero_grad()
             runner.logger.info('RepFusion: distillation is over, the teacher is freed')
+        elif self.teacher is not None and data_batch is not None:
+            self.teacher.take(data_batch)
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None

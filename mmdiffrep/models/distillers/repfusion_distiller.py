@@ -157,7 +157,7 @@ class RepFusionDistiller(nn.Module):
         for policy in (branch.policy for _, branch in self.named_branches()):
             if denoiser is not None:
                 policy.fit(denoiser.schedule, teacher.size)
-        self.check_timesteps(type(teacher).__name__, teacher.num_timesteps)
+        self.check_timesteps(type(teacher).__name__, teacher.num_timesteps, teacher.timesteps)
 
     def check_drop(self) -> None:
         """Check that no policy needs a teacher that may be left out of a step.
@@ -172,12 +172,16 @@ class RepFusionDistiller(nn.Module):
                     'the teachers, or take another policy.'
                 )
 
-    def check_timesteps(self, teacher: str, num_timesteps: int | None) -> None:
+    def check_timesteps(
+        self, teacher: str, num_timesteps: int | None, only: Sequence[int] | None = None
+    ) -> None:
         """Check that the policies draw only timesteps that the teacher has.
 
         Args:
             teacher (str): Class of the teacher, for the message.
             num_timesteps (int, optional): Its number of timesteps; None: it has none.
+            only (sequence of int, optional): The only ones that it can be read at. Defaults to
+                None: all.
 
         Raises:
             ValueError: A policy draws others.
@@ -193,6 +197,29 @@ class RepFusionDistiller(nn.Module):
                     f'the policy can draw t = {policy.max_timestep}, but the teacher has '
                     f'{num_timesteps} timesteps (0 to {num_timesteps - 1}).'
                 )
+            lacking = set(policy.timesteps) - set(policy.timesteps if only is None else only)
+            if lacking:
+                raise ValueError(
+                    f'the policy can draw t = {min(lacking)}, but the {teacher} has only '
+                    f'{_few(only)}: give FixedTimestep one of these, or '
+                    "dict(type='mmdiffrep.ReinforcedTimestep', timesteps=[...]) these as actions; "
+                    'or build the bank again for this policy.'
+                )
+
+    def check_pools(self) -> None:
+        """Check that all losses and rewards can do with the averages of the teacher's maps.
+
+        Raises:
+            ValueError: One needs whole maps.
+        """
+        needy = [pair.loss for pair in self.pairs if not pair.loss.pools]
+        needy += [b.reward for _, b in self.named_branches() if b.reward and not b.reward.pools]
+        if needy:
+            kinds = ', '.join(sorted({type(module).__name__ for module in needy}))
+            raise ValueError(
+                f'the bank of the teacher stores averages (pool), but {kinds} needs whole maps: '
+                'build it with pool=None.'
+            )
 
 
 def by_branch(policy: dict, reward: dict | None = None) -> dict[str, tuple[dict, dict | None]]:
@@ -228,6 +255,11 @@ def by_branch(policy: dict, reward: dict | None = None) -> dict[str, tuple[dict,
             'each reward the name of its policy.'
         )
     return {name: (config, rewards.get(name)) for name, config in policy.items()}
+
+
+def _few(timesteps: Sequence[int]) -> str:
+    """List timesteps, the first eight if they are many."""
+    return f't = {", ".join(map(str, timesteps[:8]))}{", ..." * (len(timesteps) > 8)}'
 
 
 def _build(config: dict, kind: type, role: str, **inferred: int) -> nn.Module:

@@ -61,10 +61,12 @@ class Reward(nn.Module, ABC):
             one that learns.
         compares_images (bool): Whether the loss of an image depends on the others of its batch, so
             that none of them can be held out.
+        pools (bool): Whether only the average over the pixels of a feature counts.
     """
 
     needs_task: bool = False
     compares_images: bool = False
+    pools: bool = False
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()

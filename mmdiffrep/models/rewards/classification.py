@@ -30,6 +30,7 @@ class ClassificationReward(DecoderReward):
     """
 
     label_fields = ('gt_label', 'gt_score')
+    pools = True
 
     def __init__(
         self, in_channels: int, num_classes: int, hidden_channels: int | None = None

@@ -32,6 +32,7 @@ class InstanceDiscriminationReward(Reward):
     """
 
     compares_images = True
+    pools = True
 
     def __init__(
         self, in_channels: int, temperature: float = 0.1, projection: int | None = None

@@ -37,6 +37,7 @@ class StudentGainReward(Reward):
     """
 
     needs_task = True
+    pools = True
 
     def forward(
         self, feature: Tensor, data_samples: DataSamples = None, context: Context = None

@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Frozen networks that students learn from."""
 
+from mmdiffrep.models.teachers.bank_teacher import BankTeacher
 from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.models.teachers.build import build_teacher
 from mmdiffrep.models.teachers.config import teacher_config
@@ -11,6 +12,7 @@ from mmdiffrep.models.teachers.normalization import check_normalization, normali
 from mmdiffrep.models.teachers.teacher_group import TeacherGroup
 
 __all__ = [
+    'BankTeacher',
     'DPMTeacher',
     'EncoderTeacher',
     'HostTeacher',

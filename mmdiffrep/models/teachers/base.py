@@ -22,12 +22,16 @@ class Teacher(nn.Module, ABC):
             at the teacher's size.
         source (str): Where the weights come from.
         weights_hash (str): sha256 of the weights.
+        timesteps (tuple of int, optional): The only timesteps that it can be read at. None: all.
+        pooled (bool): Whether its features are averages over maps, ``(B, C, 1, 1)``.
     """
 
     taps: tuple[str, ...]
     to_rgb: nn.Module
     source: str
     weights_hash: str
+    timesteps: tuple[int, ...] | None = None
+    pooled: bool = False
 
     @classmethod
     def accept(cls, *, noise: str | dict, raw_input: bool, pass_size: int | None) -> dict[str, Any]:
@@ -72,6 +76,13 @@ class Teacher(nn.Module, ABC):
     def record(self) -> dict[str, str]:
         """Identify the teacher in checkpoints, so that a resumed run finds the same one."""
         return dict(source=self.source, weights_hash=self.weights_hash, precision=self.precision)
+
+    def take(self, batch: dict[str, Any]) -> None:
+        """Take what was stored for the teacher out of a batch, before the host sees it.
+
+        Args:
+            batch (dict): What the data loader gives.
+        """
 
     def begin_step(self, streams: IterationStreams) -> None:
         """Draw what a teacher draws once per step; by default nothing."""

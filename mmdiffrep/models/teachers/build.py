@@ -39,7 +39,7 @@ def build_teacher(
         channel_order (str): Order of the student's tensors.
         size (int, optional): Side of the teacher's input.
         raw_input (bool): Feed the student's tensor; for diffusion models only.
-        noise (str or dict): Noise source; for diffusion models only.
+        noise (str or dict): Noise source; for diffusion models and their banks only.
         precision (str, optional): What the teacher computes in.
         pass_size (int, optional): Greatest number of images in a pass; for diffusion models only.
 

@@ -85,6 +85,7 @@ class DPMTeacher(Teacher):
         self.denoiser.require_images_only((self.size, self.size))
         self.to_rgb = DenoiserInput(mean=mean, std=std, channel_order=channel_order, size=self.size)
         self.raw_input = raw_input
+        self.noise_cfg = noise
         self.noise = build_noise(noise)
         self.pass_size = None if pass_size is None else integer('pass_size', pass_size, 1)
         self.draws = check_draws(draws, self.noise)

@@ -80,6 +80,11 @@ class TimestepPolicy(nn.Module, ABC):
             size (int): Side in pixels of the images that it sees.
         """
 
+    @property
+    def timesteps(self) -> tuple[int, ...]:
+        """All timesteps that it can draw, ascending: what a bank of features has to hold."""
+        return tuple(range(self.max_timestep + 1))
+
     @abstractmethod
     def forward(self, images: Tensor, draws: Draws) -> TimestepSample:
         """Draw ``num_samples`` timesteps per image.

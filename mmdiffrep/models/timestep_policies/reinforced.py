@@ -1,6 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """RepFusion's reinforced timestep: REINFORCE over the timesteps, with a reward baseline."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -45,6 +47,9 @@ class ReinforcedTimestep(TimestepPolicy):
         num_buckets (int, optional): Size of the action space. Neighboring timesteps are nearly
             the same, so an action may stand for a bucket of them, drawn uniformly inside.
             Defaults to None: one action per timestep (official).
+        timesteps (sequence of int, optional): The actions are these timesteps alone, ascending:
+            those of a bank of features, each standing for the timesteps around it; instead of
+            ``num_buckets``. Defaults to None.
         net (dict, optional): Config of the network from images to logits; ``num_actions`` is
             filled in. Defaults to None: ``dict(type='mmdiffrep.PolicyNet')`` (official for 64 px:
             ``convolutions=3``).
@@ -78,6 +83,7 @@ class ReinforcedTimestep(TimestepPolicy):
         self,
         num_timesteps: int = 1000,
         num_buckets: int | None = None,
+        timesteps: Sequence[int] | None = None,
         net: dict | None = None,
         baseline: str = 'batch_mean',
         baseline_momentum: float = 0.1,
@@ -90,6 +96,9 @@ class ReinforcedTimestep(TimestepPolicy):
     ) -> None:
         super().__init__()
         integer('num_timesteps', num_timesteps, 1)
+        if timesteps is not None:
+            _check_timesteps(timesteps, num_timesteps, num_buckets)
+            num_buckets = len(timesteps)
         num_actions = num_timesteps if num_buckets is None else num_buckets
         integer('num_buckets', num_actions, 1)
         integer('num_samples', num_samples, 1)
@@ -116,7 +125,7 @@ class ReinforcedTimestep(TimestepPolicy):
         at_least('entropy', entropy, 0)
         of_type('standardize_reward', standardize_reward, bool)
         self.num_actions = num_actions
-        self.max_timestep = num_timesteps - 1
+        self.max_timestep = num_timesteps - 1 if timesteps is None else timesteps[-1]
         self.num_samples = num_samples
         self.baseline = baseline
         self.standardize_reward = standardize_reward
@@ -126,11 +135,24 @@ class ReinforcedTimestep(TimestepPolicy):
         self.entropy_until = entropy_until
         net = {'type': 'mmdiffrep.PolicyNet', **(of_type('net', net, dict, type(None)) or {})}
         self.net = build_part(MODELS, net, 'net', num_actions=num_actions)
-        # Bucket a covers the timesteps [edges[a], edges[a + 1]).
+        # Action a covers the timesteps [lows[a], lows[a] + widths[a]).
         edges = torch.arange(num_actions + 1) * num_timesteps // num_actions
-        self.register_buffer('edges', edges, persistent=False)
+        lows, widths = edges[:-1], edges.diff()
+        if timesteps is not None:
+            lows, widths = torch.tensor(timesteps), torch.ones_like(widths)
+        self.register_buffer('lows', lows, persistent=False)
+        self.register_buffer('widths', widths, persistent=False)
         self.statistics = RewardStatistics(
             baseline_momentum, num_actions if baseline == 'per_timestep' else None
+        )
+
+    @property
+    def timesteps(self) -> tuple[int, ...]:
+        """See :class:`TimestepPolicy`."""
+        return tuple(
+            t
+            for low, width in zip(self.lows.tolist(), self.widths.tolist())
+            for t in range(low, low + width)
         )
 
     @property
@@ -145,9 +167,11 @@ class ReinforcedTimestep(TimestepPolicy):
 
     @torch.no_grad()
     def timestep_probs(self, images: Tensor) -> Tensor:
-        """Return pi(t | x) of every timestep, float32 ``(B, num_timesteps)``."""
-        widths = self.edges.diff()
-        return (self.log_probs(images).exp() / widths).repeat_interleave(widths, dim=1)
+        """Return pi(t | x) of every timestep, float32 ``(B, max_timestep + 1)``."""
+        drawn = (self.log_probs(images).exp() / self.widths).repeat_interleave(self.widths, dim=1)
+        probs = drawn.new_zeros(len(images), self.max_timestep + 1)
+        probs[:, list(self.timesteps)] = drawn
+        return probs
 
     def forward(self, images: Tensor, draws: Draws) -> TimestepSample:
         """See :class:`TimestepPolicy`.
@@ -170,8 +194,7 @@ class ReinforcedTimestep(TimestepPolicy):
         behavior = (1 - self.exploration) * probs + self.exploration / self.num_actions
         uniforms = draws.uniforms.view(self.num_samples, -1).T
         action, rest = self._invert(behavior, uniforms)
-        low, high = self.edges[action], self.edges[action + 1]
-        t = low + (rest * (high - low)).long()
+        t = self.lows[action] + (rest * self.widths[action]).long()
         weight = None
         if self.exploration:
             weight = (probs.gather(1, action) / behavior.gather(1, action)).float()
@@ -243,3 +266,20 @@ class ReinforcedTimestep(TimestepPolicy):
             draws = reward.view(self.num_samples, -1)
             return ((draws.sum(dim=0) - draws) / (self.num_samples - 1)).flatten()
         return known.mean
+
+
+def _check_timesteps(timesteps: Sequence[int], num_timesteps: int, buckets: int | None) -> None:
+    """Check the timesteps that are the actions."""
+    of_type('timesteps', timesteps, list, tuple)
+    last = -1
+    for t in timesteps:
+        if not last < integer('each of timesteps', t) < num_timesteps:
+            raise ValueError(
+                f'timesteps must ascend and lie in 0..{num_timesteps - 1}, got {list(timesteps)}.'
+            )
+        last = t
+    if not timesteps or buckets is not None:
+        raise ValueError(
+            'Give either num_buckets or timesteps, a list of at least one; got '
+            f'num_buckets={buckets}, timesteps={list(timesteps)}.'
+        )

@@ -24,6 +24,11 @@ class FixedTimestep(TimestepPolicy):
         super().__init__()
         self.max_timestep = integer('t', t, 0)
 
+    @property
+    def timesteps(self) -> tuple[int, ...]:
+        """See :class:`TimestepPolicy`."""
+        return (self.max_timestep,)
+
     def forward(self, images: Tensor, draws: Draws) -> TimestepSample:
         """See :class:`TimestepPolicy`."""
         t = torch.full((len(images),), self.max_timestep, device=images.device)
@@ -45,6 +50,11 @@ class UniformTimestep(TimestepPolicy):
         self.low = integer('low', low, 0)
         self.high = integer('high', high, low + 1)
         self.max_timestep = high - 1
+
+    @property
+    def timesteps(self) -> tuple[int, ...]:
+        """See :class:`TimestepPolicy`."""
+        return tuple(range(self.low, self.high))
 
     def forward(self, images: Tensor, draws: Draws) -> TimestepSample:
         """See :class:`TimestepPolicy`."""

@@ -44,7 +44,7 @@ def test_timesteps_stay_inside_their_bucket(buckets, uniforms):
     sample = policy(IMAGES, Draws(torch.tensor(uniforms, dtype=torch.float64)))
     assert sample.t.min() >= 0 and sample.t.max() <= 99
     log_probs = policy.log_probs(IMAGES)
-    bucket = torch.searchsorted(policy.edges, sample.t, right=True) - 1
+    bucket = torch.searchsorted(policy.lows, sample.t, right=True) - 1
     torch.testing.assert_close(sample.log_prob, log_probs.gather(1, bucket[:, None])[:, 0])
 
 
@@ -304,3 +304,23 @@ def test_more_draws_than_images_are_refused():
 def test_bad_arguments_are_named(kwargs, message):
     with pytest.raises(ValueError, match=message):
         ReinforcedTimestep(**kwargs)
+
+
+def test_given_timesteps_are_the_actions():
+    torch.manual_seed(0)
+    policy = ReinforcedTimestep(num_timesteps=20, timesteps=[2, 9, 16])
+    t = policy(IMAGES, Draws(torch.rand(len(IMAGES), dtype=torch.float64))).t
+    assert set(t.tolist()) <= {2, 9, 16} and policy.timesteps == (2, 9, 16)
+    assert policy.max_timestep == 16 and policy.num_actions == 3
+    probs = policy.timestep_probs(IMAGES[:1])[0]
+    assert probs.nonzero().flatten().tolist() == [2, 9, 16]
+    torch.testing.assert_close(probs.sum(), torch.tensor(1.0))
+    assert ReinforcedTimestep(num_timesteps=20, num_buckets=3).timesteps == tuple(range(20))
+
+
+@pytest.mark.parametrize(
+    ('timesteps', 'buckets'), [([9, 2], None), ([2, 20], None), ([], None), ([2, 9], 2)]
+)
+def test_timesteps_that_cannot_be_actions_are_refused(timesteps, buckets):
+    with pytest.raises(ValueError, match='timesteps'):
+        ReinforcedTimestep(num_timesteps=20, num_buckets=buckets, timesteps=timesteps)
