@@ -80,7 +80,7 @@ class VAEDenoiser(FolderDenoiser):
         return super().build(
             pretrained,
             config,
-            schedule='linear',  # no time
+            schedule=cls.default_schedule,  # which the class does not use
             variant=variant,
             image_size=image_size,
             dtype=dtype,
