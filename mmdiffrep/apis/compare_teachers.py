@@ -73,7 +73,10 @@ def compare_teachers(
     Raises:
         FileNotFoundError, ValueError: Folders without images or masks; numbers out of range.
     """
-    names = [teacher if isinstance(teacher, str) else str(dict(teacher)) for teacher in teachers]
+    names = [
+        teacher if isinstance(teacher, str) else f'{teacher.get("type")} ({index})'
+        for index, teacher in enumerate(teachers)
+    ]
     if not names or len(set(names)) < len(names):
         raise ValueError(f'Give at least one teacher, each once; got {names}.')
     if teacher_minutes and len(teacher_minutes) != len(names):
@@ -164,7 +167,8 @@ class _Comparison:
         """Train and test one student, unless that is done."""
         if any(trial[:2] == (name, seed) for trial in self.trials):
             return
-        folder = self.out / ''.join(c if c.isalnum() else '_' for c in name) / f'seed{seed}'
+        part = ''.join(c if c.isalnum() else '_' for c in name)[-80:]  # names of files are short
+        folder = self.out / part / f'seed{seed}'
         backbone, distill = None, 0.0
         if teacher is not None:
             backbone, distill = self._distill(folder / 'distilled', seed, teacher)
