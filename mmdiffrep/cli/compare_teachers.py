@@ -14,7 +14,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         argv: Command line without the program's name. Defaults to that of the process.
     """
     args = parser().parse_args(argv)
-    from mmdiffrep.apis.compare_teachers import compare_teachers  # imports torch
+    from mmdiffrep.apis.teacher_comparison import compare_teachers  # imports torch
 
     options = {name: value for name, value in vars(args).items() if value is not None}
     options.pop('traceback')

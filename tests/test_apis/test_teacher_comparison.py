@@ -63,7 +63,7 @@ def test_a_table_of_students_that_is_continued(folders, tmp_path, monkeypatch):
     task = find_task(*folders)
     assert names(tmp_path / 'images') == sorted(set(names(folders[0])) - set(task.parts['test']))
     # Again: nothing is trained.
-    monkeypatch.setattr('mmdiffrep.apis.compare_teachers.Runner', None)
+    monkeypatch.setattr('mmdiffrep.apis.teacher_comparison.Runner', None)
     assert compare_teachers(*folders, **options, teacher_minutes=[0.0]) == table
 
 
