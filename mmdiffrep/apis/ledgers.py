@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import NamedTuple
 
-from scipy import stats
-
 from mmdiffrep.utils.checks import integer
 
 # A plain student counts as equally long down to this share of the other's time.
@@ -72,6 +70,8 @@ def gain(trials: Sequence[Trial], student: str, over: str) -> Gain | None:
     if len(differences) == 1:
         return Gain(differences[0], None, 1, None)
     spread, count = stdev(differences), len(differences)
+    from scipy import stats  # which reading features and pre-training do not install
+
     noise = float(stats.t.ppf(0.975, count - 1)) * spread / count**0.5
     return Gain(mean(differences), spread, count, noise)
 
