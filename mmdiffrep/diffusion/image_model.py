@@ -83,6 +83,7 @@ class LatentDiffusion(FeatureModel):
         posterior: str = 'mean',
         schedule: None | str | Mapping[str, Any] = None,
         variant: str | None = None,
+        weights: str | None = None,
         dtype: None | str | torch.dtype = None,
         taps: Sequence[str] | None = None,
     ) -> Self:
@@ -98,6 +99,7 @@ class LatentDiffusion(FeatureModel):
             posterior: See the class.
             schedule: See :func:`~mmdiffrep.diffusion.schedule.build_schedule`; None: the folder's.
             variant: Of the network's files, such as ``'fp16'``.
+            weights: A safetensors file of the network that is read in place of the folder's.
             dtype: Precision of the network's weights; None: float32. The VAE stays in float32.
             taps: Cut the network after the last of these; None: keep it whole.
 
@@ -134,7 +136,7 @@ class LatentDiffusion(FeatureModel):
         options: dict[str, Any] = dict(schedule=schedule, dtype=dtype, taps=taps)
         takes_text = issubclass(family, FolderDenoiser)
         if takes_text:
-            options['variant'] = variant
+            options.update(variant=variant, weights=weights)
         elif prompt is not None:
             raise ValueError(f"'{pretrained}' takes no prompt: {family.__name__} reads labels.")
         if prompt is not None and condition is not None:

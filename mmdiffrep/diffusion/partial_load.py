@@ -31,13 +31,16 @@ def build_without_weights(kind: Any, config: Mapping[str, Any]) -> Any:
     return network.eval()
 
 
-def find_weights(folder: Path, variant: str | None = None) -> dict[str, Path]:
+def find_weights(
+    folder: Path, variant: str | None = None, weights: str | Path | None = None
+) -> dict[str, Path]:
     """Find the safetensors file of each tensor of a diffusers network.
 
     Args:
         folder: Folder of the network, with one file or with shards and their index.
         variant: ``'fp16'``, ``'non_ema'``, ...; None: the plain files, else the first variant that
             is there.
+        weights: A file that is read in place of the folder's.
 
     Returns:
         Name of the tensor -> file.
@@ -46,6 +49,10 @@ def find_weights(folder: Path, variant: str | None = None) -> dict[str, Path]:
         FileNotFoundError: No such files; a shard is missing.
         ValueError: A damaged file, or an index that points out of its folder.
     """
+    if weights is not None:
+        if not Path(weights).is_file():
+            raise FileNotFoundError(f"There is no file '{weights}' of weights.")
+        return dict.fromkeys(_names_in(Path(weights)), Path(weights))
     variants = _VARIANTS if variant is None else (variant,)
     for name in variants:
         suffix = f'.{name}' if name else ''

@@ -4,6 +4,7 @@
 from mmdiffrep.matching.adaptive_flip import best_flip, instance_distance
 from mmdiffrep.matching.baselines import RGBPatches
 from mmdiffrep.matching.homography import corner_error, estimate_homography
+from mmdiffrep.matching.joint_pca import JointPCA, joint_pca
 from mmdiffrep.matching.keypoints import detect_keypoints, keypoint_vectors, read_keypoints
 from mmdiffrep.matching.label_propagation import LabelPropagator
 from mmdiffrep.matching.matcher import CorrespondenceMatcher, join_maps
@@ -21,6 +22,7 @@ from mmdiffrep.matching.window_soft_argmax import window_soft_argmax
 __all__ = [
     'PRESETS',
     'CorrespondenceMatcher',
+    'JointPCA',
     'LabelPropagator',
     'RGBPatches',
     'best_flip',
@@ -29,6 +31,7 @@ __all__ = [
     'estimate_homography',
     'instance_distance',
     'join_maps',
+    'joint_pca',
     'keypoint_vectors',
     'map_coordinates',
     'mutual_nearest',

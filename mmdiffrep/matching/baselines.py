@@ -4,21 +4,26 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmdiffrep.matching.matcher import ImageInput, load_image, resize_image
-from mmdiffrep.utils.checks import integer
+from mmdiffrep.diffusion.features import MapKey
+from mmdiffrep.matching.images import ImageInput, load_image, resize_image
+from mmdiffrep.matching.nearest import Size
+from mmdiffrep.utils.checks import integer, of_type
 
 
 class RGBPatches:
     """Describe a pixel by the colors around it.
 
     Args:
-        patch: Side of the patch in pixels, odd. Default 7.
-        size: Side that images are resized to. Default 64.
+        patch: Side of the patch in pixels, odd; 1 is the plain color. Default 7.
+        size: Side, or height and width, that images are resized to. Default 64.
+        centered: Subtract the mean of the patch, so that brightness does not count. Default True.
     """
 
-    def __init__(self, patch: int = 7, size: int = 64) -> None:
+    def __init__(self, patch: int = 7, size: int | Size = 64, centered: bool = True) -> None:
         self.patch = integer('patch', patch, 1)
-        self.size = integer('size', size, 1)
+        sides = (size, size) if isinstance(size, int) else size
+        self.size: Size = (integer('size', sides[0], 1), integer('size', sides[1], 1))
+        self.centered = of_type('centered', centered, bool)
         if patch % 2 == 0:
             raise ValueError(f'patch must be odd, so that it has a center; got {patch}.')
 
@@ -27,9 +32,20 @@ class RGBPatches:
         return self
 
     def features(self, image: ImageInput) -> Tensor:
-        """Return the map (3 patch², size, size) of an image, each patch with mean 0."""
-        resized = resize_image(load_image(image), (self.size, self.size))[None]
+        """Return the map (3 patch², height, width) of an image."""
+        resized = resize_image(load_image(image), self.size)[None]
         padded = F.pad(resized, (self.patch // 2,) * 4, mode='replicate')
         patches = F.unfold(padded, self.patch)[0]
-        patches = patches - patches.mean(0)
-        return patches.view(-1, self.size, self.size)
+        if self.centered:
+            patches = patches - patches.mean(0)
+        return patches.view(-1, *self.size)
+
+    def maps(self, image: ImageInput, prompt: str | None = None) -> dict[MapKey, Tensor]:
+        """Return the map of an image by a key, as a matcher does; a prompt changes nothing."""
+        return {(0, 'rgb'): self.features(image)}
+
+    def join(
+        self, source: dict[MapKey, Tensor], target: dict[MapKey, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Return the only map of each image."""
+        return source[0, 'rgb'], target[0, 'rgb']

@@ -2,13 +2,11 @@
 """Match points between two images by the features of a diffusion model (DIFT)."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from mmdiffrep.diffusion.condition import Condition
@@ -16,14 +14,18 @@ from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
 from mmdiffrep.diffusion.features import MapKey
 from mmdiffrep.diffusion.text import PromptEncoder
+from mmdiffrep.matching.encoder_maps import EncoderMaps
+from mmdiffrep.matching.images import ImageInput, image_size, load_image, resize_image
+from mmdiffrep.matching.joint_pca import JointPCA
+from mmdiffrep.matching.modulated_tokens import ModulatedTokens
 from mmdiffrep.matching.nearest import Size, nearest, sample_vectors, similarity_maps
 from mmdiffrep.matching.presets import PRESETS
 from mmdiffrep.utils.checks import integer, one_of
-from mmdiffrep.utils.image_files import read_rgb
 
-ImageInput = str | Path | Image.Image | np.ndarray | Tensor
 PointsInput = Tensor | np.ndarray | Sequence[Sequence[float]]
 
+ENCODER: MapKey = (0, 'encoder')  # key of the map of another encoder than the diffusion model
+JOINS = ('normalized', 'joint_pca')
 JOINED_TAPS = ['dec.1', 'dec.2', 'dec.3', 'dec.5']
 
 
@@ -54,6 +56,14 @@ class CorrespondenceMatcher:
         seed: Seed of the noise.
         prompt: What images are said to show unless a call says otherwise, for models of text;
             None: nothing.
+        join: How several maps become one: ``'normalized'`` per cell and side by side, or
+            ``'joint_pca'``: reduced to the principal components that both images share, as SD +
+            DINO does; see :class:`~mmdiffrep.matching.joint_pca.JointPCA`.
+        encoder: Another encoder whose map is joined, such as DINOv2: arguments of
+            :class:`~mmdiffrep.models.backbones.HostBackbone`, ``size`` among them.
+        discard: Channels that are set to 0 before the adaptive norms that ``taps`` name are applied
+            to the mean over the draws, as DiTF does; ``()`` for none of them. None: the preset's;
+            without a preset taps are read as they are.
         device: Where the model runs; None: where it is.
         dtype: Precision of weights and features; None: float32.
 
@@ -75,6 +85,9 @@ class CorrespondenceMatcher:
         noise: str = 'per_image',
         seed: int = 0,
         prompt: str | None = None,
+        join: str = 'normalized',
+        encoder: dict[str, Any] | None = None,
+        discard: Sequence[int] | None = None,
         device: None | str | torch.device = None,
         dtype: None | str | torch.dtype = None,
     ) -> None:
@@ -86,10 +99,12 @@ class CorrespondenceMatcher:
         size = settings.get('size') if size is None else size
         is_clean = one_of('noise', noise, ('per_image', 'none')) == 'none'
         own_draws = 1 if is_clean else settings.get('draws', 1)
+        discard = settings.get('discard') if discard is None else discard
+        self._pca = JointPCA() if one_of('join', join, JOINS) == 'joint_pca' else None
         self.noise: dict[str, Any] = dict(type=noise) if is_clean else dict(type=noise, seed=seed)
         self.extract = FeatureExtractor(
             model,
-            taps,
+            taps if discard is None else ModulatedTokens.read_taps(taps),
             timesteps,
             noise=self.noise,
             device=device,
@@ -99,6 +114,13 @@ class CorrespondenceMatcher:
         size = self.extract.denoiser.image_size if size is None else size
         height, width = size if isinstance(size, (list, tuple)) and len(size) == 2 else (size, size)
         self.size: Size = (integer('size', height, 1), integer('size', width, 1))
+        self._modulated = None
+        if discard is not None:
+            self._modulated = ModulatedTokens(self.extract.denoiser, taps, discard)
+        self._encoder = None if encoder is None else EncoderMaps(encoder).to(device)
+        self.extra_settings = {} if encoder is None else dict(encoder=repr(encoder))
+        if discard is not None:
+            self.extra_settings['discard'] = list(discard)
         self.prompt = prompt
         self._conditions: dict[str, Condition] = {}
         self.condition_of()
@@ -106,6 +128,8 @@ class CorrespondenceMatcher:
     def to(self, device: str | torch.device) -> 'CorrespondenceMatcher':
         """Move the model; the maps are then there."""
         self.extract.denoiser.to(device)
+        if self._encoder is not None:
+            self._encoder.to(device)
         return self
 
     def condition_of(self, prompt: str | None = None) -> Condition | None:
@@ -141,17 +165,39 @@ class CorrespondenceMatcher:
         Returns:
             Map (C, h, w), float32.
         """
+        if self._pca is not None:
+            raise ValueError("join='joint_pca' needs two images: call join(maps(a), maps(b)).")
         return join_maps(list(self.maps(image, prompt).values()))
 
     def maps(self, image: ImageInput, prompt: str | None = None) -> dict[MapKey, Tensor]:
         """Read the maps of one image before they are joined.
 
         Returns:
-            ``{(timestep, tap): (C, h, w)}``, float32.
+            ``{(timestep, tap): (C, h, w)}``, float32; that of the encoder is under
+            :data:`ENCODER`.
         """
-        resized = resize_image(load_image(image), self.size)[None]
+        image = load_image(image)
+        resized = resize_image(image, self.size)[None]
         maps = self.extract(resized, self.condition_of(prompt))
-        return {key: value[0].float() for key, value in maps.items()}
+        if self._modulated is not None:
+            maps = self._modulated(maps)
+        found = {key: value[0].float() for key, value in maps.items()}
+        if self._encoder is not None:
+            found[ENCODER] = self._encoder(image)
+        return found
+
+    def join(
+        self, source: dict[MapKey, Tensor], target: dict[MapKey, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Make one map (C, h, w) of the maps of each of two images."""
+        if self._pca is not None:
+            return self._pca(source, target, ENCODER)
+        return join_maps(list(source.values())), join_maps(list(target.values()))
+
+    def _pair(
+        self, source: ImageInput, target: ImageInput, prompt: str | None
+    ) -> tuple[Tensor, Tensor]:
+        return self.join(self.maps(source, prompt), self.maps(target, prompt))
 
     def __call__(
         self,
@@ -177,8 +223,7 @@ class CorrespondenceMatcher:
         source, target = load_image(source), load_image(target)
         points = check_points(points, image_size(source))
         return nearest(
-            self.features(source, prompt),
-            self.features(target, prompt),
+            *self._pair(source, target, prompt),
             points,
             image_size(source),
             image_size(target),
@@ -198,8 +243,9 @@ class CorrespondenceMatcher:
         """
         source, target = load_image(source), load_image(target)
         points = check_points([point], image_size(source))
-        vectors = sample_vectors(self.features(source, prompt), points, image_size(source))
-        return similarity_maps(vectors, self.features(target, prompt), image_size(target))[0]
+        maps = self._pair(source, target, prompt)
+        vectors = sample_vectors(maps[0], points, image_size(source))
+        return similarity_maps(vectors, maps[1], image_size(target))[0]
 
     def mutual(
         self,
@@ -224,7 +270,7 @@ class CorrespondenceMatcher:
         """
         source, target = load_image(source), load_image(target)
         points = check_points(points, image_size(source))
-        maps = self.features(source, prompt), self.features(target, prompt)
+        maps = self._pair(source, target, prompt)
         sizes = image_size(source), image_size(target)
         there, similarity = nearest(*maps, points, *sizes)
         back, _ = nearest(*reversed(maps), there, *reversed(sizes))
@@ -254,50 +300,6 @@ def join_maps(maps: Sequence[Tensor]) -> Tensor:
             value = F.normalize(value, dim=1)
         parts.append(value[0])
     return torch.cat(parts)
-
-
-def load_image(image: ImageInput) -> Tensor:
-    """Read an image of any accepted kind as an RGB tensor (3, H, W) in [-1, 1].
-
-    Raises:
-        FileNotFoundError: No such file.
-        OSError: The file is damaged or no image; the message names it.
-        ValueError: An array or a tensor of another shape, dtype or range.
-    """
-    if isinstance(image, Tensor):
-        if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
-            raise ValueError(
-                'A tensor must be an RGB image (3, H, W) in [-1, 1], got shape '
-                f'{tuple(image.shape)} and {image.dtype}.'
-            )
-        return image
-    if isinstance(image, (str, Path)):
-        image = read_rgb(str(image))
-    if isinstance(image, Image.Image):
-        image = np.array(image.convert('RGB'))
-    if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(
-            'An image is a path, a PIL image, an RGB array (H, W, 3) of uint8, or an RGB tensor '
-            f'(3, H, W) in [-1, 1]; got {getattr(image, "shape", type(image).__name__)}.'
-        )
-    if image.dtype != np.uint8:
-        raise ValueError(f'An image array must be uint8 in 0..255, got {image.dtype}.')
-    return torch.from_numpy(image.copy()).permute(2, 0, 1).float() / 127.5 - 1
-
-
-def image_size(image: Tensor) -> Size:
-    """Return height and width of an image (3, H, W)."""
-    return image.shape[1], image.shape[2]
-
-
-def resize_image(image: Tensor, size: Size) -> Tensor:
-    """Resize (3, H, W) bicubically with antialiasing, as Pillow does; values stay in [-1, 1]."""
-    if image_size(image) == size:
-        return image
-    resized = F.interpolate(
-        image[None], size=size, mode='bicubic', align_corners=False, antialias=True
-    )
-    return resized[0].clamp(-1, 1)
 
 
 def check_points(points: PointsInput, size: Size) -> Tensor:

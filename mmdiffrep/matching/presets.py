@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""DIFT's official settings per task and network (README and evaluation scripts).
+"""Official settings of DIFT per task and network, and of DiTF (READMEs and evaluation scripts).
 
 Official prompts: "a photo of a {category}" for SPair-71k, else the empty one.
 """
@@ -16,4 +16,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     # DAVIS 2017, 480p: label propagation
     'dift_temporal': dict(taps=['dift:2'], timesteps=[51], size=(480, 832), draws=8),
     'dift_temporal_adm': dict(taps=['dift:7'], timesteps=[51], size=(480, 832), draws=4),
+    # DiTF with Flux.1: the input of a block, channels of huge activations discarded, modulated
+    'ditf_flux': dict(
+        taps=['module:single_transformer_blocks.9.norm'],
+        timesteps=[260],
+        size=640,
+        draws=8,
+        discard=[154, 1446],
+    ),
 }

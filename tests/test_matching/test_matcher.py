@@ -8,7 +8,7 @@ from mmdiffrep.diffusion.denoisers import load_denoiser
 from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
 from mmdiffrep.diffusion.noise import PerImageNoise
 from mmdiffrep.matching import CorrespondenceMatcher, join_maps
-from mmdiffrep.matching.matcher import load_image, resize_image
+from mmdiffrep.matching.images import load_image, resize_image
 from mmdiffrep.testing import tiny_teacher
 from mmdiffrep.testing.tiny_latent import save_tiny_pipeline
 

@@ -12,7 +12,7 @@ from mmdiffrep.apis.segmentation_inferencer import _read_image
 from mmdiffrep.datasets import ImageListDataset
 from mmdiffrep.datasets.preparation.source_files import read_image, upright_size
 from mmdiffrep.feature_bank.images import read_sample
-from mmdiffrep.matching.matcher import load_image
+from mmdiffrep.matching.images import load_image
 from mmdiffrep.testing.damaged_files import damage
 from mmdiffrep.utils.image_files import read_rgb
 from mmdiffrep.utils.jpeg_damage import naming_jpeg_damage, warn_of_jpeg_damage

@@ -97,6 +97,7 @@ class FolderDenoiser(Denoiser):
         config: Mapping[str, Any] | None = None,
         schedule: None | str | Mapping[str, Any] = None,
         variant: str | None = None,
+        weights: str | None = None,
         image_size: int | None = None,
         dtype: None | str | torch.dtype = None,
         taps: Sequence[str] | None = None,
@@ -111,6 +112,7 @@ class FolderDenoiser(Denoiser):
                 folder, or the family's.
             variant: Of the files: ``'fp16'``, ``'non_ema'``, ...; None: the plain ones, else the
                 first that is there.
+            weights: A safetensors file that is read in place of the folder's, such as CleanDIFT's.
             image_size: Side of the latents, in cells; None: the side that the config says.
             dtype: Precision of the weights; None: float32, whatever is stored.
             taps: Cut after the last of these; None: keep whole.
@@ -134,7 +136,7 @@ class FolderDenoiser(Denoiser):
         network = build_without_weights(cls.network_class, cls._read_config(folder))
         own = read_schedule(root) if schedule is None else build_schedule(schedule)
         denoiser = cls(network, own, pretrained, image_size)
-        files = find_weights(folder, variant)
+        files = find_weights(folder, variant, weights)
         whole = network.state_dict().keys()
         if taps is not None:
             denoiser.truncate(taps)

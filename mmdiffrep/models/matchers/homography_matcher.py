@@ -9,8 +9,8 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmdiffrep.matching.homography import METHODS, estimate_homography
+from mmdiffrep.matching.images import image_size
 from mmdiffrep.matching.keypoints import keypoint_vectors
-from mmdiffrep.matching.matcher import image_size
 from mmdiffrep.matching.mutual import METRICS, mutual_nearest
 from mmdiffrep.models.matchers.image_maps import ImageMaps
 from mmdiffrep.models.matchers.point_matcher import build_matcher
@@ -85,8 +85,8 @@ class HomographyMatcher(BaseModel):
             return
         points = sample.source_keypoints, sample.target_keypoints
         vectors = [
-            keypoint_vectors(self.maps(image), chosen, size)
-            for image, chosen, size in zip((source, target), points, sizes)
+            keypoint_vectors(value, chosen, size)
+            for value, chosen, size in zip(self.maps(source, target), points, sizes)
         ]
         pairs, _ = mutual_nearest(*vectors, metric=self.metric)
         matched = [chosen[pairs[:, side].to(chosen.device)] for side, chosen in enumerate(points)]

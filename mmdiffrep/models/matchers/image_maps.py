@@ -15,7 +15,7 @@ from mmdiffrep.feature_bank.reader import on_cpu, to_stored
 from mmdiffrep.feature_bank.recipe import FeatureRecipe, describe_noise
 from mmdiffrep.feature_bank.shard import Shard, find_shards, write_shard
 from mmdiffrep.matching.baselines import RGBPatches
-from mmdiffrep.matching.matcher import CorrespondenceMatcher, join_maps
+from mmdiffrep.matching.matcher import ENCODER, CorrespondenceMatcher
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.checks import integer
 
@@ -42,32 +42,36 @@ class ImageMaps:
     ) -> None:
         self.matcher = matcher
         self.cache_size = integer('cache_size', cache_size, 0)
-        self._cache: OrderedDict[tuple[str, str | None], Tensor] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, str | None], dict[MapKey, Tensor]] = OrderedDict()
         self._bank = None
         if bank is not None:
             if not isinstance(matcher, CorrespondenceMatcher):
                 raise ValueError('A bank is for features of a diffusion model, not for colors.')
             self._bank = MapBank(matcher, Path(bank))
 
-    def __call__(self, image: Tensor, prompt: str | None = None) -> Tensor:
-        """Return the joined map (C, h, w) of an RGB uint8 image (3, H, W), on its device."""
+    def __call__(
+        self, source: Tensor, target: Tensor, prompt: str | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the joined maps (C, h, w) of two RGB uint8 images (3, H, W), on their device."""
+        return self.matcher.join(self.read(source, prompt), self.read(target, prompt))
+
+    def read(self, image: Tensor, prompt: str | None = None) -> dict[MapKey, Tensor]:
+        """Return the maps of an RGB uint8 image (3, H, W) before they are joined, float32."""
         key = content_hash(image), prompt
         if key in self._cache:
             self._cache.move_to_end(key)
             return self._cache[key]
         pixels = image.float() / 127.5 - 1
         matcher = self.matcher.to(image.device)
-        if isinstance(matcher, RGBPatches):
-            value = matcher.features(pixels)
-        elif self._bank is None:
-            value = matcher.features(pixels, prompt)
+        if self._bank is None:
+            maps = matcher.maps(pixels, prompt)
         else:
-            maps = self._bank.read(key[0], pixels, prompt)
-            value = join_maps([one.to(image.device).float() for one in maps.values()])
-        self._cache[key] = value
+            stored = self._bank.read(key[0], pixels, prompt)
+            maps = {name: value.to(image.device).float() for name, value in stored.items()}
+        self._cache[key] = maps
         while len(self._cache) > self.cache_size:
             self._cache.popitem(last=False)
-        return value
+        return maps
 
 
 class MapBank:
@@ -103,7 +107,8 @@ class MapBank:
             path = write_shard(self.root / recipe.key, recipe.key, [image], on_cpu(stored))
             shards[image] = Shard(path, recipe.key)
         maps = shards[image].tensors()
-        return {key: maps[key][0].permute(2, 0, 1) for key in recipe.keys_of_maps}
+        order = [key for key in (*recipe.keys_of_maps, ENCODER) if key in maps]
+        return {key: maps[key][0].permute(2, 0, 1) for key in order}
 
     def _open(self, prompt: str | None) -> tuple[FeatureRecipe, dict[str, Shard]]:
         recipe = self._recipe(prompt)
@@ -120,6 +125,7 @@ class MapBank:
         denoiser = extract.denoiser
         condition = self.matcher.condition_of(prompt)
         settings = dict(denoiser.settings, resize=f'bicubic to {size[0]} x {size[1]}')
+        settings.update(self.matcher.extra_settings)
         if condition is not None:
             settings['condition'] = condition.digest
         noise = describe_noise(self.matcher.noise)

@@ -9,7 +9,8 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmdiffrep.matching.baselines import RGBPatches
-from mmdiffrep.matching.matcher import CorrespondenceMatcher, image_size
+from mmdiffrep.matching.images import image_size
+from mmdiffrep.matching.matcher import CorrespondenceMatcher
 from mmdiffrep.matching.nearest import nearest
 from mmdiffrep.models.matchers.image_maps import ImageMaps
 from mmdiffrep.registry import MODELS
@@ -80,7 +81,7 @@ class PointMatcher(BaseModel):
             sample.similarity = torch.ones(len(points))
             return sample
         prompt = self.prompt and self.prompt.replace('{category}', sample.category)
-        maps = [self.maps(image, prompt) for image in (source, target)]
+        maps = self.maps(source, target, prompt)
         sample.pred_points, sample.similarity = nearest(*maps, points, *sizes)
         return sample
 

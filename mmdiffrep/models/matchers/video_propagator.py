@@ -10,8 +10,8 @@ from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+from mmdiffrep.matching.images import load_image
 from mmdiffrep.matching.label_propagation import LabelPropagator
-from mmdiffrep.matching.matcher import load_image
 from mmdiffrep.models.matchers.point_matcher import build_matcher
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import check_arguments, integer

@@ -3,6 +3,7 @@
 
 from mmdiffrep.models.necks.conv_pool import ConvPool
 from mmdiffrep.models.necks.difformer import DifFormer
+from mmdiffrep.models.necks.hyperfeatures import Hyperfeatures
 from mmdiffrep.models.necks.lazy_hypercolumn import Hypercolumns, LazyHypercolumn, resized_sum
 from mmdiffrep.models.necks.pool_flatten import PoolFlatten
 from mmdiffrep.models.necks.tap_pyramid import TapPyramid
@@ -11,6 +12,7 @@ __all__ = [
     'ConvPool',
     'DifFormer',
     'Hypercolumns',
+    'Hyperfeatures',
     'LazyHypercolumn',
     'PoolFlatten',
     'TapPyramid',

@@ -1,0 +1,59 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""Images of any kind as RGB tensors in [-1, 1], and their sizes."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from mmdiffrep.matching.nearest import Size
+from mmdiffrep.utils.image_files import read_rgb
+
+ImageInput = str | Path | Image.Image | np.ndarray | Tensor
+
+
+def load_image(image: ImageInput) -> Tensor:
+    """Read an image of any accepted kind as an RGB tensor (3, H, W) in [-1, 1].
+
+    Raises:
+        FileNotFoundError: No such file.
+        OSError: The file is damaged or no image; the message names it.
+        ValueError: An array or a tensor of another shape, dtype or range.
+    """
+    if isinstance(image, Tensor):
+        if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
+            raise ValueError(
+                'A tensor must be an RGB image (3, H, W) in [-1, 1], got shape '
+                f'{tuple(image.shape)} and {image.dtype}.'
+            )
+        return image
+    if isinstance(image, (str, Path)):
+        image = read_rgb(str(image))
+    if isinstance(image, Image.Image):
+        image = np.array(image.convert('RGB'))
+    if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(
+            'An image is a path, a PIL image, an RGB array (H, W, 3) of uint8, or an RGB tensor '
+            f'(3, H, W) in [-1, 1]; got {getattr(image, "shape", type(image).__name__)}.'
+        )
+    if image.dtype != np.uint8:
+        raise ValueError(f'An image array must be uint8 in 0..255, got {image.dtype}.')
+    return torch.from_numpy(image.copy()).permute(2, 0, 1).float() / 127.5 - 1
+
+
+def image_size(image: Tensor) -> Size:
+    """Return height and width of an image (3, H, W)."""
+    return image.shape[1], image.shape[2]
+
+
+def resize_image(image: Tensor, size: Size) -> Tensor:
+    """Resize (3, H, W) bicubically with antialiasing, as Pillow does; values stay in [-1, 1]."""
+    if image_size(image) == size:
+        return image
+    resized = F.interpolate(
+        image[None], size=size, mode='bicubic', align_corners=False, antialias=True
+    )
+    return resized[0].clamp(-1, 1)
