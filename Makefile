@@ -19,7 +19,7 @@ demo-fewshot: setup
 	$(RUN) demo/demo_fewshot.py $(ARGS)
 
 demo-match: setup
-	$(RUN) demo/demo_match.py $(ARGS)
+	$(RUN) tools/demo_match.py $(ARGS)
 	$(RUN) tools/test.py configs/dift/toyfaces_landmarks.py
 
 test: setup

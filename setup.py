@@ -66,7 +66,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['mmdiffrep', 'mmdiffrep.*']),
-    package_data={'mmdiffrep': ['assets/**/*', 'py.typed']},
+    package_data={'mmdiffrep': ['assets/**/*', 'app/page.html', 'py.typed']},
     python_requires='>=3.10,<3.14',
     install_requires=[one_of('mminstall', 'mmengine'), *requirements('runtime')],
     extras_require={
@@ -75,6 +75,7 @@ setup(
         'timm': [one_of('timm', 'timm')],
         'torchvision': ['torchvision'],
         'transformers': [one_of('hosts', 'transformers')],
+        'app': ['werkzeug>=3.1,<4'],
         'fid': ['torch-fidelity>=0.4,<0.5'],
         'tests': requirements('tests'),
     },

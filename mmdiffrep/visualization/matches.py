@@ -34,7 +34,7 @@ def draw_matches(
     right, scale_right = _panel(target)
     panels = [left, right]
     if heat is not None:
-        panels.append(_panel(_overlay(target, heat))[0])
+        panels.append(_panel(similarity_overlay(target, heat))[0])
     gap = np.full((HEIGHT, GAP, 3), 255, np.uint8)
     row = [panels[0]]
     for panel in panels[1:]:
@@ -60,7 +60,12 @@ def _panel(image: np.ndarray) -> tuple[np.ndarray, float]:
     return cv2.resize(image, (width, HEIGHT), interpolation=cv2.INTER_CUBIC), scale
 
 
-def _overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
+def similarity_overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """Color an image by a similarity (H, W): the lower half dark, the highest light.
+
+    Returns:
+        RGB uint8 (H, W, 3).
+    """
     low, high = np.percentile(heat, 50), heat.max()
     level = np.clip((heat - low) / max(high - low, 1e-6), 0, 1)
     colors = cv2.applyColorMap((255 * level).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]

