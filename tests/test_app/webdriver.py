@@ -9,8 +9,8 @@ import time
 import urllib.request
 
 FLAGS = (
-    '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-component-update '
-    '--disable-background-networking --disable-sync --window-size=1200,1000'
+    '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync '
+    '--disable-component-update --disable-background-networking --window-size=1200,1000'
 ).split()
 ELEMENT = 'element-6066-11e4-a52e-4f735466cecf'
 
