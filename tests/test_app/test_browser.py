@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture
 def browser(session, tmp_path):
     server = PageServer(session).bind(port=0)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     browser = webdriver.Browser(tmp_path / 'profile')
     try:

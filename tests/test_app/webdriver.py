@@ -26,7 +26,7 @@ class Browser:
             text=True,
         )
         for line in self.process.stdout:
-            if found := re.search(r'on port (\d+)', line):
+            if found := re.search(r'successfully on port (\d+)', line):
                 break
         self.root = f'http://127.0.0.1:{found[1]}/session'
         options = dict(args=[*FLAGS, f'--user-data-dir={profile}'])
