@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from mmdiffrep.app.strokes import Stroke, segment_strokes
-from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
+from mmdiffrep.diffusion.denoisers import load_denoiser
+from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.matching.images import load_image
 from mmdiffrep.matching.matcher import JOINED_TAPS, CorrespondenceMatcher, check_points
 from mmdiffrep.matching.nearest import Size, nearest, sample_vectors, similarity_maps
@@ -53,13 +54,13 @@ class PageSession:
 
     def __init__(
         self,
-        model: str | dict[str, Any] | Denoiser,
+        model: str | dict[str, Any] | FeatureModel,
         source: np.ndarray,
         target: np.ndarray,
         size: int | None = None,
         device: str | None = None,
     ) -> None:
-        self.denoiser = model if isinstance(model, Denoiser) else load_denoiser(model)
+        self.denoiser = model if isinstance(model, FeatureModel) else load_denoiser(model)
         self.images = dict(source=source, target=target)
         self.size = size
         self.device = device

@@ -12,7 +12,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmdiffrep.diffusion.denoisers import Denoiser
+from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.features import MapKey
 from mmdiffrep.utils.checks import integer
 
@@ -37,7 +37,7 @@ class ModulatedTokens:
         ValueError: A tap that is no adaptive layer norm, or a channel below 0.
     """
 
-    def __init__(self, denoiser: Denoiser, taps: Sequence[str], discard: Sequence[int]) -> None:
+    def __init__(self, denoiser: FeatureModel, taps: Sequence[str], discard: Sequence[int]) -> None:
         self.discard = [integer('discard', channel, 0) for channel in discard]
         self.norms = list(taps)
         self._emb: dict[str, Tensor] = {}
