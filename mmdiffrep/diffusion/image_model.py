@@ -115,6 +115,7 @@ class LatentDiffusion(FeatureModel):
             condition,
             schedule=schedule,
             variant=variant,
+            weights=weights,
             dtype=dtype,
             taps=taps,
         )
@@ -128,6 +129,7 @@ class LatentDiffusion(FeatureModel):
         condition: None | str | Condition = None,
         schedule: None | str | Mapping[str, Any] = None,
         variant: str | None = None,
+        weights: str | None = None,
         dtype: None | str | torch.dtype = None,
         taps: Sequence[str] | None = None,
     ) -> Denoiser:

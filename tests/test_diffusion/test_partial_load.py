@@ -167,3 +167,17 @@ def test_files_are_hashed_once(network, tmp_path, monkeypatch):
     state['conv_in.bias'] += 1
     save_file(state, tmp_path / SINGLE)
     assert UNet2DConditionDenoiser.from_pretrained(str(tmp_path), ['enc.0']).weights_hash != digest
+
+
+def test_weights_of_another_file(network, tmp_path):
+    network.save_pretrained(tmp_path)
+    other = {name: value * 1.1 for name, value in network.state_dict().items()}
+    save_file(other, tmp_path / 'other.safetensors')
+    options = dict(pretrained=str(tmp_path), schedule='linear', taps=['mid'])
+    plain = UNet2DConditionDenoiser.build(**options)
+    swapped = UNet2DConditionDenoiser.build(**options, weights=str(tmp_path / 'other.safetensors'))
+    for name, value in swapped.network.state_dict().items():
+        assert torch.equal(value, other[name])
+    assert swapped.weights_hash != plain.weights_hash
+    with pytest.raises(FileNotFoundError, match=r"no file '.*gone\.safetensors' of weights"):
+        UNet2DConditionDenoiser.build(**options, weights=str(tmp_path / 'gone.safetensors'))
