@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # Diffusion Hyperfeatures on drawn faces: an aggregation of four taps at three timesteps, trained on
 # 1,500 warped pairs of other faces than those of the test.
-# Result: not measured.
+# Result: PCK@0.1 71.9, 66.0 and 72.3 (three seeds of 60 pairs; fixed joining 47.0, 43.7, 48.9),
+# warped 44.1, 45.3 and 51.3 (19.3, 21.3, 25.2). 7 minutes on a CPU core.
 _base_ = './toyfaces_landmarks.py'
 model = dict(
     _delete_=True,
