@@ -11,7 +11,7 @@ from torch import Tensor
 from mmdiffrep.diffusion.condition import Condition, as_condition
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.features import MapKey, frozen_denoiser, read_features, resolve_timesteps
-from mmdiffrep.diffusion.input_range import Images, check_unit_range, to_batch
+from mmdiffrep.diffusion.images import Images, check_unit_range, to_batch
 from mmdiffrep.diffusion.memory import MemoryLimit
 from mmdiffrep.diffusion.noise import NoiseSource, build_noise, check_draws
 from mmdiffrep.diffusion.taps import tap_names

@@ -20,8 +20,9 @@ from mmdiffrep.diffusion.denoisers.families import (
 )
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.memory import MemoryLimit
-from mmdiffrep.diffusion.noise import Generators, NoiseSource
+from mmdiffrep.diffusion.noise import NoiseSource
 from mmdiffrep.diffusion.schedule_base import Schedule
+from mmdiffrep.utils.random_streams import Generators
 
 # Timestep and tap of a map.
 MapKey: TypeAlias = tuple[int, str]

@@ -8,16 +8,14 @@ alone, whatever its batch, order or process, so that they can be cached and comp
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from mmdiffrep.utils.checks import check_arguments, integer
-
-# One source of randomness for a batch, one per image, or torch's global state.
-Generators = torch.Generator | Iterable[torch.Generator] | None
+from mmdiffrep.utils.random_streams import Generators
 
 
 class NoiseSource(ABC):

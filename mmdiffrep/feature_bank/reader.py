@@ -13,7 +13,8 @@ from torch import Tensor
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
 from mmdiffrep.diffusion.features import MapKey
-from mmdiffrep.diffusion.input_range import DenoiserInput, check_unit_range
+from mmdiffrep.diffusion.images import check_unit_range
+from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.taps import Tap
 from mmdiffrep.feature_bank.images import rgb_batch
 from mmdiffrep.feature_bank.recipe import FeatureRecipe, describe_noise

@@ -2,7 +2,7 @@
 """Random numbers as functions of their place in a run, equal for any number of processes."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 import numpy as np
@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 Rows = TypeVar('Rows', Tensor, np.ndarray)
+# One source of randomness for a batch, one per image, or torch's global state.
+Generators = torch.Generator | Iterable[torch.Generator] | None
 
 # What a number is for; each has a stream of its own.
 UNIFORM, SHARED, NOISE = range(3)

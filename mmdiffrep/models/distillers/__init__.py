@@ -1,6 +1,11 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Comparison of a student with its teacher."""
 
+from mmdiffrep.models.distillers.connectors import (
+    ConvConnector,
+    HypercolumnConnector,
+    MLPConnector,
+)
 from mmdiffrep.models.distillers.feature_pair import FeaturePair
 from mmdiffrep.models.distillers.pyramid_connector import PyramidConnector
 from mmdiffrep.models.distillers.repfusion_distiller import (
@@ -8,13 +13,24 @@ from mmdiffrep.models.distillers.repfusion_distiller import (
     TimestepBranch,
     by_branch,
 )
+from mmdiffrep.models.distillers.targets import (
+    ChannelStandardizer,
+    LayerNormTarget,
+    PHIStandardizer,
+)
 from mmdiffrep.models.distillers.timestep_connector import TimestepConnector
 from mmdiffrep.models.layer_taps import Layer, LayerTaps, find_module
 
 __all__ = [
+    'ChannelStandardizer',
+    'ConvConnector',
     'FeaturePair',
+    'HypercolumnConnector',
     'Layer',
+    'LayerNormTarget',
     'LayerTaps',
+    'MLPConnector',
+    'PHIStandardizer',
     'PyramidConnector',
     'RepFusionDistiller',
     'TimestepBranch',

@@ -2,15 +2,22 @@
 """One comparison of student features with one teacher tap."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mmdiffrep.models.distillers.connectors import ConvConnector, HypercolumnConnector
-from mmdiffrep.models.distillers.targets import build_target
 from mmdiffrep.models.losses.base import DistillationLoss, LossSum
 from mmdiffrep.registry import MODELS, build_part
-from mmdiffrep.utils.checks import of_type
+from mmdiffrep.utils.checks import check_arguments, of_type, one_of
+
+# What scales a teacher's feature, by the name in a config.
+TARGETS = {
+    'none': None,
+    'channel': 'mmdiffrep.ChannelStandardizer',
+    'layer_norm': 'mmdiffrep.LayerNormTarget',
+    'phi_s': 'mmdiffrep.PHIStandardizer',
+}
 
 
 class FeaturePair(nn.Module):
@@ -24,9 +31,9 @@ class FeaturePair(nn.Module):
             output of one connector, each with its ``loss_weight``.
         standardize (bool): The same as ``target='channel'``. Defaults to False (official).
         connector (str or dict): ``'auto'``: none for a loss that needs none, else a
-            :class:`ConvConnector` for one student feature and a :class:`HypercolumnConnector` for
-            several, both 1x1 convolutions; ``'none'``; or the config of one, without its
-            channels. Defaults to ``'auto'`` (official).
+            ``ConvConnector`` for one student feature and a ``HypercolumnConnector`` for several,
+            both 1x1 convolutions; ``'none'``; or the config of one, without its channels. Defaults
+            to ``'auto'`` (official).
         target (str or dict): How the teacher's feature is scaled first; for a loss that pools, its
             average over the pixels: ``'none'`` (official), ``'channel'``, ``'layer_norm'``
             (DreamTeacher) or ``'phi_s'`` (RADIO), or ``dict(type='channel', freeze_after=500)``,
@@ -118,8 +125,8 @@ class FeaturePair(nn.Module):
     def _build_connector(self, connector: str | dict) -> nn.Module:
         channels = self.student_channels
         if connector == 'auto':
-            kind = ConvConnector if len(channels) == 1 else HypercolumnConnector
-            connector = dict(type=kind)
+            kind = 'ConvConnector' if len(channels) == 1 else 'HypercolumnConnector'
+            connector = dict(type=f'mmdiffrep.{kind}')
         elif not isinstance(connector, dict):
             raise ValueError(
                 f"{self.name}: connector must be 'auto', 'none' or a config such as "
@@ -202,3 +209,29 @@ class FeaturePair(nn.Module):
 
 def _as_map(feature: Tensor) -> Tensor:
     return feature[:, :, None, None] if feature.dim() == 2 else feature
+
+
+def build_target(target: str | dict, channels: int, name: str = 'pair') -> nn.Module:
+    """Build a scaling.
+
+    Args:
+        target: ``'none'``, ``'channel'``, ``'layer_norm'`` or ``'phi_s'``, or a dict with one of
+            these as ``type`` and its arguments, e.g. ``dict(type='channel', freeze_after=500)``.
+        channels: Channels of the teacher's tap.
+        name: Of the pair, for errors.
+
+    Raises:
+        TypeError, ValueError: Unknown type or argument.
+    """
+    args: dict[str, Any] = (
+        {'type': target}
+        if isinstance(target, str)
+        else dict(of_type(f'{name}: target', target, str, dict))
+    )
+    registered = TARGETS[one_of(f'{name}: target', args.pop('type', None), TARGETS)]
+    if registered is None:
+        check_arguments(args, lambda: None, f"{name}: target 'none'")
+        return nn.Identity()
+    kind = MODELS.get(registered)
+    check_arguments(args, kind, f'{name}: target', hidden=('channels',))
+    return kind(channels, **args)

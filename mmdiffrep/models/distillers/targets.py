@@ -5,13 +5,12 @@ The scale of a feature changes with network, tap and timestep, and a few channel
 than the rest; a plain distance then sees those alone.
 """
 
-from typing import Any
-
 import torch
 from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
-from mmdiffrep.utils.checks import check_arguments, integer, of_type, one_of, positive, within
+from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import integer, one_of, positive, within
 
 
 class RunningTarget(nn.Module):
@@ -64,6 +63,7 @@ class RunningTarget(nn.Module):
         return (self.square - self.mean.square()).clamp(min=0)
 
 
+@MODELS.register_module()
 class ChannelStandardizer(RunningTarget):
     """Standardizes every channel by its running mean and variance; see :class:`RunningTarget`."""
 
@@ -76,6 +76,7 @@ class ChannelStandardizer(RunningTarget):
         return (feature - self.mean[:, None, None]) * scale[:, None, None]
 
 
+@MODELS.register_module()
 class LayerNormTarget(nn.Module):
     """Normalizes every image by itself: mean 0 and variance 1, without statistics or parameters.
 
@@ -99,6 +100,7 @@ class LayerNormTarget(nn.Module):
         return (feature - mean) * (variance + self.eps).rsqrt()
 
 
+@MODELS.register_module()
 class PHIStandardizer(RunningTarget):
     """PHI-S (Ranzinger et al., 2024): rotate so that all channels vary alike, then one scale.
 
@@ -167,36 +169,3 @@ def _even_mixing(size: int) -> Tensor:
     angles = 2 * torch.pi / odd * torch.outer(torch.arange(odd), torch.arange(odd)).double()
     hartley = (angles.cos() + angles.sin()) / odd**0.5
     return torch.kron(torch.from_numpy(hadamard(power)).double() / power**0.5, hartley)
-
-
-TARGETS: dict[str, type[nn.Module]] = {
-    'none': nn.Identity,
-    'channel': ChannelStandardizer,
-    'layer_norm': LayerNormTarget,
-    'phi_s': PHIStandardizer,
-}
-
-
-def build_target(target: str | dict, channels: int, name: str = 'pair') -> nn.Module:
-    """Build a scaling.
-
-    Args:
-        target: ``'none'``, ``'channel'``, ``'layer_norm'`` or ``'phi_s'``, or a dict with one of
-            these as ``type`` and its arguments, e.g. ``dict(type='channel', freeze_after=500)``.
-        channels: Channels of the teacher's tap.
-        name: Of the pair, for errors.
-
-    Raises:
-        TypeError, ValueError: Unknown type or argument.
-    """
-    args: dict[str, Any] = (
-        {'type': target}
-        if isinstance(target, str)
-        else dict(of_type(f'{name}: target', target, str, dict))
-    )
-    kind = TARGETS[one_of(f'{name}: target', args.pop('type', None), TARGETS)]
-    if kind is nn.Identity:
-        check_arguments(args, lambda: None, f"{name}: target 'none'")
-        return nn.Identity()
-    check_arguments(args, kind, f'{name}: target', hidden=('channels',))
-    return kind(channels, **args)

@@ -6,8 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mmdiffrep.diffusion.noise import Generators
-from mmdiffrep.utils.random_streams import IterationStreams
+from mmdiffrep.utils.random_streams import Generators, IterationStreams
 
 
 class Teacher(nn.Module, ABC):

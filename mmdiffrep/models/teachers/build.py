@@ -7,7 +7,6 @@ from torch import nn
 
 from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.models.teachers.config import teacher_config
-from mmdiffrep.models.teachers.dpm_teacher import DPMTeacher
 from mmdiffrep.registry import MODELS
 
 _READING = ('draws', 'memory_gb')  # how a diffusion model is read, beside which one
@@ -34,7 +33,8 @@ def build_teacher(
             diffusion model: folder, hub id or config of a denoiser, which may also say ``draws``
             and ``memory_gb`` of :class:`DPMTeacher`.
         taps (sequence of str): What to read.
-        mean (sequence of float, optional): See :class:`DPMTeacher`, like all that follow.
+        mean (sequence of float, optional): See
+            :class:`~mmdiffrep.models.teachers.DPMTeacher`, like all that follow.
         std (sequence of float, optional): The student's normalization.
         channel_order (str): Order of the student's tensors.
         size (int, optional): Side of the teacher's input.
@@ -51,11 +51,17 @@ def build_teacher(
     shared.update({key: value for key, value in asked.items() if value is not None})
     options = dict(noise=noise, raw_input=raw_input, pass_size=pass_size)
     teacher = teacher_config(teacher)
+    kind = _registered(teacher)
+    if kind is None:
+        given = dict(teacher) if isinstance(teacher, dict) else {}
+        reading = {key: given.pop(key) for key in _READING if key in given}
+        teacher = dict(denoiser=given or teacher, **reading)
+        kind = MODELS.get('mmdiffrep.DPMTeacher')
+    return MODELS.build({**teacher, **shared, **kind.accept(**options), 'type': kind})
+
+
+def _registered(teacher: object) -> type[Teacher] | None:
+    """Return the class of a registered teacher; None for a diffusion model."""
     kind = teacher.get('type') if isinstance(teacher, dict) else None
     found = MODELS.get(kind) if isinstance(kind, str) else kind
-    if isinstance(found, type) and issubclass(found, Teacher):
-        return MODELS.build({**teacher, **shared, **found.accept(**options), 'type': found})
-    if isinstance(teacher, dict):
-        options.update({key: teacher[key] for key in _READING if key in teacher})
-        teacher = {key: value for key, value in teacher.items() if key not in _READING}
-    return DPMTeacher(teacher, **options, **shared)
+    return found if isinstance(found, type) and issubclass(found, Teacher) else None

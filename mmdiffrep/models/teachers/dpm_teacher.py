@@ -11,11 +11,12 @@ from torch.nn import functional as F
 from mmdiffrep.diffusion.features import frozen_denoiser, read_features_at
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.memory import MemoryLimit
-from mmdiffrep.diffusion.noise import Generators, build_noise, check_draws
+from mmdiffrep.diffusion.noise import build_noise, check_draws
 from mmdiffrep.diffusion.weights import hash_weights
 from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import integer, one_of
+from mmdiffrep.utils.random_streams import Generators
 from mmdiffrep.utils.random_weights import draw_weights
 
 

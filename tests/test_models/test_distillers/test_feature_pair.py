@@ -5,7 +5,7 @@ from torch import nn
 
 from mmdiffrep.models.distillers import FeaturePair
 from mmdiffrep.models.distillers.connectors import ConvConnector, HypercolumnConnector, MLPConnector
-from mmdiffrep.models.distillers.targets import TARGETS
+from mmdiffrep.models.distillers.feature_pair import TARGETS
 from mmdiffrep.models.losses import DenseFeatureLoss
 from mmdiffrep.registry import MODELS
 

@@ -4,11 +4,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from mmdiffrep.models.distillers.feature_pair import build_target
 from mmdiffrep.models.distillers.targets import (
     ChannelStandardizer,
     LayerNormTarget,
     PHIStandardizer,
-    build_target,
 )
 
 
