@@ -118,10 +118,9 @@ class Denoiser(FeatureModel):
     @cached_property
     def _anatomy(self) -> tuple[TapTable, list[str]]:
         """The whole network's taps and units."""
-        # pyright knows the decorator as one of functions
         return self._trace()  # pyright: ignore[reportCallIssue, reportReturnType]
 
-    @torch.compiler.disable
+    @torch.compiler.disable  # which pyright knows as a decorator of functions
     def _trace(self) -> tuple[TapTable, list[str]]:
         """Find taps and units with one pass of a skeleton on the meta device."""
         skeleton = self._skeleton()
@@ -230,8 +229,7 @@ class Denoiser(FeatureModel):
         self, x_t: Tensor, t: Tensor | int, cond: None | Tensor | Condition = None
     ) -> Tensor:
         """Return the whole network's output; see :meth:`FeatureModel.predict`."""
-        self._require_whole()
-        self._recorder.watch(self.network, {})
+        self._run_whole()
         return self._run(x_t, t, cond)
 
     def network_output(self, image: Tensor, time: Tensor | float) -> Tensor:
@@ -240,8 +238,7 @@ class Denoiser(FeatureModel):
         :meth:`predict` is for x_t and timesteps; they differ where the network is preconditioned
         (EDM) or a sampler stops between two timesteps.
         """
-        self._require_whole()
-        self._recorder.watch(self.network, {})
+        self._run_whole()
         time = torch.as_tensor(time, device=image.device).reshape(-1).expand(len(image))
         image = image.to(next(self.network.parameters()).dtype)
         return self._call(self.network, image, time, self._prepare_cond(None, image))
@@ -267,12 +264,14 @@ class Denoiser(FeatureModel):
             self._precision.settle(self)
         return self
 
-    def _require_whole(self) -> None:
+    def _run_whole(self) -> None:
+        """Read no taps in the next pass, which gives the network's output."""
         if self._cut_taps is not None:
             raise ValueError(
                 f'This network was truncated for {list(self._cut_taps)} and predicts nothing; '
                 'load it without taps.'
             )
+        self._recorder.watch(self.network, {})
 
     def _run(self, x_t: Tensor, t: Tensor | int, cond: None | Tensor | Condition) -> Tensor:
         check_images(x_t, self.in_channels)
