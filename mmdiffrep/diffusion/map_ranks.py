@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from mmdiffrep.diffusion.denoisers import Denoiser
+from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.features import MapKey, read_features
 from mmdiffrep.diffusion.noise import build_noise
 from mmdiffrep.measures.map_rank import map_rank
@@ -51,7 +51,7 @@ class MapRank(NamedTuple):
 
 @torch.no_grad()
 def map_ranks(
-    denoiser: Denoiser,
+    denoiser: FeatureModel,
     images: Tensor,
     taps: Sequence[str],
     timesteps: Sequence[int],

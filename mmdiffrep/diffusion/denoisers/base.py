@@ -44,7 +44,6 @@ class Denoiser(FeatureModel):
         source: Where the weights come from, for logs and checkpoints.
     """
 
-    network: Any  # of another class in each family
     accepts: ClassVar[tuple[str, ...]] = ('labels',)
     """The parts of a :class:`Condition` that the family's networks read."""
 

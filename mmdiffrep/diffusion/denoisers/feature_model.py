@@ -34,6 +34,7 @@ class FeatureModel(nn.Module, ABC):
             what the family has in the place of a condition (a null label).
     """
 
+    network: Any  # of another class in each family
     reads_in_part: ClassVar[bool] = False
     """Whether only the weights that outlive a cut are read, in the asked precision."""
 

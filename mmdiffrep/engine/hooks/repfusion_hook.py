@@ -22,7 +22,6 @@ from mmdiffrep.engine.distillation.step import (
     read_teacher,
 )
 from mmdiffrep.engine.distillation.student_layers import StudentLayers
-from mmdiffrep.engine.distillation.teacher_check import warn_if_early
 from mmdiffrep.engine.hooks.finite_loss_hook import check_parameters
 from mmdiffrep.models.distillers.repfusion_distiller import RepFusionDistiller
 from mmdiffrep.models.layer_taps import LayerTaps
@@ -341,7 +340,7 @@ class RepFusionHook(Hook):
     def _check_teacher(self, images: Tensor, logger: Logger) -> None:
         read = next(iter(self._reads.values()))
         t, features = read.sample.t[: len(images)], read.features[0]
-        warn_if_early(self.teacher, self.teacher.to_input(images), t, features, logger)
+        self.teacher.warn_if_early(self.teacher.to_input(images), t, features, logger)
 
     def _add_losses(
         self, model: nn.Module, args: tuple, kwargs: dict, task: TaskLosses

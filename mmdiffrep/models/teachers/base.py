@@ -2,6 +2,8 @@
 """The contract of a teacher: a frozen network whose features a student learns."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from logging import Logger
 from typing import Any
 
 from torch import Tensor, nn
@@ -81,6 +83,18 @@ class Teacher(nn.Module, ABC):
 
         Args:
             batch (dict): What the data loader gives.
+        """
+
+    def warn_if_early(
+        self, inputs: Tensor, t: Tensor, features: Sequence[Tensor | None], logger: Logger
+    ) -> None:
+        """Warn of a teacher that seems to know little yet; by default nothing is checked.
+
+        Args:
+            inputs (Tensor): What it saw, ``(B, 3, h, w)``.
+            t (Tensor): Its timesteps, ``(B,)``.
+            features (sequence of Tensor): What it gave, one per tap; None for one left out.
+            logger (Logger): For the warning.
         """
 
     def begin_step(self, streams: IterationStreams) -> None:

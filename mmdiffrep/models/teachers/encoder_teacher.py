@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdiffrep.diffusion.input_range import DenoiserInput
-from mmdiffrep.diffusion.noise import Generators
 from mmdiffrep.diffusion.precision import FrozenPrecision
 from mmdiffrep.diffusion.weights import hash_weights
 from mmdiffrep.models.encoders import LoadedEncoder, MapReader, find_map_layers, load_encoder
@@ -17,6 +16,7 @@ from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.models.teachers.normalization import check_normalization
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import integer
+from mmdiffrep.utils.random_streams import Generators
 
 PROBE_SIZE = 64  # px; big enough for a stride of 32, small enough for any CPU
 

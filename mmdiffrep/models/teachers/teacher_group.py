@@ -3,17 +3,18 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from logging import Logger
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mmdiffrep.diffusion.input_range import DenoiserInput
-from mmdiffrep.diffusion.noise import Generators
 from mmdiffrep.models.teachers.base import Teacher
+from mmdiffrep.models.teachers.early_check import warn_if_early
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import did_you_mean, of_type, within
-from mmdiffrep.utils.random_streams import IterationStreams
+from mmdiffrep.utils.random_streams import Generators, IterationStreams
 
 _FIRST_STREAM = 1000  # of the random numbers: beyond those of policies
 
@@ -108,6 +109,12 @@ class TeacherGroup(Teacher):
                 f'{list(teachers)}; got {tap!r}.{did_you_mean(name, teachers)}'
             )
         return name, rest
+
+    def warn_if_early(
+        self, inputs: Tensor, t: Tensor, features: Sequence[Tensor | None], logger: Logger
+    ) -> None:
+        """See :class:`Teacher`; it costs one more pass of the diffusion model."""
+        warn_if_early(self, inputs, t, features, logger)
 
     @property
     def channels(self) -> tuple[int, ...]:

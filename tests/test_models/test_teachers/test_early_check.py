@@ -4,12 +4,12 @@ import logging
 import pytest
 import torch
 
-from mmdiffrep.engine.distillation.teacher_check import warn_if_early
 from mmdiffrep.models.teachers import DPMTeacher
+from mmdiffrep.models.teachers.early_check import warn_if_early
 from mmdiffrep.testing import greatest_difference, parameters_of, tiny_teacher
 from mmdiffrep.testing.tiny_distillation import hook_cfg, run
 
-LOGGER = logging.getLogger('test_teacher_check')
+LOGGER = logging.getLogger('test_early_check')
 IMAGES = torch.rand(4, 3, 16, 16) * 2 - 1
 T = torch.full((4,), 3)
 
