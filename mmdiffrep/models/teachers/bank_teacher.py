@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from mmdiffrep.diffusion.input_range import DenoiserInput
-from mmdiffrep.diffusion.noise import Generators
 from mmdiffrep.feature_bank.bank import FeatureBank
 from mmdiffrep.feature_bank.fixed_views import STORED
 from mmdiffrep.feature_bank.recipe import FeatureRecipe, describe_noise
 from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.random_streams import Generators
 
 BUILD = 'build it with `python -m mmdiffrep bank CONFIG`'
 
