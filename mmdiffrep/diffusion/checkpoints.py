@@ -145,7 +145,8 @@ def load_network(kind: type[Network], folder: Path, ignored: Collection[str] = (
     except (*_BUILD_ERRORS, SafetensorError) as error:
         raise ValueError(
             f"The weights in '{folder}' ({sorted(stored) or 'no diffusion_pytorch_model file'}) "
-            f'could not be read, or its config.json does not describe a network: {error}'
+            f'could not be read, or its config.json does not describe a network: {error} '
+            'Check that the folder is complete.'
         ) from error
     network, report = loaded
     wrong = {key: {*report[key]} - {*ignored} for key in ('missing_keys', 'unexpected_keys')}

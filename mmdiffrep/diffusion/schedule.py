@@ -120,8 +120,8 @@ class NoiseSchedule(Schedule):
                 betas = DDPMScheduler(**known).betas
         except NotImplementedError as error:
             raise ValueError(
-                f"diffusers knows no beta_schedule {known['beta_schedule']!r}; it has 'linear', "
-                "'scaled_linear', 'squaredcos_cap_v2' and others."
+                f'diffusers knows no beta_schedule {known["beta_schedule"]!r}; expected '
+                "'linear', 'scaled_linear', 'squaredcos_cap_v2' or another of its own."
             ) from error
         old = 'epsilon' if config.get('predict_epsilon', True) else 'sample'  # diffusers < 0.7
         return cls(betas, config.get('prediction_type', old))

@@ -49,9 +49,9 @@ def read_json(path: Path) -> dict[str, Any]:
                 f"'{path}': {key} must be made of integers from 1 to {greatest}, got "
                 f'{str(value)[:80]}'
             )
-    lengths = {key: len(config[key]) for key in _BLOCKS if isinstance(config.get(key), list)}
-    if len(set(lengths.values())) > 1:
-        raise ValueError(f"'{path}': one entry per level is expected, got {lengths}")
+    levels = {key: config[key] for key in _BLOCKS if isinstance(config.get(key), list)}
+    if len(set(map(len, levels.values()))) > 1:
+        raise ValueError(f"'{path}': one entry per level is expected, got {levels}")
     groups = config.get('norm_num_groups')
     channels = config.get('block_out_channels')
     if groups and isinstance(channels, list) and channels and channels[0] % groups:

@@ -8,7 +8,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 
 from mmdiffrep.registry import METRICS
-from mmdiffrep.utils.image_files import read_mask
+from mmdiffrep.utils.image_files import read_masks
 
 BOUNDARY_TOLERANCE = 0.008  # of the image diagonal (official)
 VOID = 255
@@ -19,7 +19,8 @@ class DavisJF(BaseMetric):
     """Region similarity J (IoU), boundary accuracy F, and their mean, in percent.
 
     Averaged over the frames of an object, without the first and the last frame, then over all
-    objects (official: semi-supervised evaluation of DAVIS 2017). ``J``, ``F``, ``J&F``, and
+    objects (official: semi-supervised evaluation of DAVIS 2017). A frame that is void everywhere,
+    and a sequence without a frame in between, count nowhere. ``J``, ``F``, ``J&F``, and
     ``J&F/<sequence>``.
 
     Args:
@@ -34,15 +35,17 @@ class DavisJF(BaseMetric):
         """Score the sequences of a batch."""
         for sample in data_samples:
             predicted = np.asarray(sample['pred_masks'].cpu())
-            true = [read_mask(path) for path in sample['masks']]
+            true = read_masks(sample['masks'])
             objects = [number for number in np.unique(true[0]) if number not in (0, VOID)]
             for number in objects:
                 scores = [
                     object_scores(predicted[frame] == number, true[frame] == number, true[frame])
                     for frame in range(1, len(true) - 1)
+                    if (true[frame] != VOID).any()
                 ]
-                j, f = np.mean(scores, axis=0) if scores else (np.nan, np.nan)
-                self.results.append(dict(sequence=sample['sequence'], j=float(j), f=float(f)))
+                if scores:
+                    j, f = np.mean(scores, axis=0)
+                    self.results.append(dict(sequence=sample['sequence'], j=float(j), f=float(f)))
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average over objects."""

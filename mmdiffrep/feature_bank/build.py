@@ -119,6 +119,8 @@ def build_feature_bank(
     """
     one_of('verify', verify, VERIFY)
     integer('shard_images', shard_images, 1)
+    if max_bytes is not None:
+        integer('max_bytes', max_bytes, 1)
     if not len(dataset):
         raise ValueError('Expected images to store, got 0 images.')
     if folder is None:

@@ -72,7 +72,7 @@ def build_reader(
     Raises:
         ValueError: An unknown argument, or a channel order that cannot be derived.
     """
-    check_arguments(arguments, reader, name)
+    check_arguments(arguments, reader, name, complete=True)
     order = arguments.get('channel_order') or dataset_order(
         dataset, f"say channel_order='bgr' or 'rgb' in {name}"
     )

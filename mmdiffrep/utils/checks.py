@@ -188,7 +188,11 @@ def did_you_mean(name: object, known: Iterable[object]) -> str:
 
 
 def check_arguments(
-    given: Mapping[str, Any], function: Callable[..., Any], owner: str, hidden: Iterable[str] = ()
+    given: Mapping[str, Any],
+    function: Callable[..., Any],
+    owner: str,
+    hidden: Iterable[str] = (),
+    complete: bool = False,
 ) -> None:
     """Check that a function takes all the keyword arguments given.
 
@@ -197,11 +201,19 @@ def check_arguments(
         function: What will be called with them.
         owner: Name of the function in the error.
         hidden: Parameters that a config cannot set.
+        complete: Whether all parameters without a default must be there.
 
     Raises:
-        ValueError: A key that is not a parameter; the message names near ones.
+        TypeError: Not a dict.
+        ValueError: A key that is not a parameter, with near ones; or one that is missing.
     """
-    known = [name for name in inspect.signature(function).parameters if name not in hidden]
+    if not isinstance(given, Mapping):
+        raise TypeError(f'{owner} must be dict, got {given!r} ({type(given).__name__}).')
+    parameters = inspect.signature(function).parameters
+    known = [name for name in parameters if name not in hidden]
+    required = [name for name in known if parameters[name].default is inspect.Parameter.empty]
+    if complete and (missing := [name for name in required if name not in given]):
+        raise ValueError(f'{owner} needs {", ".join(missing)}, got {dict(given)!r}.')
     for key in given:
         if key not in known:
             raise ValueError(

@@ -2,7 +2,7 @@
 """Read images and masks of files through Pillow, upright, with errors that name the file."""
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,11 +32,22 @@ def read_mask(path: str) -> np.ndarray:
         FileNotFoundError: No such file.
         OSError: The file is damaged or is not an image; the message names it.
     """
-    with _opened(path, 'a mask') as file:
-        mask = np.array(file if file.mode == 'P' else file.convert('L')).astype(np.int64)
-    if set(np.unique(mask)) <= {0, 255}:
-        mask = (mask == 255).astype(np.int64)
-    return mask
+    return read_masks([path])[0]
+
+
+def read_masks(paths: Sequence[str]) -> list[np.ndarray]:
+    """Read the object numbers of a sequence's frames; the first tells what its 255 stands for.
+
+    See :func:`read_mask`: in a later frame without any object, 255 alone is no object.
+    """
+    masks = []
+    for path in paths:
+        with _opened(path, 'a mask') as file:
+            gray = file if file.mode == 'P' else file.convert('L')
+            masks.append(np.array(gray).astype(np.int64))
+    if masks and set(np.unique(masks[0])) <= {0, 255}:
+        masks = [(mask == 255).astype(np.int64) for mask in masks]
+    return masks
 
 
 @contextmanager

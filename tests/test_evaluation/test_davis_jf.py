@@ -74,3 +74,20 @@ def test_first_and_last_frame_are_left_out_and_objects_are_averaged(tmp_path):
     metric.process({}, [sample])
     scores = metric.compute_metrics(metric.results)
     assert scores['J'] == scores['F'] == scores['J&F'] == scores['J&F/cars'] == 75
+
+
+def test_what_has_no_label_counts_nowhere(tmp_path):
+    """Neither a frame that is void everywhere, in the masks of 2017, nor two frames alone."""
+    true = square(10, 10) + 2 * square(60, 80).astype(int)
+    void = np.full_like(true, 255)
+    wrong = np.zeros_like(true)
+    frames = [true, true, void, true]
+    metric = DavisJF()
+    predicted = torch.from_numpy(np.stack([true, wrong, true, true]))
+    sample = dict(sequence='a', masks=save(tmp_path, frames), pred_masks=predicted)
+    (tmp_path / 'short').mkdir()
+    short = dict(sequence='b', masks=save(tmp_path / 'short', [true] * 2), pred_masks=predicted[:2])
+    metric.process({}, [sample, short])
+    scores = metric.compute_metrics(metric.results)
+    assert scores['J&F'] == scores['J&F/a'] == 0
+    assert 'J&F/b' not in scores

@@ -134,7 +134,7 @@ def diffusers_cases() -> Iterator[Case]:
             extractor = FeatureExtractor(str(folder / 'model'), ['mid'], timesteps=[1])
             extractor(torch.zeros(1, 3, 16, 16))
 
-        return Case(group, name, build, names or (Path(file).name,), given=given)
+        return Case(group, name, build, (Path(file).name, *names), given=given)
 
     unet, scheduler = 'unet/config.json', 'scheduler/scheduler_config.json'
     for content in ('', '{', '[]', 'null', '"x"', '1', '{}'):

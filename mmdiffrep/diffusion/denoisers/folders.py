@@ -48,8 +48,9 @@ def _family_name(root: Path) -> str:
             kind = read_json(folder / 'config.json').get('_class_name')
             if kind not in _BY_NETWORK:
                 raise ValueError(
-                    f"'{folder / 'config.json'}' describes a {kind}, which no family reads. Known "
-                    f'are {", ".join(_BY_NETWORK)}; an own family is added with register_family.'
+                    f"'{folder / 'config.json'}' describes a {kind}, which no family reads. "
+                    f'Expected one of {", ".join(_BY_NETWORK)}; an own family is added with '
+                    'register_family.'
                 )
             return _BY_NETWORK[kind]
     return 'UNet2DDenoiser'  # which says what is missing
