@@ -50,7 +50,8 @@ class CheckedSegDataset(NamesDamagedFiles, BaseSegDataset):
         wanted = num_images or 1
         if len(names) < wanted:
             raise ValueError(
-                f'{source}: {wanted} images are asked for, but there are {len(names)}. {advice}'
+                f'{source}: {wanted} images are asked for, but there are {len(names)}. '
+                f'{advice or "Check the list."}'
             )
         return names[:num_images]
 

@@ -62,7 +62,10 @@ class ImageListDataset(NamesDamagedFiles):
             )
         names = self._names(folder)
         if not names:
-            raise ValueError(f'no image with a suffix of {self.img_suffixes} in {folder!r}')
+            raise ValueError(
+                f'no image with a suffix of {self.img_suffixes} in {folder!r}: check data_root and '
+                'img_dir'
+            )
         paths = [osp.join(folder, name) for name in names]
         require_files(paths, self.ann_file or folder)
         return [dict(img_path=path) for path in paths]

@@ -61,7 +61,7 @@ class LandmarkTable:
                 f'{path}: expected the header {EXAMPLE!r}, got {",".join(header)[:60]!r}'
             )
         if len(rows) == 1:
-            raise ValueError(f'{path} has no row below its header')
+            raise ValueError(f'{path} has no row below its header: one per image is needed')
         points = []
         for line, row in rows[1:]:
             try:
@@ -112,7 +112,10 @@ def _parse(cells: list[str], num_points: int) -> np.ndarray:
         # float() takes 1_000 for 1000.
         values = [float(cell.replace('_', '?')) if cell.strip() else np.nan for cell in cells]
     except ValueError as error:
-        raise ValueError(f'expected a file name and {2 * num_points} numbers ({error})') from None
+        wrong = str(error).rpartition(': ')[2]
+        raise ValueError(
+            f'expected a file name and {2 * num_points} numbers, got {wrong}'
+        ) from None
     points = np.array(values, np.float32).reshape(num_points, 2)
     if np.isinf(points).any():
         raise ValueError('a coordinate is not finite; leave both cells of a missing point blank')

@@ -45,7 +45,7 @@ def require_files(paths: Iterable[str | os.PathLike], owner: str, advice: str = 
     if missing:
         raise FileNotFoundError(
             f'{len(missing)} files named by {owner} are missing, the first: {missing[:3]}. '
-            f'{advice}'.rstrip()
+            f'{advice or "Check the paths."}'
         )
 
 

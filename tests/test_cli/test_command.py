@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mmdiffrep.cli.command import hint, run_command
+from mmdiffrep.cli.command import describe_error, hint, run_command
+from mmdiffrep.registry import HOOKS, MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -104,3 +105,43 @@ def test_near_options_and_types_are_offered():
     message = 'DenseFeatureLos is not in the mmseg::model registry. Please check ...'
     assert hint(message).startswith('\nDid you mean mmdiffrep.DenseFeatureLoss')
     assert hint('something else') == hint('list.__init__() got an unexpected ...') == ''
+
+
+@pytest.mark.parametrize(
+    ('registry', 'config', 'old', 'new'),
+    [
+        (
+            HOOKS,
+            dict(type='mmdiffrep.RepFusionHook', teacher='x', pairs=[1], normalisation={}),
+            'normalisation',
+            'normalization',
+        ),
+        (
+            MODELS,
+            dict(type='mmdiffrep.HostTeacher', config='x', checkpoint='x', normalisation={}),
+            'normalisation',
+            'normalization',
+        ),
+        (
+            MODELS,
+            dict(type='mmdiffrep.MultiProbeHead', num_classes=2, standardise=True),
+            'standardise',
+            'standardize',
+        ),
+    ],
+)
+def test_an_option_by_its_name_of_0_1_is_one_readable_block(registry, config, old, new):
+    with pytest.raises(TypeError) as caught:
+        registry.build(config)
+    first, hinted, where = describe_error(caught.value).splitlines()
+    assert first.startswith('TypeError: ') and first.endswith(
+        f"unexpected keyword argument '{old}'"
+    )
+    assert hinted == f'Did you mean {new}?'
+    assert where.startswith('(at mmengine/registry')
+
+
+def test_what_mmengine_adds_to_an_error_of_a_hook_is_left_out():
+    with pytest.raises(TypeError) as caught:
+        raise TypeError('lr must be float, got 1 in <mmdiffrep.Hook object at 0x7f6f48fccb10>')
+    assert describe_error(caught.value).splitlines()[0] == 'TypeError: lr must be float, got 1'

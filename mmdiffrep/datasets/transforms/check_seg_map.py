@@ -13,7 +13,8 @@ from mmdiffrep.registry import TRANSFORMS
 from mmdiffrep.utils.checks import integer
 
 _ORIENTATION = 0x0112  # EXIF tag
-LOADING_ERRORS = (OSError, SyntaxError, cv2.error, Image.DecompressionBombError)
+# The last is mmcv's, of what OpenCV cannot decode.
+LOADING_ERRORS = (OSError, SyntaxError, cv2.error, Image.DecompressionBombError, AssertionError)
 """Errors of a damaged image or mask, most of which do not name the file."""
 
 
