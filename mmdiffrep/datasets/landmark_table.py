@@ -108,14 +108,15 @@ def _parse(cells: list[str], num_points: int) -> np.ndarray:
         raise ValueError(
             f'expected a file name and {2 * num_points} numbers, got {len(cells) + 1} cells'
         )
-    try:
-        # float() takes 1_000 for 1000.
-        values = [float(cell.replace('_', '?')) if cell.strip() else np.nan for cell in cells]
-    except ValueError as error:
-        wrong = str(error).rpartition(': ')[2]
-        raise ValueError(
-            f'expected a file name and {2 * num_points} numbers, got {wrong}'
-        ) from None
+    values = []
+    for cell in cells:
+        try:
+            # float() takes 1_000 for 1000.
+            values.append(float(cell.replace('_', '?')) if cell.strip() else np.nan)
+        except ValueError:
+            raise ValueError(
+                f'expected a file name and {2 * num_points} numbers, got {cell!r}'
+            ) from None
     points = np.array(values, np.float32).reshape(num_points, 2)
     if np.isinf(points).any():
         raise ValueError('a coordinate is not finite; leave both cells of a missing point blank')

@@ -95,7 +95,10 @@ def test_what_is_missing_is_named(tmp_path):
         ('file,x0,y0,y1,x1\n', "expected the header .* got 'file,x0,y0,y1,x1'"),
         (header(68) + '\n', 'no row below its header'),
         (header(68) + '\na.png,5\n', r'line 2: .* 136 numbers, got 2 cells'),
-        (header(68) + '\na.png' + ',5' * 135 + ',x\n', 'line 2: .*could not convert'),
+        (
+            header(68) + '\na.png' + ',5' * 135 + ',x\n',
+            "line 2: .* numbers, got 'x'",
+        ),
         (
             header(68) + '\na.png' + ',5,6' * 67 + ',5,7\nb.png' + ',inf' * 136,
             'line 3: .*not finite',
@@ -167,7 +170,7 @@ def test_a_missing_landmark_has_no_weight_in_the_loss(tmp_path):
         (put('-5.0', '-5'), r'\(-5, -5\), which looks'),
         (put('9999', '20'), r'point 0 \(9999, 20\) lies far outside 0\.png of 40 x 40'),
         (put('20', '-21', point=2), r'point 2 \(20, -21\) lies far outside'),
-        (put('1_0', '20'), 'could not convert'),
+        (put('1_0', '20'), "numbers, got '1_0'"),
         (put('inf', '20'), 'not finite'),
         (lambda row: row.__setitem__(slice(1, None), ['7', '8'] * 68), r'all points are \(7, 8\)'),
         (
