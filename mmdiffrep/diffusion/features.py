@@ -230,10 +230,11 @@ def _read_draws(
 
     Several draws share a pass if the limit of memory allows.
     """
-    encoded = len(images)
+    encoded, at_once = len(images), 1
     if memory is not None:
         sizes = memory.sizes(denoiser, taps, *images.shape[2:])
         pass_size, encoded = min(pass_size or sizes.rows, sizes.rows), sizes.images
+        at_once = max(1, pass_size // max(len(t), 1))
     x0 = torch.cat([denoiser.clean(part) for part in images.split(max(encoded, 1))])
     x0 = x0.repeat(len(t) // max(len(images), 1), 1, 1, 1)
 
@@ -243,7 +244,6 @@ def _read_draws(
 
     if draws == 1:
         return read_taps(denoiser, noised(0), t, taps, cond, pass_size, finish)
-    at_once = 1 if memory is None else max(1, pass_size // max(len(t), 1))
     mean = RunningMean()
     for first in range(0, draws, at_once):
         chosen = range(first, min(first + at_once, draws))

@@ -179,7 +179,7 @@ class DenoiserInput(nn.Module):
             )
 
 
-def resize(images: Tensor, size: tuple[int, int], interpolation: str = 'bilinear') -> Tensor:
+def resize(images: Tensor, size: tuple[int, ...], interpolation: str = 'bilinear') -> Tensor:
     """Resize images with antialiasing; values stay in [-1, 1], which bicubic ones would leave.
 
     Args:

@@ -98,7 +98,8 @@ class LatentEncoder(nn.Module):
         """The calls of the encoder's submodules for an image on the meta device, and its side."""
         side = 8 * self.stride
         with torch.device('meta'):
-            skeleton: Any = AutoencoderKL.from_config(self.config).encoder.eval()
+            vae: Any = AutoencoderKL.from_config(self.config)
+            skeleton = vae.encoder.eval()
             image = torch.empty(1, self.config.in_channels, side, side)
         return trace_calls(skeleton, lambda: skeleton(image)), side
 

@@ -9,7 +9,7 @@ queries, keys and values is not counted, as attentions are fused.
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from torch import nn
 
@@ -103,7 +103,7 @@ def pass_bytes(denoiser: FeatureModel, taps: Sequence[str], height: int, width: 
         height: Of the image, in pixels.
         width: Likewise.
     """
-    table = denoiser.taps
+    table = cast(TapTable, denoiser.taps)
     calls = _before_the_cut(table, taps)
     network = getattr(denoiser, 'denoiser', denoiser)  # that of latents
     held = [table.site(name).path for name in network.skips if name in network.taps]
