@@ -114,8 +114,8 @@ from mmdiffrep.testing.tiny_distillation import PAIR, hook_cfg, prepared, run
         (dict(pairs=[{**PAIR, 'student': 'abc'}]), "pairs: student: .* no layer 'abc'.*Name a"),
         (dict(teacher=''), "teacher: a model must be a folder, .*, got ''"),
         (
-            dict(teacher=dict(a=1)),
-            "teacher: The denoiser type must be one of .*, got 'None'",
+            dict(teacher=dict(type='Nothing')),
+            "teacher: The denoiser type must be one of .*, got 'Nothing'",
         ),
         (dict(teacher_size=1), 'teacher with teacher_size=1: Image sides must be multiples'),
         (dict(noise='pink'), "noise must be one of .* got 'pink'"),
