@@ -28,7 +28,8 @@ _RAW = re.compile(
 )
 # Words by which a message says what is expected or what to do.
 _EXPECTED = re.compile(
-    r'\b(must|expect\w*|need(?:s|ed)?|takes|has to|have to|should|one of|at least|at most|did you mean|'
+    r'\b(must|expect\w*|need(?:s|ed)?|takes|has to|have to|should|one of|at least|at most|'
+    r'did you mean|'
     r'give|gives|set|use|name|choose|replace|remove|unpack|save|draw|write|leave|check|get|complete|'
     r'make|run|prepare|build|crop|load|correct|leave)\b',
     re.IGNORECASE,
