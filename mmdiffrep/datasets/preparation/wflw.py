@@ -173,7 +173,10 @@ def parse_face(columns: list[str]) -> dict[str, Any]:
     flags = numbers[-len(ATTRIBUTES) :]
     if not set(flags) <= {'0', '1'}:
         raise ValueError(f'expected six attributes of 0 or 1, got {" ".join(flags)}')
-    values = np.array([float(number) for number in numbers[: -len(ATTRIBUTES)]])
+    try:
+        values = np.array([float(number) for number in numbers[: -len(ATTRIBUTES)]])
+    except ValueError as error:
+        raise ValueError(f'expected numbers, got {str(error).rpartition(": ")[2]}') from None
     points, (x1, y1, x2, y2) = values[:-4].reshape(NUM_KEYPOINTS, 2), values[-4:]
     if not np.isfinite(values).all():
         raise ValueError('a coordinate is not finite')

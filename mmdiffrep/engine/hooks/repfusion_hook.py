@@ -149,6 +149,8 @@ class RepFusionHook(Hook):
         if of_type('normalization', normalization, dict, none) is not None:
             check_normalization(normalization)
         self.teacher_cfg = of_type('teacher', teacher, str, dict, nn.Module)
+        if teacher in ('', {}):
+            raise ValueError(f'teacher must be a folder, a hub id or a config, got {teacher!r}.')
         self.pairs = [dict(pair) for pair in pairs]
         self.layers = StudentLayers(self.pairs, pyramid)
         self.policy_cfg = dict(type='mmdiffrep.FixedTimestep') if policy is None else policy

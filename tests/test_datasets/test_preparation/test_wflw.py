@@ -133,7 +133,7 @@ def test_damaged_images_are_named(source, damage):
     [
         (line(0, 'a.jpg').replace(' 8 9 52 49', ''), 'line 2: expected 207 columns .* got 203'),
         (line(0, 'a.jpg', '000020'), 'line 2: expected six attributes of 0 or 1, got 0 0 0 0 2 0'),
-        ('x ' + line(0, 'a.jpg').split(' ', 1)[1], 'line 2: could not convert'),
+        ('x ' + line(0, 'a.jpg').split(' ', 1)[1], "line 2: expected numbers, got 'x'"),
     ],
 )
 def test_a_wrong_line_is_named(source, text, message):

@@ -112,7 +112,7 @@ from mmdiffrep.testing.tiny_distillation import PAIR, hook_cfg, prepared, run
             r'pairs\[0\]: loss: .*distance must be one of .* got \[1\]',
         ),
         (dict(pairs=[{**PAIR, 'student': 'abc'}]), "pairs: student: .* no layer 'abc'.*Name a"),
-        (dict(teacher=''), "teacher: a model must be a folder, .*, got ''"),
+        (dict(teacher=''), "teacher must be a folder, .*, got ''"),
         (
             dict(teacher=dict(type='Nothing')),
             "teacher: The denoiser type must be one of .*, got 'Nothing'",
