@@ -149,7 +149,8 @@ def distillation_losses(
             contexts = [
                 StudentContext(student[last], draw[last][0], task_loss) for draw in compared
             ]
-            features = [teacher[last] for teacher in per_draw]
+            read = (teacher[last] for teacher in per_draw)  # never left out, see check_drop
+            features = [feature for feature in read if feature is not None]
             terms |= _reward(branch, features, contexts, sample, data_samples, progress)
         terms['timestep'] = sample.t.float().mean()
         losses |= {f'{name}/{key}' if name else key: value for key, value in terms.items()}
