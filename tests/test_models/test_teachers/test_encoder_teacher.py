@@ -75,7 +75,6 @@ def test_torchvision_channels_come_first():
         ('vit_small_patch14_reg4_dinov2', 14, SMALL_VIT),
         ('vit_base_patch16_clip_224', 16, SMALL_VIT),
         ('vit_small_patch16_dinov3', 16, SMALL_VIT),
-        ('vit_base_patch16_radio_v3', 16, SMALL_VIT),
     ],
 )
 @torch.no_grad()
