@@ -1,6 +1,6 @@
 #!/usr/bin/env python
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Segmentation from 20 labeled faces: DDPM-Seg against three CNNs that see the same labels.
+"""Segmentation from 20 labeled faces: DDPM-Seg and three CNNs that see the same labels.
 
 Every repeat draws 20 labeled images and runs four configs of configs/ddpm_seg: DDPM-Seg, the same
 head on a ResNet-18 with random weights, a ResNet-18 trained end to end, and the same head on that
@@ -139,7 +139,9 @@ def draw(args: argparse.Namespace, path: Path) -> None:
         columns.setdefault('ground truth', seen['truth'])
         columns[method.title.replace(', ', ',\n')] = seen['labels']
         if method.config == 'fewshot':
-            columns['its uncertainty'] = [draw_uncertainty(one) for one in seen['uncertainty']]
+            columns['its uncertainty'] = [
+                draw_uncertainty(values) for values in seen['uncertainty']
+            ]
     draw_segmentation_grid(path, seen['images'], columns, seen['palette'])
 
 

@@ -114,7 +114,7 @@ def diffusion_grid(
 
     Raises:
         FileNotFoundError: No such model.
-        ValueError: Unknown taps, taps behind the cut of a truncated network, timesteps out of
+        ValueError: Unknown taps, taps after the cut of a truncated network, timesteps out of
             range, no views, or pool sizes that do not fit the maps.
     """
     integer('views', views, 1)

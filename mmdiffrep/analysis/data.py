@@ -11,7 +11,7 @@ from mmengine.registry import DATASETS, init_default_scope
 from torch import Tensor
 
 from mmdiffrep.feature_bank.images import check_packed
-from mmdiffrep.utils.checks import integer, one_of
+from mmdiffrep.utils.checks import integer, one_of, within
 from mmdiffrep.utils.pixel_facts import channel_order_of
 from mmdiffrep.utils.versions import require_host
 
@@ -61,8 +61,6 @@ class ImageSource:
         channel_order: str | None = None,
     ) -> None:
         one_of('channel_order', channel_order, (None, 'rgb', 'bgr'))
-        if num_images is not None:
-            integer('num_images', num_images, 1)
         scope = cfg.get('default_scope')
         if scope is None:
             raise ValueError(
@@ -81,10 +79,8 @@ class ImageSource:
         if hasattr(self.dataset, 'full_init'):
             self.dataset.full_init()
         available = len(self.dataset)
-        if num_images is not None and num_images > available:
-            raise ValueError(
-                f'The {self.name} has {available} images, {num_images} were asked for.'
-            )
+        if num_images is not None:
+            within(f'num_images of the {self.name}', num_images, 1, available)
         chosen = torch.randperm(available, generator=torch.Generator().manual_seed(seed))
         self.indices: list[int] = chosen[:num_images].sort().values.tolist()
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.checkpoint_io import load_checkpoint_file
-from mmdiffrep.utils.checks import near_names
+from mmdiffrep.utils.checks import near_names, one_of
 from mmdiffrep.utils.host_models import weights_of
 from mmdiffrep.utils.plain_state import to_plain
 
@@ -49,8 +49,7 @@ def convert_checkpoint(
         pickle.UnpicklingError: Reading the source would run code and ``trust`` is False.
     """
     target = Path(target)
-    if target.suffix not in ('.pth', '.safetensors'):
-        raise ValueError(f'{target} must end in .pth or .safetensors, not {target.suffix!r}.')
+    one_of(f'the ending of {target}', target.suffix, ('.pth', '.safetensors'))
     checkpoint = load_checkpoint_file(source, trust=trust)
     weights = _select(weights_of(checkpoint, source), prefix, rename)
     if target.suffix == '.safetensors':

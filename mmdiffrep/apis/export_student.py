@@ -24,6 +24,7 @@ from mmdiffrep.apis.export_pixels import (
     write_sample_image,
 )
 from mmdiffrep.utils.atomic_file import write_atomically
+from mmdiffrep.utils.checks import one_of
 from mmdiffrep.utils.host_models import (
     build_host_model,
     find_config,
@@ -141,9 +142,7 @@ def host_config(cfg: Config) -> Config:
         ValueError: See :func:`export_student`.
     """
     scope = cfg.get('default_scope')
-    if scope not in LOADERS:
-        raise ValueError(f'default_scope is {scope!r}; students of {sorted(LOADERS)} are exported.')
-    require_host(scope)
+    require_host(one_of('default_scope', scope, LOADERS))
     model = _student_model(cfg)
     ours = _our_types(model, 'model')
     if ours:

@@ -9,6 +9,7 @@ from mmengine.evaluator import DumpResults
 
 from mmdiffrep.cli.run_config import add_run_arguments, build_runner, config_parser, load_config
 from mmdiffrep.utils.checkpoint_io import follow_pointer
+from mmdiffrep.utils.checks import one_of
 from mmdiffrep.utils.dist import close_dist
 
 # Each host's visualization hook, and the option that switches it on.
@@ -54,11 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _draw_predictions(cfg: Config, folder: str) -> None:
     scope = cfg.get('default_scope')
-    if scope not in DRAWING_HOOKS:
-        raise ValueError(
-            f'--show-dir needs a default_scope out of {", ".join(DRAWING_HOOKS)}; this config has '
-            f'{scope!r}.'
-        )
+    one_of('--show-dir: default_scope', scope, DRAWING_HOOKS)
     if scope != 'mmpretrain' and _dataset_type(cfg) == 'ToyFacesDataset':
         raise ValueError(
             f"--show-dir: {scope}'s hook reads each image from its file, and drawn faces have none."

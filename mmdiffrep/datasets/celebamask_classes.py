@@ -65,7 +65,7 @@ def left_right_pairs(classes: Sequence[str]) -> list[tuple[int, int]]:
     """Find the labels that trade places when a face is mirrored.
 
     A pair is two names that differ in their prefix only: ``l_eye`` and ``r_eye``, or ``left-ear``
-    and ``right-ear``. A left name without its right one (``l_lip``, the lower lip) is no pair.
+    and ``right-ear``. A left name without its right one (``l_lip``, the lower lip) is not a pair.
 
     Args:
         classes: Class names; the position is the label.

@@ -5,7 +5,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 
 from mmdiffrep.registry import DATASETS, build_part
-from mmdiffrep.utils.checks import integer
+from mmdiffrep.utils.checks import integer, within
 
 
 @DATASETS.register_module()
@@ -31,11 +31,7 @@ def FewShotSubset(  # noqa: N802
         integer('repeat', repeat, 0)
     built = build_part(DATASETS, dataset, 'dataset')
     built.full_init()
-    if len(built) < num_images:
-        raise ValueError(
-            f'num_images must be at most {len(built)}, the images of {type(built).__name__}, got '
-            f'{num_images}'
-        )
+    within(f'num_images (of {type(built).__name__})', num_images, 1, len(built))
     order = np.arange(len(built)) if repeat is None else random_order(len(built), repeat)
     built.get_subset_(order[:num_images].tolist())
     return built

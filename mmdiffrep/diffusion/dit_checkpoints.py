@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Reading transformers of DiT's family: diffusers folders and files of the official code."""
+"""Read transformers of DiT's family: diffusers folders and files of the official code."""
 
 import re
 from collections.abc import Mapping
@@ -77,7 +77,7 @@ def load_dit(
 def load_official_dit(path: str) -> DiTTransformer2DModel:
     """Load a checkpoint of the official code of DiT or SiT, which have the same network.
 
-    The size is read off the weights; those that only REPA's training needs are left aside.
+    The size is read off the weights; weights that only REPA's training needs are ignored.
     Timesteps are embedded as in that code, whose frequencies differ a little from diffusers', and
     normalized with that code's epsilon.
 
@@ -94,7 +94,7 @@ def load_official_dit(path: str) -> DiTTransformer2DModel:
         converted = convert_official_dit(weights)
     except KeyError as error:
         raise ValueError(
-            f"'{path}' is no checkpoint of DiT or SiT: it has no weights {error}. A diffusers "
+            f"'{path}' is not a checkpoint of DiT or SiT: it lacks {error}. A diffusers "
             'model is given as its folder.'
         ) from error
     further = [name for name in weights if not _is_known(name)]

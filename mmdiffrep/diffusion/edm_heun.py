@@ -44,18 +44,18 @@ class EDMHeunScheduler:
 
     @property
     def init_noise_sigma(self) -> float:
-        """Standard deviation of the first noise."""
+        """Return the standard deviation of the first noise."""
         return self.schedule.sigma_max
 
     def set_timesteps(self, num_inference_steps: int) -> None:
-        """Prepare so many steps, which take ``2 * num_inference_steps - 1`` evaluations."""
+        """Prepare N = ``num_inference_steps`` steps, which take 2 N - 1 evaluations."""
         self._steps.set_timesteps(num_inference_steps)
         self._steps.set_begin_index(0)
         self.timesteps = precondition(self._steps.sigmas[:-1], self.schedule.sigma_data).noise
         self._evaluation = 0
 
     def scale_model_input(self, sample: Tensor, timestep: Tensor) -> Tensor:
-        """Return the network's image of a sample."""
+        """Return a sample as the network's input."""
         return sample * self._coefficients.inward
 
     def step(

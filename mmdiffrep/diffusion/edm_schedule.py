@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mmdiffrep.diffusion.schedule_base import Schedule, check_noise
-from mmdiffrep.utils.checks import positive
+from mmdiffrep.utils.checks import integer, one_of, positive, within
 
 _SCHEDULER_KEYS = ('sigma_min', 'sigma_max', 'sigma_data', 'rho', 'prediction_type')
 
@@ -86,17 +86,11 @@ class EDMSchedule(Schedule):
         prediction_type: str = 'epsilon',
         time_scale: float = 1.0,
     ) -> None:
-        if not (num_steps >= 2 and 0 < sigma_min < sigma_max and rho > 0 and sigma_data > 0):
-            raise ValueError(
-                'EDM needs num_steps >= 2, 0 < sigma_min < sigma_max, rho > 0 and sigma_data > 0, '
-                f'got num_steps={num_steps}, sigma_min={sigma_min}, sigma_max={sigma_max}, '
-                f'rho={rho}, sigma_data={sigma_data}.'
-            )
-        if prediction_type == 'sample':
-            raise ValueError(
-                "EDM's prediction_type must be 'epsilon' (the paper's) or 'v_prediction' (its "
-                "negative), got 'sample'."
-            )
+        integer('num_steps', num_steps, 2)
+        within('sigma_min', sigma_min, 0, sigma_max, open_low=True, open_high=True)
+        positive('rho', rho)
+        positive('sigma_data', sigma_data)
+        one_of('prediction_type', prediction_type, ('epsilon', 'v_prediction'))
         steps = sigma_steps(num_steps, sigma_min, sigma_max, rho)
         self.sigmas = torch.cat([steps.new_zeros(1), steps])
         super().__init__(self.sigmas / (1 + self.sigmas**2).sqrt(), prediction_type)
@@ -119,10 +113,7 @@ class EDMSchedule(Schedule):
             ValueError: Another sequence of noise levels than the paper's.
         """
         config = scheduler if isinstance(scheduler, Mapping) else scheduler.config
-        if config.get('sigma_schedule', 'karras') != 'karras':
-            raise ValueError(
-                f"EDM's sigma_schedule must be 'karras', got {config['sigma_schedule']!r}."
-            )
+        one_of('sigma_schedule', config.get('sigma_schedule', 'karras'), ('karras',))
         known = {key: config[key] for key in _SCHEDULER_KEYS if key in config}
         return cls(num_steps=config.get('num_train_timesteps', 1000), **known)
 
@@ -160,7 +151,7 @@ class EDMSchedule(Schedule):
 
     def network_input(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """Scale x_t by c_in, and turn the timestep into ``time_scale * ln(sigma) / 4``."""
-        # ln(0) is no time: of a clean image the network is told the least noise that it knows
+        # ln(0) is not a time: for a clean image the network is told the least noise that it knows
         sigma = self._look_up('sigmas', t, x_t.device).clamp(min=self.sigma_min)
         c = precondition(sigma, self.sigma_data)
         return (x_t.float() * c.inward.view(-1, 1, 1, 1)).to(x_t.dtype), self.time_scale * c.noise

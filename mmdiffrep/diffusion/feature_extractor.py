@@ -56,7 +56,7 @@ class FeatureExtractor:
 
     Raises:
         FileNotFoundError: No such model.
-        TapError: Unknown taps, or taps behind the cut of a truncated denoiser.
+        TapError: Unknown taps, or taps after the cut of a truncated denoiser.
         ValueError: Timesteps out of range, both or neither of ``timesteps`` and
             ``noise_levels``, an unknown ``dtype`` or ``precision``, a ``batch_size`` below 1, or a
             ``memory_gb`` that not even one image fits into.

@@ -22,6 +22,7 @@ from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.memory import MemoryLimit
 from mmdiffrep.diffusion.noise import NoiseSource
 from mmdiffrep.diffusion.schedule_base import Schedule
+from mmdiffrep.utils.checks import distinct
 from mmdiffrep.utils.random_streams import Generators
 
 # Timestep and tap of a map.
@@ -106,10 +107,7 @@ def resolve_timesteps(
         raise ValueError(f'timesteps must be one or more integers; got {list(timesteps)}')
     if min(resolved) < 0 or max(resolved) > last:
         raise ValueError(f'timesteps must lie in 0..{last}; got {list(resolved)}')
-    if len(set(resolved)) < len(resolved):
-        raise ValueError(
-            f'timesteps must differ from one another; {list(given)} gives {list(resolved)}'
-        )
+    distinct('timesteps', resolved)
     return resolved
 
 

@@ -31,22 +31,22 @@ def resolve_feedback(
     taps: Sequence[str],
     feedback: None | Sequence[str] | Mapping[str, str] = None,
 ) -> list[FeedbackPair]:
-    """Find out which maps are fed back where.
+    """Pair the maps that are fed back with the encoder maps that they are added to.
 
     Args:
         denoiser: A whole network with skip connections.
         taps: What is read in the second pass.
         feedback: Decoder taps (each is paired with the encoder map that it is concatenated with),
-            or a mapping from decoder to encoder taps. None: one pair a resolution, with the first
+            or a mapping from decoder to encoder taps. None: one pair per resolution, with the first
             res block of its encoder; for ADM-256 these are DifFeed's six pairs.
 
     Returns:
         The pairs, in the order given; by default from the middle of the network outwards.
 
     Raises:
-        TapError: An unknown tap, a source that is not behind the encoder, a target that is no
-            encoder map or comes too late to change what is read, a tap that is named twice, or a
-            network without skip connections.
+        TapError: An unknown tap, a source that is not after the encoder, a target that is
+            not an encoder map or comes too late to change what is read, a tap that is named twice,
+            or a network without skip connections.
     """
     table, skips = denoiser.taps, denoiser.skips
     if not skips:
@@ -90,12 +90,12 @@ def recompute_activations(denoiser: Denoiser) -> None:
 def _forward_and_backward(
     denoiser: Denoiser,
 ) -> tuple[AbstractContextManager, AbstractContextManager]:
-    """Contexts of the two passes: taps inside a part are read in the first one alone."""
+    """Return the contexts of the two passes: taps inside a part are read in the first one alone."""
     return nullcontext(), denoiser.reading_paused()
 
 
 class MapAdder:
-    """Adds maps to what chosen parts of a network give, before it flows on.
+    """Add maps to the outputs of chosen parts of a network.
 
     Args:
         denoiser: Whose network gets the hooks.

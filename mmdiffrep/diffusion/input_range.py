@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmdiffrep.utils.checks import about, check_arguments, integer, of_type, one_of
+from mmdiffrep.utils.checks import about, check_arguments, integer, of_shape, of_type, one_of
 
 logger = logging.getLogger('mmdiffrep')
 
@@ -82,10 +82,11 @@ class DenoiserInput(nn.Module):
         if (mean is None) != (std is None):
             raise ValueError(f'Give mean and std both or neither, got mean={mean}, std={std}.')
         if mean is not None and std is not None:
-            given = f'got {mean}, {std}.'
             mean, std = (list(x) * 3 if len(x) == 1 else list(x) for x in (mean, std))
             if not (len(mean) == len(std) == 3 and min(std) > 0):
-                raise ValueError(f'mean and std are 3 numbers each, or 1, std > 0; {given}')
+                raise ValueError(
+                    f'mean and std are 1 or 3 numbers each, std > 0; got {mean}, {std}'
+                )
         self.normalized = mean is not None
         sides = (size, size) if isinstance(size, int) else size
         self.size = None if sides is None else tuple(integer('size', side, 1) for side in sides)
@@ -158,10 +159,9 @@ class DenoiserInput(nn.Module):
         slack = OVERSHOOT * 127.5
         if not self.normalized and 0 < max(high, -low) < _NORMALIZED and (low < 0 or high <= 1):
             raise ValueError(
-                f'The images lie in {given}, which looks normalized, but no mean and std were '
-                "given and 0 .. 255 was expected. Set mean and std to those of the host's data "
-                'preprocessor (for images in [-1, 1]: mean=[127.5]*3, std=[127.5]*3; for [0, 1]: '
-                'mean=[0]*3, std=[255]*3).'
+                f'The images lie in {given}, which looks normalized; without mean and std 0 .. 255 '
+                "is expected. Set them to those of the host's data preprocessor (for images in "
+                '[-1, 1]: mean=[127.5]*3, std=[127.5]*3; for [0, 1]: mean=[0]*3, std=[255]*3).'
             )
         if self.normalized and high - low < _NARROW and max(high, -low) < _NARROW:
             logger.warning(
@@ -172,10 +172,9 @@ class DenoiserInput(nn.Module):
             )
         if not (low >= -slack and high <= 255 + slack):
             raise ValueError(
-                f'The images lie in {given}; undoing mean={self.mean} and '
-                f'std={self.std} gives {low:.4g} .. {high:.4g} where 0 .. 255 '
-                "was expected. Set mean and std to those of the host's data preprocessor, in "
-                'units of 0 .. 255, or to None if it does not normalize.'
+                f'The images lie in {given}; undoing mean={self.mean} and std={self.std} gives '
+                f'{low:.4g} .. {high:.4g} where 0 .. 255 was expected. Set mean and std to '
+                "those of the host's data preprocessor, in units of 0 .. 255, or to None."
             )
 
 
@@ -203,7 +202,5 @@ def check_shape(images: Tensor, channels: Sequence[int] = (3,)) -> None:
     Raises:
         ValueError: Not (B, C, H, W) with one of these C.
     """
-    if images.ndim != 4 or images.shape[1] not in channels:
-        raise ValueError(
-            f'Expected images (B, {channels[-1]}, H, W), got shape {tuple(images.shape)}.'
-        )
+    found = images.shape[1] if images.ndim == 4 else channels[-1]
+    of_shape('images', images, 'B', found if found in channels else channels[-1], 'H', 'W')

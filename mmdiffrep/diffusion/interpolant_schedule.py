@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""SiT's straight path from data to noise, and in which direction the network counts its time."""
+"""Schedule of SiT: a straight path from data to noise, with time in either direction."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mmdiffrep.diffusion.schedule_base import Schedule, check_noise
+from mmdiffrep.utils.checks import integer, one_of
 
 DIRECTIONS = ('noise_to_data', 'data_to_noise')
 
@@ -14,7 +15,7 @@ DIRECTIONS = ('noise_to_data', 'data_to_noise')
 class InterpolantSchedule(Schedule):
     """``x_t = (1 - s) * x_0 + s * eps`` with ``s = t / T``: SiT's linear interpolant.
 
-    Timesteps count as everywhere here, 0 the clean image. The network is told ``1 - s`` or ``s``:
+    As in all schedules, timestep 0 is the clean image. The network is told ``1 - s`` or ``s``:
     checkpoints of the official SiT code have time 0 at the noise and 1 at the data
     (``'noise_to_data'``), those of REPA the opposite (``'data_to_noise'``).
 
@@ -27,11 +28,8 @@ class InterpolantSchedule(Schedule):
     """
 
     def __init__(self, time_direction: str, num_timesteps: int = 1000) -> None:
-        if time_direction not in DIRECTIONS or num_timesteps < 2:
-            raise ValueError(
-                f'time_direction must be one of {DIRECTIONS} and num_timesteps at least 2, got '
-                f'{time_direction!r} and {num_timesteps}.'
-            )
+        one_of('time_direction', time_direction, DIRECTIONS)
+        integer('num_timesteps', num_timesteps, 2)
         self.shares = torch.arange(num_timesteps, dtype=torch.float64, device='cpu') / num_timesteps
         levels = self.shares / (self.shares**2 + (1 - self.shares) ** 2).sqrt()
         super().__init__(levels, 'v_prediction')
@@ -39,22 +37,22 @@ class InterpolantSchedule(Schedule):
 
     @property
     def scheduler_config(self) -> dict[str, Any]:
-        """Arguments of diffusers' ``FlowMatchEulerDiscreteScheduler``."""
+        """Return the arguments of diffusers' ``FlowMatchEulerDiscreteScheduler``."""
         return dict(num_train_timesteps=self.num_timesteps, shift=1.0)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """That it is one, and its direction."""
+        """Return the name of the schedule and its direction."""
         return dict(schedule='interpolant', time_direction=self.time_direction)
 
     def add_noise(self, x0: Tensor, eps: Tensor, t: Tensor | int) -> Tensor:
-        """Give x_t; see :class:`~mmdiffrep.diffusion.schedule_base.Schedule`."""
+        """Return x_t; see :class:`~mmdiffrep.diffusion.schedule_base.Schedule`."""
         check_noise(x0, eps)
         share = self._look_up('shares', self.check_timesteps(t, len(x0)), x0.device)
         share = share.view(-1, 1, 1, 1)
         return ((1 - share) * x0.float() + share * eps.float()).to(x0.dtype)
 
     def network_input(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """x_t, and the time in the network's direction, in 0 .. 1."""
+        """Return x_t, and the time in the network's direction, in 0 .. 1."""
         share = self._look_up('shares', t, x_t.device)
         return x_t, share if self.time_direction == 'data_to_noise' else 1 - share

@@ -19,6 +19,7 @@ from mmdiffrep.diffusion.checkpoints import (
 from mmdiffrep.diffusion.precision import FrozenPrecision
 from mmdiffrep.diffusion.trace import Call, trace_calls
 from mmdiffrep.diffusion.weights import hash_weights
+from mmdiffrep.utils.checks import integer, of_shape
 
 
 class LatentEncoder(nn.Module):
@@ -117,11 +118,8 @@ class LatentEncoder(nn.Module):
         Raises:
             ValueError: Images of a wrong shape.
         """
-        if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < self.stride:
-            raise ValueError(
-                f'Expected images (B, 3, H, W) with sides of at least {self.stride}, got shape '
-                f'{tuple(images.shape)}.'
-            )
+        of_shape('images', images, 'B', 3, 'H', 'W')
+        integer('The sides of the images', min(images.shape[2:]), self.stride)
         with self._precision.frozen_pass(self.vae):
             dtype = next(self.vae.parameters()).dtype
             encoded: Any = self.vae.encode(images.to(dtype))

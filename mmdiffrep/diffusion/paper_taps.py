@@ -1,11 +1,17 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """The numbers that papers give to the blocks of their networks, as names of taps."""
 
-import re
-
 from mmdiffrep.diffusion.taps import TapError
 
 _ADM_BLOCKS = 18  # input blocks of ADM-256, and as many output blocks
+_INPUT, _OUTPUT = ([f'{part}.{i}' for i in range(_ADM_BLOCKS)] for part in ('enc', 'dec'))
+# The papers' numbers of blocks; ddae counts those of any U-Net, which has fewer than a hundred.
+_NUMBERS: dict[str, dict[int, str]] = dict(
+    ddpm_seg=dict(enumerate(_OUTPUT)),
+    dift=dict(enumerate(_OUTPUT)),
+    gdc=dict(enumerate([*_INPUT, 'mid', *_OUTPUT], start=1)),
+    ddae={index + 1: f'dec.{index}' for index in range(99)},
+)
 
 
 def alias_to_canonical(system: str, index: int) -> str:
@@ -24,23 +30,12 @@ def alias_to_canonical(system: str, index: int) -> str:
     Raises:
         TapError: Unknown system, or a number outside its range.
     """
-    if system in ('ddpm_seg', 'dift'):
-        if 0 <= index < _ADM_BLOCKS:
-            return f'dec.{index}'
-        raise TapError(f'{system} counts output blocks 0..{_ADM_BLOCKS - 1}, got {index}.')
-    if system == 'gdc':
-        if 1 <= index <= _ADM_BLOCKS:
-            return f'enc.{index - 1}'
-        if index == _ADM_BLOCKS + 1:
-            return 'mid'
-        if _ADM_BLOCKS + 2 <= index <= 2 * _ADM_BLOCKS + 1:
-            return f'dec.{index - _ADM_BLOCKS - 2}'
-        raise TapError(f'gdc counts blocks 1..{2 * _ADM_BLOCKS + 1}, got {index}.')
-    if system == 'ddae':
-        if index >= 1:
-            return f'dec.{index - 1}'
-        raise TapError(f'ddae counts the res blocks of the way out from 1, got {index}.')
-    raise TapError(f"Unknown numbering '{system}'; known are ddpm_seg, dift, gdc and ddae.")
+    if system not in _NUMBERS:
+        raise TapError(f"Unknown numbering '{system}'; known are {', '.join(_NUMBERS)}.")
+    numbers = _NUMBERS[system]
+    if index not in numbers:
+        raise TapError(f'{system} counts blocks {min(numbers)}..{max(numbers)}, got {index}.')
+    return numbers[index]
 
 
 def canonical_to_alias(system: str, block: str) -> int:
@@ -49,11 +44,8 @@ def canonical_to_alias(system: str, block: str) -> int:
     Raises:
         TapError: The system has no number for this block.
     """
-    if system == 'ddae' and re.fullmatch(r'dec\.\d+', block):
-        return int(block.removeprefix('dec.')) + 1
-    numbers = dict(gdc=range(1, 2 * _ADM_BLOCKS + 2), ddae=range(0))
-    for index in numbers.get(system, range(_ADM_BLOCKS)):
-        if alias_to_canonical(system, index) == block:
+    for index, name in _NUMBERS.get(system, {}).items():
+        if name == block:
             return index
     raise TapError(f"{system} has no number for block '{block}'.")
 
@@ -67,11 +59,10 @@ def numbered(*systems: str) -> dict[str, str]:
     Returns:
         Alias -> canonical name, e.g. ``{'dift:0': 'dec.0', ...}``.
     """
-    lengths = dict(gdc=range(1, 2 * _ADM_BLOCKS + 2), ddae=range(1, 100))
     return {
-        f'{system}:{index}': alias_to_canonical(system, index)
+        f'{system}:{index}': block
         for system in systems
-        for index in lengths.get(system, range(_ADM_BLOCKS))
+        for index, block in _NUMBERS[system].items()
     }
 
 

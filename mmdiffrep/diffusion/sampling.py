@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""New images from a diffusion model, through diffusers' schedulers."""
+"""Sample images from a diffusion model with diffusers' schedulers."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from mmdiffrep.diffusion.denoisers import Denoiser
 from mmdiffrep.diffusion.edm_heun import EDMHeunScheduler
-from mmdiffrep.utils.checks import one_of
+from mmdiffrep.utils.checks import integer, one_of, within
 
 # ddpm: ancestral, takes about as many steps as the schedule has. ddim: deterministic, first order;
 # for EDM that is Euler's method. heun: deterministic, second order, two evaluations a step but for
@@ -38,9 +39,7 @@ class Sampler(NamedTuple):
         Raises:
             ValueError: Out of range.
         """
-        if num_steps < 1 or (self.max_steps and num_steps > self.max_steps):
-            span = f'1 to {self.max_steps}' if self.max_steps else 'at least 1'
-            raise ValueError(f'num_steps must be {span}, got {num_steps}')
+        within('num_steps', integer('num_steps', num_steps, 1), 1, self.max_steps or math.inf)
 
 
 def check_sampler(name: str) -> None:
@@ -49,7 +48,7 @@ def check_sampler(name: str) -> None:
     Raises:
         ValueError: It is not in ``SAMPLERS``.
     """
-    one_of('sampler', name, sorted(SAMPLERS))
+    one_of('sampler', name, SAMPLERS)
 
 
 def build_sampler(name: str, config: Mapping[str, Any]) -> Sampler:
@@ -117,8 +116,8 @@ def run_sampler(
 def image_seeds(seed: int, indices: Iterable[int]) -> list[int]:
     """Return a seed for each image of a set, for :func:`sample_images`.
 
-    Images of one set differ, and so do sets of different seeds. torch's CPU generators read 32 bits
-    of a seed only, so the set's cannot stand in the higher ones.
+    Images of one set differ, and so do sets of different seeds. torch's CPU generators read only
+    32 bits of a seed, so the seed of the set cannot be put into the higher bits.
 
     Args:
         seed: Of the set.
@@ -131,7 +130,7 @@ def image_seeds(seed: int, indices: Iterable[int]) -> list[int]:
 def sample_images(
     denoiser: Denoiser, seeds: Sequence[int], sampler: str = 'ddim', num_steps: int = 50
 ) -> Tensor:
-    """Draws an image for each seed, whatever the batch and the device.
+    """Draw an image for each seed, whatever the batch and the device.
 
     Args:
         denoiser: A whole, unconditional one of RGB images. A variance that it predicts is used by
@@ -158,7 +157,7 @@ def sample_images(
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     shape = (denoiser.in_channels, denoiser.image_size, denoiser.image_size)
     device = next(denoiser.parameters()).device
-    noise = torch.stack([torch.randn(shape, generator=one) for one in generators]).to(device)
+    noise = torch.stack([torch.randn(shape, generator=source) for source in generators]).to(device)
     channels = None if learned else denoiser.in_channels  # other samplers read no variance
 
     def network(image: Tensor, time: Tensor) -> Tensor:

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmdiffrep.utils.checks import of_shape, one_of, within
+
 PREDICTIONS = ('epsilon', 'sample', 'v_prediction')
 
 
@@ -26,12 +28,8 @@ class Schedule(ABC):
     """
 
     def __init__(self, levels: Tensor, prediction_type: str) -> None:
-        if prediction_type not in PREDICTIONS:
-            raise ValueError(
-                f'prediction_type must be one of {PREDICTIONS}, got {prediction_type!r}.'
-            )
         self.levels = levels
-        self.prediction_type = prediction_type
+        self.prediction_type = one_of('prediction_type', prediction_type, PREDICTIONS)
         self._on_device: dict[tuple[str, torch.device], Tensor] = {}
 
     @abstractmethod
@@ -96,8 +94,7 @@ class Schedule(ABC):
         Raises:
             ValueError: A level outside [0, 1].
         """
-        if not 0 <= level <= 1:
-            raise ValueError(f'A noise level is sqrt(1 - alpha-bar), in [0, 1]; got {level}.')
+        within('A noise level, sqrt(1 - alpha-bar),', level, 0, 1)
         return int((self.levels - level).abs().argmin())
 
     def check_timesteps(self, t: Tensor | int, batch: int) -> Tensor:
@@ -113,11 +110,8 @@ class Schedule(ABC):
         """
         t = torch.as_tensor(t)
         self._check_values(t)
-        if t.ndim > 1 or t.numel() not in (1, batch):
-            raise ValueError(
-                f'Expected one timestep or one for each of {batch} images, got shape '
-                f'{tuple(t.shape)}.'
-            )
+        if t.numel() != 1:
+            of_shape('one timestep, or one per image', t, batch)
         return t.long().reshape(-1).expand(batch)
 
     def _check_values(self, t: Tensor) -> None:
@@ -144,7 +138,4 @@ def check_noise(x0: Tensor, eps: Tensor) -> None:
     Raises:
         ValueError: The shapes differ.
     """
-    if eps.shape != x0.shape:
-        raise ValueError(
-            f'The noise has shape {tuple(eps.shape)}, but the images {tuple(x0.shape)}.'
-        )
+    of_shape('noise', eps, *x0.shape)

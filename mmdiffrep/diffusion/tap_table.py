@@ -51,12 +51,12 @@ class TapTable(Mapping[str, Tap]):
         """Return where a tap is read.
 
         Raises:
-            TapError: The tap does not exist, is no map, is ambiguous, or lies behind the cut.
+            TapError: The tap does not exist, is not a map, is ambiguous, or lies after the cut.
         """
         site = self._find(name)
         if self._cut_after is not None and self._when(name) > self._when(self._cut_after):
             raise TapError(
-                f"Tap '{name}' lies behind the cut: this network was truncated after "
+                f"Tap '{name}' lies after the cut: this network was truncated after "
                 f"'{self._cut_after}'. Load it with '{name}' among its taps, or whole."
             )
         return site

@@ -13,7 +13,7 @@ from mmdiffrep.diffusion.latents import LatentEncoder
 from mmdiffrep.feature_bank.images import content_hash, rgb_batch
 from mmdiffrep.feature_bank.reader import DTYPES, on_cpu, to_stored
 from mmdiffrep.feature_bank.recipe import LATENT, LatentRecipe
-from mmdiffrep.utils.checks import one_of
+from mmdiffrep.utils.checks import multiple_of, one_of
 
 POSTERIORS = ('sample', 'mean')
 
@@ -61,8 +61,7 @@ class LatentReader:
         one_of('posterior', posterior, POSTERIORS)
         one_of('dtype', dtype, DTYPES)
         encoder = LatentEncoder.from_pretrained(vae) if isinstance(vae, str) else vae
-        if size < 1 or size % encoder.stride:
-            raise ValueError(f'size must be a multiple of {encoder.stride}, got {size}.')
+        multiple_of('size', size, encoder.stride)
         self.encoder = encoder.to(device).compute_in(precision)
         self.device = next(encoder.parameters()).device
         self.batch_size = batch_size

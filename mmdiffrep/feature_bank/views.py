@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mmdiffrep.feature_bank.images import ImageDataset, read_sample
+from mmdiffrep.utils.checks import one_of
 
 AUGMENTATIONS = ('crop', 'flip')
 
@@ -33,9 +34,8 @@ class AugmentedView(Dataset):
     def __init__(
         self, dataset: ImageDataset, view: int, augmentations: Sequence[str] = AUGMENTATIONS
     ) -> None:
-        unknown = sorted(set(augmentations) - set(AUGMENTATIONS))
-        if unknown:
-            raise ValueError(f'Unknown augmentations {unknown}; known are {AUGMENTATIONS}.')
+        for name in augmentations:
+            one_of('each of augmentations', name, AUGMENTATIONS)
         self.dataset = dataset
         self.view = view
         self.augmentations = tuple(augmentations)

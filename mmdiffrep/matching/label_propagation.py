@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmdiffrep.utils.checks import integer, positive
+from mmdiffrep.utils.checks import integer, of_shape, positive
 
 
 class LabelPropagator:
@@ -53,11 +53,7 @@ class LabelPropagator:
             feature: Map (C, h, w) of the first frame.
             labels: Soft labels (L, h, w) of the first frame, summing to 1 over L.
         """
-        if feature.shape[1:] != labels.shape[1:]:
-            raise ValueError(
-                f'The labels must have the size of the map, {tuple(feature.shape[1:])}, got '
-                f'{tuple(labels.shape[1:])}.'
-            )
+        of_shape('labels of the size of the map', labels, 'L', *feature.shape[1:])
         self._first = (F.normalize(feature.float(), dim=0), labels.float())
         self._recent.clear()
 

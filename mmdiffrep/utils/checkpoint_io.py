@@ -38,7 +38,7 @@ def is_complete(path: str | Path) -> bool:
         path: A file written by ``torch.save`` (PyTorch 1.6 or newer).
 
     Returns:
-        False for a missing, empty, cut or overwritten file and for one that is no such archive.
+        False for a missing, empty, cut or overwritten file and for one that is not such an archive.
     """
     return _check_archive(path, every_record=False)
 
@@ -282,8 +282,8 @@ def _is_legacy_pickle(path: str) -> bool:
 def _explain_damage(path: str, reason: object) -> str:
     return (
         f'{path} is not a complete checkpoint ({os.path.getsize(path)} bytes): it was cut while '
-        f'being written or copied, or it is no PyTorch file ({reason}). Copy it again, or take an '
-        'earlier one from the same folder.'
+        f'being written or copied, or it is not a PyTorch file ({reason}). Copy it again, or take '
+        'an earlier one from the same folder.'
     )
 
 

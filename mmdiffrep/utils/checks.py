@@ -131,6 +131,17 @@ def one_of(name: str, value: T, choices: Collection[T]) -> T:
     return value
 
 
+def multiple_of(name: str, value: int, base: int) -> int:
+    """Check that an integer is a positive multiple of another.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if integer(name, value, 1) % base:
+        raise ValueError(f'{name} must be a multiple of {base}, got {value}.')
+    return value
+
+
 def distinct(name: str, values: Collection[T]) -> Collection[T]:
     """Check that there are values, and that none stands twice.
 

@@ -24,3 +24,21 @@ def gather_rows(rows: Tensor) -> Tensor:
     from torch.distributed.nn.functional import all_gather
 
     return torch.cat(all_gather(rows))
+
+
+def require_two(owner: object, rows: Tensor) -> None:
+    """Check that there are images to compare an image with.
+
+    Args:
+        owner: What compares them, for the error.
+        rows: One row per image of the batch of all processes.
+
+    Raises:
+        ValueError: Fewer than two images.
+    """
+    if len(rows) < 2:
+        raise ValueError(
+            f'{type(owner).__name__} compares images and needs at least 2 in a batch, got '
+            f'{len(rows)}: raise the batch size, or leave out a small last batch with '
+            'train_dataloader.drop_last=True'
+        )

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from mmdiffrep.utils.checks import of_shape, within
 from mmdiffrep.visualization.segmentation_grid import colorize
 
 GREATEST_UNCERTAINTY = math.log(2)  # nats: two halves of the members disagree
@@ -32,11 +33,8 @@ def draw_overlay(
     Raises:
         ValueError: Image and labels differ in size, or the opacity is out of range.
     """
-    if image.shape[:2] != labels.shape or not 0 <= opacity <= 1:
-        raise ValueError(
-            'expected labels of the size of the image and an opacity of 0 to 1, got image '
-            f'{image.shape}, labels {labels.shape}, opacity={opacity}'
-        )
+    of_shape('labels of the size of the image', labels, *image.shape[:2])
+    within('opacity', opacity, 0, 1)
     mixed = image * (1 - opacity) + colorize(labels, palette) * opacity
     return mixed.round().astype(np.uint8)
 

@@ -43,5 +43,5 @@ def test_bad_grids(denoiser, options, message):
 
 def test_a_tap_behind_the_cut_is_named():
     cut = load_denoiser(tiny_teacher(), taps=['mid'])
-    with pytest.raises(ValueError, match="'dec.1' lies behind the cut"):
+    with pytest.raises(ValueError, match="'dec.1' lies after the cut"):
         diffusion_grid(cut, ['dec.1'], [0])

@@ -150,8 +150,8 @@ def test_fid_reads_torch_fidelitys_features(fake_fidelity):
         (dict(num_images=1), 'num_images must be at least 2, got 1'),
         (dict(num_images=4, batch_size=0), 'batch_size must be at least 1, got 0'),
         (dict(num_images=4, seed=-1), 'seed must be at least 0, got -1'),
-        (dict(num_images=4, sampler='dim'), "did you mean 'ddim'"),
-        (dict(num_images=4, num_steps=21), '1 to 20, got 21'),
+        (dict(num_images=4, sampler='dim'), 'Did you mean ddim'),
+        (dict(num_images=4, num_steps=21), r'in \[1, 20\], got 21'),
     ],
 )
 def test_bad_numbers_are_named(denoiser, options, message):

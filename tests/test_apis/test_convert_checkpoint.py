@@ -70,7 +70,7 @@ def test_a_part_of_a_tensor_takes_no_more_room_than_it_needs(tmp_path):
     [
         (dict(prefix='backbon.'), r"No weight starts with 'backbon\.'.*\['backbone\.'"),
         (dict(rename=[('backbone.conv.weight', 'x'), ('head.bias', 'x')]), "be called 'x'"),
-        (dict(target='b.onnx'), r"\.pth or \.safetensors, not '\.onnx'"),
+        (dict(target='b.onnx'), r"one of '\.pth', '\.safetensors', got '\.onnx'"),
     ],
 )
 def test_bad_input(tmp_path, options, message):

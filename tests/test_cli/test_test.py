@@ -103,7 +103,7 @@ def test_show_dir_adds_a_hook_that_draws_every_image(scope):
 
 
 def test_show_dir_of_another_scope_is_an_error():
-    with pytest.raises(ValueError, match='default_scope out of mmseg'):
+    with pytest.raises(ValueError, match='default_scope must be one of .mmseg'):
         test_command._draw_predictions(Config(dict(default_scope='mmengine')), 'drawn')
 
 

@@ -39,7 +39,7 @@ def test_the_data_set_stays_what_it_was():
 
 
 def test_fewer_images_than_asked_for():
-    with pytest.raises(ValueError, match='num_images must be at most 30, .* got 31'):
+    with pytest.raises(ValueError, match=r'num_images .* must be in \[1, 30\], got 31'):
         subset(31)
 
 

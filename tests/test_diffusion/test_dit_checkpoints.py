@@ -118,5 +118,5 @@ def test_a_part_that_is_missing_is_named(tmp_path):
 
 def test_checkpoints_of_other_networks_are_refused(tmp_path):
     torch.save({'conv.weight': torch.zeros(1)}, tmp_path / 'other.pt')
-    with pytest.raises(ValueError, match='no checkpoint of DiT or SiT'):
+    with pytest.raises(ValueError, match='not a checkpoint of DiT or SiT'):
         load_denoiser(dict(type='DiTDenoiser', checkpoint=str(tmp_path / 'other.pt')))

@@ -98,9 +98,9 @@ def test_timesteps_out_of_range(t):
 @pytest.mark.parametrize(
     ('config', 'message'),
     [
-        (dict(name='edm', num_steps=1), 'num_steps=1'),
-        (dict(name='edm', sigma_min=0.0), 'sigma_min=0.0'),
-        (dict(name='edm', sigma_max=0.001), 'sigma_max=0.001'),
+        (dict(name='edm', num_steps=1), 'num_steps must be at least 2, got 1'),
+        (dict(name='edm', sigma_min=0.0), r'sigma_min must be in .*, got 0.0'),
+        (dict(name='edm', sigma_max=0.001), r'sigma_min must be in \(0, 0.001\)'),
         (dict(name='edm', sigma=1), "has no argument 'sigma'.*sigma_data"),
         (dict(name='edm', prediction_type='sample'), "'v_prediction'.*got 'sample'"),
         (dict(name='edm', prediction_type='eps'), "got 'eps'"),

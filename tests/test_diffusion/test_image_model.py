@@ -156,14 +156,6 @@ def test_embeddings_can_be_given_where_there_is_no_tokenizer(folder, tmp_path):
         load_denoiser(dict(cfg, condition=str(tmp_path / 'gone')))
 
 
-def test_prompts_are_encoded_once(folder, monkeypatch):
-    encoder = PromptEncoder(str(folder))
-    first = encoder(['a cat', 'a dog'])
-    assert len(first) == 2 and not torch.equal(*first.prompt_embeds)
-    monkeypatch.setattr(PromptEncoder, '_encode', lambda *_: 1 / 0)
-    assert PromptEncoder(str(folder))(['a cat', 'a dog']) == first
-
-
 def test_a_prompt_for_a_model_without_text_is_refused(folder):
     toy = 'mmdiffrep://toyfaces_ddpm_64'
     with pytest.raises(ValueError, match='takes no prompt'):

@@ -72,7 +72,7 @@ def test_as_the_pipeline_of_diffusers(denoiser):
 
 @pytest.mark.parametrize('num_steps', [0, 21])
 def test_steps_out_of_range(denoiser, num_steps):
-    with pytest.raises(ValueError, match=f'num_steps must be 1 to 20, got {num_steps}'):
+    with pytest.raises(ValueError, match=rf'num_steps must be .*, got {num_steps}'):
         sample_images(denoiser, [0], num_steps=num_steps)
 
 

@@ -7,16 +7,11 @@ import torch
 from diffusers import (
     CMStochasticIterativeScheduler,
     EDMEulerScheduler,
-    FlowMatchEulerDiscreteScheduler,
-    ScoreSdeVeScheduler,
-    UNet2DModel,
 )
 
-from mmdiffrep.diffusion import UNet2DDenoiser, build_schedule
-from mmdiffrep.diffusion.flow_schedule import FlowSchedule
+from mmdiffrep.diffusion import build_schedule
 from mmdiffrep.diffusion.sampling import build_sampler
 from mmdiffrep.diffusion.schedule import NoiseSchedule
-from mmdiffrep.diffusion.ve_schedule import VESchedule
 
 X, EPS = torch.randn(3, 3, 8, 8), torch.randn(3, 3, 8, 8)
 UNET = dict(
@@ -59,48 +54,6 @@ def test_edm_is_told_a_quarter_of_ln_sigma():
     time = schedule.network_input(torch.zeros(1, 1, 1, 1), torch.tensor([7]))[1]
     assert float(time) == pytest.approx(float(schedule.sigmas[7].log()) / 4, rel=1e-5)
     assert 'time_scale' not in schedule.settings
-
-
-@pytest.mark.parametrize('shift', [1.0, 3.0])
-def test_flow_matching_is_diffusers_interpolation_and_told_0_to_1000(shift):
-    scheduler = FlowMatchEulerDiscreteScheduler(shift=shift)
-    schedule = schedule_of(scheduler)
-    assert isinstance(schedule, FlowSchedule) and schedule.num_timesteps == 1000
-    t = torch.tensor([1, 260, 999])
-    x_t, time = schedule.network_input(schedule.add_noise(X, EPS, t), t)
-    assert torch.equal(time, t)
-    share = (t / 1000).view(-1, 1, 1, 1)
-    torch.testing.assert_close(x_t, share * EPS + (1 - share) * X)
-    if shift == 1:  # then diffusers has these very timesteps
-        torch.testing.assert_close(
-            scheduler.scale_noise(X[:1], torch.tensor([260.0]), EPS[:1]),
-            schedule.add_noise(X[:1], EPS[:1], 260),
-            atol=1e-5,
-            rtol=1e-5,
-        )
-
-
-def test_ncsnpp_is_told_sigma_and_given_0_to_1():
-    scheduler = ScoreSdeVeScheduler(num_train_timesteps=20, sigma_max=50.0)
-    schedule = schedule_of(scheduler)
-    assert isinstance(schedule, VESchedule)
-    torch.testing.assert_close(schedule.sigmas.float(), scheduler.discrete_sigmas)
-    t = torch.tensor([0, 7, 19])
-    image, sigma = schedule.network_input(schedule.add_noise(X, EPS, t), t)
-    torch.testing.assert_close(sigma, scheduler.discrete_sigmas[t])
-    torch.testing.assert_close(image, (X + 1) / 2 + sigma.view(-1, 1, 1, 1) * EPS)
-    network = UNet2DModel(**UNET, time_embedding_type='fourier').eval()
-    found = UNet2DDenoiser(network, schedule).predict(X, t)
-    assert torch.equal(found, network((X + 1) / 2, sigma).sample)
-
-
-@pytest.mark.parametrize(
-    ('kind', 'schedule'), [('fourier', 'linear'), ('fourier', 'edm'), ('positional', 've')]
-)
-def test_a_time_embedding_that_does_not_take_this_time_is_refused(kind, schedule):
-    unet = dict(UNET, time_embedding_type=kind)
-    with pytest.raises(ValueError, match=f"time_embedding_type='{kind}' does not go with"):
-        UNet2DDenoiser.build(unet=unet, schedule=schedule)
 
 
 @pytest.mark.parametrize(

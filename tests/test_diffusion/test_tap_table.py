@@ -87,7 +87,7 @@ def test_cut_table_lists_what_is_left(table):
     assert list(cut) == ['enc.0', 'enc.1']
     assert cut['mid@in'] == Tap(16, 2)
     for name in ('mid', 'dec.0', 'dec.0@in', 'module:up'):
-        with pytest.raises(TapError, match=f"'{name}' lies behind the cut.*after 'mid@in'"):
+        with pytest.raises(TapError, match=f"'{name}' lies after the cut.*after 'mid@in'"):
             cut[name]
     with pytest.raises(TapError, match='has no tap'):
         cut['dec.5']

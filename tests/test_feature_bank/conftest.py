@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler
+from mmengine.registry import init_default_scope
 
 from mmdiffrep.diffusion.denoisers import load_denoiser
 from mmdiffrep.feature_bank import FeatureReader
@@ -102,3 +103,25 @@ def images(tmp_path):
             dict(type='mmpretrain.PackInputs'),
         ],
     )
+
+
+@pytest.fixture
+def bank_of(model_folder, tmp_path):
+    """A config of the wrapped data set; keywords go to the reader."""
+
+    def config(dataset=None, **reader):
+        images = dict(type='mmdiffrep.RandomSegmentation', length=6)
+        bank = dict(model=model_folder, taps=['mid', 'dec.1'], timesteps=[3, 15], **reader)
+        root = str(tmp_path / 'banks')
+        return dict(
+            type='mmdiffrep.FeatureBankDataset', dataset=dataset or images, bank=bank, root=root
+        )
+
+    return config
+
+
+@pytest.fixture
+def mmpretrain_scope():
+    import mmpretrain.models  # noqa: F401
+
+    init_default_scope('mmpretrain')

@@ -53,5 +53,5 @@ def test_a_crop_moves_by_at_most_an_eighth():
 
 
 def test_other_augmentations_are_refused():
-    with pytest.raises(ValueError, match='Unknown augmentations .*mixup'):
+    with pytest.raises(ValueError, match="augmentations must be one of .*got 'mixup'"):
         AugmentedView(Pictures(), 1, ['mixup'])

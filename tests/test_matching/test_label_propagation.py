@@ -59,7 +59,7 @@ def test_misuse():
     propagate = LabelPropagator()
     with pytest.raises(RuntimeError, match='start'):
         propagate(torch.randn(2, 3, 3))
-    with pytest.raises(ValueError, match=r'size of the map, \(3, 3\)'):
+    with pytest.raises(ValueError, match=r'size of the map \(L, 3, 3\)'):
         propagate.start(torch.randn(2, 3, 3), torch.zeros(2, 4, 4))
     with pytest.raises(ValueError, match='top_k must be at least 1'):
         LabelPropagator(top_k=0)

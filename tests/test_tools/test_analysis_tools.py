@@ -201,7 +201,7 @@ def test_encoders_are_probed_and_compared(run, encoder, capsys):
 def test_cka_of_fewer_than_four_images(run, capsys, options):
     with pytest.raises(SystemExit):
         run('cka', *options)
-    assert 'at least 4 images' in capsys.readouterr().err
+    assert 'must be at least 4, got' in capsys.readouterr().err
 
 
 def test_headings_of_tables_are_not_cut(run, capsys):
@@ -215,7 +215,7 @@ def test_headings_of_tables_are_not_cut(run, capsys):
     [
         (['--taps', 'mid', 'dec.40'], "no tap 'dec.40'"),
         (['--timesteps', '0', '20'], 'must lie in 0..19'),
-        (['--num-images', '300'], '300 were asked for'),
+        (['--num-images', '300'], 'got 300'),
         (['--data', 'repfusion/nothing.py'], 'no config'),
     ],
 )

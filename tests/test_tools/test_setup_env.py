@@ -122,7 +122,7 @@ def test_this_environment_passes_as_a_foreign_one(setup_env, capsys):
 
 def test_a_folder_that_is_no_environment_is_refused(setup_env, tmp_path):
     (tmp_path / 'thesis.tex').touch()
-    with pytest.raises(setup_env.StepFailed, match='no Python environment'):
+    with pytest.raises(setup_env.StepFailed, match='is not a Python environment'):
         setup_env.check_foreign(tmp_path)
 
 

@@ -20,7 +20,7 @@ from mmdiffrep.utils.host_models import find_config
 
 TIMESTEPS = (0, 2, 10, 50, 100, 200, 300, 500, 700, 900)
 NOISES = ('none', 'per_image', 'shared')
-# One color a tap, one line style a noise source, in the order given.
+# One color per tap, one line style per noise source, in the order given.
 COLORS = ('tab:blue', 'tab:orange', 'tab:green', 'tab:red', 'tab:purple', 'tab:brown')
 STYLES = ('-', '--', ':')
 

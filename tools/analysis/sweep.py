@@ -2,7 +2,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 r"""Accuracy of linear probes over a grid of timesteps, taps and pool sizes, in one sweep.
 
-The features of all cells are read in one pass an image and stored; all heads are trained at once.
+The features of all cells are read in one pass per image and stored; all heads are trained at once.
 The best cell is chosen on held-out training images and written as a config. Run again after an
 interruption, it goes on where it stopped.
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What DDPM-Seg costs here, against its published formulation: the two take turns in one run.
+"""Cost of DDPM-Seg here and in its published formulation, which take turns in one run.
 
-    store    bytes of an image's maps, against the same resized to the image in float32 (computed)
-    extract  one truncated pass for three timesteps, against three whole passes
-    predict  one image with ten members, against resizing first and then one member after the other
-    train    ten members at once, against one after the other
+    store    bytes of an image's maps, and of the same resized to the image in float32 (computed)
+    extract  one truncated pass for three timesteps, or three whole passes
+    predict  one image with ten members, or resizing first and then one member after the other
+    train    ten members at once, or one after the other
     quality  mean IoU on drawn faces, after the same updates done both ways
 
     python tools/benchmarks/ddpm_seg.py
@@ -80,7 +80,7 @@ def train_at_once(
 
 
 def advance(steps: Iterator[None], count: int) -> Callable[[], None]:
-    """Return a call that goes so many steps on."""
+    """Return a call that trains for this many steps."""
     return lambda: [next(steps) for _ in range(count)] and None
 
 
@@ -144,7 +144,7 @@ def compare_predict(args: argparse.Namespace) -> None:
     linears = [linear.weight[0].numel() for linear in head.mlp.linears]
     width = head.mlp.linears[0].weight.shape[1]
     # bilinear resizing: a weighted sum of four
-    native = sum((one[0].numel() + 4 * pixels) * width for one in columns.maps)
+    native = sum((level[0].numel() + 4 * pixels) * width for level in columns.maps)
     tail = pixels * sum(linears[1:])
     naive_macs = MEMBERS * pixels * sum(linears) + 4 * pixels * columns.dim
     ours_macs = MEMBERS * (native + tail)
@@ -181,7 +181,7 @@ def compare_train(args: argparse.Namespace) -> None:
     limit = 2 * 2048**3 / median(seconds['square'])
     ours = median(seconds['ours']) / count
     before = 1e3 * median(seconds['naive']) / count / MEMBERS
-    maps = sum(one.numel() for one in columns.maps) * 2
+    maps = sum(level.numel() for level in columns.maps) * 2
     note(f'dim {columns.dim}, batch {BATCH}, {torch.get_num_threads()} threads')
     note(f'one after the other: {before:.2f} ms an update and member')
     note(f'the products of the first layer alone take {products / ours:.0%} of an update; at most '

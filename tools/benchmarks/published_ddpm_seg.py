@@ -13,7 +13,7 @@ from mmdiffrep.models.necks import Hypercolumns
 
 def pixel_bank(columns: Hypercolumns, size: int) -> Tensor:
     """All maps resized and joined, ``(pixels, dim)`` float32."""
-    maps = [F.interpolate(one.float(), size=(size, size), mode='bilinear') for one in columns.maps]
+    maps = [F.interpolate(x.float(), size=(size, size), mode='bilinear') for x in columns.maps]
     return torch.cat(maps, dim=1).permute(0, 2, 3, 1).flatten(0, 2).contiguous()
 
 

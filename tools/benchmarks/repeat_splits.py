@@ -30,7 +30,7 @@ def table(results: list[dict[str, float]]) -> str:
     """Return a Markdown table: per metric its mean, deviation (n - 1) and all values."""
     lines = [f'| metric | mean ± std, n = {len(results)} | each |', '| --- | --- | --- |']
     for name in results[0]:
-        values = [one[name] for one in results]
+        values = [result[name] for result in results]
         spread = stdev(values) if len(values) > 1 else 0.0
         each = ', '.join(f'{value:.4g}' for value in values)
         lines.append(f'| {name} | {mean(values):.4g} ± {spread:.2g} | {each} |')

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What training a diffusion model through mmengine costs, against a bare loop.
+"""Compare the cost of training a diffusion model through mmengine with that of a bare loop.
 
 Both train the network of a config with its batch, precision, optimizer and averaging, on the same
 images held in memory: one as ``tools/train.py`` does, with the config's hooks but those that sample
@@ -217,7 +217,7 @@ def measure(
     cfg.train_dataloader.sampler = dict(type='InfiniteSampler', shuffle=True)
     cfg.train_cfg = dict(type='IterBasedTrainLoop', max_iters=(rounds + 1) * iters)
     cfg.train_cfg.val_interval = 10**9
-    cfg.param_scheduler = [one for one in cfg.param_scheduler if not one.by_epoch]
+    cfg.param_scheduler = [step for step in cfg.param_scheduler if not step.by_epoch]
     drop_hooks(cfg, *SKIPPED)
     cfg.default_hooks.checkpoint = dict(
         type='CheckpointHook', by_epoch=False, interval=-1, save_last=False

@@ -216,7 +216,7 @@ def check_foreign(venv: Path) -> None:
     python = venv / 'bin' / 'python'
     if not python.exists():
         raise StepFailed(
-            f'{venv} exists and is no Python environment (no bin/python). Give another folder: '
+            f'{venv} exists and is not a Python environment (no bin/python). Give another folder: '
             'make setup VENV=...'
         )
     names = needed_distributions()

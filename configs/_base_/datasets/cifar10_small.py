@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# 1,000 training images a class of CIFAR-10, as files: docs/data_preparation.md.
+# 1,000 training images per class of CIFAR-10, as files: docs/data_preparation.md.
 data_root = 'data/cifar10_small'
 data_preprocessor = dict(
     type='ClsDataPreprocessor',

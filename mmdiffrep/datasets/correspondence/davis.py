@@ -29,7 +29,7 @@ class DAVIS(BaseDataset):
         data_root: The folder.
         ann_file: The list of sequences. Default ``'ImageSets/2017/val.txt'``.
         resolution: Folder of the images. Default ``'480p'``.
-        max_frames: Only the first so many frames of each sequence. Default None: all.
+        max_frames: Read only the first frames of each sequence, this many. Default None: all.
 
     Raises:
         FileNotFoundError: The list, a sequence or an annotation is not there.

@@ -62,7 +62,7 @@ class PFPascal(_PairList):
     Args:
         data_root: The folder.
         ann_file: The list of pairs. Default ``'test_pairs.csv'``.
-        indices: Only the first so many pairs. Default None: all.
+        indices: Read only the first pairs, this many. Default None: all.
 
     Raises:
         FileNotFoundError: The list, an image or an annotation is not there.
@@ -137,7 +137,7 @@ class PFWillow(_PairList):
     Args:
         data_root: The folder.
         ann_file: The list of pairs. Default ``'test_pairs.csv'``.
-        indices: Only the first so many pairs. Default None: all.
+        indices: Read only the first pairs, this many. Default None: all.
 
     Raises:
         FileNotFoundError: The list or an image is not there.

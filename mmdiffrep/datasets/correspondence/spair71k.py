@@ -30,7 +30,7 @@ class SPair71k(PairDataset):
         data_root: The unpacked folder ``SPair-71k``.
         split: ``'trn'``, ``'val'`` or ``'test'``. Default ``'test'`` (official: 12,234 pairs).
         categories: Only these. Default None: all.
-        indices: Only the first so many pairs. Default None: all.
+        indices: Read only the first pairs, this many. Default None: all.
 
     Raises:
         FileNotFoundError: The split or an image is not there.

@@ -53,33 +53,31 @@ def official_split(mapping_file: Path, partition_file: Path) -> dict[str, list[i
 
 
 def _read_mapping(path: Path) -> dict[int, str]:
-    mapping = {}
     header, *rows = _lines(path)
     if header[:1] != ['idx']:
-        raise ValueError(
-            f"{path}: the first line should be the header 'idx orig_idx orig_file', "
-            f'got {" ".join(header)!r}.'
-        )
-    for number, row in enumerate(rows, start=2):
-        if len(row) != 3 or not row[0].isdigit():
-            raise ValueError(
-                f"{path}, line {number}: expected 'idx orig_idx orig_file' such as "
-                f"'0 119613 119614.jpg', got {' '.join(row)!r}."
-            )
-        mapping[int(row[0])] = row[2]
-    return mapping
+        raise ValueError(f'{path}: the first line should be the header, got {" ".join(header)!r}.')
+    form = "'idx orig_idx orig_file' such as '0 119613 119614.jpg'"
+    fits = [len(row) == 3 and row[0].isdigit() for row in rows]
+    _check_lines(path, rows, fits, form, start=2)
+    return {int(row[0]): row[2] for row in rows}
 
 
 def _read_partition(path: Path) -> dict[str, str]:
-    partition = {}
-    for number, row in enumerate(_lines(path), start=1):
-        if len(row) != 2 or row[1] not in _SPLIT_OF_CODE:
-            raise ValueError(
-                f"{path}, line {number}: expected 'file code' such as '000001.jpg 0' with code "
-                f'0, 1 or 2, got {" ".join(row)!r}.'
-            )
-        partition[row[0]] = _SPLIT_OF_CODE[row[1]]
-    return partition
+    rows = _lines(path)
+    form = "'file code' such as '000001.jpg 0' with code 0, 1 or 2"
+    fits = [len(row) == 2 and row[1] in _SPLIT_OF_CODE for row in rows]
+    _check_lines(path, rows, fits, form, start=1)
+    return {row[0]: _SPLIT_OF_CODE[row[1]] for row in rows}
+
+
+def _check_lines(
+    path: Path, rows: list[list[str]], fits: list[bool], form: str, start: int
+) -> None:
+    """Name the first line of another form; ``start`` is the number of the first row's line."""
+    if not all(fits):
+        wrong = fits.index(False)
+        given = ' '.join(rows[wrong])
+        raise ValueError(f'{path}, line {wrong + start}: expected {form}, got {given!r}.')
 
 
 def _lines(path: Path) -> list[list[str]]:

@@ -49,7 +49,7 @@ class FolderReport(NamedTuple):
         folder: Where.
         images: Facts of every readable image by its name below the folder, in order of the names.
         bad: Why each of the others cannot be read, by name.
-        others: Files that are no images by their suffix, counted by suffix.
+        others: Files that are not images by their suffix, counted by suffix.
         digest: Hash of the names and file sizes of all images, readable or not.
     """
 
@@ -177,7 +177,7 @@ def _names_below(root: Path) -> Iterator[str]:
             continue
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith('.'))
-        # A folder with the name of an image is no image, but was meant as one.
+        # A folder with the name of an image is not an image, but was meant as one.
         named = [name for name in folders if Path(name).suffix.lower() in SUFFIXES]
         for name in sorted([*files, *named]):
             if not name.startswith('.'):

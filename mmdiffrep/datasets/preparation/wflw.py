@@ -148,7 +148,7 @@ def read_list(path: Path) -> list[dict[str, Any]]:
         face['id'] = len(faces)
         face['image_id'] = image_ids.setdefault(face['file_name'], len(image_ids))
         faces.append(face)
-    refuse_problems(f'{path} has {len(problems)} lines that are no faces', problems, '')
+    refuse_problems(f'{path} has {len(problems)} lines that are not faces', problems, '')
     if not faces:
         raise DamagedSourceError(f'{path} is empty.')
     return faces

@@ -13,7 +13,7 @@ FRACTION_BITS = 4
 
 
 def fixed_point(points: np.ndarray, size: int) -> np.ndarray:
-    """Image widths (..., 2) to OpenCV's pixel coordinates with `FRACTION_BITS` binary places."""
+    """Convert image widths (..., 2) to OpenCV's pixels with `FRACTION_BITS` binary places."""
     return np.rint((np.asarray(points) * size - 0.5) * (1 << FRACTION_BITS)).astype(np.int32)
 
 
@@ -69,7 +69,7 @@ def _unit_circle(count: int) -> np.ndarray:
 def superellipse(
     center: tuple[float, float], radii: tuple[float, float], exponent: float, count: int = 28
 ) -> np.ndarray:
-    """Points (count, 2) of an ellipse (``exponent`` 2) or a rounded box (more)."""
+    """Return points (count, 2) of an ellipse (``exponent`` 2) or a rounded box (more)."""
     unit = _unit_circle(count)
     rounded = np.sign(unit) * np.abs(unit) ** (2 / exponent)
     return np.array(center) + np.array(radii) * rounded

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What a toy face is: a table of parameters drawn at random from (seed, index)."""
+"""Parameters of a toy face, drawn at random from (seed, index)."""
 
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Face:
-    """All that is needed to draw one face, independent of the image size.
+    """Parameters that a face is drawn from, independent of the image size.
 
     Angles are in degrees; colors are RGB in 0..255; positions and lengths are in image widths
     where said so and otherwise in half face widths, the unit of the head model. A field with the
@@ -133,7 +133,7 @@ class Face:
     texture_seed: int
 
     def attributes(self) -> dict[str, int]:
-        """Class index of each attribute in `ATTRIBUTES`."""
+        """Return the class index of each attribute in `ATTRIBUTES`."""
         values = {
             'pose': int(np.digitize(self.yaw, (-12, 12))),
             'mouth': int(self.mouth_open > 0.12),

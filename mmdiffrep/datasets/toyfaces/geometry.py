@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""The head as points in space: a small model, turned by the pose and projected into the image.
+"""Model of the head: points in space, turned by the pose and projected into the image.
 
 Head coordinates: x to the image's right, y down, z to the viewer, in half face widths; the origin
 lies between the eyes. The camera is orthographic.
@@ -17,7 +17,7 @@ PIVOT = np.array((0.0, 0.3, -0.9))
 
 
 class HeadGeometry:
-    """Projects head coordinates of one face into image widths.
+    """Project head coordinates of one face into image widths.
 
     Args:
         face: The face whose pose, scale and proportions are used.
@@ -51,17 +51,17 @@ class HeadGeometry:
         self.origin = np.array(face.center)
 
     def project(self, points: np.ndarray) -> np.ndarray:
-        """Head coordinates (..., 3) to image coordinates (..., 2) in image widths."""
+        """Convert head coordinates (..., 3) to image coordinates (..., 2) in image widths."""
         turned = (np.asarray(points, float) - PIVOT) @ self.rotation.T + PIVOT
         return self.origin + self.face.scale * turned[..., :2]
 
     def body(self, points: Sequence[tuple[float, float]]) -> np.ndarray:
-        """Points (..., 2) of the upright body, relative to the neck, to image widths."""
+        """Convert points (..., 2) of the upright body, relative to the neck, to image widths."""
         base = self.project(np.array((0.0, 1.3, -0.9)))
         return base + self.face.scale * (np.asarray(points, float) - (0.0, 1.3))
 
     def surface(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Depth z of the face's front at (x, y)."""
+        """Return the depth z of the face's front at (x, y)."""
         side = 1 - np.sqrt(1 - np.clip(np.abs(x) / 1.05, 0, 0.98) ** 2)
         return -1.05 * side - 0.2 * np.clip(-0.3 - y, 0, 2) ** 2 - 0.12 * np.clip(y - 1.1, 0, 1)
 
@@ -72,7 +72,7 @@ class HeadGeometry:
         return self.project(np.column_stack((points, depth)))
 
     def outline(self, angles: np.ndarray, height: float, exponent: float) -> np.ndarray:
-        """Visible edge of the face, where it turns away from the viewer.
+        """Return the visible edge of the face, where it turns away from the viewer.
 
         Each angle names a horizontal ring of the face, half an ellipse from the jaw line on one
         side over the front to the other side. On the near side the edge is the jaw line itself,
@@ -120,7 +120,7 @@ class HeadGeometry:
     def ellipsoid(
         self, center: Sequence[float], radii: Sequence[float], angles: np.ndarray
     ) -> np.ndarray:
-        """Silhouette (N, 2) of an ellipsoid; angle 0 is the image's right, -pi/2 its top."""
+        """Return the silhouette (N, 2) of an ellipsoid; angle 0 is the right, -pi/2 the top."""
         shape = self.rotation[:2] @ np.diag(np.square(radii)) @ self.rotation[:2].T
         direction = np.column_stack((np.cos(angles), np.sin(angles)))
         reach = direction @ shape
@@ -130,7 +130,7 @@ class HeadGeometry:
 
 @cache
 def _catmull_rom(count: int, steps: int) -> np.ndarray:
-    """Matrix (count * steps, count) from the points of a closed curve to the curve."""
+    """Return the matrix (count * steps, count) from the points of a closed curve to the curve."""
     t = np.arange(steps) / steps
     weights = 0.5 * np.stack(
         (-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2)
@@ -143,5 +143,5 @@ def _catmull_rom(count: int, steps: int) -> np.ndarray:
 
 
 def smooth_closed(points: np.ndarray, steps: int = 4) -> np.ndarray:
-    """Return closed Catmull-Rom curve (N * steps, 2) through the points (N, 2)."""
+    """Return the closed Catmull-Rom curve (N * steps, 2) through the points (N, 2)."""
     return _catmull_rom(len(points), steps) @ points

@@ -38,7 +38,7 @@ _BROW_EDGE = np.array((0.3, -0.35, -0.5, -0.5, -0.45, 0.5, 0.5, 0.45, 0.35))
 
 
 def jaw_angles() -> np.ndarray:
-    """Angles (33,) of the jaw landmarks for `HeadGeometry.outline`."""
+    """Return the angles (33,) of the jaw landmarks for `HeadGeometry.outline`."""
     return np.linspace(0, np.pi, 33)
 
 

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Materials a toy face is painted with: the color and the segmentation class of each.
+"""Materials that a toy face is painted with, with color and segmentation class.
 
 As in CelebAMask-HQ, ``l_`` is the person's left, at the image's right; facial hair is skin, and a
 clear pair of glasses shows the eyes and brows behind it. What stands in front of a face (a bar, a
@@ -107,7 +107,7 @@ HAIR_MATERIALS = (M.HAIR_BACK, M.HAIR, M.HAIR_FRONT)
 
 
 def material_colors(face: Face) -> np.ndarray:
-    """Color of each material of one face, (number of materials, 3) uint8 RGB."""
+    """Return the color of each material of a face, (number of materials, 3) uint8 RGB."""
     skin, hair, lip = (np.array(c) for c in (face.skin, face.hair, face.lip))
     accent, occluder = np.array(face.accent), np.array(face.occluder_color)
     white = np.array((238, 233, 228))

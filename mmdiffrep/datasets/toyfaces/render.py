@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""From (seed, index) to a finished toy face: image, mask, landmarks and attributes."""
+"""Render a toy face from (seed, index): image, mask, landmarks and attributes."""
 
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from mmdiffrep.datasets.toyfaces.materials import (
     material_colors,
 )
 from mmdiffrep.datasets.toyfaces.shade import shade
+from mmdiffrep.utils.checks import integer
 
 SUPERSAMPLING = 4
 
@@ -77,10 +78,9 @@ def render_face(seed: int, index: int, size: int = 64) -> ToyFace:
     Raises:
         ValueError: If an argument is out of range.
     """
-    if seed < 0 or index < 0:
-        raise ValueError(f'seed and index must not be negative, got seed={seed}, index={index}.')
-    if size < 32:
-        raise ValueError(f'A toy face needs at least 32 pixels a side, got size={size}.')
+    integer('seed', seed, 0)
+    integer('index', index, 0)
+    integer('size', size, 32)
     face = sample_face(seed, index)
     geometry = HeadGeometry(face)
     landmarks = face_landmarks(geometry)
@@ -98,7 +98,7 @@ def render_face(seed: int, index: int, size: int = 64) -> ToyFace:
         flat[lens] = (0.93 * flat[lens] + 14).astype(np.uint8)
 
     def share(chosen: np.ndarray) -> np.ndarray:
-        """How much of each pixel is of the chosen materials, (size, size) in 0..1."""
+        """Return the share of the chosen materials in each pixel, (size, size) in 0..1."""
         painted = cv2.LUT(materials, _full_table(255 * chosen.astype(np.uint8)))
         small = cv2.resize(painted, (size, size), interpolation=cv2.INTER_AREA)
         return small.astype(np.float32) / 255

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Light: from flat materials to a picture with shading, texture, background and camera noise."""
+"""Shade flat materials: light, texture, background and camera noise."""
 
 import math
 
@@ -13,19 +13,19 @@ from mmdiffrep.datasets.toyfaces.landmarks import BROWS, EYES, LIPS_OUTER, NOSE_
 
 
 def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pixel centers in image widths: x (1, size) and y (size, 1)."""
+    """Return the pixel centers in image widths: x (1, size) and y (size, 1)."""
     line = ((np.arange(size) + 0.5) / size).astype(np.float32)
     return line[None, :], line[:, None]
 
 
 def _noise(rng: np.random.Generator, cells: int, size: int) -> np.ndarray:
-    """Smooth noise (size, size) of unit deviation with ``cells`` cells a side."""
+    """Return smooth noise (size, size) of unit deviation with ``cells`` x ``cells`` cells."""
     coarse = rng.standard_normal((cells, cells), dtype=np.float32)
     return cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
 
 
 def _soft(size: int, sigma: float, shapes: tuple[tuple[np.ndarray, int], ...]) -> np.ndarray:
-    """Blurred polygons (size, size) in 0..1; ``sigma`` in image widths."""
+    """Return blurred polygons (size, size) in 0..1; ``sigma`` in image widths."""
     layer = np.zeros((size, size), np.uint8)
     for points, value in shapes:
         fixed = fixed_point(points, size)
@@ -59,7 +59,7 @@ def background(face: Face, size: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _lambert(face: Face, geometry: HeadGeometry, size: int) -> np.ndarray:
-    """Diffuse light (size, size) on an ellipsoid in the head's place, about 1."""
+    """Return the diffuse light (size, size) on an ellipsoid in the head's place, about 1."""
     x, y = _grid(size)
     center = geometry.project(np.array((0.0, 0.15, -0.6))).tolist()
     a = (x - center[0]) / (1.35 * face.scale)
@@ -75,7 +75,7 @@ def _lambert(face: Face, geometry: HeadGeometry, size: int) -> np.ndarray:
 def _hair_tone(
     face: Face, geometry: HeadGeometry, size: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Strands: tone (size, size) about 0, to be added to 1."""
+    """Return the tone of strands (size, size) about 0, to be added to 1."""
     if face.curly:
         return 0.13 * _noise(rng, 48, size) + 0.05 * _noise(rng, 18, size)
     x, y = _grid(size)
@@ -91,7 +91,7 @@ def _hair_tone(
 
 
 def _relief(face: Face, geometry: HeadGeometry, points: np.ndarray, size: int) -> np.ndarray:
-    """Soft shadows and lights of the features, factors (size, size, 3) about 1."""
+    """Return soft shadows and lights of the features, factors (size, size, 3) about 1."""
     unit = face.scale
     towards = np.array(face.light[:2])
     sockets, cheeks, lights, wide, fine = [], [], [], [], []

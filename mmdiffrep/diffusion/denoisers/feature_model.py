@@ -124,7 +124,7 @@ class FeatureModel(nn.Module, ABC):
             Tap name, as given -> (B, c, h, w).
 
         Raises:
-            TapError: An unknown tap or one behind the cut.
+            TapError: An unknown tap or one after the cut.
             ValueError: A wrong shape, timestep or condition.
         """
 

@@ -13,7 +13,7 @@ from mmdiffrep.diffusion.edm_schedule import EDMSchedule, precondition
 from mmdiffrep.models.algorithms.diffusion_model import DiffusionModel
 from mmdiffrep.models.algorithms.edm_augment import NUM_DRAWS, NUM_LABELS, GeometricAugment
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import positive
+from mmdiffrep.utils.checks import of_shape, one_of, positive
 
 
 class EDMDraw(NamedTuple):
@@ -77,12 +77,9 @@ class EDM(DiffusionModel):
         zero_init: bool = True,
         init_cfg: dict | None = None,
     ) -> None:
+        # the times ln(sigma) / 4 are neither whole nor positive
         kind = unet.get('time_embedding_type', 'positional')
-        if kind != 'positional':
-            raise ValueError(
-                f"unet.time_embedding_type must be 'positional' for EDM, whose times ln(sigma) / 4 "
-                f'are neither whole nor positive, got {kind!r}'
-            )
+        one_of("EDM's unet.time_embedding_type", kind, ('positional',))
         augment = None if augment_prob == 0 else GeometricAugment(augment_prob)
         if augment is not None:
             unet = dict(unet, class_embed_type='identity')
@@ -160,11 +157,7 @@ class EDM(DiffusionModel):
             return self.unet(image, time).sample
         if labels is None:
             labels = image.new_zeros(len(image), NUM_LABELS)
-        if labels.shape != (len(image), NUM_LABELS):
-            raise ValueError(
-                f'Expected augmentation labels ({len(image)}, {NUM_LABELS}), got shape '
-                f'{tuple(labels.shape)}.'
-            )
+        of_shape('augmentation labels', labels, len(image), NUM_LABELS)
         return self.unet(image, time, class_labels=self.label_embed(labels)).sample
 
     def _augmented(self, images: Tensor, draw: EDMDraw) -> tuple:

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmdiffrep.utils.checks import within
+
 NUM_LABELS = 9
 NUM_DRAWS = 14
 _SCALE_STD = 0.2  # official, in octaves; also of the stretch
@@ -32,9 +34,7 @@ class GeometricAugment:
     """
 
     def __init__(self, prob: float) -> None:
-        if not 0 < prob <= 1:
-            raise ValueError(f'augment_prob must be above 0 and at most 1, got {prob}')
-        self.prob = prob
+        self.prob = within('augment_prob', prob, 0, 1, open_low=True)
 
     def __call__(self, images: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
         """Transform a batch.

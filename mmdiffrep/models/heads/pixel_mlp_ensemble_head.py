@@ -61,10 +61,7 @@ class PixelMLPEnsembleHead(BaseModule):
         self.num_members = integer('num_members', num_members, 1)
         if hidden_channels is None:
             hidden_channels = HIDDEN_CHANNELS[num_classes >= MANY_CLASSES]
-        if not hidden_channels or min(hidden_channels) < 1:
-            raise ValueError(
-                f'hidden_channels must be one or more positive widths, got {hidden_channels}'
-            )
+        integer('The least of hidden_channels', min(hidden_channels, default=0), 1)
         self.mlp = StackedMLP(num_members, [in_channels, *hidden_channels, num_classes])
         self.stop_rule = MemberStopRule(num_members, begin_epoch, patience)
 

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from mmdiffrep.models.losses.base import DistillationLoss, global_average
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import positive
+from mmdiffrep.utils.gather import require_two
 
 
 @MODELS.register_module()
@@ -46,11 +47,6 @@ class ContrastiveLoss(DistillationLoss):
         """
         queries = F.normalize(global_average(student), dim=1)
         keys = torch.cat(all_gather(F.normalize(global_average(teacher), dim=1)))
-        if len(keys) < 2:
-            raise ValueError(
-                'ContrastiveLoss needs at least 2 images in a batch, to have negatives; got '
-                f'{len(keys)}: raise the batch size, or leave out a '
-                'small last batch with train_dataloader.drop_last=True'
-            )
+        require_two(self, keys)
         own = torch.arange(len(queries), device=queries.device) + get_rank() * len(queries)
         return F.cross_entropy(queries @ keys.T / self.temperature, own)

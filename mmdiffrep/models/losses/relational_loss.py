@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from mmdiffrep.models.losses.base import DistillationLoss, global_average
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import at_least
-from mmdiffrep.utils.gather import gather_rows
+from mmdiffrep.utils.gather import gather_rows, require_two
 
 
 @MODELS.register_module()
@@ -55,12 +55,7 @@ class RelationalLoss(DistillationLoss):
         size = len(student)
         own = slice(get_rank() * size, (get_rank() + 1) * size)
         student, teacher = (gather_rows(global_average(f)) for f in (student, teacher))
-        if len(student) < 2:
-            raise ValueError(
-                'RelationalLoss compares relations between images and needs at least 2 in a batch, '
-                f'got {len(student)}: raise the batch size, or leave out a '
-                'small last batch with train_dataloader.drop_last=True'
-            )
+        require_two(self, student)
         distance = F.smooth_l1_loss(_distances(student)[own], _distances(teacher)[own])
         angle = F.smooth_l1_loss(_cosines(student, own), _cosines(teacher, own))
         return self.distance_weight * distance + self.angle_weight * angle

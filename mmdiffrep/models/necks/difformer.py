@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mmdiffrep.models.necks.tap_neck import TapNeck
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import one_of
+from mmdiffrep.utils.checks import multiple_of, one_of
 
 NORMS = ('layer', 'batch')
 FUSIONS = ('concat', 'softmax', 'attention')
@@ -77,10 +77,7 @@ class DifFormer(TapNeck):
         )
         for name, size in sizes.items():
             self._integers(name, [size])
-        if embed_dims % num_heads:
-            raise ValueError(
-                f'DifFormer: embed_dims={embed_dims} must be a multiple of num_heads={num_heads}'
-            )
+        multiple_of('DifFormer: embed_dims (of num_heads)', embed_dims, num_heads)
         one_of('DifFormer: norm', norm, NORMS)
         self.fuse = one_of('DifFormer: fuse', fuse, FUSIONS)
         from mmpretrain.models.backbones.vision_transformer import TransformerEncoderLayer

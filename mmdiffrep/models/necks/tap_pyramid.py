@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mmdiffrep.models.necks.tap_neck import TapNeck
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import multiple_of
 
 
 @MODELS.register_module()
@@ -55,13 +56,9 @@ class TapPyramid(TapNeck):
         self._integers('num_groups', [num_groups])
         if self.out_strides != tuple(sorted(set(self.out_strides))):
             raise ValueError(f'TapPyramid: out_strides must rise, got {out_strides}')
-        self._integers('out_channels', [out_channels])
-        if out_channels % num_groups:
-            raise ValueError(
-                f'TapPyramid: out_channels={out_channels} must be a multiple of '
-                f'num_groups={num_groups}'
-            )
-        self.out_channels = out_channels
+        self.out_channels = multiple_of(
+            'TapPyramid: out_channels (of num_groups)', out_channels, num_groups
+        )
         self.sources = [_nearest(stride, self.in_strides) for stride in self.out_strides]
         self.levels = nn.ModuleList(
             nn.Sequential(

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from mmdiffrep.models.rewards.base import Context, DataSamples, Reward, RewardOutput
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import integer, positive
-from mmdiffrep.utils.gather import gather_rows
+from mmdiffrep.utils.gather import gather_rows, require_two
 
 
 @MODELS.register_module()
@@ -60,10 +60,6 @@ class InstanceDiscriminationReward(Reward):
         """Return the InfoNCE ``(B,)`` of vectors ``(B, C)``, those of all ranks as keys."""
         queries = F.normalize(vectors, dim=1)
         keys = gather_rows(queries)
-        if len(keys) < 2:
-            raise ValueError(
-                'InstanceDiscriminationReward tells images apart, but the batch has one image: '
-                'raise the batch size'
-            )
+        require_two(self, keys)
         own = get_rank() * len(queries) + torch.arange(len(queries), device=queries.device)
         return F.cross_entropy(queries @ keys.T / self.temperature, own, reduction='none')

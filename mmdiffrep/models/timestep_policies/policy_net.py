@@ -36,14 +36,10 @@ class PolicyNet(nn.Module):
     ) -> None:
         super().__init__()
         integer('num_actions', num_actions, 1)
-        one_of('convolutions', convolutions, tuple(SIDES))
-        self.min_size, side = SIDES[convolutions]
-        if max_size < self.min_size:
-            raise ValueError(
-                f'max_size must be at least {self.min_size} with convolutions={convolutions}, got '
-                f'{max_size}'
-            )
-        self.max_size = max_size
+        self.min_size, side = SIDES[one_of('convolutions', convolutions, SIDES)]
+        self.max_size = integer(
+            f'max_size with convolutions={convolutions}', max_size, self.min_size
+        )
         layers = [
             nn.Conv2d(in_channels, 6, 5),
             nn.ReLU(inplace=True),

@@ -100,17 +100,9 @@ class ReinforcedTimestep(TimestepPolicy):
             _check_timesteps(timesteps, num_timesteps, num_buckets)
             num_buckets = len(timesteps)
         num_actions = num_timesteps if num_buckets is None else num_buckets
-        integer('num_buckets', num_actions, 1)
-        integer('num_samples', num_samples, 1)
-        if num_actions > num_timesteps:
-            raise ValueError(
-                f'num_buckets must be at most num_timesteps={num_timesteps}, got {num_buckets}.'
-            )
-        if num_samples > num_actions:
-            raise ValueError(
-                f'num_samples must be at most the number of actions={num_actions}, got '
-                f'{num_samples}.'
-            )
+        integer('num_buckets', num_actions)
+        within('num_buckets (of num_timesteps)', num_actions, 1, num_timesteps)
+        within('num_samples (of num_buckets)', integer('num_samples', num_samples), 1, num_actions)
         if one_of('baseline', baseline, BASELINES) == 'leave_one_out' and num_samples == 1:
             raise ValueError(
                 "baseline='leave_one_out' compares a draw with the image's other draws: give "
@@ -119,9 +111,7 @@ class ReinforcedTimestep(TimestepPolicy):
         within('baseline_momentum', baseline_momentum, 0, 1, open_low=True)
         within('exploration', exploration, 0, 1, open_high=True)
         within('warmup', warmup, 0, 1, open_high=True)
-        within('entropy_until', entropy_until, 0, 1, open_low=True)
-        if entropy_until <= warmup:
-            raise ValueError(f'entropy_until must lie above warmup={warmup}, got {entropy_until}.')
+        within('entropy_until (above warmup)', entropy_until, warmup, 1, open_low=True)
         at_least('entropy', entropy, 0)
         of_type('standardize_reward', standardize_reward, bool)
         self.num_actions = num_actions

@@ -146,7 +146,7 @@ def test_truncated_module_taps(name):
 
 def test_tap_behind_the_cut_is_an_error():
     denoiser = tiny(taps=['mid'])
-    with pytest.raises(TapError, match='behind the cut'):
+    with pytest.raises(TapError, match='after the cut'):
         denoiser(*batch(), taps=['dec.0'])
     with pytest.raises(ValueError, match='truncated'):
         denoiser.predict(*batch())

@@ -119,7 +119,7 @@ def test_bad_taps(dit):
         dit.taps['block.9']
     with pytest.raises(TapError, match=r"no tap 'dec\.1'"):
         dit.taps['dec.1']
-    with pytest.raises(TapError, match='behind the cut'):
+    with pytest.raises(TapError, match='after the cut'):
         dit.truncate(['block.1']).taps['block.2']
 
 

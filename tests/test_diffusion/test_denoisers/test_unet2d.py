@@ -132,7 +132,7 @@ def test_cut_drops_what_is_behind():
     assert inner == {'1.resnets.0', '1.attentions.0'}
     assert not any('down_blocks.2' in name for name in parameters)
     assert list(cut.taps) == ['enc.0', 'enc.1', 'enc.2']
-    with pytest.raises(TapError, match="'mid' lies behind the cut"):
+    with pytest.raises(TapError, match="'mid' lies after the cut"):
         cut(*batch(cut), taps=['mid'])
     with pytest.raises(ValueError, match='predicts nothing'):
         cut.predict(*batch(cut))

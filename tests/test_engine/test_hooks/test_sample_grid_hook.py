@@ -97,7 +97,7 @@ def test_global_random_state_is_untouched(tmp_path):
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (dict(sampler='dddim'), "one of 'ddim', 'ddpm', 'heun', got 'dddim'. Did you mean ddim"),
+        (dict(sampler='dddim'), 'sampler must be one of .*Did you mean ddim'),
         (dict(num=0), 'num must be at least 1, got 0'),
         (dict(num_inference_steps=0), 'num_inference_steps must be at least 1, got 0'),
     ],
@@ -117,7 +117,7 @@ def test_a_model_that_cannot_be_sampled_from_fails_at_the_start(tmp_path):
     ('hook', 'config', 'message'),
     [
         (dict(sampler='ddpm'), EDMEulerScheduler().config, "take 'heun' or 'ddim'"),
-        (dict(num_inference_steps=1001), DDPMScheduler().config, '1 to 1000, got 1001'),
+        (dict(num_inference_steps=1001), DDPMScheduler().config, r'in \[1, 1000\], got 1001'),
     ],
 )
 def test_a_sampler_that_is_not_for_the_model_fails_at_the_start(tmp_path, hook, config, message):

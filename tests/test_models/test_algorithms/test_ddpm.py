@@ -2,9 +2,7 @@
 """The training objective, the sampler and the diffusers folder of ``mmdiffrep.DDPM``."""
 
 import copy
-import itertools
 import json
-import os
 
 import pytest
 import torch
@@ -73,59 +71,6 @@ def test_noise_is_added_as_the_denoisers_schedule_adds_it():
     torch.testing.assert_close(model.scheduler.add_noise(x0, eps, t), ours)
 
 
-def test_zero_init_predicts_zero_and_trains():
-    model = DDPM(unet=UNET)
-    assert (model(batch()) == 0).all()
-    torch.testing.assert_close(
-        model.loss(batch(), model.draw(batch()))['loss_denoise'],
-        (model.draw(batch())[1] ** 2).mean(),
-    )
-    train(model, torch.optim.Adam(model.parameters(), lr=1e-3), range(3))
-    assert (model(batch()) != 0).any()
-
-
-def test_bf16_computes_in_bfloat16_and_keeps_float_weights():
-    full, half = build(), build(bf16=True)
-    loss = half(batch(), mode='loss')['loss_denoise']
-    loss.backward()
-    reference = full(batch(), mode='loss')['loss_denoise']
-    assert loss.dtype == torch.float32
-    assert 0 < abs(loss.item() - reference.item()) < 0.02
-    assert {p.grad.dtype for p in half.parameters()} == {torch.float32}
-
-
-def test_draw_depends_on_seed_and_images_seen_alone(monkeypatch):
-    model, images = build(), batch()
-    first = model.draw(images)
-    torch.manual_seed(12345)
-    again = model.draw(images)
-    assert torch.equal(first[0], again[0]) and torch.equal(first[1], again[1])
-    assert not torch.equal(build(seed=1).draw(images)[1], first[1])
-    model(images, mode='loss')
-    assert not torch.equal(model.draw(images)[1], first[1])
-    monkeypatch.setattr('mmdiffrep.models.algorithms.diffusion_model.get_rank', lambda: 1)
-    assert not torch.equal(build().draw(images)[1], first[1])
-
-
-def test_no_draw_repeats_after_a_smaller_batch():
-    """The last batch of an epoch may hold fewer images."""
-    model = build()
-    drawn = []
-    for num in (3, 1, 3):
-        drawn.extend(model.draw(batch(num))[1])
-        model(batch(num), mode='loss')
-    assert len({noise.flatten()[0].item() for noise in drawn}) == 7
-
-
-def test_the_images_seen_of_a_checkpoint_are_taken():
-    first, second = build(), build()
-    for model in (first, second):
-        model(batch(), mode='loss')
-    first(batch(), mode='loss')
-    second.load_state_dict(first.state_dict())
-    assert torch.equal(second.draw(batch())[1], first.draw(batch())[1])
-
-
 def test_draws_all_timesteps_uniformly():
     model = build(scheduler=dict(num_train_timesteps=4))
     t, noise = model.draw(torch.zeros(4000, 1, 2, 2))
@@ -140,14 +85,6 @@ def test_logit_normal_timesteps_have_their_median_and_spread():
     quantiles = torch.quantile(t.float() / 1000, torch.tensor([0.1587, 0.5, 0.8413]))
     expected = torch.tensor([-1.5, -1.0, -0.5]).sigmoid()
     torch.testing.assert_close(quantiles, expected, atol=0.015, rtol=0)
-
-
-def test_only_training_counts_images():
-    model = build().eval()
-    model(batch(), mode='loss')
-    assert model.images_seen == 0
-    model.train()(batch(), mode='loss')
-    assert model.images_seen == 3
 
 
 def test_resumed_training_equals_an_undisturbed_one():
@@ -211,13 +148,6 @@ def test_heun_is_the_scheduler_of_diffusers(prediction_type):
     torch.testing.assert_close(ours, images.clamp(-1, 1))
 
 
-def test_predict_gives_one_image_for_each_input():
-    model = build().eval()
-    model.sample = lambda num, generator: torch.zeros(num, 3, 16, 16)
-    images = model(batch(num=3), mode='predict')
-    assert [image.shape for image in images] == [(3, 16, 16)] * 3
-
-
 def test_saved_folder_loads_in_diffusers_and_as_a_denoiser(tmp_path):
     model = build().eval()
     folder = tmp_path / 'denoiser'
@@ -245,49 +175,6 @@ def test_saved_folder_loads_in_diffusers_and_as_a_denoiser(tmp_path):
     assert denoiser.image_size == 16
 
 
-def test_saving_replaces_a_folder_and_leaves_no_partial_one(tmp_path):
-    model = build()
-    for _ in range(2):
-        with torch.no_grad():
-            model.unet.conv_out.bias.add_(1)
-        model.save_pretrained(str(tmp_path / 'denoiser'), dtype=torch.float32)
-    assert [path.name for path in tmp_path.iterdir()] == ['denoiser']
-    saved = load_file(tmp_path / 'denoiser' / 'unet' / 'diffusion_pytorch_model.safetensors')
-    assert torch.equal(saved['conv_out.bias'], model.unet.conv_out.bias)
-
-
-@pytest.mark.parametrize(('renames', 'kept'), [(0, 'denoiser'), (1, 'denoiser.old')])
-def test_a_save_that_is_cut_off_keeps_the_older_folder(tmp_path, monkeypatch, renames, kept):
-    model, rename, count = build(), os.replace, itertools.count()
-
-    def cut_off(source, target):
-        if next(count) == renames:
-            raise KeyboardInterrupt
-        rename(source, target)
-
-    model.save_pretrained(str(tmp_path / 'denoiser'))
-    with monkeypatch.context() as patched:
-        patched.setattr('mmdiffrep.models.algorithms.diffusion_model.os.replace', cut_off)
-        with pytest.raises(KeyboardInterrupt):
-            model.save_pretrained(str(tmp_path / 'denoiser'))
-    assert load_denoiser(str(tmp_path / kept)).image_size == 16
-    assert load_denoiser(str(tmp_path / 'denoiser.partial')).image_size == 16
-    model.save_pretrained(str(tmp_path / 'denoiser'))
-    assert load_denoiser(str(tmp_path / 'denoiser')).image_size == 16
-
-
-def test_unit_range_is_suspected(capsys):
-    build()(batch() / 2 + 0.5, mode='loss')
-    assert 'if they are in [0, 1]' in ''.join(capsys.readouterr())
-
-
-def test_images_are_checked_on_the_first_batches_only():
-    model = build()
-    for _ in range(2):
-        model(batch(), mode='loss')
-    model(batch() * 2, mode='loss')
-
-
 @pytest.mark.parametrize(
     ('call', 'message'),
     [
@@ -298,13 +185,13 @@ def test_images_are_checked_on_the_first_batches_only():
             lambda: build(scheduler=dict(prediction_type='v')),
             "prediction_type must be one of .*got 'v'",
         ),
-        (lambda: build().sample(1, num_inference_steps=0), 'must be 1 to 1000, got 0'),
+        (lambda: build().sample(1, num_inference_steps=0), 'must be at least 1, got 0'),
         (lambda: build(timestep_logits=(0.0,)), r'expected \(mean, std\)'),
         (lambda: build(timestep_logits=(0.0, 0.0)), r'with std > 0'),
         (lambda: build()(batch() * 127.5 + 127.5, mode='loss'), r'in \[-1, 1\], got values in'),
         (lambda: build()(batch() * float('nan'), mode='loss'), 'got values in nan'),
         (lambda: build()(batch()[..., :8], mode='loss'), r'\(B, 3, 16, 16\), got shape'),
-        (lambda: DDPM(unet=UNET).sample(1, sampler='dddim'), "did you mean 'ddim'"),
+        (lambda: DDPM(unet=UNET).sample(1, sampler='dddim'), 'Did you mean ddim'),
         (lambda: DDPM(unet=UNET)(batch(), mode='train'), "'loss', 'tensor' or 'predict'"),
     ],
 )

@@ -232,10 +232,10 @@ def test_is_found_by_its_scoped_name():
         (lambda: build(p_std=0), 'p_std must be positive, got 0'),
         (lambda: build(augment_prob=2), 'augment_prob must be .* got 2'),
         (lambda: build(scheduler=dict(prediction_type='sample')), "got 'sample'"),
-        (lambda: build(scheduler=dict(sigma_min=-1)), 'sigma_min=-1'),
+        (lambda: build(scheduler=dict(sigma_min=-1)), 'sigma_min must be in .*, got -1'),
         (lambda: build()(batch() * 127.5 + 127.5, mode='loss'), r'in \[-1, 1\], got values in'),
         (lambda: build().sample(1, sampler='ddpm'), "take 'heun' or 'ddim'"),
-        (lambda: build().sample(1, sampler='hean'), "did you mean 'heun'"),
+        (lambda: build().sample(1, sampler='hean'), 'Did you mean heun'),
         (lambda: build().network(batch(), torch.zeros(3), torch.ones(3, 9)), 'takes no labels'),
         (
             lambda: build(augment_prob=0.1).network(batch(), torch.zeros(3), torch.ones(3, 8)),

@@ -124,5 +124,5 @@ def test_transforms_are_drawn_as_often_as_told():
 
 @pytest.mark.parametrize('prob', [-0.1, 0, 1.5])
 def test_no_probability(prob):
-    with pytest.raises(ValueError, match=f'augment_prob must be above 0.*got {prob}'):
+    with pytest.raises(ValueError, match=rf'augment_prob must be in \(0, 1\], got {prob}'):
         GeometricAugment(prob)

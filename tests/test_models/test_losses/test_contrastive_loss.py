@@ -59,7 +59,7 @@ def test_order_of_the_images_does_not_count():
 
 
 def test_one_image_is_refused():
-    with pytest.raises(ValueError, match='at least 2 images'):
+    with pytest.raises(ValueError, match='at least 2 in a batch'):
         ContrastiveLoss()(torch.randn(1, 3, 2, 2), torch.randn(1, 3, 2, 2))
 
 

@@ -168,7 +168,7 @@ def test_other_maps_are_refused(maps, message):
         (dict(sides=[2]), r'one integer for each of the 2 taps'),
         (dict(sides=[2, 0]), r'sides must be at least 1, got 0'),
         (dict(num_timesteps=0), r'num_timesteps must be .* got 0'),
-        (dict(embed_dims=10, num_heads=4), r'multiple of num_heads=4'),
+        (dict(embed_dims=10, num_heads=4), r'embed_dims .* must be a multiple of 4'),
         (dict(norm='group'), r"norm must be one of 'layer', 'batch', got 'group'"),
         (dict(fuse='mean'), r"fuse must be one of .* got 'mean'"),
     ],

@@ -60,7 +60,7 @@ def test_odd_sides_are_rounded_up():
         (dict(out_strides=(8, 4)), r'out_strides must rise, got'),
         (dict(out_strides=()), r'out_strides needs integers, got'),
         (dict(in_strides=[4, 0]), r'at least 1'),
-        (dict(out_channels=100), r'multiple of num_groups=32'),
+        (dict(out_channels=100), r'out_channels .* must be a multiple of 32'),
         (dict(num_timesteps=0), r'num_timesteps must be'),
     ],
 )

@@ -59,7 +59,7 @@ def test_no_gradient_into_the_feature():
 
 
 def test_one_image_cannot_be_told_from_others():
-    with pytest.raises(ValueError, match='one image'):
+    with pytest.raises(ValueError, match='at least 2 in a batch, got 1'):
         InstanceDiscriminationReward(4)(torch.randn(1, 4, 2, 2))
 
 

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Painting: the parts of a face, from back to front, as materials on a supersampled canvas."""
+"""Paint the parts of a face, from back to front, as materials on a supersampled canvas."""
 
 from mmdiffrep.datasets.toyfaces.draw.accessories import earrings, glasses, hat, occluder
 from mmdiffrep.datasets.toyfaces.draw.body import body

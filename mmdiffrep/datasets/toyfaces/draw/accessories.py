@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What a person wears on the head, and what gets in front of it."""
+"""Accessories on the head, and occluders in front of it."""
 
 from collections.abc import Sequence
 
@@ -86,7 +86,7 @@ def hat(scene: Scene) -> None:
 
 
 def earrings(scene: Scene) -> None:
-    """Paint the ear rings that are in sight."""
+    """Paint the earrings that are in sight."""
     face = scene.face
     if not face.earrings or (face.hair_length >= 2 and not face.tucked):
         return

@@ -9,7 +9,7 @@ from mmdiffrep.datasets.toyfaces.materials import Material as M
 
 
 def _growth(scene: Scene) -> float:
-    """Thickness of the hair, in half face widths."""
+    """Return the thickness of the hair, in half face widths."""
     face = scene.face
     return (0.0, 0.07, 0.1, 0.12)[face.hair_length] + face.hair_volume * (
         0.32 if face.curly else 0.12
@@ -17,7 +17,7 @@ def _growth(scene: Scene) -> float:
 
 
 def _outline(scene: Scene, grow: float) -> np.ndarray:
-    """Silhouette (N, 2) of the head with its hair."""
+    """Return the silhouette (N, 2) of the head with its hair."""
     angles = np.linspace(-np.pi, np.pi, 40, endpoint=False)
     radii = np.array((1.03, 1.3, 1.25)) + grow
     outline = scene.geometry.ellipsoid((0, -0.3, -0.85), radii, angles)
@@ -29,7 +29,7 @@ def _outline(scene: Scene, grow: float) -> np.ndarray:
 
 
 def hairline(scene: Scene) -> np.ndarray:
-    """Hairline (N, 2) from the image's right to its left."""
+    """Return the hairline (N, 2) from the image's right to its left."""
     angles = np.linspace(np.pi, 0, 17)[1:-1]
     return scene.geometry.outline(angles, -scene.face.forehead, 2.7)
 
@@ -72,7 +72,7 @@ def front_hair(scene: Scene) -> None:
 
 
 def _lock(scene: Scene, side: int, grow: float, end: float) -> np.ndarray:
-    """Outline (N, 2) of the hair that falls in front of one shoulder."""
+    """Return the outline (N, 2) of the hair that falls in front of one shoulder."""
     y = np.array((-0.95, -0.5, 0.0, 0.6, 0.5 * (0.6 + end), end))
     inner = np.array((0.6, 0.79, 0.84, 0.81, 0.76, 0.84))
     outer = np.array((0.85, 1.05, 1.12, 1.16, 1.22, 1.2)) + grow

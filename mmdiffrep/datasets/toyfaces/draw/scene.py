@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What all parts of a drawing share: the face, its posed head, and the canvas."""
+"""State that all parts of a drawing share: the face, its posed head, and the canvas."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ SIDES: tuple[tuple[int, str], ...] = ((-1, 'R'), (1, 'L'))
 
 
 class Scene:
-    """One face that is being drawn.
+    """A face that is being drawn.
 
     Args:
         face: What to draw.
