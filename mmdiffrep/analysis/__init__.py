@@ -2,12 +2,7 @@
 """Analysis of features: spectra, linear probes, similarity, sweeps over taps and timesteps."""
 
 from mmdiffrep.analysis.cells import Cell, GridModel, diffusion_grid, encoder_grid
-from mmdiffrep.analysis.data import (
-    ImageBatch,
-    ImageSource,
-    check_classes,
-    labels_of,
-)
+from mmdiffrep.analysis.data import ImageBatch, ImageSource, check_classes
 from mmdiffrep.analysis.encoder import Encoder, parse_encoder
 from mmdiffrep.analysis.features import (
     EncoderFeatures,
@@ -32,7 +27,6 @@ __all__ = [
     'GridModel',
     'ImageBatch',
     'ImageSource',
-    'LabeledFeatures',
     'StoredSplit',
     'StudentReader',
     'TeacherReader',
@@ -42,12 +36,10 @@ __all__ = [
     'collect_features',
     'diffusion_grid',
     'encoder_grid',
-    'labels_of',
     'parse_encoder',
     'pool_map',
     'recommended_config',
     'reward_curves',
     'stream_features',
-    'summarize',
     'sweep',
 ]

@@ -112,29 +112,6 @@ class ImageSource:
             )
 
 
-def labels_of(data_samples: Sequence[Any]) -> Tensor:
-    """Return the class of every image.
-
-    Args:
-        data_samples: mmpretrain's data samples with ``gt_label``.
-
-    Returns:
-        (B,) int64.
-
-    Raises:
-        ValueError: The data set has no labels, or several per image.
-    """
-    labels = [getattr(sample, 'gt_label', None) for sample in data_samples]
-    if any(label is None for label in labels):
-        raise ValueError(
-            'The data set gives no class labels (gt_label), which probes need. Take a '
-            'classification config, such as repfusion/toyfaces_r18_cls_scratch.py.'
-        )
-    if any(label.numel() != 1 for label in labels):
-        raise ValueError('The data set gives several labels per image, expected one.')
-    return torch.cat([label.reshape(1) for label in labels]).long()
-
-
 def check_classes(labels: Tensor, classes: Sequence[str], where: str) -> None:
     """Check that every class has images.
 

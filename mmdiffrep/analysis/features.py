@@ -11,12 +11,13 @@ from rich.progress import track
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmdiffrep.analysis.data import ImageBatch, ImageSource, labels_of
+from mmdiffrep.analysis.data import ImageBatch, ImageSource
 from mmdiffrep.analysis.encoder import Encoder
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
 from mmdiffrep.diffusion.features import frozen_denoiser
 from mmdiffrep.diffusion.input_range import DenoiserInput
+from mmdiffrep.measures import labels_of
 from mmdiffrep.models.layer_taps import LayerTaps
 from mmdiffrep.utils.checks import distinct, integer
 from mmdiffrep.utils.host_models import build_host_model, find_config, load_host_weights
@@ -243,7 +244,7 @@ def collect_features(
         Features (N, D) by key, and the classes (N,).
 
     Raises:
-        ValueError: The data set has no labels, see :func:`~mmdiffrep.analysis.data.labels_of`.
+        ValueError: The data set has no labels, see :func:`~mmdiffrep.measures.labels_of`.
     """
     parts: dict[FeatureKey, list[Tensor]] = {}
     labels = []

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import Subset
 
 from mmdiffrep.analysis.cells import Cell, GridModel
-from mmdiffrep.analysis.data import ImageSource, labels_of
+from mmdiffrep.analysis.data import ImageSource
 from mmdiffrep.feature_bank import (
     AugmentedView,
     FeatureBank,
@@ -23,6 +23,7 @@ from mmdiffrep.feature_bank import (
     content_hash,
 )
 from mmdiffrep.feature_bank.images import read_sample
+from mmdiffrep.measures import labels_of
 from mmdiffrep.utils.checks import distinct
 
 ONE_VIEW = (0,)

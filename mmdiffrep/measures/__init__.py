@@ -4,7 +4,7 @@
 from mmdiffrep.measures.alignment import alignment, uniformity
 from mmdiffrep.measures.cka import StreamedCKA, linear_cka, unbiased_hsic
 from mmdiffrep.measures.grid_probe import GridProbe, ProbeTraining, fit_grid_probe
-from mmdiffrep.measures.labels import check_labels, hold_out
+from mmdiffrep.measures.labels import check_labels, hold_out, labels_of
 from mmdiffrep.measures.map_rank import map_rank
 from mmdiffrep.measures.probe import LabeledFeatures, ProbeResult, knn_probe, linear_probe
 from mmdiffrep.measures.spectrum import (
@@ -33,6 +33,7 @@ __all__ = [
     'fit_grid_probe',
     'hold_out',
     'knn_probe',
+    'labels_of',
     'linear_cka',
     'linear_probe',
     'map_rank',

@@ -1,6 +1,9 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Labels that probes are trained on, and those that they are chosen by."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -68,3 +71,26 @@ def check_labels(labels: Tensor, num_classes: int, num_images: int | None = None
             f'The labels run from {int(labels.min())} to {int(labels.max())}, expected 0 to '
             f'{num_classes - 1}: give the right number of classes, or mend the labels.'
         )
+
+
+def labels_of(data_samples: Sequence[Any]) -> Tensor:
+    """Return the class of every image.
+
+    Args:
+        data_samples: mmpretrain's data samples with ``gt_label``.
+
+    Returns:
+        (B,) int64.
+
+    Raises:
+        ValueError: The data set has no labels, or several per image.
+    """
+    labels = [getattr(sample, 'gt_label', None) for sample in data_samples]
+    if any(label is None for label in labels):
+        raise ValueError(
+            'The data set gives no class labels (gt_label), which probes need. Take a '
+            'classification config, such as repfusion/toyfaces_r18_cls_scratch.py.'
+        )
+    if any(label.numel() != 1 for label in labels):
+        raise ValueError('The data set gives several labels per image, expected one.')
+    return torch.cat([label.reshape(1) for label in labels]).long()

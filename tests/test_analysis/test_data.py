@@ -9,9 +9,9 @@ from mmengine.structures import BaseDataElement
 from mmdiffrep.analysis.data import (
     ImageSource,
     check_classes,
-    labels_of,
 )
 from mmdiffrep.datasets.toyfaces import render_face
+from mmdiffrep.measures import labels_of
 from mmdiffrep.registry import TRANSFORMS
 from mmdiffrep.utils.host_models import find_config
 

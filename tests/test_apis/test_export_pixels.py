@@ -1,4 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import mmseg.datasets  # noqa: F401, registers its transforms
 import pytest
 from mmengine.config import Config
 

@@ -24,12 +24,11 @@ from rich.table import Table
 from torch import Tensor
 
 from mmdiffrep.analysis import ImageSource, StoredSplit, diffusion_grid, sweep
-from mmdiffrep.analysis.data import labels_of
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.features import read_features
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.noise import build_noise
-from mmdiffrep.measures import ProbeTraining, fit_grid_probe, hold_out
+from mmdiffrep.measures import ProbeTraining, fit_grid_probe, hold_out, labels_of
 from mmdiffrep.utils.host_models import find_config
 
 HELD_OUT = 0.2

@@ -3,22 +3,21 @@
 
 import errno
 import os.path as osp
-from typing import Any
 
 from mmengine.dist import master_only
-from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from safetensors import SafetensorError
 
 from mmdiffrep.diffusion.weights import as_dtype
 from mmdiffrep.engine.averaged_model import averaged_model, require_method
+from mmdiffrep.engine.hooks.interval_hook import IntervalHook
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.atomic_file import replace_files
 from mmdiffrep.utils.checks import integer, of_type
 
 
 @HOOKS.register_module()
-class ExportDenoiserHook(Hook):
+class ExportDenoiserHook(IntervalHook):
     """Write the averaged weights as ``work_dir/<folder>`` for diffusers and ``load_denoiser``.
 
     Args:
@@ -33,8 +32,6 @@ class ExportDenoiserHook(Hook):
             intact.
     """
 
-    priority = 'LOW'  # after EMAHook, which is NORMAL
-
     def __init__(
         self, interval: int = -1, folder: str = 'denoiser', dtype: str = 'float16'
     ) -> None:
@@ -48,15 +45,9 @@ class ExportDenoiserHook(Hook):
         """Check that the model can be exported."""
         require_method(runner, 'save_pretrained', type(self).__name__)
 
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
-    ) -> None:
-        """Write the folder when the interval has passed."""
-        if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner):
-            self._export(runner)
-
     @master_only
-    def _export(self, runner: Runner) -> None:
+    def act(self, runner: Runner) -> None:
+        """Write the folder."""
         folder = osp.join(runner.work_dir, self.folder)
         try:
             with replace_files(folder) as temporary:

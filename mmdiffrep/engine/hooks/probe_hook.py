@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import torch
 from mmengine.dist import master_only
-from mmengine.hooks import Hook
 from mmengine.registry import DATASETS, DefaultScope
 from mmengine.runner import Runner
 from torch import Tensor
@@ -21,7 +20,8 @@ from mmdiffrep.diffusion.features import resolve_timesteps
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.noise import build_noise
 from mmdiffrep.engine.averaged_model import averaged_model, require_method
-from mmdiffrep.measures import ProbeTraining, check_labels, fit_grid_probe
+from mmdiffrep.engine.hooks.interval_hook import IntervalHook
+from mmdiffrep.measures import ProbeTraining, check_labels, fit_grid_probe, labels_of
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.checks import check_arguments, integer, list_of, of_type, one_of
@@ -41,7 +41,7 @@ class LabeledImages(NamedTuple):
 
 
 @HOOKS.register_module()
-class ProbeHook(Hook):
+class ProbeHook(IntervalHook):
     """Train linear probes on the averaged weights at intervals, and logs their accuracies.
 
     DDAE probes its checkpoints and finds that the best features come before the best images
@@ -82,8 +82,6 @@ class ProbeHook(Hook):
             the run unknown taps, timesteps out of range, no labels or labels beyond the classes.
         RuntimeError: The measurement failed in another process; says which and why.
     """
-
-    priority = 'LOW'  # after EMAHook, which is NORMAL
 
     def __init__(
         self,
@@ -134,13 +132,10 @@ class ProbeHook(Hook):
                     for dataset, number in zip(self.datasets, self.numbers)
                 ]
 
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
-    ) -> None:
-        """Measure when the interval has passed."""
-        if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner):
-            with fail_together():
-                self._measure(runner)
+    def act(self, runner: Runner) -> None:
+        """Measure; all processes fail together."""
+        with fail_together():
+            self._measure(runner)
 
     @master_only
     def _measure(self, runner: Runner) -> None:
@@ -196,10 +191,7 @@ class ProbeHook(Hook):
             dataset.full_init()
         order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))
         samples = [dataset[index] for index in order[:number].tolist()]
-        labels = [getattr(sample['data_samples'], 'gt_label', None) for sample in samples]
-        if any(label is None or label.numel() != 1 for label in labels):
-            raise ValueError('ProbeHook needs data sets with one gt_label per image')
-        labels = torch.cat([label.reshape(1) for label in labels]).long()
+        labels = labels_of([sample['data_samples'] for sample in samples])
         check_labels(labels, self.num_classes)
         to_rgb = DenoiserInput(channel_order=channel_order, size=size)
         return LabeledImages(

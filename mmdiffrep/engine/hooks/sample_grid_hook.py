@@ -3,24 +3,23 @@
 
 import math
 import os.path as osp
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from mmengine.dist import master_only
-from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmdiffrep.diffusion.sampling import check_sampler
 from mmdiffrep.engine.averaged_model import averaged_model, require_method
+from mmdiffrep.engine.hooks.interval_hook import IntervalHook
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.checks import integer
 
 
 @HOOKS.register_module()
-class SampleGridHook(Hook):
+class SampleGridHook(IntervalHook):
     """Draw a grid of samples from the averaged weights into ``work_dir/samples``.
 
     Each grid starts from the same noise, and the random numbers of the training stay as they are.
@@ -39,8 +38,6 @@ class SampleGridHook(Hook):
         ValueError: The sampler is unknown, or a number of images or steps is below 1.
         OSError: While training: a picture cannot be written.
     """
-
-    priority = 'LOW'  # after EMAHook, which is NORMAL
 
     def __init__(
         self,
@@ -62,15 +59,9 @@ class SampleGridHook(Hook):
         require_method(runner, 'sample', type(self).__name__)
         averaged_model(runner).build_sampler(self.sampler).check_steps(self.num_inference_steps)
 
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
-    ) -> None:
-        """Draw a grid when the interval has passed."""
-        if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner):
-            self._draw(runner)
-
     @master_only
-    def _draw(self, runner: Runner) -> None:
+    def act(self, runner: Runner) -> None:
+        """Draw a grid."""
         model = averaged_model(runner)
         device = next(model.parameters()).device
         images = model.sample(

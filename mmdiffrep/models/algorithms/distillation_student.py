@@ -2,7 +2,6 @@
 """A student without a head, for a distillation-only stage on images without labels."""
 
 from mmengine.model import BaseModel
-from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmdiffrep.registry import MODELS, build_part
@@ -37,10 +36,7 @@ class DistillationStudent(BaseModel):
         self.neck = None if neck is None else build_part(MODELS, neck, 'neck')
 
     def forward(
-        self,
-        inputs: Tensor,
-        data_samples: list[BaseDataElement] | None = None,
-        mode: str = 'tensor',
+        self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'
     ) -> dict[str, Tensor] | tuple[Tensor, ...]:
         """Run the backbone, and the neck if there is one, on ``(B, 3, H, W)``.
 
