@@ -69,9 +69,9 @@ def test_steps_of_the_test_pipeline():
 
 
 def test_steps_with_a_scope_are_recognized():
-    given = ('mmseg.LoadImageFromFile', 'mmseg.LoadAnnotations', 'mmseg.PackSegInputs')
+    given = ('LoadImageFromFile', 'mmseg.LoadAnnotations', 'mmseg.PackSegInputs')
     exported = host_config(Config(segmentation(*(dict(type=kind) for kind in given))))
     assert [step['type'] for step in exported.test_pipeline] == [
-        'mmseg.LoadImageFromFile',
+        'LoadImageFromFile',
         'mmseg.PackSegInputs',
     ]

@@ -30,7 +30,9 @@ ITERS = 4
 
 def train(folder, model, batch_size, iters=ITERS, accumulate=1, dropout=0.0, **overrides):
     """Trains on the 64 images in their order; returns weights, averaged weights and the runner."""
-    preprocessor = dict(type='ImgDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3)
+    preprocessor = dict(
+        type='ImgDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True
+    )
     ema = dict(ema_type='mmdiffrep.ForeachEMA', momentum=0.1, gamma=1)
     runner = tiny_runner(
         str(folder),
