@@ -51,7 +51,7 @@ _DATASETS = {
 
 
 class ExportedStudent(NamedTuple):
-    """What :func:`export_student` wrote.
+    """Files and checks of :func:`export_student`.
 
     Attributes:
         config: For the host's ``init_model`` or inferencer.

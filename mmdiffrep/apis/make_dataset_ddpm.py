@@ -35,7 +35,7 @@ _SCORE = 'uncertainty'  # the text entry of a mask's PNG
 
 
 class MadeDataset(NamedTuple):
-    """What :func:`make_dataset_ddpm` has made.
+    """Result of :func:`make_dataset_ddpm`.
 
     Attributes:
         folder: For ``mmdiffrep.DatasetDDPM``.
@@ -119,7 +119,7 @@ def make_dataset_ddpm(
 
 
 def num_dropped(num_images: int, drop_share: float, drop_most_certain: int) -> int:
-    """How many images :func:`select_certain` drops.
+    """Return the number of images that :func:`select_certain` drops.
 
     Raises:
         ValueError: A share out of [0, 1), or fewer images to drop than the most certain ones.

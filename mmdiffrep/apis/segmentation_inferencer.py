@@ -233,7 +233,7 @@ def _read_image(given: ImageInput) -> tuple[str, np.ndarray]:
 
 
 def _is_cut(content: bytes) -> bool:
-    """Whether a file ends too early, which OpenCV may fill with gray."""
+    """Return whether a file ends too early, which OpenCV may fill with gray."""
     try:
         with Image.open(io.BytesIO(content)) as image:
             image.load()

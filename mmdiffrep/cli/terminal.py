@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What of a run's log the terminal shows; the log file has all of it."""
+"""Show the essential lines of a run's log; the log file has all of it."""
 
 import logging
 import re

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class DDPMSegProtocol(NamedTuple):
-    """What belongs to one of the data sets.
+    """Protocol of one of the data sets.
 
     Attributes:
         classes: Names in the order of our labels.

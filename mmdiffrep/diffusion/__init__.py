@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What a diffusion model is: schedule, noise, denoisers and taps. Plain torch and diffusers.
+"""Diffusion models in plain torch and diffusers: schedules, noise, denoisers and taps.
 
 A name is imported when it is first used.
 """

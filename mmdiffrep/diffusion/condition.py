@@ -28,7 +28,7 @@ _RANKS = dict(
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Condition:
-    """What a network is conditioned on, one row for all images or one per image.
+    """Inputs that a network is conditioned on, one row for all images or one per image.
 
     Two conditions of equal values are equal and have the same hash and :attr:`digest`.
 

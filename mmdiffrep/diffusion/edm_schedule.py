@@ -14,7 +14,7 @@ _SCHEDULER_KEYS = ('sigma_min', 'sigma_max', 'sigma_data', 'rho', 'prediction_ty
 
 
 class Preconditioning(NamedTuple):
-    """How the denoiser D is made of the network F (EDM, equation 7 and table 1).
+    """Coefficients that make the denoiser D of the network F (EDM, equation 7 and table 1).
 
     ``D(x; sigma) = skip * x + out * F(inward * x; noise)``.
 

@@ -242,7 +242,7 @@ class LatentDiffusion(FeatureModel):
 
     @property
     def precision(self) -> str:
-        """What a pass of the network computes in."""
+        """Return the precision of a pass of the network."""
         return self.network.precision
 
     def settle_precision(self) -> Self:

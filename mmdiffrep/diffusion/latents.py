@@ -78,7 +78,7 @@ class LatentEncoder(nn.Module):
 
     @property
     def precision(self) -> str:
-        """What a pass computes in, such as ``'float32'``."""
+        """Return the precision of a pass, such as ``'float32'``."""
         return self._precision.name_of(self.vae)
 
     def compute_in(self, precision: str | None) -> Self:

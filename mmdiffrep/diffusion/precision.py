@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What a frozen network computes in: weights cast once, without autocast.
+"""Precision of a frozen network: weights cast once, without autocast.
 
 Autocast recasts every weight in every pass and normalizes groups in float32. A frozen network has
 no use for either: half-precision weights give the same rounding error in about half the time.
@@ -35,11 +35,11 @@ class FrozenPrecision:
 
     @property
     def settled(self) -> bool:
-        """Whether the weights have been cast."""
+        """Return whether the weights have been cast."""
         return self._settled is not None
 
     def changes(self, module: nn.Module) -> bool:
-        """Whether settling would round the weights."""
+        """Return whether settling would round the weights."""
         dtype = self.dtype_of(module)
         return any(weight.dtype != dtype for weight in module.parameters())
 

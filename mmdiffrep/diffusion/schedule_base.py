@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What all noise schedules have in common: numbered noise levels."""
+"""Base of the noise schedules: numbered noise levels."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -67,7 +67,7 @@ class Schedule(ABC):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What tells this kind of schedule from DDPM's, besides its levels; JSON values."""
+        """Return what tells this kind of schedule from DDPM's, besides its levels; JSON values."""
         return {}
 
     @property

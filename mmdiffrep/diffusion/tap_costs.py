@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What reading a tap costs: the share of the network's arithmetic up to there."""
+"""Cost of reading a tap: the share of the network's arithmetic up to there."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack

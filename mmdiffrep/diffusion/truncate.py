@@ -34,7 +34,7 @@ class PassThrough(nn.Module):
 
 
 class CutPlan(NamedTuple):
-    """Which units (smallest parts that a family keeps or drops) outlive the cut.
+    """Units (smallest parts that a family keeps or drops) that are kept by a cut.
 
     Attributes:
         live: Paths of units that have to run.
@@ -46,7 +46,7 @@ class CutPlan(NamedTuple):
     held: frozenset[str]
 
     def needs(self, path: str) -> bool:
-        """Whether the submodule at ``path`` is, or contains, a unit that outlives the cut."""
+        """Return whether the submodule at ``path`` is, or contains, a unit that is kept."""
         return any(_inside(unit, path) for unit in self.live | self.held)
 
 

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Which weights of a run to show and to export."""
+"""Averaged weights of a run, to show and to export."""
 
 from mmengine.hooks import EMAHook
 from mmengine.model import is_model_wrapper

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What a resumed run has to know of the run that it goes on with."""
+"""Compare a resumed run with the run that it continues."""
 
 import ast
 import inspect

@@ -40,13 +40,13 @@ _READ_TWICE = 8  # images by which a pipeline that draws random numbers is found
 
 
 class Reader(Protocol):
-    """What computes the content of a bank."""
+    """Reader that computes the content of a bank."""
 
     batch_size: int
 
     @property
     def recipe(self) -> Recipe:
-        """What the content depends on besides the image."""
+        """Return what the content depends on besides the image."""
         ...
 
     @property
@@ -192,7 +192,7 @@ def _look_at(dataset: ImageDataset, num_workers: int | None, kept: dict[str, Ten
 
 
 def _is_complete(folder: Path, images: Mapping[str, int], verify: str) -> bool:
-    """Whether a bank has all images and no damage; nothing is written."""
+    """Return whether a bank has all images and no damage; nothing is written."""
     answer = [False]
     with fail_together():
         if get_rank() == 0 and (folder / RECIPE_FILE).is_file():

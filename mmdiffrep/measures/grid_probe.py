@@ -24,7 +24,7 @@ _EVALUATED = 512  # images whose features are widened to float32 at a time
 
 @dataclass(frozen=True)
 class ProbeTraining:
-    """How linear heads are trained. The defaults are DDAE's, but for the last three.
+    """Settings of the training of linear heads. The defaults are DDAE's, but for the last three.
 
     Attributes:
         epochs: Passes over the images; official: 15.

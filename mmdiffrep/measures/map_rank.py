@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""How many directions feature maps use, from a few unlabeled images."""
+"""Effective number of directions of feature maps, from a few unlabeled images."""
 
 from torch import Tensor
 

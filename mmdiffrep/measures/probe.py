@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""How well classes can be read from frozen features: a linear probe and nearest neighbors.
+"""Probe frozen features for classes: a linear probe and nearest neighbors.
 
 Both standardize the features by the training images (zero mean, unit variance each), so that
 neither sees the scale of a channel, which varies with timestep and tap. What has to be chosen (the
@@ -227,7 +227,7 @@ def _probe(
         raise ValueError('There is no penalty or number of neighbors to choose from.')
 
     def hits(choice: float, fit: LabeledFeatures, on: LabeledFeatures) -> Tensor:
-        """Whether each sample of ``on`` is classified rightly, (N,) float64."""
+        """Return whether each sample of ``on`` is classified rightly, (N,) float64."""
         rows, queries = _standardize(fit.features, on.features)
         scores = classify(rows, fit.labels, num_classes, choice, queries)
         return (scores.argmax(1) == on.labels).double()

@@ -60,7 +60,7 @@ class Case:
 
 
 class Outcome(NamedTuple):
-    """What happened: ``kind`` is ``'ok'``, ``'error'``, ``'hang'`` or ``'crash'``."""
+    """Outcome of a case: ``kind`` is ``'ok'``, ``'error'``, ``'hang'`` or ``'crash'``."""
 
     kind: str
     type: str = ''

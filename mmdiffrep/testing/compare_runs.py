@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Whether two runs ended alike, bit for bit."""
+"""Compare two runs bit for bit."""
 
 import hashlib
 import io

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What fails in one process of a run fails in all."""
+"""Raise an error of one process in all processes of a run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

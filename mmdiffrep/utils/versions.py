@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Which versions of the OpenMMLab libraries mmdiffrep works with; checked without an import."""
+"""Supported versions of the OpenMMLab libraries, checked without an import."""
 
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version

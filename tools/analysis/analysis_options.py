@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What the tools of this folder have in common: options, errors, tables and files."""
+"""Options, errors, tables and files that the tools of this folder share."""
 
 import argparse
 import csv

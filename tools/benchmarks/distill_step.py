@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What truncating the teacher saves: teacher pass and whole distillation step, cut vs whole.
+"""Measure teacher pass and distillation step with a truncated and with the whole teacher.
 
 Times both teachers in turns in one run, on U-Nets with the public configs of
 google/ddpm-cifar10-32 and google/ddpm-celebahq-256 (random weights: speed does not depend on them),

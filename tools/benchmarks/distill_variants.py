@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What each variant of the distillation costs, and what cutting the teacher saves.
+"""Measure the cost of each variant of the distillation, and the savings of a cut teacher.
 
 Takes configs/repfusion/experiments/toyfaces_r18_cls_*.py. Times a whole training step of each
 (student, task loss, teacher, timestep policy, distillation losses, backward pass, both optimizers)

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What every data set of corresponding points gives: two images and the points they share."""
+"""Base of the data sets of corresponding points: two images and the points they share."""
 
 from abc import abstractmethod
 from dataclasses import dataclass

@@ -67,7 +67,7 @@ def read_image(path: Path, warn: bool = True) -> Image.Image:
 
 
 def has_16_bits(stored: Image.Image) -> bool:
-    """Whether an opened file is a gray image of 16 bits, which Pillow does not scale to 8."""
+    """Return whether a file is a gray image of 16 bits, which Pillow does not scale to 8."""
     scaled = stored.mode == 'I' and stored.format in _SCALED_FORMATS
     return scaled or stored.mode in _SIXTEEN_BITS
 

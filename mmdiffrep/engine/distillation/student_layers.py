@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Which layers of the student each pair compares, directly or through a shared pyramid."""
+"""Layers of the student that each pair compares, directly or through a shared pyramid."""
 
 import re
 from collections.abc import Sequence

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""How good a diffusion model's features become while it is trained."""
+"""Measure a diffusion model's features while it is trained."""
 
 import csv
 import io

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What the backbones that read a denoiser share: hold it without owning it, and record it."""
+"""Base of the backbones that read a denoiser: hold it without owning it, and record it."""
 
 import json
 import logging

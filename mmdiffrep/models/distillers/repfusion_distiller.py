@@ -143,7 +143,7 @@ class RepFusionDistiller(nn.Module):
 
     @property
     def needs_task(self) -> bool:
-        """Whether a reward looks at the host's own loss."""
+        """Return whether a reward looks at the host's own loss."""
         rewards = [branch.reward for _, branch in self.named_branches()]
         return any(reward is not None and reward.needs_task for reward in rewards)
 

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What is known of a network of another library."""
+"""Base of the networks of other libraries."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

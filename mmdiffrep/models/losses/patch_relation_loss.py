@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Which patches of an image resemble each other, in the student as in the teacher."""
+"""Match the student's similarities between patches of an image to the teacher's."""
 
 from torch import Tensor
 from torch.nn import functional as F

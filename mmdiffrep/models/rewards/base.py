@@ -74,7 +74,7 @@ class Reward(nn.Module, ABC):
 
     @property
     def learns(self) -> bool:
-        """Whether the reward has parameters of its own."""
+        """Return whether the reward has parameters of its own."""
         return any(True for _ in self.parameters())
 
     @abstractmethod

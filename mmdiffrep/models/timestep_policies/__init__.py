@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Which timestep the teacher reads each image at."""
+"""Policies that choose the timestep at which the teacher reads an image."""
 
 from mmdiffrep.models.timestep_policies.base import Draws, TimestepPolicy, TimestepSample
 from mmdiffrep.models.timestep_policies.matched import MatchedTimestep
