@@ -159,8 +159,7 @@ def _look_through(data: str | Path, skip_bad: bool) -> FolderReport:
         if not skip_bad:
             raise ValueError(f'{found}\nRepair or remove them, or leave them out with --skip-bad.')
         print(f'{found}\nThey are left out and listed in {BAD_LIST}.', flush=True)
-    if len(report.images) < 2:
-        raise ValueError(f'{report.folder} has {len(report.images)} readable images, at least 2.')
+    integer(f'The number of readable images in {report.folder}', len(report.images), 2)
     return report
 
 

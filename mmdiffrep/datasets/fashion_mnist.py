@@ -11,7 +11,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 
 from mmdiffrep.registry import DATASETS
-from mmdiffrep.utils.checks import one_of
+from mmdiffrep.utils.checks import of_shape, one_of
 
 PADDING = 2  # 28 px become 32, which networks with several strides of 2 can halve
 
@@ -72,11 +72,8 @@ class FashionMNISTDataset(BaseDataset):
         prefix = self.PREFIXES[self.split]
         images = _read_idx(osp.join(self.data_root, f'{prefix}-images-idx3-ubyte'))
         labels = _read_idx(osp.join(self.data_root, f'{prefix}-labels-idx1-ubyte'))
-        if images.ndim != 3 or labels.shape != images.shape[:1]:
-            raise ValueError(
-                f'{self.data_root}: images of shape {images.shape} and labels of shape '
-                f'{labels.shape} do not belong together'
-            )
+        of_shape(f'images in {self.data_root}', images, 'N', 'H', 'W')
+        of_shape(f'labels in {self.data_root}, one per image,', labels, len(images))
         return [dict(img=image, gt_label=int(label)) for image, label in zip(images, labels)]
 
     def get_data_info(self, idx: int) -> dict:

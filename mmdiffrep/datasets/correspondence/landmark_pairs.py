@@ -53,8 +53,7 @@ class LandmarkPairs(PairDataset):
             'give LandmarkPairs a data set whose pipeline loads files through mmcv',
         )
         self._to_rgb = order == 'bgr'
-        if len(self.inner) < 2:
-            raise ValueError(f'Pairs need at least two images, the data set has {len(self.inner)}.')
+        integer('The number of images of the data set', len(self.inner), 2)
         super().__init__(serialize_data=False)
 
     def load_data_list(self) -> list[dict[str, Any]]:

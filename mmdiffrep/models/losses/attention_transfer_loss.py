@@ -39,12 +39,7 @@ class AttentionTransferLoss(DistillationLoss):
         Raises:
             ValueError: A feature has one pixel only: its attention map is always 1.
         """
-        if min(student[0, 0].numel(), teacher[0, 0].numel()) == 1:
-            raise ValueError(
-                'AttentionTransferLoss compares maps and needs more than one pixel, but the '
-                f'student has {tuple(student.shape)} and the teacher {tuple(teacher.shape)} '
-                '(B, C, h, w; a vector is a map of one pixel): tap layers before the pooling'
-            )
+        self.require_maps(student, teacher)
         own, target = _attention(resize_like(student, teacher)), _attention(teacher)
         if self.distance == 'norm':
             # Not the norm itself, whose gradient at equal maps is not a number.

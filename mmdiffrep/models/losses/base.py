@@ -50,6 +50,19 @@ class DistillationLoss(nn.Module, ABC):
         with torch.autocast(student.device.type, enabled=False):
             return self.loss_weight * self.compare(student.float(), teacher.detach().float())
 
+    def require_maps(self, student: Tensor, teacher: Tensor) -> None:
+        """Check that features ``(B, C, h, w)`` have more than one pixel.
+
+        Raises:
+            ValueError: One of them is a vector, which is a map of one pixel.
+        """
+        if min(student[0, 0].numel(), teacher[0, 0].numel()) == 1:
+            raise ValueError(
+                f'{type(self).__name__} compares maps and needs more than one pixel, but the '
+                f'student has {tuple(student.shape)} and the teacher {tuple(teacher.shape)} '
+                '(B, C, h, w; a vector is a map of one pixel): tap layers before the pooling'
+            )
+
     @abstractmethod
     def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the loss before its weight, a scalar.

@@ -43,12 +43,7 @@ class PatchRelationLoss(DistillationLoss):
         Raises:
             ValueError: A feature has one pixel only.
         """
-        if min(student[0, 0].numel(), teacher[0, 0].numel()) == 1:
-            raise ValueError(
-                'PatchRelationLoss compares the patches of an image and needs more than one '
-                f'pixel, but the student has {tuple(student.shape)} and the teacher '
-                f'{tuple(teacher.shape)} (B, C, h, w): tap layers before the pooling'
-            )
+        self.require_maps(student, teacher)
         divergence = F.kl_div(
             self._relations(student), self._relations(teacher), reduction='sum', log_target=True
         )

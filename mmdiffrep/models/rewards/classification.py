@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from mmdiffrep.models.rewards.decoder import DecoderReward
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integer
+from mmdiffrep.utils.checks import integer, of_shape
 
 
 @MODELS.register_module()
@@ -36,7 +36,7 @@ class ClassificationReward(DecoderReward):
         self, in_channels: int, num_classes: int, hidden_channels: int | None = None
     ) -> None:
         super().__init__(in_channels)
-        self.num_classes = self.check_num_classes(num_classes)
+        self.num_classes = integer(f'{type(self).__name__}: num_classes', num_classes, 2)
         hidden = in_channels if hidden_channels is None else hidden_channels
         integer('hidden_channels', hidden, 1)
         self.decoder = nn.Sequential(
@@ -70,11 +70,7 @@ class ClassificationReward(DecoderReward):
         return loss, torch.ones_like(loss, dtype=torch.bool)
 
     def _check_scores(self, scores: Tensor) -> None:
-        if scores.shape[1] != self.num_classes:
-            raise ValueError(
-                f'ClassificationReward has num_classes={self.num_classes}, but `gt_score` holds '
-                f'{scores.shape[1]} classes.'
-            )
+        of_shape('`gt_score` of num_classes columns', scores, len(scores), self.num_classes)
         if not self.checks_labels():
             return
         lowest, total = scores.amin(dim=1), scores.sum(dim=1)

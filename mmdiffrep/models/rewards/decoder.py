@@ -153,16 +153,6 @@ class DecoderReward(Reward):
         self._num_checked += 1
         return self._num_checked <= NUM_CHECKED_BATCHES
 
-    def check_num_classes(self, num_classes: int) -> int:
-        """Check that there are at least 2 classes."""
-        if integer('num_classes', num_classes) < 2:
-            raise ValueError(
-                f'{type(self).__name__} tells classes apart and needs num_classes of at least 2, '
-                f'got {num_classes}: give reward=dict(..., num_classes=...) with the number of '
-                'classes of the labels.'
-            )
-        return num_classes
-
 
 class KeypointReward(DecoderReward):
     """Base of the rewards of landmark runs; two 1x1 convolutions predict one map per keypoint.

@@ -35,7 +35,7 @@ class SegmentationReward(DecoderReward):
         ignore_index: int = 255,
     ) -> None:
         super().__init__(in_channels)
-        self.num_classes = self.check_num_classes(num_classes)
+        self.num_classes = integer(f'{type(self).__name__}: num_classes', num_classes, 2)
         self.ignore_index = integer('ignore_index', ignore_index)
         self.decoder = conv_decoder(in_channels, hidden_channels, num_classes)
 

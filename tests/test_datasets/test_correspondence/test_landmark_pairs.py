@@ -69,7 +69,7 @@ def test_a_warped_target_is_another_image():
 
 
 def test_bad_arguments():
-    with pytest.raises(ValueError, match='at least two images'):
+    with pytest.raises(ValueError, match='images of the data set must be at least 2'):
         LandmarkPairs(dict(FACES, num_images=1))
     with pytest.raises(TypeError, match='warp must be bool'):
         LandmarkPairs(FACES, warp='False')
