@@ -62,3 +62,22 @@ def test_a_dit_with_a_flow_asks_for_its_direction_of_time(tmp_path):
         DiTDenoiser.from_pretrained(str(tmp_path))
     sit = DiTDenoiser.build(pretrained=str(tmp_path), time_direction='noise_to_data')
     assert sit.schedule.time_direction == 'noise_to_data'
+
+
+@pytest.mark.parametrize('shift', [1.0, 3.0])
+def test_network_input_is_the_interpolation_and_the_timestep(shift):
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=shift)
+    schedule = build_schedule({**scheduler.config, '_class_name': type(scheduler).__name__})
+    x0, eps = torch.randn(2, 3, 3, 8, 8)
+    t = torch.tensor([1, 260, 999])
+    x_t, time = schedule.network_input(schedule.add_noise(x0, eps, t), t)
+    assert torch.equal(time, t)
+    share = (t / 1000).view(-1, 1, 1, 1)
+    torch.testing.assert_close(x_t, share * eps + (1 - share) * x0)
+    if shift == 1:  # then diffusers has these very timesteps
+        torch.testing.assert_close(
+            scheduler.scale_noise(x0[:1], torch.tensor([260.0]), eps[:1]),
+            schedule.add_noise(x0[:1], eps[:1], 260),
+            atol=1e-5,
+            rtol=1e-5,
+        )
