@@ -96,12 +96,7 @@ class TimestepPolicy(nn.Module, ABC):
         """
 
     def loss(
-        self,
-        sample: TimestepSample,
-        reward: Tensor,
-        *,
-        progress: float,
-        counted: Tensor | None = None,
+        self, sample: TimestepSample, reward: Tensor, progress: float, counted: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Turn rewards into the policy's losses; none if nothing is learned.
 

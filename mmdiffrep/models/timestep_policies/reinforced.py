@@ -210,12 +210,7 @@ class ReinforcedTimestep(TimestepPolicy):
         return action, rest
 
     def loss(
-        self,
-        sample: TimestepSample,
-        reward: Tensor,
-        *,
-        progress: float,
-        counted: Tensor | None = None,
+        self, sample: TimestepSample, reward: Tensor, progress: float, counted: Tensor | None = None
     ) -> dict[str, Tensor]:
         """REINFORCE with baseline and entropy bonus; see :class:`TimestepPolicy`.
 
