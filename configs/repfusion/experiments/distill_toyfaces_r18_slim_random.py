@@ -6,6 +6,7 @@ _base_ = './distill_toyfaces_r18_slim.py'
 default_hooks = dict(
     repfusion=dict(
         teacher=dict(
+            _delete_=True,
             type='UNet2DDenoiser',
             unet=dict(
                 sample_size=64,

@@ -3,7 +3,12 @@
 # ../toyfaces_r18_scratch.py with a quarter of its width (0.7 M parameters), batches of 8, and the
 # learning rate that was best on validation.
 # Result: see "Does a teacher pay?" in docs/results.md; 600 iterations.
-_base_ = '../toyfaces_r18_scratch.py'
+_base_ = [
+    '../../_base_/models/fcn_r18_64.py',
+    '../../_base_/datasets/toyfaces_seg.py',
+    '../../_base_/schedules/adamw_300.py',
+    '../../_base_/runtime/mmseg.py',
+]
 model = dict(
     backbone=dict(stem_channels=16, base_channels=16),
     decode_head=dict(in_channels=[16, 32, 64, 128]),
