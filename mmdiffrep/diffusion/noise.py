@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmdiffrep.utils.checks import check_arguments, integer
+from mmdiffrep.diffusion.counter_noise import content_keys, counter_normal
+from mmdiffrep.utils.checks import check_arguments, integer, of_type
 from mmdiffrep.utils.random_streams import Generators
 
 
@@ -77,7 +78,15 @@ class FreshNoise(NoiseSource):
     """A new draw at every call, from ``generator`` or else torch's global state.
 
     With a generator per image the noise of an image does not depend on the rest of the batch.
+
+    Args:
+        counter: Hash the seeds of the generators per image instead of drawing from them: other
+            numbers, one draw for the whole batch on its device, see
+            :func:`~mmdiffrep.diffusion.counter_noise.counter_normal`.
     """
+
+    def __init__(self, counter: bool = False) -> None:
+        self.counter = of_type('counter', counter, bool)
 
     def __call__(
         self, images: Tensor, generator: Generators = None, shape: Sequence[int] | None = None
@@ -85,6 +94,9 @@ class FreshNoise(NoiseSource):
         """Draw anew; see :class:`NoiseSource`."""
         shape = tuple(images.shape[1:] if shape is None else shape)
         if not isinstance(generator, (torch.Generator, type(None))):
+            if self.counter:
+                seeds = torch.tensor([source.initial_seed() for source in generator])
+                return counter_normal(seeds.to(images.device), shape).to(images)
             draws = [
                 torch.randn(shape, generator=source, device=source.device) for source in generator
             ]
@@ -130,25 +142,32 @@ class PerImageNoise(NoiseSource):
 
     Args:
         seed: Another seed gives other noise for the same image.
+        counter: Hash and draw on the images' device: other numbers, without reading the images
+            back, see :func:`~mmdiffrep.diffusion.counter_noise.counter_normal`.
     """
 
     repeats = True
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, counter: bool = False) -> None:
         self.seed = seed
+        self.counter = of_type('counter', counter, bool)
 
     def __call__(
         self, images: Tensor, generator: Generators = None, shape: Sequence[int] | None = None
     ) -> Tensor:
         """Draw from each image's own seed; see :class:`NoiseSource`."""
         shape = tuple(images.shape[1:] if shape is None else shape)
+        if self.counter:
+            return counter_normal(content_keys(images, self.seed), shape).to(images)
         levels = ((images.detach().float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
         draws = [_draw(self._seed_of(image), shape) for image in levels.cpu()]
         return torch.stack(draws).to(images)
 
     def of_draw(self, draw: int) -> 'PerImageNoise':
         """Return the source of another draw; see :class:`NoiseSource`."""
-        return self if draw == 0 else PerImageNoise(_seed_of_draw(self.seed, draw))
+        if draw == 0:
+            return self
+        return PerImageNoise(_seed_of_draw(self.seed, draw), self.counter)
 
     def _seed_of(self, image: Tensor) -> int:
         head = f'{self.seed} {tuple(image.shape)} '.encode()

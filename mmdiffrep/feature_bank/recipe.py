@@ -167,7 +167,8 @@ def describe_noise(noise: str | Mapping[str, Any]) -> dict[str, Any]:
             "image), 'shared' (one for all images) or 'none'."
         )
     kind = noise if isinstance(noise, str) else noise['type']
-    return {'type': kind, 'seed': getattr(source, 'seed', None)}
+    counter = {'counter': True} if getattr(source, 'counter', False) else {}
+    return {'type': kind, 'seed': getattr(source, 'seed', None), **counter}
 
 
 def _short(value: Any) -> str:

@@ -104,7 +104,7 @@ def test_generator_for_each_image_makes_its_noise_its_own():
 
 def test_wrong_arguments():
     for unknown in ('per-image', None):
-        with pytest.raises(ValueError, match='known are fresh, shared, per_image, none'):
+        with pytest.raises(ValueError, match='one of fresh, shared, per_image, none'):
             build_noise(unknown)
     with pytest.raises(ValueError, match=r"no argument 'sed'\. Did you mean seed"):
         build_noise(dict(type='shared', sed=1))
