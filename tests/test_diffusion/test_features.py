@@ -86,7 +86,7 @@ def test_a_noise_level_between_two_timesteps_is_refused():
         (dict(timesteps=[1], noise_levels=[0.1]), 'either timesteps or noise_levels'),
         (dict(timesteps=[]), 'one or more integers'),
         (dict(timesteps=50), r'must be lists, such as \[50\]; got 50'),
-        (dict(noise_levels=0.5), 'are lists'),
+        (dict(noise_levels=0.5), 'must be lists'),
         (dict(timesteps=[0.5]), 'one or more integers'),
         (dict(timesteps=[0, 50]), r'0\.\.49'),
         (dict(timesteps=[-1]), r'0\.\.49'),

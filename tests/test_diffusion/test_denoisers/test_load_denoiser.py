@@ -47,7 +47,7 @@ def test_adm_is_known():
 
 
 def test_wrong_configs(folder):
-    with pytest.raises(ValueError, match=r"type 'UNet'\. .*Known are ADMDenoiser, DiTDenoiser"):
+    with pytest.raises(ValueError, match="one of ADMDenoiser, DiTDenoiser, .* got 'UNet'"):
         load_denoiser(dict(type='UNet'))
     with pytest.raises(ValueError, match=r"no argument 'pretrain'\. Did you mean pretrained"):
         load_denoiser(dict(type='UNet2DDenoiser', pretrain=folder))
