@@ -71,7 +71,7 @@ def test_a_tensor_of_labels_is_a_condition():
     ('parts', 'message'),
     [
         (dict(prompt_embeds=torch.zeros(7, 4)), r'prompt_embeds must be a tensor of 3 .*\(7, 4\)'),
-        (dict(prompt_embeds='a cat'), 'prompt_embeds must be a tensor of 3 dimensions, got str'),
+        (dict(prompt_embeds='a cat'), "must be a tensor of 3 dimensions, got 'a cat'"),
         (
             dict(labels=torch.zeros(2).long(), guidance=torch.zeros(3)),
             "one row, or as many as others: {'labels': 2, 'guidance': 3}",
