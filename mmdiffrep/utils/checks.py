@@ -222,12 +222,12 @@ def check_arguments(
         raise TypeError(f'{owner} must be dict, got {given!r} ({type(given).__name__}).')
     parameters = inspect.signature(function).parameters
     known = [name for name in parameters if name not in hidden]
-    required = [name for name in known if parameters[name].default is inspect.Parameter.empty]
-    if complete and (missing := [name for name in required if name not in given]):
-        raise ValueError(f'{owner} needs {", ".join(missing)}, got {dict(given)!r}.')
     for key in given:
         if key not in known:
             raise ValueError(
                 f"{owner} has no argument '{key}'.{did_you_mean(key, known)} "
                 f'It takes: {", ".join(known) or "none"}.'
             )
+    required = [name for name in known if parameters[name].default is inspect.Parameter.empty]
+    if complete and (missing := [name for name in required if name not in given]):
+        raise ValueError(f'{owner} needs {", ".join(missing)}, got {dict(given)!r}.')

@@ -104,7 +104,7 @@ class ProbeHook(IntervalHook):
         self.datasets = (train_dataset, test_dataset)
         numbers = dict(num_train=num_train, num_test=num_test)
         self.numbers = tuple(n and integer(name, n, 1) for name, n in numbers.items())
-        self.num_classes = integer('num_classes', num_classes, 2)
+        self.num_classes = integer('num_classes', num_classes, 1)
         self.taps = tuple(list_of('taps', taps, str))
         self.timesteps = tuple(list_of('timesteps', timesteps, int))
         self.interval = integer('interval', interval, 1)

@@ -72,7 +72,7 @@ def test_predict_without_samples():
         (dict(taps=['mid']), 'one number of in_channels for each tap'),
         (dict(shown='t1/mid'), 'shown must be one of'),
         (dict(num_classes=1), 'at least 2'),
-        (dict(timesteps=[]), 'expected timesteps'),
+        (dict(timesteps=[]), 'timesteps must have at least one'),
     ],
 )
 def test_bad_arguments(options, message):
