@@ -135,8 +135,7 @@ class Denoiser(FeatureModel):
             for alias, name in self._aliases(skeleton).items()
             if name in blocks or name.startswith('module:')
         }
-        table = TapTable(calls, blocks, side, aliases=aliases, text=text)
-        return table, self._units(skeleton)
+        return TapTable(calls, blocks, side, None, aliases, text), self._units(skeleton)
 
     @cached_property
     def taps(self) -> TapTable:
@@ -176,8 +175,7 @@ class Denoiser(FeatureModel):
     def truncate(self, taps: Sequence[str]) -> Self:
         """Cut the network after the last of ``taps``; see :meth:`FeatureModel.truncate`.
 
-        Features are bit-identical to the whole network's. A network that cannot be cut keeps its
-        weights and its passes are stopped after the last tap.
+        Features stay bit-identical. A network that cannot be cut keeps its weights; passes stop.
         """
         if self._cut_taps is not None:
             raise ValueError(f'This network was already truncated, for {list(self._cut_taps)}.')
@@ -232,15 +230,11 @@ class Denoiser(FeatureModel):
         return self._run(x_t, t, cond)
 
     def network_output(self, image: Tensor, time: Tensor | float) -> Tensor:
-        """Return the whole network's output for its own input and time, as samplers give them.
-
-        :meth:`predict` is for x_t and timesteps; they differ where the network is preconditioned
-        (EDM) or a sampler stops between two timesteps.
-        """
+        """Return the whole network's output for its own input and time, as samplers give them."""
         self._run_whole()
         time = torch.as_tensor(time, device=image.device).reshape(-1).expand(len(image))
-        image = image.to(next(self.network.parameters()).dtype)
-        return self._call(self.network, image, time, self._prepare_cond(None, image))
+        x = image.to(next(self.network.parameters()).dtype)
+        return self._call(self.network, x, time, self._prepare_cond(None, x))
 
     def compute_in(self, precision: str | None = None) -> Self:
         """Fix what a frozen network computes in; see :meth:`FeatureModel.compute_in`."""
@@ -302,5 +296,5 @@ class Denoiser(FeatureModel):
             )
 
     def _check_cond(self, cond: Condition) -> None:
-        family, needs_label = type(self).__name__, self._needs_label
-        check_condition(cond, self.accepts, self.num_classes, needs_label, family)
+        name, needs_label = type(self).__name__, self._needs_label
+        check_condition(cond, self.accepts, self.num_classes, needs_label, name)
