@@ -6,6 +6,7 @@ from PIL import Image
 
 from mmdiffrep.datasets import CelebAMaskHQDataset
 from mmdiffrep.registry import DATASETS
+from mmdiffrep.testing.damaged_files import damage
 
 SIZE = 8
 LOAD = [dict(type='mmseg.LoadImageFromFile'), dict(type='mmseg.LoadAnnotations')]
@@ -156,4 +157,10 @@ def path_of(dataset, index):
 def test_empty_lists_are_refused(root):
     (root / 'train.txt').write_text('\n')
     with pytest.raises(ValueError, match=r'train\.txt: 1 images are asked for, but there are 0'):
+        CelebAMaskHQDataset(str(root), pipeline=LOAD)
+
+
+def test_pipes_are_refused_before_they_are_opened(root):
+    damage(root / 'masks' / 'a.png', 'pipe')
+    with pytest.raises(FileNotFoundError, match=r'masks/a\.png'):
         CelebAMaskHQDataset(str(root), pipeline=LOAD)
