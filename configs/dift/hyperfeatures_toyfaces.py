@@ -41,4 +41,5 @@ default_hooks = dict(
         type='mmdiffrep.AtomicCheckpointHook', interval=200, by_epoch=False, max_keep_ckpts=1
     ),
     finite_loss=dict(type='mmdiffrep.FiniteLossHook'),
+    exact_resume=dict(type='mmdiffrep.ExactResumeHook'),
 )

@@ -12,3 +12,4 @@ distilled = 'work_dirs/distill_toyfaces_r18/iter_300.pth'
 model = dict(
     backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=distilled, prefix='backbone.'))
 )
+default_hooks = dict(label_range=dict(type='mmdiffrep.LabelRangeHook'))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mmdiffrep.diffusion.denoisers.pixart import PixArtDenoiser
     from mmdiffrep.diffusion.denoisers.unet2d import UNet2DDenoiser
     from mmdiffrep.diffusion.denoisers.unet2d_condition import UNet2DConditionDenoiser
+    from mmdiffrep.diffusion.denoisers.vae import VAEDenoiser
     from mmdiffrep.diffusion.edm_schedule import EDMSchedule
     from mmdiffrep.diffusion.image_model import LatentDiffusion
     from mmdiffrep.diffusion.input_range import DenoiserInput
@@ -48,6 +49,7 @@ __all__ = [
     'TapError',
     'UNet2DConditionDenoiser',
     'UNet2DDenoiser',
+    'VAEDenoiser',
     'build_noise',
     'build_schedule',
     'load_denoiser',
@@ -76,6 +78,7 @@ __getattr__, __dir__ = lazy_names(
         'TapError': 'mmdiffrep.diffusion.taps',
         'UNet2DConditionDenoiser': 'mmdiffrep.diffusion.denoisers.unet2d_condition',
         'UNet2DDenoiser': 'mmdiffrep.diffusion.denoisers.unet2d',
+        'VAEDenoiser': 'mmdiffrep.diffusion.denoisers.vae',
         'build_noise': 'mmdiffrep.diffusion.noise',
         'build_schedule': 'mmdiffrep.diffusion.schedule',
         'load_denoiser': 'mmdiffrep.diffusion.denoisers.families',

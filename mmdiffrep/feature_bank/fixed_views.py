@@ -85,15 +85,17 @@ class FixedViews(Dataset):
         sample = self.view(index, view)
         if self.bank is None:
             return sample
-        return {**sample, STORED: self._features(sample['inputs'], index, view)}
+        return {**sample, STORED: self._features(self.bank, sample['inputs'], index, view)}
 
-    def _features(self, image: Tensor, index: int, view: int) -> dict[str, Tensor]:
+    def _features(
+        self, bank: FeatureBank, image: Tensor, index: int, view: int
+    ) -> dict[str, Tensor]:
         """Return ``{tap: (T, h, w, C)}`` of a view, timesteps in the recipe's order."""
         try:
-            return self.bank.stacked(content_hash(image))
+            return bank.stacked(content_hash(image))
         except KeyError:
             raise ValueError(
-                f'View {view} of {image_name(self.dataset, index)} is not in {self.bank!r}: the '
+                f'View {view} of {image_name(self.dataset, index)} is not in {bank!r}: the '
                 'bank was built with another pipeline, seed or number of views. Build it again '
                 'with `python -m mmdiffrep bank CONFIG`.'
             ) from None

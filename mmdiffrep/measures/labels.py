@@ -85,7 +85,7 @@ def labels_of(data_samples: Sequence[Any]) -> Tensor:
     Raises:
         ValueError: The data set has no labels, or several per image.
     """
-    labels = [getattr(sample, 'gt_label', None) for sample in data_samples]
+    labels: list[Any] = [getattr(sample, 'gt_label', None) for sample in data_samples]
     if any(label is None for label in labels):
         raise ValueError(
             'The data set gives no class labels (gt_label), which probes need. Take a '

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 from typing import TypeVar
 
-PathLike = TypeVar('PathLike', str, os.PathLike)
+PathLike = TypeVar('PathLike', bound=str | os.PathLike)
 
 
 def require_file(path: PathLike, advice: str = '') -> PathLike:

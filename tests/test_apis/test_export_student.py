@@ -234,7 +234,10 @@ def test_weights_that_do_not_fit_are_an_error(tmp_path):
             lambda config: config['model']['backbone'].update(type='mmdiffrep.DPMBackbone'),
             r"model\.backbone\.type='mmdiffrep\.DPMBackbone'",
         ),
-        (lambda config: config.update(default_scope='mmengine'), "default_scope is 'mmengine'"),
+        (
+            lambda config: config.update(default_scope='mmengine'),
+            "default_scope must be one of .* got 'mmengine'",
+        ),
         (lambda config: config.pop('test_dataloader'), 'neither test_pipeline nor'),
     ],
 )

@@ -147,9 +147,10 @@ def test_resumes_bit_for_bit_and_stops_at_a_loss_that_is_not_finite(path, load):
         assert not cfg.train_dataloader.get('persistent_workers')
 
 
-# Crops of random size, which the host's data preprocessor pads one by one.
+# Crops of random size, which the host's data preprocessor pads one by one, and pairs of images.
 IMAGES_OF_MANY_SIZES = re.compile(
     r'repfusion/(celebamask_r\d+\w*|(ade20k|cityscapes)_\w+)|difformer/difformer_(ade20k|coco)_\w+'
+    r'|dift/hyperfeatures_\w+'
 )
 
 

@@ -81,7 +81,9 @@ def hooks_of(cfg):
 
 def build_distiller(hook, model):
     """The distiller of a hook, for a teacher with as many channels as the student's layers."""
-    channels = channels_by_pair(model, hook.layers, [p.get('student_channels') for p in hook.pairs])
+    channels = channels_by_pair(
+        model, hook.layers.by_pair, [p.get('student_channels') for p in hook.pairs]
+    )
     parts = ('loss', 'standardize', 'connector')
     return RepFusionDistiller(
         pairs=[{key: pair[key] for key in parts if key in pair} for pair in hook.pairs],

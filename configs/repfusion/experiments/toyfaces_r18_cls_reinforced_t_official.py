@@ -10,6 +10,7 @@ _base_ = [
     '../../_base_/runtime/mmpretrain.py',
 ]
 default_hooks = dict(
+    label_range=dict(type='mmdiffrep.LabelRangeHook'),
     repfusion=dict(
         type='mmdiffrep.RepFusionHook',
         teacher='mmdiffrep://toyfaces_ddpm_64',

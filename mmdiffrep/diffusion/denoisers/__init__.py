@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mmdiffrep.diffusion.denoisers.pixart import PixArtDenoiser
     from mmdiffrep.diffusion.denoisers.unet2d import UNet2DDenoiser
     from mmdiffrep.diffusion.denoisers.unet2d_condition import UNet2DConditionDenoiser
+    from mmdiffrep.diffusion.denoisers.vae import VAEDenoiser
 
 __all__ = [
     'FAMILIES',
@@ -30,6 +31,7 @@ __all__ = [
     'SD3Denoiser',
     'UNet2DConditionDenoiser',
     'UNet2DDenoiser',
+    'VAEDenoiser',
     'load_denoiser',
     'register_family',
 ]
@@ -47,6 +49,7 @@ __getattr__, __dir__ = lazy_names(
         'SD3Denoiser': 'mmdiffrep.diffusion.denoisers.mmdit',
         'UNet2DConditionDenoiser': 'mmdiffrep.diffusion.denoisers.unet2d_condition',
         'UNet2DDenoiser': 'mmdiffrep.diffusion.denoisers.unet2d',
+        'VAEDenoiser': 'mmdiffrep.diffusion.denoisers.vae',
         'load_denoiser': 'mmdiffrep.diffusion.denoisers.families',
         'register_family': 'mmdiffrep.diffusion.denoisers.families',
     },

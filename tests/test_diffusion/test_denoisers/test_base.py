@@ -39,7 +39,7 @@ def test_timesteps_may_be_one_or_many():
         (torch.zeros(2, 3, 8, 8, dtype=torch.uint8), 0, 'float images'),
         (torch.zeros(2, 3, 8, 8), 1000, r'0 \.\. 999'),
         (torch.zeros(2, 3, 8, 8), torch.tensor([0, -1]), r'0 \.\. 999'),
-        (torch.zeros(2, 3, 8, 8), torch.tensor([0, 1, 2]), '2 images'),
+        (torch.zeros(2, 3, 8, 8), torch.tensor([0, 1, 2]), r'one per image \(2\)'),
         (torch.zeros(2, 3, 8, 8), 0.5, 'integers'),
     ],
 )
