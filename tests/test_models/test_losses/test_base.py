@@ -27,7 +27,12 @@ def features():
 
 
 def test_no_loss_is_left_out():
-    exported = {getattr(losses, name) for name in losses.__all__} - {DistillationLoss, LossSum}
+    exported = {getattr(losses, name) for name in losses.__all__} - {
+        DistillationLoss,
+        LossSum,
+        losses.DenseSoftTargetLoss,  # tests of their own: need maps of classes or patches
+        losses.PatchRelationLoss,
+    }
     distillation = {loss for loss in exported if issubclass(loss, DistillationLoss)}
     assert {type(loss) for loss in BUILT} == distillation
 
