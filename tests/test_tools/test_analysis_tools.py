@@ -178,7 +178,7 @@ def test_heads_are_trained_when_the_processes_have_parted(run, tmp_path, monkeyp
         (['--augment', 'crop'], 'The first view is not augmented'),
         (['--pools', '2', '3'], 'divide the greatest'),
         (['--num-images', '3'], 'of 3 images, too few for a held-out split'),
-        (['--held-out', '1.5'], 'share must lie in'),
+        (['--held-out', '1.5'], 'share must be in'),
     ],
 )
 def test_bad_options_of_a_sweep(run, tmp_path, capsys, options, message):
@@ -201,7 +201,7 @@ def test_encoders_are_probed_and_compared(run, encoder, capsys):
 def test_cka_of_fewer_than_four_images(run, capsys, options):
     with pytest.raises(SystemExit):
         run('cka', *options)
-    assert 'must be at least 4, got' in capsys.readouterr().err
+    assert 'compares at least 4 images' in capsys.readouterr().err
 
 
 def test_headings_of_tables_are_not_cut(run, capsys):

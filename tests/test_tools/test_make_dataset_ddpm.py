@@ -21,7 +21,7 @@ def test_what_is_wrong_is_said(tool, trained_ensemble, tmp_path, capsys):
     arguments = [*map(str, trained_ensemble), '--out', str(tmp_path / 'made'), '--device', 'cpu']
     with pytest.raises(SystemExit, match='2'):
         tool.main([*arguments, '--num-images', '100'])
-    assert 'sample more images, or drop fewer' in capsys.readouterr().err
+    assert 'drop_most_certain' in capsys.readouterr().err
 
 
 def test_a_backbone_without_a_diffusion_model(tool, tmp_path, capsys):

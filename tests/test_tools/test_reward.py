@@ -62,7 +62,7 @@ def test_bad_input(tool, arguments, message, tmp_path, capsys):
     ('config', 'options', 'message'),
     [
         ('distill_celebamask_64_r18', '', 'expected one policy that learns'),
-        (REINFORCED, '--held-out 0', '0 of 3 images'),
+        (REINFORCED, '--held-out 0', 'held out must be in [1, 2], got 0'),
         (
             REINFORCED,
             '--held-out 0.5 --iterations 5 3',

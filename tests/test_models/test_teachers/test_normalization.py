@@ -30,7 +30,7 @@ def test_normalization_is_read_from_the_preprocessor():
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [
-        (dict(mean=[0] * 3), r"needs 'channel_order'.*\['mean'\]"),
+        (dict(mean=[0] * 3), r"needs 'channel_order'.*\{'mean': "),
         (dict(men=[0] * 3, channel_order='rgb'), 'men'),
         (dict(channel_order='BGR'), "'rgb', 'bgr', got 'BGR'"),
         (dict(mean=[128.0] * 2, std=[128.0] * 2, channel_order='rgb'), '3 numbers each'),
