@@ -98,13 +98,14 @@ def read(monkeypatch):
 
         monkeypatch.setattr(kind, 'forward', recorded)
 
+    # The check of a network's ranks reads the first batch once more.
+    monkeypatch.setattr(DPMTeacher, 'warn_if_early', lambda *_: None)
     record(BankTeacher)
     record(DPMTeacher)
     return read
 
 
 def assert_equal_features(mine, theirs, rounded=torch.float32):
-    theirs = theirs[-len(mine) :]  # a network is read once more before training, for its ranks
     assert len(mine) == len(theirs) > 0
     for (t, *features), (same_t, *expected) in zip(mine, theirs):
         assert torch.equal(t, same_t)

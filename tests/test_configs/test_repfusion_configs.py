@@ -11,7 +11,7 @@ from mmengine.registry import VISUALIZERS, DefaultScope
 from mmengine.runner import Runner
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from mmdiffrep.engine.distillation.host_model import channels_by_pair, fill_rewards
+from mmdiffrep.engine.distillation.host_model import fill_rewards
 from mmdiffrep.engine.hooks import RepFusionHook
 from mmdiffrep.models.distillers import RepFusionDistiller
 from mmdiffrep.registry import DATASETS, HOOKS, METRICS, TRANSFORMS
@@ -81,17 +81,20 @@ def hooks_of(cfg):
 
 def build_distiller(hook, model):
     """The distiller of a hook, for a teacher with as many channels as the student's layers."""
-    channels = channels_by_pair(
-        model, hook.layers.by_pair, [p.get('student_channels') for p in hook.pairs]
-    )
+    layers = hook.layers
+    channels, inputs = layers.channels(model, [p.get('student_channels') for p in hook.pairs])
     parts = ('loss', 'standardize', 'connector')
     return RepFusionDistiller(
         pairs=[{key: pair[key] for key in parts if key in pair} for pair in hook.pairs],
         student_channels=channels,
-        teacher_channels=[numbers[0] for numbers in channels],
+        teacher_channels=[
+            numbers[0] if numbers else layers.pyramid['channels'] for numbers in channels
+        ],
         policy=hook.policy_cfg,
         reward=fill_rewards(model, hook.policy_cfg, hook.reward_cfg),
         holdout=hook.holdout,
+        pyramid=layers.pyramid and dict(layers.pyramid, in_channels=inputs),
+        levels=layers.levels,
     )
 
 
