@@ -117,6 +117,7 @@ def test_config_of_a_public_data_set_trains_on_images_of_its_size(name, tmp_path
             'train_dataloader.persistent_workers': False,
             'optim_wrapper.type': 'OptimWrapper',  # there is no autocast to float16 on a CPU
             'default_hooks.sample_grid.num_inference_steps': 2,
+            'model.data_preprocessor.bgr_to_rgb': True,  # files are read as BGR, CIFAR is RGB
         }
     )
     if config.train_cfg.type == 'EpochBasedTrainLoop':
