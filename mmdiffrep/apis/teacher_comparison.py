@@ -6,6 +6,7 @@ import io
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from mmdiffrep.apis.ledgers import Trial, ledger_table
 from mmdiffrep.apis.pretrain_student import Student, find_student
 from mmdiffrep.apis.pretraining import pretrain
 from mmdiffrep.utils.atomic_file import write_atomically
-from mmdiffrep.utils.checks import integer, positive
+from mmdiffrep.utils.checks import distinct, integer, positive
 from mmdiffrep.utils.rng import keep_random_state
 
 STUDENT = dict(type='mmseg.ResNet', depth=18, out_indices=(0, 1, 2, 3), strides=(1, 2, 2, 2))
@@ -77,8 +78,7 @@ def compare_teachers(
         teacher if isinstance(teacher, str) else f'{teacher.get("type")} ({index})'
         for index, teacher in enumerate(teachers)
     ]
-    if not names or len(set(names)) < len(names):
-        raise ValueError(f'Give at least one teacher, each once; got {names}.')
+    distinct('teachers', names)
     if teacher_minutes and len(teacher_minutes) != len(names):
         raise ValueError(
             f'teacher_minutes has {len(teacher_minutes)} numbers for {len(names)} teachers.'
@@ -109,28 +109,21 @@ def compare_teachers(
     return table
 
 
+@dataclass
 class _Comparison:
     """The runs of a comparison, kept in a folder."""
 
-    def __init__(
-        self,
-        task: FewLabelTask,
-        student: Student,
-        student_config: str | Mapping[str, Any],
-        out: Path,
-        size: int,
-        epochs: int | None,
-        num_workers: int,
-    ) -> None:
-        self.task = task
-        self.student = student
-        self.student_config = student_config
-        self.out = out
-        self.size = size
-        self.epochs = epochs
-        self.num_workers = num_workers
+    task: FewLabelTask
+    student: Student
+    student_config: str | Mapping[str, Any]
+    out: Path
+    size: int
+    epochs: int | None
+    num_workers: int
+
+    def __post_init__(self) -> None:
         self.console = Console()
-        self.path = out / 'results.csv'
+        self.path = self.out / 'results.csv'
         self.trials: list[Trial] = []
         if self.path.is_file():
             with open(self.path, newline='') as file:

@@ -60,12 +60,12 @@ class LatentDiffusion(FeatureModel):
                 'up-sampling needs more than an image, or this is the VAE of another model.'
             )
         super().__init__(
+            denoiser,
             denoiser.schedule,
             image_size=denoiser.image_size * codec.stride,
             num_classes=denoiser.num_classes,
             source=denoiser.source,
         )
-        self.network = denoiser
         self.codec = codec.compute_in('float32')
         self.condition = denoiser.condition = condition
         self.posterior = one_of('posterior', posterior, _POSTERIORS)

@@ -19,6 +19,7 @@ from mmdiffrep.diffusion.schedule import NoiseSchedule
 from mmdiffrep.diffusion.taps import BlockPaths
 from mmdiffrep.diffusion.truncate import CutPlan, replace_dead
 from mmdiffrep.diffusion.weights import as_dtype, load_weights
+from mmdiffrep.utils.checks import one_of
 
 # guided_diffusion/script_util.py, create_model
 _CHANNEL_MULT = {
@@ -94,8 +95,7 @@ class ADMDenoiser(Denoiser):
             ValueError: Unknown preset or file name, or weights that do not fit.
         """
         name = preset_of_file(path_or_id) if preset is None else preset
-        if name not in ADM_PRESETS:
-            raise ValueError(f'Unknown ADM preset {name!r}; known are {", ".join(ADM_PRESETS)}.')
+        one_of('preset', name, ADM_PRESETS)
         return cls.build(checkpoint=path_or_id, taps=taps, **ADM_PRESETS[name])
 
     @classmethod

@@ -17,7 +17,6 @@ from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.denoisers.pass_inputs import check_condition, check_images
 from mmdiffrep.diffusion.file_hashes import hash_loaded_weights
 from mmdiffrep.diffusion.precision import FrozenPrecision, no_autocast
-from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.diffusion.tap_table import TapTable
 from mmdiffrep.diffusion.taps import BlockPaths, TapError, tap_names
 from mmdiffrep.diffusion.tokens import ImageMember, as_map
@@ -47,27 +46,22 @@ class Denoiser(FeatureModel):
     accepts: ClassVar[tuple[str, ...]] = ('labels',)
     """The parts of a :class:`Condition` that the family's networks read."""
 
-    def __init__(
-        self,
-        network: nn.Module,
-        schedule: Schedule,
-        *,
-        image_size: int,
-        in_channels: int = 3,
-        num_classes: int | None = None,
-        source: str = 'random weights',
-    ) -> None:
-        super().__init__(
-            schedule,
-            image_size=image_size,
-            in_channels=in_channels,
-            num_classes=num_classes,
-            source=source,
-        )
-        self.network = network
-        self._precision: FrozenPrecision | None = None
-        self._cut_taps: Sequence[str] | None = None
-        self._recorder = TapRecorder()
+    _precision: FrozenPrecision | None = None
+    _cut_taps: Sequence[str] | None = None
+
+    @cached_property
+    def _recorder(self) -> TapRecorder:
+        return TapRecorder()
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path_or_id: str,
+        taps: Sequence[str] | None = None,
+        dtype: None | str | torch.dtype = None,
+    ) -> Self:
+        """Load a model from a folder or hub id; see the family's ``build``."""
+        return cls.build(pretrained=path_or_id, taps=taps, dtype=dtype)
 
     @abstractmethod
     def _skeleton(self) -> nn.Module:

@@ -66,28 +66,6 @@ class DiTDenoiser(Denoiser):
         )
 
     @classmethod
-    def from_pretrained(
-        cls,
-        path_or_id: str,
-        taps: Sequence[str] | None = None,
-        dtype: None | str | torch.dtype = None,
-    ) -> Self:
-        """Load a diffusers model.
-
-        Args:
-            path_or_id: A pipeline's folder (``transformer/``, ``vae/``, ``scheduler/``), that of a
-                bare transformer, or a hub id such as ``facebook/DiT-XL-2-256``.
-            taps: Truncate after the last of these; None: keep whole.
-            dtype: Precision of the weights; None: fp32, whatever is stored.
-
-        Raises:
-            FileNotFoundError: No such model.
-            ValueError: Not a DiT, or damaged weights.
-            TapError: Unknown taps.
-        """
-        return cls.build(pretrained=path_or_id, dtype=dtype, taps=taps)
-
-    @classmethod
     def build(
         cls,
         pretrained: str | None = None,
@@ -101,7 +79,9 @@ class DiTDenoiser(Denoiser):
         """Build a denoiser from pre-trained or random weights.
 
         Args:
-            pretrained: See :meth:`from_pretrained`. Give one of these three.
+            pretrained: A pipeline's folder (``transformer/``, ``vae/``, ``scheduler/``), that of a
+                bare transformer, or a hub id such as ``facebook/DiT-XL-2-256``. Give one of these
+                three.
             checkpoint: A ``.pt`` or ``.safetensors`` file of the official code of DiT or SiT.
             transformer: Arguments of ``DiTTransformer2DModel``, for random weights.
             schedule: See :func:`~mmdiffrep.diffusion.schedule.build_schedule`; None: that of the
@@ -113,7 +93,10 @@ class DiTDenoiser(Denoiser):
             taps: Truncate after the last of these; None: keep whole.
 
         Raises:
-            ValueError: Not exactly one source of weights, or a schedule and a time direction.
+            ValueError: Not exactly one source of weights, a schedule and a time direction, not a
+                DiT, or damaged weights.
+            FileNotFoundError: No such model.
+            TapError: Unknown taps.
         """
         given = [way for way in (pretrained, checkpoint, transformer) if way is not None]
         if len(given) != 1:

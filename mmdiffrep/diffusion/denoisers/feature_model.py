@@ -23,6 +23,7 @@ class FeatureModel(nn.Module, ABC):
     of images, :class:`~mmdiffrep.diffusion.LatentDiffusion`.
 
     Args:
+        network: The network that is read.
         schedule: The noise schedule that it was trained with.
         image_size: Side in pixels of the square images that it was trained on.
         in_channels: Channels of its images.
@@ -34,12 +35,12 @@ class FeatureModel(nn.Module, ABC):
             what the family has in the place of a condition (a null label).
     """
 
-    network: Any  # of another class in each family
     reads_in_part: ClassVar[bool] = False
     """Whether only the weights that outlive a cut are read, in the asked precision."""
 
     def __init__(
         self,
+        network: nn.Module,
         schedule: Schedule,
         *,
         image_size: int,
@@ -48,6 +49,7 @@ class FeatureModel(nn.Module, ABC):
         source: str = 'random weights',
     ) -> None:
         super().__init__()
+        self.network: Any = network  # of another class in each family
         self.schedule = schedule
         self.image_size = image_size
         self.in_channels = in_channels

@@ -81,16 +81,6 @@ class FolderDenoiser(Denoiser):
         return config['in_channels']
 
     @classmethod
-    def from_pretrained(
-        cls,
-        path_or_id: str,
-        taps: Sequence[str] | None = None,
-        dtype: None | str | torch.dtype = None,
-    ) -> Self:
-        """Load a network; see :meth:`build`."""
-        return cls.build(pretrained=path_or_id, taps=taps, dtype=dtype)
-
-    @classmethod
     def build(
         cls,
         pretrained: str | None = None,

@@ -7,30 +7,22 @@ from typing import Any
 import torch
 from diffusers import UNet2DModel
 from torch import Tensor, nn
+from typing_extensions import Self
 
 from mmdiffrep.diffusion.checkpoints import load_unet2d, weight_files
 from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers.base import Denoiser
 from mmdiffrep.diffusion.denoisers.null_label import NullableEmbedding, check_null_label
-from mmdiffrep.diffusion.denoisers.unet_parts import (
-    cut_attentions,
-    cut_block,
-    res_blocks,
-    skip_taps,
-    units_of_block,
-)
+from mmdiffrep.diffusion.denoisers.unet_parts import UNetBlocks, skip_taps
 from mmdiffrep.diffusion.paper_taps import numbered
 from mmdiffrep.diffusion.schedule import build_schedule
 from mmdiffrep.diffusion.schedule_base import Schedule
-from mmdiffrep.diffusion.taps import BlockPaths
-from mmdiffrep.diffusion.truncate import CutPlan, PassThrough, replace_dead
+from mmdiffrep.diffusion.truncate import CutPlan
 from mmdiffrep.diffusion.ve_schedule import VESchedule
 from mmdiffrep.diffusion.weights import as_dtype
 
-_TAIL = ('conv_norm_out', 'conv_act', 'conv_out')
 
-
-class UNet2DDenoiser(Denoiser):
+class UNet2DDenoiser(UNetBlocks, Denoiser):
     """A diffusers ``UNet2DModel``.
 
     Taps: ``enc.<i>`` is the i-th res block of the down path together with the attention behind it,
@@ -80,29 +72,6 @@ class UNet2DDenoiser(Denoiser):
             network.class_embedding = NullableEmbedding(network.class_embedding, null_label)
 
     @classmethod
-    def from_pretrained(
-        cls,
-        path_or_id: str,
-        taps: Sequence[str] | None = None,
-        dtype: None | str | torch.dtype = None,
-    ) -> 'UNet2DDenoiser':
-        """Load a diffusers model.
-
-        Args:
-            path_or_id: A pipeline's folder (``model_index.json``, ``unet/``, ``scheduler/``), that
-                of a bare U-Net (``config.json``), a hub id, or ``mmdiffrep://<name>`` for a model
-                that comes with the package.
-            taps: Truncate after the last of these; None: keep whole.
-            dtype: Precision of the weights; None: fp32, whatever is stored.
-
-        Raises:
-            FileNotFoundError: No such model; says how to give a local folder.
-            ValueError: Not a ``UNet2DModel``, or damaged weights.
-            TapError: Unknown taps.
-        """
-        return cls.build(pretrained=path_or_id, dtype=dtype, taps=taps)
-
-    @classmethod
     def build(
         cls,
         pretrained: str | None = None,
@@ -111,11 +80,13 @@ class UNet2DDenoiser(Denoiser):
         null_label: str | int = 'mean',
         dtype: None | str | torch.dtype = None,
         taps: Sequence[str] | None = None,
-    ) -> 'UNet2DDenoiser':
+    ) -> Self:
         """Build a denoiser from pre-trained or random weights.
 
         Args:
-            pretrained: See :meth:`from_pretrained`. Give this or ``unet``.
+            pretrained: A pipeline's folder (``model_index.json``, ``unet/``, ``scheduler/``), that
+                of a bare U-Net (``config.json``), a hub id, or ``mmdiffrep://<name>`` for a model
+                that comes with the package. Give this or ``unet``.
             unet: Arguments of ``UNet2DModel``, for random weights.
             schedule: See :func:`~mmdiffrep.diffusion.schedule.build_schedule`; None: that of the
                 pre-trained model, or DDPM's linear one.
@@ -124,7 +95,10 @@ class UNet2DDenoiser(Denoiser):
             taps: Truncate after the last of these; None: keep whole.
 
         Raises:
-            ValueError: Both or none of ``pretrained`` and ``unet`` are given.
+            ValueError: Both or none of ``pretrained`` and ``unet``, another class of network, or
+                damaged weights.
+            FileNotFoundError: No such model; says how to give a local folder.
+            TapError: Unknown taps.
         """
         if (pretrained is None) == (unet is None):
             raise ValueError('UNet2DDenoiser takes either pretrained=... or unet=dict(...).')
@@ -179,53 +153,14 @@ class UNet2DDenoiser(Denoiser):
     def _aliases(self, skeleton: Any) -> dict[str, str]:
         return numbered('ddae')
 
-    def _blocks(self, skeleton: Any) -> dict[str, BlockPaths]:
-        blocks = res_blocks(skeleton.down_blocks, 'down_blocks', 'enc')
-        if skeleton.mid_block is not None:
-            blocks['mid'] = BlockPaths('mid_block', 'mid_block')
-        blocks.update(res_blocks(skeleton.up_blocks, 'up_blocks', 'dec'))
-        return blocks
-
-    def _units(self, skeleton: Any) -> list[str]:
-        units = ['conv_in', *_TAIL]
-        for group in ('down_blocks', 'up_blocks'):
-            for index, block in enumerate(getattr(skeleton, group)):
-                units += units_of_block(block, f'{group}.{index}')
-        if skeleton.mid_block is not None:
-            units += units_of_block(skeleton.mid_block, 'mid_block')
-        return units
-
     def _cut(self, plan: CutPlan) -> bool:
-        network = self.network
-        kept = {
-            group: [
-                (f'{group}.{index}', block)
-                for index, block in enumerate(getattr(network, group))
-                if plan.needs(f'{group}.{index}')
-            ]
-            for group in ('down_blocks', 'up_blocks')
-        }
-        if any(hasattr(block, 'skip_conv') for _, block in kept['up_blocks']):
+        kept = self._kept(plan)
+        if any(hasattr(block, 'skip_conv') for block in kept['up_blocks']):
             return False  # NCSN++ sums an image over the up path, which must run to its end
-        for group, blocks in kept.items():
-            for path, block in blocks:
-                if path not in plan.live:
-                    cut_block(block, path, plan)
-            setattr(network, group, nn.ModuleList([block for _, block in blocks]))
+        self._cut_paths(kept, plan)
         self._cut_middle(plan)
-        for name in ('conv_in', *_TAIL):
-            if name not in plan.live:
-                setattr(network, name, PassThrough())
+        self._cut_ends(plan)
         return True
-
-    def _cut_middle(self, plan: CutPlan) -> None:
-        if self.network.mid_block is None:
-            return
-        if not plan.needs('mid_block'):
-            self.network.mid_block = None
-            return
-        replace_dead(self.network.mid_block.resnets, 'mid_block.resnets', plan)
-        cut_attentions(self.network.mid_block.attentions, 'mid_block.attentions', plan)
 
 
 def _check_time(config: Mapping[str, Any], schedule: Schedule) -> None:

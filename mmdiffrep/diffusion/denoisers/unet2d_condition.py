@@ -9,20 +9,10 @@ from torch import Tensor, nn
 
 from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers.from_folder import FolderDenoiser
-from mmdiffrep.diffusion.denoisers.unet_parts import (
-    SkipTaker,
-    cut_attentions,
-    cut_block,
-    res_blocks,
-    skip_taps,
-    units_of_block,
-)
+from mmdiffrep.diffusion.denoisers.unet_parts import SkipTaker, UNetBlocks, skip_taps
 from mmdiffrep.diffusion.schedule_base import Schedule
-from mmdiffrep.diffusion.taps import BlockPaths
-from mmdiffrep.diffusion.truncate import CutPlan, PassThrough, replace_dead
+from mmdiffrep.diffusion.truncate import CutPlan
 
-_TAIL = ('conv_norm_out', 'conv_act', 'conv_out')
-_GROUPS = ('down_blocks', 'up_blocks')
 _INPUTS = dict(  # config keys of further inputs, and their supported values
     addition_embed_type=(None, 'text_time'),
     class_embed_type=(None,),
@@ -30,7 +20,7 @@ _INPUTS = dict(  # config keys of further inputs, and their supported values
 )
 
 
-class UNet2DConditionDenoiser(FolderDenoiser):
+class UNet2DConditionDenoiser(UNetBlocks, FolderDenoiser):
     """Stable Diffusion's U-Net, over latents of any height and width.
 
     Taps: ``enc.<i>`` is the i-th res block of the down path together with the transformer behind
@@ -150,44 +140,12 @@ class UNet2DConditionDenoiser(FolderDenoiser):
     def _aliases(self, skeleton: Any) -> dict[str, str]:
         return {f'dift:{n}': f'module:up_blocks.{n}' for n, _ in enumerate(skeleton.up_blocks)}
 
-    def _blocks(self, skeleton: Any) -> dict[str, BlockPaths]:
-        blocks = res_blocks(skeleton.down_blocks, 'down_blocks', 'enc')
-        if skeleton.mid_block is not None:
-            blocks['mid'] = BlockPaths('mid_block', 'mid_block')
-        blocks.update(res_blocks(skeleton.up_blocks, 'up_blocks', 'dec'))
-        return blocks
-
-    def _units(self, skeleton: Any) -> list[str]:
-        units = ['conv_in', *_TAIL]
-        for group in _GROUPS:
-            for index, block in enumerate(getattr(skeleton, group)):
-                units += units_of_block(block, f'{group}.{index}')
-        if skeleton.mid_block is not None:
-            units += units_of_block(skeleton.mid_block, 'mid_block')
-        return units
-
     def _cut(self, plan: CutPlan) -> bool:
-        network = self.network
-        if network.mid_block is not None:
-            self._cut_middle(plan)
-        for group in _GROUPS:
-            blocks = getattr(network, group)
-            needed = sum(plan.needs(f'{group}.{index}') for index, _ in enumerate(blocks))
-            behind = blocks[needed:][:1] if group == 'up_blocks' and needed else []
-            kept = [*blocks[:needed], *(SkipTaker(len(block.resnets)) for block in behind)]
-            for index, block in enumerate(kept[:needed]):
-                if f'{group}.{index}' not in plan.live:
-                    cut_block(block, f'{group}.{index}', plan)
-            setattr(network, group, nn.ModuleList(kept))
-        for name in ('conv_in', *_TAIL):
-            if name not in plan.live and getattr(network, name) is not None:
-                setattr(network, name, PassThrough())
+        kept = self._kept(plan)
+        number = len(kept['up_blocks'])
+        behind = self.network.up_blocks[number:][:1] if number else []
+        self._cut_paths(kept, plan)
+        self.network.up_blocks.extend(SkipTaker(len(block.resnets)) for block in behind)
+        self._cut_middle(plan)
+        self._cut_ends(plan)
         return True
-
-    def _cut_middle(self, plan: CutPlan) -> None:
-        middle = self.network.mid_block
-        if not plan.needs('mid_block'):
-            self.network.mid_block = None
-        elif 'mid_block' not in plan.live:
-            replace_dead(middle.resnets, 'mid_block.resnets', plan)
-            cut_attentions(middle.attentions, 'mid_block.attentions', plan)

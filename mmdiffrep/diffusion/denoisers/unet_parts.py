@@ -2,7 +2,7 @@
 """What diffusers' U-Nets have in common: res blocks with attention, and cuts between them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -27,7 +27,62 @@ _DIVISIBLE = (
 )
 _SAMPLERS = ('downsamplers', 'upsamplers')
 _TRANSFORMER = ('norm', 'proj_in', 'proj_out')  # of a Transformer2DModel, besides its blocks
+_GROUPS = ('down_blocks', 'up_blocks')
+_ENDS = ('conv_in', 'conv_norm_out', 'conv_act', 'conv_out')
 _FEEDS_SKIPS = re.compile(r'conv_in|down_blocks\.\d+\.downsamplers\.0')
+
+
+class UNetBlocks:
+    """The blocks of a diffusers U-Net, as a part of the denoisers that have one."""
+
+    network: Any
+
+    def _blocks(self, skeleton: Any) -> dict[str, BlockPaths]:
+        blocks = res_blocks(skeleton.down_blocks, 'down_blocks', 'enc')
+        if skeleton.mid_block is not None:
+            blocks['mid'] = BlockPaths('mid_block', 'mid_block')
+        blocks.update(res_blocks(skeleton.up_blocks, 'up_blocks', 'dec'))
+        return blocks
+
+    def _units(self, skeleton: Any) -> list[str]:
+        units: list[str] = [*_ENDS]
+        for group in _GROUPS:
+            for index, block in enumerate(getattr(skeleton, group)):
+                units += units_of_block(block, f'{group}.{index}')
+        if skeleton.mid_block is not None:
+            units += units_of_block(skeleton.mid_block, 'mid_block')
+        return units
+
+    def _kept(self, plan: CutPlan) -> dict[str, Any]:
+        """Return the blocks of the down and the up path that are needed, the first ones."""
+        kept = {}
+        for group in _GROUPS:
+            blocks = getattr(self.network, group)
+            kept[group] = blocks[: sum(plan.needs(f'{group}.{i}') for i, _ in enumerate(blocks))]
+        return kept
+
+    def _cut_paths(self, kept: Mapping[str, Any], plan: CutPlan) -> None:
+        """Keep these blocks of the down and the up path alone, and cut them between their parts."""
+        for group, blocks in kept.items():
+            for index, block in enumerate(blocks):
+                if f'{group}.{index}' not in plan.live:
+                    cut_block(block, f'{group}.{index}', plan)
+            setattr(self.network, group, blocks)
+
+    def _cut_middle(self, plan: CutPlan) -> None:
+        """Cut the middle block, or drop it."""
+        middle = self.network.mid_block
+        if not plan.needs('mid_block'):
+            self.network.mid_block = None
+        elif 'mid_block' not in plan.live:
+            replace_dead(middle.resnets, 'mid_block.resnets', plan)
+            cut_attentions(middle.attentions, 'mid_block.attentions', plan)
+
+    def _cut_ends(self, plan: CutPlan) -> None:
+        """Replace the first and the last layers unless they are needed."""
+        for name in _ENDS:
+            if name not in plan.live and getattr(self.network, name) is not None:
+                setattr(self.network, name, PassThrough())
 
 
 def res_blocks(blocks: Iterable[Any], path: str, name: str) -> dict[str, BlockPaths]:

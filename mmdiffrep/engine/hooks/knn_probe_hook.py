@@ -1,12 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """How good a student's features become while it is trained: nearest neighbors of labeled images."""
 
-from typing import Any
-
 import numpy as np
 import torch
-from mmengine.dist import master_only
-from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from PIL import Image
@@ -14,15 +10,14 @@ from torch import Tensor, nn
 
 from mmdiffrep.datasets.preparation.image_folder import look_through
 from mmdiffrep.datasets.preparation.source_files import read_image
+from mmdiffrep.engine.hooks.interval_hook import MeasuringHook
 from mmdiffrep.measures.knn import knn_accuracy
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.checks import integer
-from mmdiffrep.utils.fail_together import fail_together
-from mmdiffrep.utils.rng import keep_random_state
 
 
 @HOOKS.register_module()
-class KNNProbeHook(Hook):
+class KNNProbeHook(MeasuringHook):
     """Classify labeled images by the backbone's features at intervals, without training.
 
     The average of the backbone's last map stands for an image. It is logged as ``probe/knn``, in
@@ -41,8 +36,6 @@ class KNNProbeHook(Hook):
         ValueError: When training starts: files that cannot be read, or fewer than two classes.
     """
 
-    priority = 'LOW'  # after EMAHook, which is NORMAL
-
     def __init__(
         self, data_root: str, size: int, interval: int, k: int = 10, batch_size: int = 64
     ) -> None:
@@ -55,27 +48,16 @@ class KNNProbeHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Read the images."""
-        with fail_together():
-            self._prepare()
+        self.alone(self._prepare)
 
-    @master_only
     def _prepare(self) -> None:
         if self.images is None:
             self.images, self.labels = read_classes(self.data_root, self.size)
 
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
-    ) -> None:
-        """Measure when the interval has passed."""
-        if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner):
-            with fail_together():
-                self._measure(runner)
-
-    @master_only
-    def _measure(self, runner: Runner) -> None:
+    def measure(self, runner: Runner) -> None:
+        """Log the share of images that their neighbors classify right."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        with keep_random_state():
-            features = backbone_features(model, self.images, self.batch_size)
+        features = backbone_features(model, self.images, self.batch_size)
         accuracy = 100 * knn_accuracy(features, self.labels, self.k)
         runner.visualizer.add_scalars({'probe/knn': accuracy}, step=runner.iter + 1)
         runner.logger.info(

@@ -4,26 +4,23 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from mmengine.dataset import pseudo_collate
-from mmengine.dist import master_only
-from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
 from mmdiffrep.diffusion.denoisers import load_denoiser
 from mmdiffrep.diffusion.map_ranks import map_ranks
 from mmdiffrep.engine.averaged_model import averaged_model, require_method
+from mmdiffrep.engine.hooks.interval_hook import MeasuringHook
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.checks import integer, within
-from mmdiffrep.utils.fail_together import fail_together
-from mmdiffrep.utils.rng import keep_random_state, seed_all
+from mmdiffrep.utils.rng import seed_all
 
 
 @HOOKS.register_module()
-class MapRankHook(Hook):
+class MapRankHook(MeasuringHook):
     """Log the rank of feature maps of the averaged weights, as a share of random weights' rank.
 
     No labels are needed; see :mod:`mmdiffrep.diffusion.map_ranks` for what it tells. The training
@@ -39,8 +36,6 @@ class MapRankHook(Hook):
             read. Defaults to 0.17: t = 50 of 1,000 with linear betas.
         num_images (int): The first images of the training data. Defaults to 16.
     """
-
-    priority = 'LOW'  # after EMAHook, which is NORMAL
 
     def __init__(
         self,
@@ -58,19 +53,11 @@ class MapRankHook(Hook):
         """Check that the model can be exported."""
         require_method(runner, 'save_pretrained', type(self).__name__)
 
-    def after_train_iter(
-        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
-    ) -> None:
-        """Measure when the interval has passed."""
-        if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner):
-            with fail_together():
-                self._measure(runner)
-
-    @master_only
-    def _measure(self, runner: Runner) -> None:
+    def measure(self, runner: Runner) -> None:
+        """Log the ranks of the taps."""
         model = averaged_model(runner)
         device = next(model.parameters()).device
-        with keep_random_state(), tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / 'denoiser'
             model.save_pretrained(str(path), dtype=torch.float32)
             denoiser = load_denoiser(str(path)).freeze().to(device)

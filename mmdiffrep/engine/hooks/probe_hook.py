@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from mmengine.dist import master_only
 from mmengine.registry import DATASETS, DefaultScope
 from mmengine.runner import Runner
 from torch import Tensor
@@ -20,14 +19,12 @@ from mmdiffrep.diffusion.features import resolve_timesteps
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.noise import build_noise
 from mmdiffrep.engine.averaged_model import averaged_model, require_method
-from mmdiffrep.engine.hooks.interval_hook import IntervalHook
+from mmdiffrep.engine.hooks.interval_hook import MeasuringHook
 from mmdiffrep.measures import ProbeTraining, check_labels, fit_grid_probe, labels_of
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.checks import check_arguments, integer, list_of, of_type, one_of
-from mmdiffrep.utils.fail_together import fail_together
 from mmdiffrep.utils.pixel_facts import dataset_order
-from mmdiffrep.utils.rng import keep_random_state
 
 FILE = 'probe.csv'
 COLUMNS = ('iteration', 'timestep', 'tap', 'accuracy')
@@ -41,7 +38,7 @@ class LabeledImages(NamedTuple):
 
 
 @HOOKS.register_module()
-class ProbeHook(IntervalHook):
+class ProbeHook(MeasuringHook):
     """Train linear probes on the averaged weights at intervals, and logs their accuracies.
 
     DDAE probes its checkpoints and finds that the best features come before the best images
@@ -118,41 +115,32 @@ class ProbeHook(IntervalHook):
     def before_train(self, runner: Runner) -> None:
         """Read the images, and try the taps and timesteps."""
         require_method(runner, 'save_pretrained', type(self).__name__)
-        with fail_together():
-            self._prepare(runner)
+        self.alone(lambda: self._prepare(runner))
 
-    @master_only
     def _prepare(self, runner: Runner) -> None:
-        with keep_random_state():
-            denoiser = self._denoiser(runner)
-            resolve_timesteps(denoiser.schedule, self.timesteps)
-            if not self.parts:
-                self.parts = [
-                    self._read(dataset, number, denoiser.image_size)
-                    for dataset, number in zip(self.datasets, self.numbers)
-                ]
+        denoiser = self._denoiser(runner)
+        resolve_timesteps(denoiser.schedule, self.timesteps)
+        if not self.parts:
+            self.parts = [
+                self._read(dataset, number, denoiser.image_size)
+                for dataset, number in zip(self.datasets, self.numbers)
+            ]
 
-    def act(self, runner: Runner) -> None:
-        """Measure; all processes fail together."""
-        with fail_together():
-            self._measure(runner)
-
-    @master_only
-    def _measure(self, runner: Runner) -> None:
-        with keep_random_state():
-            denoiser = self._denoiser(runner)
-            (train, labels), (test, test_labels) = (
-                (self._features(denoiser, part.images), part.labels) for part in self.parts
+    def measure(self, runner: Runner) -> None:
+        """Train the probes, log their accuracies and write them to ``probe.csv``."""
+        denoiser = self._denoiser(runner)
+        (train, labels), (test, test_labels) = (
+            (self._features(denoiser, part.images), part.labels) for part in self.parts
+        )
+        with torch.enable_grad():
+            probe = fit_grid_probe(
+                [rows[None] for rows in train.values()],
+                labels,
+                self.num_classes,
+                self.training,
+                next(denoiser.parameters()).device,
             )
-            with torch.enable_grad():
-                probe = fit_grid_probe(
-                    [rows[None] for rows in train.values()],
-                    labels,
-                    self.num_classes,
-                    self.training,
-                    next(denoiser.parameters()).device,
-                )
-            accuracies = probe.accuracy(list(test.values()), test_labels).mean(1) * 100
+        accuracies = probe.accuracy(list(test.values()), test_labels).mean(1) * 100
         found = dict(zip(train, accuracies.tolist()))
         step = runner.iter + 1
         names = {f'probe/t{t}/{tap}': value for (t, tap), value in found.items()}

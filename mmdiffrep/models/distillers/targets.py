@@ -41,9 +41,17 @@ class RunningTarget(nn.Module):
         self.freeze_after = (
             None if freeze_after is None else integer('freeze_after', freeze_after, 1)
         )
-        self.register_buffer('mean', torch.zeros(channels))
-        self.register_buffer('square', torch.ones(channels))
-        self.register_buffer('num_batches', torch.zeros((), dtype=torch.long))
+        for name, value in self.initial(channels).items():
+            self.register_buffer(name, value)
+
+    @staticmethod
+    def initial(channels: int) -> dict[str, Tensor]:
+        """Return the statistics before the first batch."""
+        return dict(
+            mean=torch.zeros(channels),
+            square=torch.ones(channels),
+            num_batches=torch.zeros((), dtype=torch.long),
+        )
 
     @torch.no_grad()
     def update(self, feature: Tensor) -> None:
@@ -113,15 +121,10 @@ class PHIStandardizer(RunningTarget):
     run on, see :class:`RunningTarget`. For ``'l2'`` and ``'cosine'`` the rotation changes nothing.
     """
 
-    def __init__(
-        self,
-        channels: int,
-        momentum: float = 0.01,
-        eps: float = 1e-6,
-        freeze_after: int | None = None,
-    ) -> None:
-        super().__init__(channels, momentum, eps, freeze_after)
-        self.register_buffer('rotation', torch.eye(channels))
+    @staticmethod
+    def initial(channels: int) -> dict[str, Tensor]:
+        """Return the statistics before the first batch."""
+        return {**RunningTarget.initial(channels), 'rotation': torch.eye(channels)}
 
     @torch.no_grad()
     def forward(self, feature: Tensor) -> Tensor:

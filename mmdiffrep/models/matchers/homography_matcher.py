@@ -4,7 +4,6 @@
 from typing import Any
 
 import numpy as np
-from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
@@ -12,14 +11,13 @@ from mmdiffrep.matching.homography import METHODS, estimate_homography
 from mmdiffrep.matching.images import image_size
 from mmdiffrep.matching.keypoints import keypoint_vectors
 from mmdiffrep.matching.mutual import METRICS, mutual_nearest
-from mmdiffrep.models.matchers.image_maps import ImageMaps
-from mmdiffrep.models.matchers.point_matcher import build_matcher
+from mmdiffrep.models.matchers.pair_matcher import PairMatcher
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import one_of, positive
 
 
 @MODELS.register_module()
-class HomographyMatcher(BaseModel):
+class HomographyMatcher(PairMatcher):
     """Matches keypoints by mutual nearest neighbors and fits a homography, without training.
 
     It adds to every data sample ``pred_homography``, (3, 3) or None, for
@@ -49,35 +47,13 @@ class HomographyMatcher(BaseModel):
         cache_size: int = 8,
         bank: str | None = None,
     ) -> None:
-        super().__init__()
-        built = build_matcher(matcher)
-        self.maps = None if built is None else ImageMaps(built, cache_size, bank)
+        super().__init__(matcher, cache_size, bank)
         self.metric = one_of('metric', metric, METRICS)
         self.method = one_of('method', method, tuple(METHODS))
         self.threshold = positive('threshold', threshold)
 
-    def forward(
-        self,
-        inputs: dict[str, list[Tensor]],
-        data_samples: list[BaseDataElement],
-        mode: str = 'predict',
-    ) -> list[BaseDataElement]:
-        """Estimate the homographies of a batch of pairs.
-
-        Args:
-            inputs: Lists ``source`` and ``target`` of RGB uint8 images (3, H, W).
-            data_samples: Keypoints of the pairs.
-            mode: ``'predict'``, the only mode: there is nothing to train.
-        """
-        if mode != 'predict':
-            raise NotImplementedError(
-                f"HomographyMatcher has the mode 'predict' only, got {mode!r}."
-            )
-        for source, target, sample in zip(inputs['source'], inputs['target'], data_samples):
-            self._match(source, target, sample)
-        return data_samples
-
-    def _match(self, source: Tensor, target: Tensor, sample: BaseDataElement) -> None:
+    def match(self, source: Tensor, target: Tensor, sample: BaseDataElement) -> None:
+        """Add the homography of a pair, and the keypoints that it was fitted to."""
         sizes = image_size(source), image_size(target)
         if self.maps is None:
             scale_y, scale_x = (sizes[1][i] / sizes[0][i] for i in (0, 1))

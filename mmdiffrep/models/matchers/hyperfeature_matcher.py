@@ -13,7 +13,7 @@ from mmdiffrep.matching.images import image_size
 from mmdiffrep.matching.matcher import CorrespondenceMatcher
 from mmdiffrep.matching.nearest import Size, nearest
 from mmdiffrep.models.matchers.image_maps import ImageMaps
-from mmdiffrep.models.matchers.point_matcher import build_matcher
+from mmdiffrep.models.matchers.pair_matcher import build_matcher
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import positive
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmdiffrep.matching.images import load_image
 from mmdiffrep.matching.label_propagation import LabelPropagator
-from mmdiffrep.models.matchers.point_matcher import build_matcher
+from mmdiffrep.models.matchers.pair_matcher import build_matcher
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import check_arguments, integer
 from mmdiffrep.utils.image_files import read_mask

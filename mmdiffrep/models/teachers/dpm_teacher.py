@@ -2,7 +2,6 @@
 """The frozen diffusion model that a student learns from."""
 
 from collections.abc import Sequence
-from logging import Logger
 from typing import Any
 
 import torch
@@ -14,8 +13,8 @@ from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.memory import MemoryLimit
 from mmdiffrep.diffusion.noise import build_noise, check_draws
 from mmdiffrep.diffusion.weights import hash_weights
+from mmdiffrep.models.teachers import early_check
 from mmdiffrep.models.teachers.base import Teacher
-from mmdiffrep.models.teachers.early_check import warn_if_early
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import integer, one_of
 from mmdiffrep.utils.random_streams import Generators
@@ -58,6 +57,8 @@ class DPMTeacher(Teacher):
         ValueError: The denoiser needs class labels, or does not take RGB images of this ``size``.
     """
 
+    warn_if_early = early_check.warn_if_early
+
     def __init__(
         self,
         denoiser: str | dict,
@@ -98,12 +99,6 @@ class DPMTeacher(Teacher):
     def accept(cls, **options: Any) -> dict[str, Any]:
         """Return all options: they are those of a diffusion model."""
         return options
-
-    def warn_if_early(
-        self, inputs: Tensor, t: Tensor, features: Sequence[Tensor | None], logger: Logger
-    ) -> None:
-        """See :class:`Teacher`; it costs one more pass of the diffusion model."""
-        warn_if_early(self, inputs, t, features, logger)
 
     @property
     def channels(self) -> tuple[int, ...]:

@@ -3,15 +3,14 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from logging import Logger
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mmdiffrep.diffusion.input_range import DenoiserInput
+from mmdiffrep.models.teachers import early_check
 from mmdiffrep.models.teachers.base import Teacher
-from mmdiffrep.models.teachers.early_check import warn_if_early
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checks import did_you_mean, of_type, within
 from mmdiffrep.utils.random_streams import Generators, IterationStreams
@@ -47,6 +46,8 @@ class TeacherGroup(Teacher):
         ValueError: No teacher, a tap of none of them, a teacher without a tap, or several with
             timesteps.
     """
+
+    warn_if_early = early_check.warn_if_early
 
     def __init__(
         self,
@@ -109,12 +110,6 @@ class TeacherGroup(Teacher):
                 f'{list(teachers)}; got {tap!r}.{did_you_mean(name, teachers)}'
             )
         return name, rest
-
-    def warn_if_early(
-        self, inputs: Tensor, t: Tensor, features: Sequence[Tensor | None], logger: Logger
-    ) -> None:
-        """See :class:`Teacher`; it costs one more pass of the diffusion model."""
-        warn_if_early(self, inputs, t, features, logger)
 
     @property
     def channels(self) -> tuple[int, ...]:

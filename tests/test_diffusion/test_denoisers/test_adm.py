@@ -199,7 +199,7 @@ def test_foreign_state_dict_and_file_names(tmp_path):
     torch.save({'conv1.weight': torch.zeros(2)}, path)
     with pytest.raises(ValueError, match='does not look like'):
         ADMDenoiser.build(checkpoint=str(path), **TINY)
-    with pytest.raises(ValueError, match='Unknown ADM preset'):
+    with pytest.raises(ValueError, match='preset must be one of'):
         ADMDenoiser.from_pretrained(str(path), preset='adm-257')
     with pytest.raises(FileNotFoundError, match='lsun_cat'):
         ADMDenoiser.from_pretrained(str(tmp_path / 'lsun_cat.pt'))
