@@ -70,7 +70,7 @@ def test_a_table_of_students_that_is_continued(folders, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ('options', 'match'),
     [
-        (dict(teachers=[]), 'at least one teacher'),
+        (dict(teachers=[]), 'teachers must differ'),
         (dict(teachers=['a', 'a']), 'teachers must differ'),
         (dict(teachers=['a'], teacher_minutes=[1.0, 2.0]), '2 numbers for 1 teachers'),
         (dict(teachers=['a'], lr=[0.0]), 'lr must be positive'),
