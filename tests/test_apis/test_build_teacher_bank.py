@@ -191,6 +191,16 @@ def test_settings_that_the_bank_does_not_have_are_named(tmp_path, network, chang
         train(tmp_path / 'run', dict(hook, **change), str(tmp_path / 'bank'))
 
 
+def test_a_policy_that_needs_the_noise_schedule_is_refused(tmp_path, network):
+    matched = dict(type='mmdiffrep.MatchedTimestep', t=5, image_size=32)
+    message = 'MatchedTimestep .*a BankTeacher does not load its network.*FixedTimestep'
+    with pytest.raises(ValueError, match=message):
+        build(tmp_path / 'bank', network, matched)
+    _, hook = build(tmp_path / 'bank', network)
+    with pytest.raises(ValueError, match=message):
+        train(tmp_path / 'run', dict(hook, policy=matched), str(tmp_path / 'bank'))
+
+
 def test_what_is_missing_is_named(tmp_path, network):
     built, hook = build(tmp_path / 'bank', network, pool=1)
     bank = str(built.bank.folder)

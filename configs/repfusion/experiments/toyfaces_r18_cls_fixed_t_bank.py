@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # Glasses on drawn faces: toyfaces_r18_cls_fixed_t.py with the teacher's features from a bank, over
 # 8 fixed views per image. Build it first: python -m mmdiffrep bank <this config>.
-# Result: not measured; a step costs what it costs without distillation, see docs/lab_notes.md.
+# Result: not measured, nor its time per step: it runs no teacher network.
 _base_ = './toyfaces_r18_cls_fixed_t.py'
 bank = 'work_dirs/feature_banks/toyfaces_r18_cls_fixed_t'
 train_set = _base_.train_dataloader.dataset

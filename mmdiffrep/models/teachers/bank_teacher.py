@@ -22,9 +22,9 @@ BUILD = 'build it with `python -m mmdiffrep bank CONFIG`'
 class BankTeacher(Teacher):
     """Gives the features that the samples of a :class:`FixedViews` data set carry.
 
-    A step then costs what a supervised step costs. The features are those of a
+    A step then runs no teacher network, which is not even loaded. The features are those of a
     :class:`~mmdiffrep.models.teachers.DPMTeacher` on the same views, rounded to what is stored, and
-    a run may change between the two when it is resumed. The network itself is not loaded.
+    a run may change between the two when it is resumed.
 
     Args:
         bank (str): Folder of the bank, the same as that of the data set.

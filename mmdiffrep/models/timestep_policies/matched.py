@@ -18,7 +18,8 @@ class MatchedTimestep(TimestepPolicy):
     its noise is k times weaker. So t = 50 of a 256 px model hides as much of the picture as t = 9
     of a 64 px model does (linear betas). The noise is matched at the teacher's size, after
     averaging: with r = (1 - alpha_bar) / alpha_bar, r at the teacher's size is r at
-    ``image_size``, times (size / image_size)^2.
+    ``image_size``, times (size / image_size)^2. The teacher must be a diffusion model; a bank of
+    its features does not load the network and is refused.
 
     Args:
         t (int, optional): A timestep of the teacher's schedule, as a paper gives it.
@@ -49,6 +50,22 @@ class MatchedTimestep(TimestepPolicy):
         self.noise_level = noise_level
         self.image_size = None if image_size is None else integer('image_size', image_size, 1)
         self.max_timestep = 0
+        self._fitted = False
+
+    @property
+    def timesteps(self) -> tuple[int, ...]:
+        """Return the one timestep that it draws; see :class:`TimestepPolicy`.
+
+        Raises:
+            ValueError: The teacher has no noise schedule in which it could be found.
+        """
+        if not self._fitted:
+            raise ValueError(
+                'MatchedTimestep finds its timestep in the noise schedule of a diffusion model, but '
+                'the teacher has none (a BankTeacher does not load its network): take '
+                "dict(type='mmdiffrep.FixedTimestep', t=...), or a diffusion model as the teacher."
+            )
+        return (self.max_timestep,)
 
     def fit(self, schedule: Schedule, size: int) -> None:
         """Find the timestep; see :class:`TimestepPolicy`.
@@ -61,6 +78,7 @@ class MatchedTimestep(TimestepPolicy):
             level = float(schedule.noise_level(self.given))
         noise = level**2 / max(1 - level**2, 1e-12) * (size / (self.image_size or size)) ** 2
         self.max_timestep = schedule.nearest_timestep((noise / (1 + noise)) ** 0.5)
+        self._fitted = True
 
     def forward(self, images: Tensor, draws: Draws) -> TimestepSample:
         """See :class:`TimestepPolicy`."""
