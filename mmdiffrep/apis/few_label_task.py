@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from mmengine.registry import MODELS, DefaultScope
-from PIL import Image
 
 from mmdiffrep.apis.pretrain_student import Student
 from mmdiffrep.datasets.preparation.image_folder import look_through
 from mmdiffrep.utils.atomic_file import write_atomically
+from mmdiffrep.utils.image_files import read_labels
 
 IGNORED = 255
 _PARTS = dict(test=0.4, val=0.2)  # of all labeled images, and of what is left of them
@@ -47,17 +47,23 @@ def find_task(images: str | Path, masks: str | Path, split_seed: int = 0) -> Few
 
     Raises:
         FileNotFoundError: No such folder.
-        ValueError: Fewer than 5 labeled images, or their files have several suffixes.
+        OSError: A mask that is damaged or a color picture.
+        ValueError: Fewer than 5 labeled images, or their files have several suffixes or cannot be
+            read; masks with labels out of range, or without any.
     """
     report, root = look_through(images), Path(masks).expanduser()
     if not root.is_dir():
         raise FileNotFoundError(f'There is no folder {root}: give one that holds the masks.')
+    labeled = {path.relative_to(root).with_suffix('').as_posix() for path in root.rglob('*.png')}
+    bad = [name for name in report.bad if str(Path(name).with_suffix('')) in labeled]
+    if bad:
+        listed = '\n  '.join(f'{name}: {report.bad[name]}' for name in bad)
+        raise ValueError(
+            f'{len(bad)} labeled images of {images} cannot be read:\n  {listed}\nReplace them, or '
+            'remove their masks.'
+        )
     found = {str(Path(name).with_suffix('')): Path(name).suffix for name in report.images}
-    names = sorted(
-        name
-        for path in root.rglob('*.png')
-        if (name := path.relative_to(root).with_suffix('').as_posix()) in found
-    )
+    names = sorted(labeled & set(found))
     if len(names) < 5:
         raise ValueError(
             f'{len(names)} masks of {root} have the name of an image in {images}, such as '
@@ -77,9 +83,18 @@ def find_task(images: str | Path, masks: str | Path, split_seed: int = 0) -> Few
 def _class_weight(masks: Sequence[Path]) -> list[float]:
     counts = np.zeros(IGNORED, dtype=np.int64)
     for path in masks:
-        with Image.open(path) as file:  # indices of a palette, or gray values
-            values = np.array(file if file.mode == 'P' else file.convert('L')).ravel()
-        counts += np.bincount(values, minlength=IGNORED + 1)[:IGNORED]
+        values = read_labels(str(path))
+        if values.min() < 0 or values.max() > IGNORED:
+            raise ValueError(
+                f'{path} has labels from {values.min()} to {values.max()}; expected classes from 0 '
+                f'on, or {IGNORED} for pixels to ignore.'
+            )
+        counts += np.bincount(values.ravel(), minlength=IGNORED + 1)[:IGNORED]
+    if not counts.any():
+        raise ValueError(
+            f'The masks of the {len(masks)} images to train on hold nothing but {IGNORED}: label '
+            'some pixels.'
+        )
     classes = int(np.flatnonzero(counts)[-1]) + 1
     share = counts[:classes] / counts.sum()
     return [round(float(min(10.0, (1 / max(s, 1e-2)) ** 0.5)), 2) for s in share]
@@ -124,8 +139,11 @@ def task_config(
         dict(type='RandomCrop', crop_size=(size, size)),
         dict(type='PhotoMetricDistortion'),
     ]
-    read, masks = dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')
-    pack = dict(type='PackSegInputs')
+    read, pack = dict(type='LoadImageFromFile'), dict(type='PackSegInputs')
+    masks = [
+        dict(type='LoadAnnotations'),
+        dict(type='mmdiffrep.CheckSegMap', num_classes=len(task.class_weight)),
+    ]
     resize = dict(type='Resize', scale=(size, size), keep_ratio=False)
     warm_up = max(1, min(100, iters // 20))
     return dict(
@@ -136,9 +154,9 @@ def task_config(
         log_level='WARNING',
         model=_model(task, student, size, dict(backbone or student.backbone)),
         train_dataloader=_loader(
-            task, lists[0], [read, masks, *train, pack], num_workers, infinite=True
+            task, lists[0], [read, *masks, *train, pack], num_workers, infinite=True
         ),
-        test_dataloader=_loader(task, lists[1], [read, resize, masks, pack], num_workers),
+        test_dataloader=_loader(task, lists[1], [read, resize, *masks, pack], num_workers),
         test_evaluator=dict(type='IoUMetric', iou_metrics=['mIoU']),
         test_cfg=dict(type='TestLoop'),
         train_cfg=dict(type='IterBasedTrainLoop', max_iters=iters, val_interval=iters),

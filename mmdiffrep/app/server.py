@@ -10,7 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, NotFound
@@ -18,6 +18,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from mmdiffrep.app.session import JOINED, MAX_DRAWS, SIDES, PageSession, Reading
 from mmdiffrep.app.strokes import Stroke
+from mmdiffrep.utils.image_files import upright_rgb
 from mmdiffrep.visualization import draw_overlay, draw_uncertainty, image_png, similarity_overlay
 
 HOST = '127.0.0.1'
@@ -142,8 +143,8 @@ def _resized(value: Tensor, image: np.ndarray) -> np.ndarray:
 def _read(data: bytes) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(data)) as file:
-            return np.array(ImageOps.exif_transpose(file).convert('RGB'))
-    except (UnidentifiedImageError, OSError) as error:
+            return np.array(upright_rgb(file))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f'This file is not an image: {error}') from error
 
 

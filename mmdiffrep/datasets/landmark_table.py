@@ -11,6 +11,7 @@ import numpy as np
 from mmengine.logging import print_log
 from PIL import Image
 
+from mmdiffrep.utils.image_files import open_stored, upright_size
 from mmdiffrep.utils.text_file import read_text
 
 EXAMPLE = 'file,x0,y0,x1,y1,...'
@@ -150,8 +151,7 @@ def _upright_size(path: str) -> tuple[int, int]:
     try:
         if not osp.isfile(path):  # a pipe would wait for ever
             raise OSError('it is not a file')
-        with Image.open(path) as image:
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-            return image.size[::-1] if turned else image.size
+        with open_stored(path) as image:
+            return upright_size(image)
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f'{path} cannot be opened: {error}') from error

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from mmdiffrep.matching.nearest import Size
-from mmdiffrep.utils.image_files import read_rgb
+from mmdiffrep.utils.image_files import read_rgb, upright_rgb
 
 ImageInput = str | Path | Image.Image | np.ndarray | Tensor
 
@@ -21,7 +21,7 @@ def load_image(image: ImageInput) -> Tensor:
     Raises:
         FileNotFoundError: No such file.
         OSError: The file is damaged or no image; the message names it.
-        ValueError: An array or a tensor of another shape, dtype or range.
+        ValueError: An array or a tensor of another shape, dtype or range; a PIL image of 32 bits.
     """
     if isinstance(image, Tensor):
         if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
@@ -33,7 +33,7 @@ def load_image(image: ImageInput) -> Tensor:
     if isinstance(image, (str, Path)):
         image = read_rgb(str(image))
     if isinstance(image, Image.Image):
-        image = np.array(image.convert('RGB'))
+        image = np.array(upright_rgb(image))
     if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(
             'An image is a path, a PIL image, an RGB array (H, W, 3) of uint8, or an RGB tensor '

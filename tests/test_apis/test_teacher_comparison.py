@@ -1,12 +1,17 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Students with and without a teacher on a folder of one's own."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
+from mmengine.registry import DATASETS, DefaultScope
 from PIL import Image
 
 from mmdiffrep.apis import compare_teachers
-from mmdiffrep.apis.few_label_task import find_task
+from mmdiffrep.apis.few_label_task import find_task, task_config
+from mmdiffrep.apis.pretrain_student import find_student
 from mmdiffrep.cli.compare_teachers import parser
 from mmdiffrep.testing import tiny_teacher
 
@@ -86,6 +91,54 @@ def test_masks_without_images(folders, tmp_path):
         find_task(folders[0], tmp_path)
     with pytest.raises(FileNotFoundError, match='no folder'):
         find_task(folders[0], tmp_path / 'none')
+
+
+def _replaced(folders, tmp_path, kind, content):
+    """Copy the folders with another first image or mask."""
+    copies = [Path(shutil.copytree(folder, tmp_path / folder.name)) for folder in folders]
+    name = find_task(*folders).parts['train'][0]
+    if kind == 'image':
+        (copies[0] / f'{name}.jpg').write_bytes(content)
+    else:
+        Image.fromarray(content).save(copies[1] / f'{name}.png')
+    return copies, name
+
+
+@pytest.mark.parametrize(
+    ('content', 'error', 'message'),
+    [
+        (np.full((40, 48), 300, np.uint16), ValueError, 'has labels from 300 to 300; expected'),
+        (np.arange(5760, dtype=np.uint8).reshape(40, 48, 3), OSError, 'a picture of mode RGB'),
+    ],
+)
+def test_masks_that_are_no_labels_are_named(folders, tmp_path, content, error, message):
+    copies, name = _replaced(folders, tmp_path, 'mask', content)
+    with pytest.raises(error, match=rf'{name}\.png.*{message}'):
+        find_task(*copies)
+
+
+def test_labeled_images_that_cannot_be_read_are_listed(folders, tmp_path):
+    copies, name = _replaced(folders, tmp_path, 'image', b'no image')
+    with pytest.raises(ValueError, match=rf'(?s)1 labeled images .*\n  {name}\.jpg: .*Replace'):
+        find_task(*copies)
+
+
+def test_masks_without_any_label(folders, tmp_path):
+    for path in folders[1].iterdir():
+        Image.fromarray(np.full((40, 48), 255, np.uint8)).save(tmp_path / path.name)
+    with pytest.raises(ValueError, match='hold nothing but 255'):
+        find_task(folders[0], tmp_path)
+
+
+def test_a_mask_of_another_size_than_its_image_is_named(folders, tmp_path):
+    turned = np.zeros((48, 40), np.uint8)
+    copies, name = _replaced(folders, tmp_path, 'mask', turned)
+    student = find_student(STUDENT, 32)
+    cfg = task_config(find_task(*copies), student, tmp_path, size=32, iters=1, lr=0.1, seed=0)
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        dataset = DATASETS.build(cfg['train_dataloader']['dataset'])
+    with pytest.raises(ValueError, match=rf'{name}\.png: the mask has shape \(48, 40\)'):
+        [dataset[index] for index in range(len(dataset))]
 
 
 def test_the_command_gives_what_was_said():

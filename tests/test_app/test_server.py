@@ -51,6 +51,17 @@ def test_an_uploaded_image_takes_the_place_of_the_old_one(client, session):
     assert answer.status_code == 400 and 'not an image' in answer.json['error']
 
 
+def test_an_uploaded_image_of_16_bits_keeps_its_levels(client, session):
+    levels = np.array([[0, 256, 65535]], np.uint16)
+    for pixels, status in ((levels, 200), (levels.astype(np.float32), 400)):
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, 'TIFF')
+        answer = client.post('/image/source', data=stream.getvalue())
+        assert answer.status_code == status
+    assert 'pixels of 32 bits' in answer.json['error']
+    assert session.images['source'][0, :, 0].tolist() == [0, 1, 255]
+
+
 @pytest.mark.parametrize(
     'body',
     ['{', '{}', '{"points": [[99, 1]], "tap": "dec.1", "timestep": 3, "draws": 1}'],

@@ -10,12 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from mmdiffrep.datasets.preparation.source_files import (
-    DamagedSourceError,
-    has_16_bits,
-    opened,
-    refuse_32_bits,
-)
+from mmdiffrep.datasets.preparation.source_files import DamagedSourceError, opened
+from mmdiffrep.utils.image_files import has_16_bits, refuse_32_bits
 from mmdiffrep.utils.jpeg_damage import jpeg_complaint
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff', '.ppm', '.gif')

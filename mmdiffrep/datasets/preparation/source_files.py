@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
+from mmdiffrep.utils import image_files
+from mmdiffrep.utils.image_files import SIXTEEN_BITS, open_stored, upright_rgb
 from mmdiffrep.utils.jpeg_damage import warn_of_jpeg_damage
 
 _SHOWN = 200  # problems that an error lists
-_SIXTEEN_BITS = ('I;16', 'I;16L', 'I;16B', 'I;16N')
-_SCALED_FORMATS = ('PNG', 'PPM')  # where Pillow's mode I stands for 16 bits
 
 
 class DamagedSourceError(ValueError):
@@ -47,9 +47,7 @@ def refuse_problems(summary: str, problems: Sequence[str], advice: str) -> None:
 
 
 def read_image(path: Path, warn: bool = True) -> Image.Image:
-    """Return an image as mmcv loads it: upright by its EXIF orientation, RGB, 8 bits.
-
-    Of 16 bits the upper 8 are kept; an alpha channel is dropped.
+    """Return an image as mmcv loads it, see :func:`~mmdiffrep.utils.image_files.upright_rgb`.
 
     Args:
         path: The file.
@@ -59,30 +57,7 @@ def read_image(path: Path, warn: bool = True) -> Image.Image:
         DamagedSourceError: Not a complete image, or pixels of 32 bits; names the file.
     """
     with opened(path, warn) as stored:
-        refuse_32_bits(stored)
-        image = ImageOps.exif_transpose(stored)
-        if has_16_bits(stored):
-            image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8))
-        return image.convert('RGB')
-
-
-def has_16_bits(stored: Image.Image) -> bool:
-    """Return whether a file is a gray image of 16 bits, which Pillow does not scale to 8."""
-    scaled = stored.mode == 'I' and stored.format in _SCALED_FORMATS
-    return scaled or stored.mode in _SIXTEEN_BITS
-
-
-def refuse_32_bits(stored: Image.Image) -> None:
-    """Check the depth of an opened file.
-
-    Raises:
-        ValueError: Pixels of 32 bits.
-    """
-    if stored.mode in ('I', 'F') and not has_16_bits(stored):
-        raise ValueError(
-            f'pixels of 32 bits (mode {stored.mode}), whose range is unknown: save it with 8 bits '
-            'per channel'
-        )
+        return upright_rgb(stored)
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -92,7 +67,7 @@ def read_mask(path: Path) -> np.ndarray:
         DamagedSourceError: Not a complete image; names the file.
     """
     with opened(path) as image:
-        deep = image.mode in (*_SIXTEEN_BITS, 'I', 'F')
+        deep = image.mode in (*SIXTEEN_BITS, 'I', 'F')
         return np.asarray(image if deep else image.convert('L'))
 
 
@@ -103,11 +78,10 @@ def upright_size(path: Path) -> tuple[int, int]:
         DamagedSourceError: Not a complete image; names the file.
     """
     with opened(path) as image:
-        size = image.size
-        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        size = image_files.upright_size(image)
         image.draft('RGB', (1, 1))  # an eighth of the size: quicker
         image.load()
-        return size[::-1] if turned else size
+        return size
 
 
 @contextmanager
@@ -118,7 +92,7 @@ def opened(path: Path, warn: bool = True) -> Iterator[Image.Image]:
             raise ValueError('not a regular file')
         if warn:
             warn_of_jpeg_damage(path)
-        with Image.open(path) as image:
+        with open_stored(path) as image:
             yield image
     except FileNotFoundError as error:
         raise DamagedSourceError(f'{path} does not exist') from error

@@ -11,8 +11,8 @@ from PIL import Image
 from mmdiffrep.datasets.transforms.base import Transform
 from mmdiffrep.registry import TRANSFORMS
 from mmdiffrep.utils.checks import integer
+from mmdiffrep.utils.image_files import is_turned
 
-_ORIENTATION = 0x0112  # EXIF tag
 # The last is mmcv's, of what OpenCV cannot decode.
 LOADING_ERRORS = (OSError, SyntaxError, cv2.error, Image.DecompressionBombError, AssertionError)
 """Errors of a damaged image or mask, most of which do not name the file."""
@@ -108,7 +108,7 @@ def _reason(mask: tuple[int, ...], image: tuple[int, ...], img_path: str) -> str
 def _is_turned(img_path: str) -> bool:
     try:
         with Image.open(img_path) as image:
-            return image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+            return is_turned(image)
     except OSError:  # not a local file
         return False
 
