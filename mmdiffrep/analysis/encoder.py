@@ -14,6 +14,7 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor
 
 from mmdiffrep.diffusion.features import MapKey
+from mmdiffrep.diffusion.input_range import DistortionWatch
 from mmdiffrep.diffusion.precision import FrozenPrecision
 from mmdiffrep.diffusion.weights import hash_weights
 from mmdiffrep.feature_bank.reader import on_cpu, stored_bytes, to_stored
@@ -105,6 +106,7 @@ class Encoder:
         self.weights_hash = hash_weights(self.host.backbone)
         self._precision = FrozenPrecision(precision)
         self.size = self.host.size
+        self._distortion = DistortionWatch('the encoder', 'choose a data set of square images')
         native_order = normalization['channel_order']
         self._flip = channel_order != native_order
         mean = normalization['mean'] or [0.0] * 3
@@ -134,6 +136,7 @@ class Encoder:
     def _resized(self, image: Tensor) -> Tensor:
         if tuple(image.shape[2:]) == (self.size, self.size):
             return image
+        self._distortion.check(image.shape[2:], (self.size, self.size))
         return torch.nn.functional.interpolate(
             image, size=(self.size, self.size), mode='bilinear', antialias=True
         )

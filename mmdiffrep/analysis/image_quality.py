@@ -13,6 +13,7 @@ from torch import Tensor
 from mmdiffrep.analysis.data import ImageSource
 from mmdiffrep.analysis.encoder import Encoder
 from mmdiffrep.diffusion.denoisers import Denoiser
+from mmdiffrep.diffusion.input_range import DistortionWatch
 from mmdiffrep.diffusion.sampling import image_seeds, sample_images
 from mmdiffrep.measures.frechet import FeatureMoments
 from mmdiffrep.utils.checks import integer
@@ -157,9 +158,12 @@ def moments_of_dataset(
     integer(f'The number of images of the {source.name}', len(source), max(2, ranks))
     part = copy.copy(source)
     part.indices = source.indices[get_rank() :: ranks]
+    distortion = DistortionWatch('the comparison', 'compare with square images')
 
     def batches() -> Iterable[Tensor]:
         for batch in part.batches(batch_size):
+            for image in batch.inputs:
+                distortion.check(image.shape[1:], (size, size))
             images = torch.cat([_resized(image, size) for image in batch.inputs])
             yield images.flip(1) if source.channel_order == 'bgr' else images
 

@@ -44,6 +44,32 @@ def host_input(settings: Mapping[str, Any] | None, size: int) -> 'DenoiserInput'
         return DenoiserInput(**{'size': size, **settings})
 
 
+class DistortionWatch:
+    """Warns once if images are resized to another aspect ratio.
+
+    Args:
+        reader: Whom they are resized for.
+        way_out: What to set instead of cropping or padding them.
+    """
+
+    def __init__(self, reader: str, way_out: str) -> None:
+        self._reader = reader
+        self._way_out = way_out
+        self._warned = False
+
+    def check(self, given: Sequence[int], size: Sequence[int]) -> None:
+        """Look at the height and width of images before and after."""
+        (height, width), (new_height, new_width) = given, size
+        change = (height * new_width) / (width * new_height)
+        if not self._warned and not 1 / _ASPECT < change < _ASPECT:
+            self._warned = True
+            logger.warning(
+                'Images of %d x %d are resized to %d x %d for %s, which changes their aspect ratio '
+                'and with it the features. Crop or pad them to that shape in the pipeline, or %s.',
+                *(height, width, new_height, new_width, self._reader, self._way_out),
+            )
+
+
 class DenoiserInput(nn.Module):
     """Undoes a host's normalization exactly, and resizes to the denoiser's size.
 
@@ -93,7 +119,11 @@ class DenoiserInput(nn.Module):
         self.batches_to_check = check_batches
         self.mean = [float(value) for value in mean or [0.0] * 3]
         self.std = [float(value) for value in std or [1.0] * 3]
-        self._warned = False
+        self._distortion = DistortionWatch(
+            'the denoiser',
+            'set `size` of the input to None (every image as it is) or to (height, width) of the '
+            'same shape',
+        )
         self._on_device: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
     def forward(self, images: Tensor) -> Tensor:
@@ -125,7 +155,7 @@ class DenoiserInput(nn.Module):
             pixels = pixels.flip(1)
         pixels = pixels / 127.5 - 1
         if self.size is not None and tuple(self.size) != tuple(pixels.shape[2:]):
-            self._warn_of_distortion(*pixels.shape[2:])
+            self._distortion.check(pixels.shape[2:], self.size)
             pixels = resize(pixels, self.size, self.interpolation)
         return pixels
 
@@ -138,20 +168,6 @@ class DenoiserInput(nn.Module):
                 torch.tensor(self.std, dtype=torch.float32, device=device).view(shape),
             )
         return self._on_device[device]
-
-    def _warn_of_distortion(self, height: int, width: int) -> None:
-        """Say once that resizing changes the aspect ratio."""
-        new_height, new_width = self.size or (height, width)
-        change = (height * new_width) / (width * new_height)
-        if not self._warned and not 1 / _ASPECT < change < _ASPECT:
-            self._warned = True
-            logger.warning(
-                'Images of %d x %d are resized to %d x %d for the denoiser, which changes their '
-                'aspect ratio and with it the features. Crop or pad them to that shape in the '
-                'pipeline, or set `size` of the input to None (every image as it is) or to '
-                '(height, width) of the same shape.',
-                *(height, width, new_height, new_width),
-            )
 
     def _check_range(self, images: Tensor, pixels: Tensor) -> None:
         given = f'{float(images.min()):.3g} .. {float(images.max()):.3g}'

@@ -16,8 +16,11 @@ from urllib.parse import urlparse
 import torch
 from mmengine.dist import get_dist_info
 from mmengine.runner import CheckpointLoader
+from mmengine.runner.checkpoint import _process_mmcls_checkpoint
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+
+from mmdiffrep.utils.checkpoint_names import PREFIXES, place_of
 
 # What readers raise for files that end too early.
 _DAMAGE = (SafetensorError, RuntimeError, EOFError, IndexError, struct.error)
@@ -196,8 +199,9 @@ def load_checkpoint_url(url: str, map_location: Any = 'cpu', trust: bool = False
 def register_safe_loader(trust: bool = False) -> None:
     """Make mmengine, and every library on it, load checkpoints by :func:`load_checkpoint_file`.
 
-    Replaces mmengine's loaders of local paths and of ``http://``/``https://`` addresses for the
-    rest of the process. ``torchvision://`` and ``open-mmlab://`` keep mmengine's own.
+    Replaces mmengine's loaders of local paths, of ``http://``/``https://`` addresses and of names
+    (``torchvision://``, ``open-mmlab://``, ``mmcls://``) for the rest of the process. Those of
+    ``s3://`` and ``pavi://`` stay; they run no code with PyTorch 2.6 or newer.
 
     Args:
         trust: Passed on; see :func:`load_checkpoint_file`.
@@ -209,9 +213,16 @@ def register_safe_loader(trust: bool = False) -> None:
     def load_from_http(filename: str, map_location: Any = None) -> dict[str, Any]:
         return load_checkpoint_url(filename, map_location, trust)
 
+    def load_from_name(filename: str, map_location: Any = None) -> dict[str, Any]:
+        place = place_of(filename)
+        load = load_from_http if '://' in place else load_from_local
+        loaded = load(place, map_location)
+        return _process_mmcls_checkpoint(loaded) if filename.startswith('mmcls:') else loaded
+
     # mmengine prints a loader's name without its first ten letters, hence `load_from_`.
     CheckpointLoader.register_scheme('', loader=load_from_local, force=True)
     CheckpointLoader.register_scheme(('http://', 'https://'), loader=load_from_http, force=True)
+    CheckpointLoader.register_scheme(PREFIXES, loader=load_from_name, force=True)
 
 
 def ensure_safe_loader() -> None:

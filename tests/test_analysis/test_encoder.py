@@ -53,6 +53,16 @@ def test_an_encoder_sees_what_its_host_would_give_it(weights):
     assert rgb.weights_hash == encoder.weights_hash
 
 
+def test_a_changed_aspect_ratio_is_said_once(weights, caplog):
+    encoder = Encoder(config(RESNET), weights[1], size=32)
+    with caplog.at_level('WARNING', 'mmdiffrep'):
+        encoder([torch.zeros(3, 64, 64)])
+        assert not caplog.records
+        encoder([torch.zeros(3, 16, 64)] * 2)
+    assert len(caplog.records) == 1
+    assert 'Images of 16 x 64 are resized to 32 x 32 for the encoder' in caplog.text
+
+
 def test_a_vision_transformer_gives_maps_at_its_own_size():
     vit = dict(
         type='VisionTransformer',

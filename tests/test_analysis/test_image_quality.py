@@ -59,6 +59,16 @@ def test_images_of_a_data_set_are_rgb_and_of_the_models_size(face_config):
     torch.testing.assert_close(images.float().mean(dim=(0, 2, 3)), expected, atol=1.5, rtol=0)
 
 
+def test_images_that_are_squeezed_for_a_comparison_are_told(face_config, caplog):
+    cfg = face_config()
+    pipeline = cfg.test_dataloader.dataset.pipeline
+    pipeline.insert(len(pipeline) - 1, dict(type='mmcv.Resize', scale=(64, 32)))
+    with caplog.at_level('WARNING', 'mmdiffrep'):
+        moments_of_dataset(ImageSource(cfg), colors, size=16)
+    assert len(caplog.records) == 1
+    assert 'Images of 32 x 64 are resized to 16 x 16 for the comparison' in caplog.text
+
+
 def test_a_data_set_against_itself(face_config):
     embed = EncoderEmbedding(
         Config(

@@ -1,4 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import json
 import os
 import pickle
 import random
@@ -12,7 +13,6 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
-from mmengine.runner.checkpoint import load_from_http, load_from_local
 from safetensors.torch import save_file
 
 from mmdiffrep.utils.checkpoint_io import (
@@ -23,6 +23,7 @@ from mmdiffrep.utils.checkpoint_io import (
     load_checkpoint_file,
     register_safe_loader,
 )
+from mmdiffrep.utils.checkpoint_names import place_of
 
 WEIGHTS = {'state_dict': {'weight': torch.arange(1000.0)}}
 
@@ -302,11 +303,8 @@ class TestLoad:
 
 class TestRegisterSafeLoader:
     @pytest.fixture(autouse=True)
-    def keep_loaders(self):
-        yield
-        CheckpointLoader.register_scheme('', loader=load_from_local, force=True)
-        for prefix in ('http://', 'https://'):
-            CheckpointLoader.register_scheme(prefix, loader=load_from_http, force=True)
+    def keep_loaders(self, monkeypatch):
+        monkeypatch.setattr(CheckpointLoader, '_schemes', CheckpointLoader._schemes.copy())
 
     def test_mmengine_loads_by_it(self, saved, tmp_path):
         register_safe_loader()
@@ -340,3 +338,23 @@ class TestRegisterSafeLoader:
         os.rename(path, tmp_path / 'hub' / 'checkpoints' / 'a.pth')
         with pytest.raises(pickle.UnpicklingError, match=r'HistoryBuffer.*hub/checkpoints/a\.pth'):
             CheckpointLoader.load_checkpoint('https://example.com/a.pth')
+
+    @pytest.mark.parametrize(
+        'name', ['torchvision://resnet18', 'open-mmlab://vgg16_caffe', 'mmcls://resnet18', 'own']
+    )
+    def test_weights_known_by_name_are_loaded_safely(self, saved, tmp_path, monkeypatch, name):
+        path = saved('a.pth', state={'log': HistoryBuffer([1.0], [1])})
+        monkeypatch.setenv('MMENGINE_HOME', str(tmp_path))
+        monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
+        (tmp_path / 'open_mmlab.json').write_text(json.dumps({'own': path.name}))
+        name = 'openmmlab://own' if name == 'own' else name
+        place = place_of(name)
+        if place.startswith('http'):
+            file = tmp_path / 'hub' / 'checkpoints' / place.rpartition('/')[2]
+            file.parent.mkdir(parents=True)
+            os.rename(path, file)
+        register_safe_loader()
+        with pytest.raises(pickle.UnpicklingError, match='HistoryBuffer'):
+            CheckpointLoader.load_checkpoint(name)
+        with pytest.raises(ValueError, match=r"no weights '.*y'. Did you mean"):
+            CheckpointLoader.load_checkpoint(name + 'y')

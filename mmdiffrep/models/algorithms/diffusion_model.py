@@ -6,8 +6,6 @@ The network and the schedulers are diffusers' own. The result is a folder that d
 
 import copy
 import logging
-import os
-import shutil
 from abc import ABCMeta, abstractmethod
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -20,6 +18,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from mmdiffrep.diffusion.sampling import Sampler, build_sampler, run_sampler
+from mmdiffrep.utils.atomic_file import replace_files
 from mmdiffrep.utils.random_streams import ImageStreams
 
 _TOLERANCE = 0.05  # interpolation and augmentation may leave [-1, 1] a little
@@ -195,21 +194,18 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
     def save_pretrained(self, folder: str, dtype: torch.dtype = torch.float16) -> None:
         """Write a diffusers folder.
 
-        The folder appears, or replaces an older one, only when it is complete. The older folder is
-        moved to ``<folder>.old`` for that moment.
+        Its files replace those of an older export when all are complete and on the disk; other
+        files in the folder stay.
 
         Args:
             folder: Where to write.
             dtype: Type of the stored weights (safetensors). Defaults to half precision.
+
+        Raises:
+            OSError: The disk is full or the folder is not writable.
         """
-        partial, old = f'{os.path.normpath(folder)}.partial', f'{os.path.normpath(folder)}.old'
-        shutil.rmtree(partial, ignore_errors=True)
-        self._write(partial, copy.deepcopy(self.unet).to(dtype))
-        if os.path.isdir(folder):
-            shutil.rmtree(old, ignore_errors=True)
-            os.replace(folder, old)
-        os.replace(partial, folder)
-        shutil.rmtree(old, ignore_errors=True)
+        with replace_files(folder) as temporary:
+            self._write(str(temporary), copy.deepcopy(self.unet).to(dtype))
 
     @abstractmethod
     def _write(self, folder: str, unet: UNet2DModel) -> None:

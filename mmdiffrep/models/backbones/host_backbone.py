@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmdiffrep.diffusion.input_range import DistortionWatch
 from mmdiffrep.models.layer_taps import LayerTaps
 from mmdiffrep.registry import MODELS, build_part
 from mmdiffrep.utils.checks import integer
@@ -30,7 +31,8 @@ class HostBackbone(BaseModule):
             ``'layer2[0]'`` or ``'layer2.0@in'``, the input of a block, which DDPM-Seg reads of
             SwAV. See :mod:`mmdiffrep.models.layer_taps`. Defaults to None: the backbone's outputs.
         size (int, optional): Side in pixels that images are resized to, bilinearly with
-            antialiasing; a vision transformer needs it. Defaults to None: not resized.
+            antialiasing; a vision transformer needs it. A warning says once if that changes the
+            aspect ratio. Defaults to None: not resized.
         init_cfg (dict, optional): mmengine's initialization config.
 
     Attributes:
@@ -51,6 +53,9 @@ class HostBackbone(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         self.size = None if size is None else integer('size', size, low=1)
+        self._distortion = DistortionWatch(
+            f'the {backbone.get("type")}', 'set `size` to None (every image as it is)'
+        )
         self.backbone = build_part(MODELS, backbone, 'backbone')
         self.layers = None if layers is None else tuple(layers)
         self._taps = None if layers is None else LayerTaps(self.backbone, self.layers, 'backbone')
@@ -72,6 +77,7 @@ class HostBackbone(BaseModule):
             tuple: Maps ``(B, C, h, w)``.
         """
         if self.size is not None and tuple(images.shape[2:]) != (self.size, self.size):
+            self._distortion.check(images.shape[2:], (self.size, self.size))
             images = F.interpolate(
                 images, size=(self.size, self.size), mode='bilinear', antialias=True
             )

@@ -118,8 +118,21 @@ def test_saving_replaces_a_folder_and_leaves_no_partial_one(tmp_path):
     assert torch.equal(saved['conv_out.bias'], model.unet.conv_out.bias)
 
 
-@pytest.mark.parametrize(('renames', 'kept'), [(0, 'denoiser'), (1, 'denoiser.old')])
-def test_a_save_that_is_cut_off_keeps_the_older_folder(tmp_path, monkeypatch, renames, kept):
+def test_saving_leaves_files_of_others_alone(tmp_path):
+    others = [
+        tmp_path / name for name in ('denoiser/notes.txt', 'denoiser.old/a', 'denoiser.partial/b')
+    ]
+    for path in others:
+        path.parent.mkdir()
+        path.write_text('mine')
+    for _ in range(2):
+        build().save_pretrained(str(tmp_path / 'denoiser'))
+    assert [path.read_text() for path in others] == ['mine'] * 3
+    assert load_denoiser(str(tmp_path / 'denoiser')).image_size == 16
+
+
+@pytest.mark.parametrize('renames', range(4))
+def test_a_save_that_is_cut_off_keeps_a_folder_that_loads(tmp_path, monkeypatch, renames):
     model, rename, count = build(), os.replace, itertools.count()
 
     def cut_off(source, target):
@@ -129,13 +142,12 @@ def test_a_save_that_is_cut_off_keeps_the_older_folder(tmp_path, monkeypatch, re
 
     model.save_pretrained(str(tmp_path / 'denoiser'))
     with monkeypatch.context() as patched:
-        patched.setattr('mmdiffrep.models.algorithms.diffusion_model.os.replace', cut_off)
+        patched.setattr('mmdiffrep.utils.atomic_file.os.replace', cut_off)
         with pytest.raises(KeyboardInterrupt):
             model.save_pretrained(str(tmp_path / 'denoiser'))
-    assert load_denoiser(str(tmp_path / kept)).image_size == 16
-    assert load_denoiser(str(tmp_path / 'denoiser.partial')).image_size == 16
-    model.save_pretrained(str(tmp_path / 'denoiser'))
     assert load_denoiser(str(tmp_path / 'denoiser')).image_size == 16
+    model.save_pretrained(str(tmp_path / 'denoiser'))
+    assert [path.name for path in tmp_path.iterdir()] == ['denoiser']
 
 
 def test_unit_range_is_suspected(capsys):

@@ -98,3 +98,14 @@ def test_vectors_are_no_maps():
 def test_size():
     with pytest.raises(ValueError, match='size must be at least 1'):
         HostBackbone(RESNET, size=0)
+
+
+def test_a_changed_aspect_ratio_is_said_once(caplog):
+    backbone = HostBackbone(RESNET, size=32).eval()
+    with caplog.at_level('WARNING', 'mmdiffrep'):
+        backbone(torch.zeros(1, 3, 64, 64))
+        assert not caplog.records
+        backbone(torch.zeros(1, 3, 32, 64))
+        backbone(torch.zeros(1, 3, 32, 64))
+    assert len(caplog.records) == 1
+    assert 'Images of 32 x 64 are resized to 32 x 32 for the mmpretrain.ResNet' in caplog.text
