@@ -81,8 +81,8 @@ class Encoder:
         one_of('native_order', native_order, (None, 'rgb', 'bgr'))
         of_library = isinstance(config, str) and is_encoder_name(config.removeprefix(RANDOM))
         if of_library:
-            cfg = _library_config(config, checkpoint)
-            native_order = native_order or 'rgb'
+            cfg, order = _library_config(config, checkpoint)
+            native_order = native_order or order
         else:
             cfg = find_config(config)
         scope = cfg.get('default_scope', 'mmengine')
@@ -211,8 +211,8 @@ def parse_encoder(text: str) -> dict[str, str | None]:
     return dict(config=config, checkpoint=checkpoint or None)
 
 
-def _library_config(name: str, checkpoint: None | str | Path) -> Config:
-    """Return a config of a network of another library, as a host would have one."""
+def _library_config(name: str, checkpoint: None | str | Path) -> tuple[Config, str]:
+    """Return a config of a network of another library, as a host would have one, and its order."""
     network = name.removeprefix(RANDOM)
     facts = load_encoder(network, init='random')
     if facts.mean is None or facts.std is None:
@@ -223,7 +223,7 @@ def _library_config(name: str, checkpoint: None | str | Path) -> Config:
     )
     host = dict(type='mmdiffrep.HostBackbone', backbone=backbone, size=facts.size)
     model = dict(backbone=host, data_preprocessor=dict(mean=list(facts.mean), std=list(facts.std)))
-    return Config(dict(default_scope='mmengine', model=model))
+    return Config(dict(default_scope='mmengine', model=model)), facts.channel_order
 
 
 def _host_backbone(cfg: Config, size: int | None) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import torch
 from mmengine.dist import get_rank, get_world_size
-from PIL import Image
 from rich.progress import Progress
 
 from mmdiffrep.apis.segmentation_inferencer import SegmentationInferencer
@@ -26,6 +25,7 @@ from mmdiffrep.utils.atomic_file import remove_incomplete, write_atomically
 from mmdiffrep.utils.checks import integer, within
 from mmdiffrep.utils.fail_together import fail_together
 from mmdiffrep.utils.folder_lock import locked_folder
+from mmdiffrep.utils.image_files import opened_as
 from mmdiffrep.visualization import image_png, mask_png
 
 DROP_SHARE = 0.1  # official
@@ -152,9 +152,18 @@ def select_certain(
 
 
 def read_score(mask: Path) -> float:
-    """Return the uncertainty that is stored in the file of a mask."""
-    with Image.open(mask) as picture:
-        return float(picture.text[_SCORE])
+    """Return the uncertainty that is stored in the file of a mask.
+
+    Raises:
+        OSError: The file is damaged or of another tool; the message names it.
+    """
+    with opened_as(str(mask), 'a labeled mask') as picture:
+        picture.load()
+        if _SCORE not in picture.info:
+            raise OSError(
+                f'it holds no {_SCORE}; remove it, and the same command labels its image again'
+            )
+        return float(picture.info[_SCORE])
 
 
 def _check_recipe(folder: Path, recipe: dict[str, Any]) -> None:

@@ -19,10 +19,18 @@ from PIL import Image, UnidentifiedImageError
 from mmdiffrep.utils.checks import integer, of_shape, one_of
 from mmdiffrep.utils.host_models import build_host_model, find_config, load_host_weights
 from mmdiffrep.utils.jpeg_damage import naming_jpeg_damage
+from mmdiffrep.utils.pixel_facts import channel_order_of, packed_pixels
+from mmdiffrep.utils.pixel_steps import class_name
 
 ImageInput = str | Path | np.ndarray
 
 FITS = ('as_is', 'crop', 'stretch')
+# From RGB to what a pipeline loads.
+_FROM_RGB: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    'rgb': np.ascontiguousarray,
+    'bgr': lambda image: np.ascontiguousarray(image[..., ::-1]),
+    'gray': lambda image: cv2.cvtColor(image, cv2.COLOR_RGB2GRAY),
+}
 
 
 class Segmentation(NamedTuple):
@@ -73,8 +81,8 @@ class SegmentationInferencer:
         >>> for result in segment.stream(['a.jpg', 'b.jpg']):
         ...     print(result.name, result.score)
 
-    Images pass through the config's test pipeline, without what loads files and masks. Label maps
-    come at the size of the image.
+    Images pass through the config's test pipeline, without what loads files and masks, in the
+    channel order that it loads. Label maps come at the size of the image.
 
     Args:
         config: The config that the model was trained with: a file, the name of one that comes with
@@ -94,8 +102,9 @@ class SegmentationInferencer:
 
     Raises:
         FileNotFoundError: No such config or checkpoint.
-        ValueError: The config has no test pipeline, the checkpoint does not fit it or does not
-            say the classes, or an unknown ``fit``.
+        ValueError: The config has no test pipeline or one that loads images in an unknown channel
+            order, the checkpoint does not fit it or does not say the classes, or an unknown
+            ``fit``.
         pickle.UnpicklingError: Reading the checkpoint would run code and ``trust`` is False.
     """
 
@@ -112,7 +121,9 @@ class SegmentationInferencer:
         self.batch_size = integer('batch_size', batch_size, low=1)
         cfg = find_config(config)
         with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmseg')):
-            self.pipeline = Compose(_image_transforms(cfg))
+            loading, following = _split_pipeline(cfg)
+            self._from_rgb = _FROM_RGB[_loaded_order(cfg, loading)]
+            self.pipeline = Compose(following)
             self.model = build_host_model(cfg)
         loaded = load_host_weights(self.model, checkpoint, trust=trust)
         self.classes, self.palette = _classes_and_palette(loaded, checkpoint)
@@ -185,7 +196,7 @@ class SegmentationInferencer:
             seen = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
         packed = self.pipeline(
             dict(
-                img=np.ascontiguousarray(seen[..., ::-1]),
+                img=self._from_rgb(seen),
                 img_path=name,
                 img_shape=seen.shape[:2],
                 ori_shape=image.shape[:2],
@@ -249,18 +260,35 @@ def _name_of(item: ImageInput | Prepared) -> str:
     return '' if isinstance(name, np.ndarray) else str(name)
 
 
-def _image_transforms(cfg: Config) -> list[dict]:
-    """Return the test pipeline behind the loading of image and mask."""
+def _split_pipeline(cfg: Config) -> tuple[list[dict], list[dict]]:
+    """Return what loads image and mask in the test pipeline, and what comes behind for images."""
     dataset = cfg.get('test_dataloader', {}).get('dataset', {})
     while 'dataset' in dataset:  # wrappers such as FewShotSubset
         dataset = dataset['dataset']
     if 'pipeline' not in dataset:
         raise ValueError(f'{cfg.filename} has no test_dataloader.dataset.pipeline')
-    return [
-        step
-        for step in dataset['pipeline']
-        if not step['type'].rpartition('.')[2].startswith('Load')
-    ]
+    loading, following = [], []
+    for step in dataset['pipeline']:
+        name = class_name(step['type'])
+        if name.startswith(('Load', 'Read')):
+            loading.append(step)
+        elif name != 'CheckSegMap':  # there is no mask
+            following.append(step)
+    return loading, following
+
+
+def _loaded_order(cfg: Config, loading: list[dict]) -> str:
+    """Return the channel order of what a pipeline loads, ``'rgb'``, ``'bgr'`` or ``'gray'``.
+
+    Raises:
+        ValueError: It is unknown.
+    """
+    dataset = dict(pipeline=loading)
+    if packed_pixels(dataset, cfg.get('default_scope')).order == 'gray':
+        return 'gray'
+    alone = {key: cfg[key] for key in ('default_scope', 'model', 'data_preprocessor') if key in cfg}
+    alone['test_dataloader'] = dict(dataset=dataset)
+    return channel_order_of(Config(alone), 'load images by LoadImageFromFile')
 
 
 def _classes_and_palette(

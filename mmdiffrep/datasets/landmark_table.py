@@ -128,18 +128,30 @@ def _parse(cells: list[str], num_points: int) -> np.ndarray:
     seen = points[~missing.any(axis=1)]
     if not len(seen):
         raise ValueError('no point is given; leave the row out')
-    sentinel = (points[:, 0] == points[:, 1]) & (points[:, 0] <= 0)
-    if sentinel.any():
-        point = int(sentinel.argmax())
-        raise ValueError(
-            f'point {point} is {_shown(points[point])}, which looks like "missing": leave both '
-            'cells blank'
-        )
+    refuse_sentinels(points, 'leave both cells blank')
     if len(seen) > 1 and seen.min() >= 0 and seen.max() <= 1:
         raise ValueError('all coordinates lie in 0..1: give pixels, not shares of the image')
     if (seen == seen[0]).all():
         raise ValueError(f'all points are {_shown(seen[0])}: a face needs two places or more')
     return points
+
+
+def refuse_sentinels(points: np.ndarray, way_out: str) -> None:
+    """Check points (K, 2) for what other tools write for "missing": (0, 0), (-1, -1).
+
+    Args:
+        points: x and y.
+        way_out: What to do, for the error.
+
+    Raises:
+        ValueError: There is one.
+    """
+    sentinel = (points[:, 0] == points[:, 1]) & (points[:, 0] <= 0)
+    if sentinel.any():
+        point = int(sentinel.argmax())
+        raise ValueError(
+            f'point {point} is {_shown(points[point])}, which looks like "missing": {way_out}'
+        )
 
 
 def _shown(point: np.ndarray) -> str:

@@ -8,6 +8,7 @@ in a small file, and the text encoders are dropped. The next start reads the fil
 import hashlib
 import logging
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import diffusers
@@ -29,6 +30,7 @@ _UNUSED = (
     'image_encoder',
     'scheduler',
 )
+_LIBRARIES = ('diffusers', 'transformers')
 
 
 class PromptEncoder:
@@ -40,7 +42,8 @@ class PromptEncoder:
 
     Raises:
         FileNotFoundError: No such model; a folder without tokenizer or text encoder.
-        ValueError: A pipeline that is not known.
+        ValueError: A pipeline that is not known; when it encodes: one whose parts need code of
+            their own.
     """
 
     def __init__(self, path_or_id: str, keep: bool = False) -> None:
@@ -102,8 +105,9 @@ class PromptEncoder:
     def _encode(self, prompts: list[str]) -> Condition:
         if self._pipeline is None:
             kind = getattr(diffusers, self.pipeline_name)
-            absent = read_json(self.folder / 'model_index.json')
-            without = {name: None for name in _UNUSED if name in absent}
+            index = read_json(self.folder / 'model_index.json')
+            without = {name: None for name in _UNUSED if name in index}
+            _refuse_own_code(self.folder, {k: v for k, v in index.items() if k not in without})
             stored = [path.name for path in self.folder.glob('text_encoder*/*.safetensors')]
             only_half = bool(stored) and all('.fp16' in name for name in stored)
             try:
@@ -118,6 +122,23 @@ class PromptEncoder:
         if not self.keep:
             self._pipeline = None
         return condition.to('cpu', torch.float32)
+
+
+def _refuse_own_code(folder: Path, index: dict[str, Any]) -> None:
+    """Refuse parts of other libraries: diffusers would import their code, from the folder as well.
+
+    Raises:
+        ValueError: A part is of another library.
+    """
+    libraries = {name: part[0] for name, part in index.items() if isinstance(part, list) and part}
+    foreign = {name: lib for name, lib in libraries.items() if lib not in (None, *_LIBRARIES)}
+    if foreign:
+        named = ', '.join(f'{name} of {library!r}' for name, library in foreign.items())
+        raise ValueError(
+            f"'{folder / 'model_index.json'}' names {named}; code of a model's folder is not run. "
+            f'Expected parts of {" and ".join(_LIBRARIES)}: give the embeddings instead, as '
+            'condition=Condition(prompt_embeds=...).'
+        )
 
 
 def _stable_diffusion(pipeline: Any, prompts: list[str]) -> Condition:

@@ -31,5 +31,5 @@ class MeanUncertainty(BaseMetric):
             self.results.append(float(sample['uncertainty_score']))
 
     def compute_metrics(self, results: list[float]) -> dict[str, float]:
-        """Return the mean of the scores."""
-        return dict(uncertainty=sum(results) / len(results))
+        """Return the mean of the scores, NaN without any."""
+        return dict(uncertainty=sum(results) / len(results) if results else float('nan'))

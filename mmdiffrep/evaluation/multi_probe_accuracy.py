@@ -50,8 +50,10 @@ class MultiProbeAccuracy(BaseMetric):
             results (list): Per image, the names of the probes and whether each is right.
 
         Returns:
-            dict: Accuracies in percent.
+            dict: Accuracies in percent; without images the best is NaN.
         """
+        if not results:
+            return dict(best=float('nan'))
         right = torch.stack([row for _, row in results]).double().mean(0) * 100
         accuracies = dict(zip(results[0][0], right.tolist()))
         return {**accuracies, 'best': max(accuracies.values())}

@@ -75,7 +75,7 @@ def read_rgb(path: str) -> np.ndarray:
         OSError: The file is damaged, has pixels of 32 bits or is not an image; the message names
             it.
     """
-    with _opened(path, 'an image') as file:
+    with opened_as(path, 'an image') as file:
         return np.array(upright_rgb(file))
 
 
@@ -109,7 +109,7 @@ def read_labels(path: str) -> np.ndarray:
         FileNotFoundError: No such file.
         OSError: The file is damaged or is not a mask; the message names it.
     """
-    with _opened(path, 'a mask') as file:
+    with opened_as(path, 'a mask') as file:
         return labels_in(file)
 
 
@@ -138,7 +138,13 @@ def open_stored(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
 
 
 @contextmanager
-def _opened(path: str, what: str) -> Iterator[Image.Image]:
+def opened_as(path: str, what: str) -> Iterator[Image.Image]:
+    """Open an image; whatever goes wrong is an error that names the file, and what it should be.
+
+    Raises:
+        FileNotFoundError: No such file.
+        OSError: The file is damaged or is not an image.
+    """
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode):  # a pipe would wait for ever
             raise OSError('it is not a file')

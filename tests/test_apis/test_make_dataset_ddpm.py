@@ -16,6 +16,8 @@ from mmdiffrep.apis.make_dataset_ddpm import (
 )
 from mmdiffrep.datasets import DatasetDDPM
 from mmdiffrep.diffusion.denoisers import load_denoiser
+from mmdiffrep.testing.damaged_files import DAMAGES, damage
+from mmdiffrep.visualization import mask_png
 
 
 @pytest.fixture
@@ -134,3 +136,17 @@ def test_kept_ones_lie_in_the_middle(values, share, data):
     assert len(kept) == len(values) - int(len(values) * share)
     below = [v for k, v in scores.items() if k not in kept and v <= scores[kept[0]]]
     assert len(below) >= most_certain
+
+
+@pytest.mark.parametrize('kind', [*sorted(DAMAGES), 'foreign'])
+def test_a_mask_without_its_uncertainty_is_named(tmp_path, kind):
+    path = tmp_path / '000001.png'
+    pixels = np.random.default_rng(0).integers(0, 3, (64, 64), np.uint8)
+    path.write_bytes(mask_png(pixels, [[0, 0, 0]] * 3, {'uncertainty': '0.5'}))
+    assert read_score(path) == 0.5
+    if kind == 'foreign':
+        Image.fromarray(pixels).save(path)
+    else:
+        damage(path, kind)
+    with pytest.raises(OSError, match=r'000001\.png'):
+        read_score(path)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.registry import DefaultScope
 
 from mmdiffrep.apis import SegmentationInferencer
 from mmdiffrep.registry import MODELS
@@ -137,6 +139,38 @@ def test_a_model_of_mmseg_has_no_uncertainty(tmp_path):
     assert result.labels.shape == (40, 24)
     assert result.uncertainty is None and result.score is None
     assert np.array(segment.palette).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    'loading',
+    [
+        [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations')],
+        [dict(type='mmdiffrep.ReadRGB')],
+        [dict(type='LoadImageFromFile', color_type='grayscale')],
+    ],
+)
+def test_images_come_as_the_test_pipeline_loads_them(trained_ensemble, tmp_path, loading):
+    config, checkpoint = trained_ensemble
+    cfg = Config.fromfile(config)
+    check = dict(type='mmdiffrep.CheckSegMap', num_classes=3)
+    cfg.test_dataloader.dataset.dataset.pipeline = [*loading, check, dict(type='PackSegInputs')]
+    segment = SegmentationInferencer(cfg, checkpoint, device='cpu')
+    path = str(tmp_path / 'a.png')
+    cv2.imwrite(path, face()[..., ::-1])
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        loaded = Compose(loading[:1])(dict(img_path=path))['img']
+    packed = segment.pipeline(dict(img=loaded, img_path=path, ori_shape=(16, 16)))['inputs']
+    found = segment._prepared(path).packed['inputs']
+    assert found.shape == packed.shape
+    assert (found.int() - packed.int()).abs().max() <= 1  # of gray, by the rounding of libpng
+
+
+def test_a_pipeline_that_loads_in_an_unknown_order_is_refused(trained_ensemble):
+    cfg = Config.fromfile(trained_ensemble[0])
+    cfg.test_dataloader.dataset.dataset.pipeline[0].color_type = 'unchanged'
+    cfg.model.data_preprocessor.bgr_to_rgb = False
+    with pytest.raises(ValueError, match="unknown: .*color_type='unchanged'.*LoadImageFromFile"):
+        SegmentationInferencer(cfg, trained_ensemble[1])
 
 
 def test_checkpoints_that_do_not_fit(trained_ensemble, tmp_path):

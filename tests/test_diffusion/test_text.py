@@ -1,4 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import json
+import shutil
+
 import pytest
 import torch
 
@@ -24,3 +27,15 @@ def test_prompts_are_encoded_once(folder, monkeypatch):
     assert len(first) == 2 and not torch.equal(*first.prompt_embeds)
     monkeypatch.setattr(PromptEncoder, '_encode', lambda *_: 1 / 0)
     assert PromptEncoder(str(folder))(['a cat', 'a dog']) == first
+
+
+def test_code_in_the_folder_is_not_run(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / 'sd')
+    index = json.loads((copy / 'model_index.json').read_text())
+    index['text_encoder'] = ['own_code', 'Encoder']
+    (copy / 'model_index.json').write_text(json.dumps(index))
+    ran = tmp_path / 'ran'
+    (copy / 'text_encoder' / 'own_code.py').write_text(f'open({str(ran)!r}, "w")')
+    with pytest.raises(ValueError, match="text_encoder of 'own_code'; code .* is not run"):
+        PromptEncoder(str(copy))('another prompt')
+    assert not ran.exists()

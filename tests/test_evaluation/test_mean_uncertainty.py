@@ -1,4 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import math
+
 import pytest
 import torch
 
@@ -15,3 +17,7 @@ def test_mean_of_the_images():
 def test_predictions_without_a_score_are_refused():
     with pytest.raises(ValueError, match='needs predictions with an `uncertainty_score`'):
         MeanUncertainty().process({}, [dict(pred_sem_seg=None)])
+
+
+def test_without_images_there_is_no_mean():
+    assert math.isnan(MeanUncertainty().evaluate(0)['uncertainty'])

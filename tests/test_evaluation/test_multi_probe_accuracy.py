@@ -1,4 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import math
+
 import pytest
 import torch
 
@@ -27,3 +29,7 @@ def test_predictions_of_another_head_are_named(missing):
     del sample[missing]
     with pytest.raises(ValueError, match='needs probe_labels, which mmdiffrep.MultiProbeHead'):
         MultiProbeAccuracy().process(None, [sample])
+
+
+def test_without_images_there_is_no_best():
+    assert math.isnan(MultiProbeAccuracy().evaluate(0)['probe/best'])

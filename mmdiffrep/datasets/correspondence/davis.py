@@ -9,6 +9,7 @@ from mmengine.structures import BaseDataElement
 
 from mmdiffrep.registry import DATASETS
 from mmdiffrep.utils.existing_files import require_file, require_files
+from mmdiffrep.utils.text_file import read_names
 
 
 @DATASETS.register_module()
@@ -50,8 +51,7 @@ class DAVIS(BaseDataset):
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """List the sequences with their files."""
-        names = Path(require_file(self.ann_file)).read_text(encoding='utf-8-sig').split()
-        return [self._sequence(name) for name in names]
+        return [self._sequence(name) for name in read_names(require_file(self.ann_file))]
 
     def _sequence(self, name: str) -> dict[str, Any]:
         root = Path(self.data_root)

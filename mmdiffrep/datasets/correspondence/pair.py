@@ -35,6 +35,24 @@ class ImagePair:
     source_id: str
     target_id: str
 
+    def check(self) -> None:
+        """Check points and box.
+
+        Raises:
+            ValueError: Points that are not finite or do not pair up, or a box without a side.
+        """
+        points, others = np.shape(self.source_points), np.shape(self.target_points)
+        given = (self.source_points, self.target_points, self.target_box)
+        finite = all(np.isfinite(values).all() for values in given)
+        left, top, right, bottom = self.target_box
+        paired = points == others and points[1:] == (2,)
+        if not (paired and finite and max(right - left, bottom - top) > 0):
+            raise ValueError(
+                f'The pair {self.source_id}, {self.target_id} has points of shapes {points} and '
+                f'{others} and the box {[float(side) for side in self.target_box]}; expected '
+                'finite numbers, (K, 2) twice, and a box x1, y1, x2, y2 with a side.'
+            )
+
     def pack(self) -> dict[str, Any]:
         """Return ``inputs`` (two uint8 RGB tensors) and ``data_samples``, as runners expect."""
         inputs = {
@@ -64,5 +82,11 @@ class PairDataset(BaseDataset):
         """Read one pair, from an entry of the list of the data set."""
 
     def prepare_data(self, idx: int) -> dict[str, Any]:
-        """Read and pack one pair."""
-        return self.pair(self.get_data_info(idx)).pack()
+        """Read and pack one pair.
+
+        Raises:
+            ValueError: Its points or its box cannot be measured; names the images.
+        """
+        pair = self.pair(self.get_data_info(idx))
+        pair.check()
+        return pair.pack()

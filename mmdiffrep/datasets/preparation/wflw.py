@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from mmdiffrep.datasets.landmark_table import refuse_sentinels
 from mmdiffrep.datasets.preparation.complete_folder import place_file
 from mmdiffrep.datasets.preparation.source_files import (
     DamagedSourceError,
@@ -162,7 +163,7 @@ def parse_face(columns: list[str]) -> dict[str, Any]:
 
     Raises:
         ValueError: Another number of columns, numbers that are not finite, an inverted rectangle,
-            or all points at one place.
+            a point that stands for "missing", or all points at one place.
     """
     if len(columns) != NUM_COLUMNS:
         raise ValueError(
@@ -184,6 +185,7 @@ def parse_face(columns: list[str]) -> dict[str, Any]:
         raise ValueError(f'the rectangle {x1:g} {y1:g} {x2:g} {y2:g} is not x1 < x2 and y1 < y2')
     if (points == points[0]).all():
         raise ValueError(f'all points are ({points[0, 0]:g}, {points[0, 1]:g})')
+    refuse_sentinels(points, 'leave the face out')
     low, high = np.floor(points.min(0)), np.ceil(points.max(0))
     return dict(
         file_name=file_name,

@@ -8,8 +8,8 @@ from mmdiffrep.datasets import DAVIS
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / 'ImageSets' / '2017').mkdir(parents=True)
-    (tmp_path / 'ImageSets' / '2017' / 'val.txt').write_text('\ufeffcar\n\nbus\n')
-    for name in ('car', 'bus'):
+    (tmp_path / 'ImageSets' / '2017' / 'val.txt').write_text('\ufeffred car\n\nbus\n')
+    for name in ('red car', 'bus'):
         for kind, suffix in (('JPEGImages', 'jpg'), ('Annotations', 'png')):
             place = tmp_path / kind / '480p' / name
             place.mkdir(parents=True)
@@ -21,9 +21,9 @@ def folder(tmp_path):
 def test_sequences_in_the_order_of_the_list(folder):
     videos = DAVIS(str(folder), max_frames=2)
     samples = [videos[i]['data_samples'] for i in range(len(videos))]
-    assert [sample.sequence for sample in samples] == ['car', 'bus']
+    assert [sample.sequence for sample in samples] == ['red car', 'bus']
     assert [len(sample.frames) for sample in samples] == [2, 2]
-    assert samples[0].masks[1].endswith('Annotations/480p/car/00001.png')
+    assert samples[0].masks[1].endswith('Annotations/480p/red car/00001.png')
 
 
 def test_what_is_missing_is_named(folder):

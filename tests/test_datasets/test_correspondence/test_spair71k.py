@@ -65,3 +65,21 @@ def test_what_is_missing_or_damaged_is_named(folder):
     (folder / 'PairAnnotation' / 'test' / '000000-a0-b0:cat.json').write_text('{"category": "cat"}')
     with pytest.raises(ValueError, match=r'000000-a0-b0:cat\.json is not an annotation'):
         SPair71k(str(folder))[0]
+
+
+@pytest.mark.parametrize(
+    ('key', 'value'),
+    [
+        ('src_kps', [[1, 2], [float('nan'), 4]]),
+        ('trg_kps', [[5, 6], [float('inf'), 8]]),
+        ('trg_kps', [[5, 6]]),
+        ('src_kps', [1, 2]),
+        ('trg_bndbox', [4, 5, 30, float('nan')]),
+        ('trg_bndbox', [4, 5, 4, 5]),
+    ],
+)
+def test_points_that_cannot_be_measured_are_named(folder, key, value):
+    path = folder / 'PairAnnotation' / 'test' / '000001-a1-b1:cat.json'
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    with pytest.raises(ValueError, match=r'pair cat/a1\.png, cat/b1\.png has points'):
+        SPair71k(str(folder))[1]

@@ -205,6 +205,8 @@ def columns(source, change):
         (195, ['-inf'], 'not finite'),
         (196, ['52', '9', '8', '49'], 'rectangle 52 9 8 49'),
         (196, ['8', '9', '8', '49'], 'rectangle 8 9 8 49'),
+        (0, ['-1', '-1'], r'point 0 is \(-1, -1\), which looks like "missing"'),
+        (194, ['0', '0'], r'point 97 is \(0, 0\), which looks like "missing"'),
         (0, ['20'] * 196, r'all points are \(20, 20\)'),
     ],
 )

@@ -151,6 +151,50 @@ def test_transformers_maps_are_its_own(tmp_path, kind):
     assert record['source'] == f'transformers:{tmp_path}' and record['precision'] == 'float32'
 
 
+@pytest.mark.parametrize(
+    ('processor', 'options'),
+    [
+        ('ViTImageProcessor', {}),
+        ('ViTImageProcessor', dict(do_normalize=False)),
+        ('ViTImageProcessor', dict(do_rescale=False, image_mean=[100.0] * 3, image_std=[50.0] * 3)),
+        ('CLIPImageProcessor', dict(do_center_crop=False, rescale_factor=1 / 127.5)),
+        ('MobileViTImageProcessor', dict(do_center_crop=False)),
+    ],
+)
+def test_the_network_sees_what_its_processor_gives(tmp_path, processor, options):
+    transformers = pytest.importorskip('transformers')
+    network, tap, _ = transformers_networks()['vit']
+    network.save_pretrained(tmp_path)
+    own = getattr(transformers, processor)(do_resize=False, **options)
+    own.save_pretrained(tmp_path)
+    teacher = EncoderTeacher(
+        f'transformers:{tmp_path}', [tap], mean=MEAN, std=STD, channel_order='bgr'
+    )
+    rgb = pixels(32)
+    expected = own(list(rgb.byte()), return_tensors='pt')['pixel_values']
+    torch.testing.assert_close(maps(teacher, rgb)[1], expected, atol=2e-5, rtol=1e-5)
+
+
+def test_a_processor_that_does_more_is_unknown(tmp_path):
+    transformers = pytest.importorskip('transformers')
+    network, tap, _ = transformers_networks()['vit']
+    network.save_pretrained(tmp_path)
+    transformers.EfficientNetImageProcessor(rescale_offset=True).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match='normalization of .* is unknown'):
+        EncoderTeacher(f'transformers:{tmp_path}', [tap])
+
+
+def test_a_folder_with_code_of_its_own_is_refused_without_a_question(tmp_path):
+    pytest.importorskip('transformers')
+    code = {'AutoConfig': 'own.Config', 'AutoModel': 'own.Network'}
+    (tmp_path / 'config.json').write_text(json.dumps(dict(model_type='own', auto_map=code)))
+    ran = tmp_path / 'ran'
+    (tmp_path / 'own.py').write_text(f'open({str(ran)!r}, "w")')
+    with pytest.raises(ValueError, match='bring their own code are not loaded'):
+        EncoderTeacher(f'transformers:{tmp_path}', ['layer'])
+    assert not ran.exists()
+
+
 class Tokens(nn.Module):
     """A network with ten tokens in front, as RADIO's, and input in [0, 1]."""
 
