@@ -196,15 +196,16 @@ def _check_optimizer(optimizer: dict) -> None:
     """Name a type that does not exist, and numbers that are not finite."""
     kind = of_type('optimizer', optimizer, dict).get('type')
     with OPTIMIZERS.switch_scope_and_registry(None) as registry:
-        if not isinstance(kind, (str, type)) or (
-            isinstance(kind, str) and not isinstance(registry.get(kind), type)
-        ):
+        built = registry.get(kind) if isinstance(kind, str) else kind
+        if not isinstance(built, type):
             raise ValueError(
                 f"the distiller's optimizer has the type {kind!r}, which is not in the "
                 f'{registry.scope} registry of optimizers: expected one such as '
                 f"dict(type='AdamW', lr=1e-3), got {dict(optimizer)!r}"
             )
-    for key, value in optimizer.items():
+    arguments = {key: value for key, value in optimizer.items() if key != 'type'}
+    check_arguments(arguments, built, 'optimizer', hidden=['params'])
+    for key, value in arguments.items():
         if key in ('lr', 'momentum', 'weight_decay') or isinstance(value, float):
             at_least(f'{key} of the optimizer', value, 0)
 

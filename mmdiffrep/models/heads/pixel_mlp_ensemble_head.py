@@ -13,7 +13,7 @@ from mmdiffrep.models.heads.member_stop_rule import MemberStopRule
 from mmdiffrep.models.heads.stacked_mlp import StackedMLP
 from mmdiffrep.models.necks import Hypercolumns, resized_sum
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integer
+from mmdiffrep.utils.checks import integer, list_of
 
 MANY_CLASSES = 30  # official: from this number on the MLPs are wider
 HIDDEN_CHANNELS = ((128, 32), (256, 128))  # official: for few and for many classes
@@ -61,7 +61,8 @@ class PixelMLPEnsembleHead(BaseModule):
         self.num_members = integer('num_members', num_members, 1)
         if hidden_channels is None:
             hidden_channels = HIDDEN_CHANNELS[num_classes >= MANY_CLASSES]
-        integer('The least of hidden_channels', min(hidden_channels, default=0), 1)
+        for width in list_of('hidden_channels', hidden_channels, int):
+            integer('each of hidden_channels', width, 1)
         self.mlp = StackedMLP(num_members, [in_channels, *hidden_channels, num_classes])
         self.stop_rule = MemberStopRule(num_members, begin_epoch, patience)
 

@@ -61,8 +61,8 @@ class MatchedTimestep(TimestepPolicy):
         """
         if not self._fitted:
             raise ValueError(
-                'MatchedTimestep finds its timestep in the noise schedule of a diffusion model, but '
-                'the teacher has none (a BankTeacher does not load its network): take '
+                'MatchedTimestep finds its timestep in the noise schedule of a diffusion model, '
+                'but the teacher has none (a BankTeacher does not load its network): take '
                 "dict(type='mmdiffrep.FixedTimestep', t=...), or a diffusion model as the teacher."
             )
         return (self.max_timestep,)
