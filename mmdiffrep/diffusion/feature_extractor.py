@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmdiffrep.diffusion.compiled import Compile
 from mmdiffrep.diffusion.condition import Condition, as_condition
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.features import MapKey, frozen_denoiser, read_features, resolve_timesteps
@@ -53,6 +54,8 @@ class FeatureExtractor:
         memory_gb: Limit in GiB for weights and passes: images, timesteps and draws are read in
             parts that fit, with the same features up to rounding, see
             :class:`~mmdiffrep.diffusion.memory.MemoryLimit`. None: no limit but ``batch_size``.
+        compile: Compile the model's passes, True or arguments of ``torch.compile``: the first call
+            takes a minute or so, each further one less time, and features differ by rounding.
 
     Raises:
         FileNotFoundError: No such model.
@@ -76,6 +79,7 @@ class FeatureExtractor:
         prompt: str | None = None,
         draws: int = 1,
         memory_gb: float | None = None,
+        compile: Compile = False,
     ) -> None:
         self.memory = None if memory_gb is None else MemoryLimit(memory_gb)
         self.batch_size = None if batch_size is None else integer('batch_size', batch_size, 1)
@@ -85,7 +89,8 @@ class FeatureExtractor:
         self.taps = tap_names(taps)
         self.noise = build_noise(noise)
         with about('model'):
-            self.denoiser = frozen_denoiser(model, self.taps, precision, prompt).to(device)
+            denoiser = frozen_denoiser(model, self.taps, precision, prompt, compile=compile)
+            self.denoiser = denoiser.to(device)
         self.draws = check_draws(draws, self.noise)
         self.tap_table = {tap: self.denoiser.taps[tap] for tap in self.taps}
         self.timesteps = resolve_timesteps(self.denoiser.schedule, timesteps, noise_levels)

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from mmdiffrep.diffusion.compiled import Compile
 from mmdiffrep.diffusion.condition import Condition, as_condition
 from mmdiffrep.diffusion.denoisers.families import (
     load_denoiser,
@@ -37,6 +38,7 @@ def frozen_denoiser(
     precision: str | None = None,
     prompt: str | None = None,
     latents: bool = False,
+    compile: Compile = False,
 ) -> FeatureModel:
     """Load a denoiser, cut it after the last tap and freeze it.
 
@@ -48,6 +50,7 @@ def frozen_denoiser(
         prompt: What the images are said to show, for a model of text and images; None: that of the
             model, by default the empty prompt.
         latents: Load the denoiser of latents alone, without the VAE.
+        compile: See :meth:`FeatureModel.compile_pass`; False leaves a denoiser as it is.
 
     Raises:
         ValueError: A prompt for a model that takes none, or for one that is loaded already.
@@ -65,7 +68,8 @@ def frozen_denoiser(
         is_half = precision in ('bfloat16', 'float16') and reads_in_part(cfg)
         load = load_latent_denoiser if latents else load_denoiser
         denoiser = load(cfg, taps=taps, dtype=precision if is_half else None)
-    return denoiser.freeze().compute_in(precision)
+    denoiser.freeze().compute_in(precision)
+    return denoiser if compile is False else denoiser.compile_pass(compile)
 
 
 def resolve_timesteps(

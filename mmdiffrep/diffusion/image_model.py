@@ -11,6 +11,7 @@ from torch import Tensor
 from typing_extensions import Self
 
 from mmdiffrep.diffusion.checkpoints import component_folder, read_json, resolve_folder
+from mmdiffrep.diffusion.compiled import Compile
 from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers.base import Denoiser
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
@@ -248,6 +249,12 @@ class LatentDiffusion(FeatureModel):
     def settle_precision(self) -> Self:
         """Cast the network's weights; see :meth:`Denoiser.settle_precision`."""
         self.network.settle_precision()
+        return self
+
+    def compile_pass(self, compile: Compile) -> Self:
+        """Compile the passes of network and VAE; see :meth:`FeatureModel.compile_pass`."""
+        self.network.compile_pass(compile)
+        self.codec.compile_pass(compile)
         return self
 
     @property

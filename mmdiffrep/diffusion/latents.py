@@ -16,6 +16,7 @@ from mmdiffrep.diffusion.checkpoints import (
     read_json,
     resolve_folder,
 )
+from mmdiffrep.diffusion.compiled import Compile, one_graph
 from mmdiffrep.diffusion.precision import FrozenPrecision
 from mmdiffrep.diffusion.trace import Call, trace_calls
 from mmdiffrep.diffusion.weights import hash_weights
@@ -45,6 +46,7 @@ class LatentEncoder(nn.Module):
         self.config: Any = vae.config
         self.source = source
         self._precision = FrozenPrecision()
+        self._encode = _encode
         self.channels: int = self.config.latent_channels
         self.stride = 2 ** (len(self.config.block_out_channels) - 1)
 
@@ -89,6 +91,10 @@ class LatentEncoder(nn.Module):
         self._precision.settle(self.vae)
         return self
 
+    def compile_pass(self, compile: Compile) -> None:
+        """Compile the encoder; see :func:`~mmdiffrep.diffusion.compiled.one_graph`."""
+        self._encode = one_graph(_encode, compile)
+
     @property
     def settings(self) -> dict[str, Any]:
         """The config of the VAE, as values that JSON has."""
@@ -122,10 +128,8 @@ class LatentEncoder(nn.Module):
         integer('The sides of the images', min(images.shape[2:]), self.stride)
         with self._precision.frozen_pass(self.vae):
             dtype = next(self.vae.parameters()).dtype
-            encoded: Any = self.vae.encode(images.to(dtype))
-            posterior = encoded.latent_dist
-        mean = posterior.mean.float()
-        latents = mean if eps is None else mean + posterior.std.float() * eps
+            mean, std = self._encode(self.vae, images.to(dtype))
+        latents = mean.float() if eps is None else mean.float() + std.float() * eps
         shift = self.config.shift_factor or 0.0
         return (latents - shift) * self.config.scaling_factor
 
@@ -133,3 +137,9 @@ class LatentEncoder(nn.Module):
         """Move the encoder where ``fn`` moves tensors; its precision stays."""
         device = fn(torch.empty(0)).device
         return super()._apply(lambda tensor: tensor.to(device), recurse)
+
+
+def _encode(vae: Any, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation of the posterior; this is what is compiled."""
+    posterior = vae.encode(images).latent_dist
+    return posterior.mean, posterior.std

@@ -2,7 +2,7 @@
 """A diffusion network read at taps: traced, cut after the last tap, watched while it runs."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Self
 
+from mmdiffrep.diffusion.compiled import Compile, one_graph
 from mmdiffrep.diffusion.condition import Condition, as_condition
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.denoisers.pass_inputs import check_condition, check_images
@@ -48,6 +49,7 @@ class Denoiser(FeatureModel):
 
     _precision: FrozenPrecision | None = None
     _cut_taps: Sequence[str] | None = None
+    _compiled: Callable[..., tuple[Any, dict[str, Tensor]]] | None = None
 
     @cached_property
     def _recorder(self) -> TapRecorder:
@@ -203,10 +205,7 @@ class Denoiser(FeatureModel):
         names = dict.fromkeys(wanted)
         if list(self._recorder.sites) != list(names):
             self._recorder.watch(self.network, {name: self.taps.site(name) for name in names})
-        self._recorder.store.clear()
-        with suppress(StopPass):
-            self._run(x_t, t, cond)
-        found = self._recorder.collect()
+        _, found = self._run(x_t, t, cond)
         return {name: self._as_map(name, value, x_t) for name, value in found.items()}
 
     def _as_map(self, name: str, value: Tensor, x_t: Tensor) -> Tensor:
@@ -221,7 +220,7 @@ class Denoiser(FeatureModel):
     ) -> Tensor:
         """Return the whole network's output; see :meth:`FeatureModel.predict`."""
         self._run_whole()
-        return self._run(x_t, t, cond)
+        return self._run(x_t, t, cond)[0]
 
     def network_output(self, image: Tensor, time: Tensor | float) -> Tensor:
         """Return the whole network's output for its own input and time, as samplers give them."""
@@ -251,6 +250,11 @@ class Denoiser(FeatureModel):
             self._precision.settle(self)
         return self
 
+    def compile_pass(self, compile: Compile) -> Self:
+        """Compile the passes that follow; see :meth:`FeatureModel.compile_pass`."""
+        self._compiled = one_graph(_pass, compile)
+        return self
+
     def _run_whole(self) -> None:
         """Read no taps in the next pass, which gives the network's output."""
         if self._cut_taps is not None:
@@ -260,7 +264,9 @@ class Denoiser(FeatureModel):
             )
         self._recorder.watch(self.network, {})
 
-    def _run(self, x_t: Tensor, t: Tensor | int, cond: None | Tensor | Condition) -> Tensor:
+    def _run(
+        self, x_t: Tensor, t: Tensor | int, cond: None | Tensor | Condition
+    ) -> tuple[Any, dict[str, Tensor]]:
         check_images(x_t, self.in_channels)
         self._check_sides(*x_t.shape[2:])
         t = self.schedule.check_timesteps(t, len(x_t)).to(x_t.device)
@@ -269,7 +275,7 @@ class Denoiser(FeatureModel):
         prepared = self._prepare_cond(cond, x_t)
         weight = next(self.network.parameters())
         with nullcontext() if self._precision is None else no_autocast(weight.device):
-            return self._call(self.network, image.to(weight.dtype), time, prepared)
+            return (self._compiled or _pass)(self, image.to(weight.dtype), time, prepared)
 
     def _prepare_cond(self, cond: None | Tensor | Condition, x_t: Tensor) -> Condition:
         """Return the condition of a pass: checked, a row per image, in the network's precision."""
@@ -292,3 +298,14 @@ class Denoiser(FeatureModel):
     def _check_cond(self, cond: Condition) -> None:
         name, needs_label = type(self).__name__, self._needs_label
         check_condition(cond, self.accepts, self.num_classes, needs_label, name)
+
+
+def _pass(
+    denoiser: Denoiser, image: Tensor, time: Tensor, cond: Condition
+) -> tuple[Any, dict[str, Tensor]]:
+    """Return the network's output, if the pass reaches it, and the taps: what is compiled."""
+    denoiser._recorder.store.clear()
+    output = None
+    with suppress(StopPass):
+        output = denoiser._call(denoiser.network, image, time, cond)
+    return output, denoiser._recorder.collect()

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 from typing_extensions import Self
 
+from mmdiffrep.diffusion.compiled import Compile
 from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.diffusion.taps import Tap
@@ -172,6 +173,17 @@ class FeatureModel(nn.Module, ABC):
     @abstractmethod
     def settle_precision(self) -> Self:
         """Cast the weights to what :meth:`compute_in` says, which else the first pass does."""
+
+    @abstractmethod
+    def compile_pass(self, compile: Compile) -> Self:
+        """Compile the passes that follow, each as one graph; features agree up to rounding.
+
+        Args:
+            compile: True, or arguments of ``torch.compile``; False: passes run as they are.
+
+        Raises:
+            TypeError, ValueError: See :func:`~mmdiffrep.diffusion.compiled.one_graph`.
+        """
 
     def freeze(self) -> Self:
         """Freeze the model: no gradients for its weights, and eval mode for good."""

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmdiffrep.diffusion.compiled import Compile
 from mmdiffrep.diffusion.denoisers import load_denoiser
 from mmdiffrep.diffusion.features import frozen_denoiser, read_features
 from mmdiffrep.diffusion.input_range import host_input
@@ -59,6 +60,9 @@ class DPMBackbone(DenoiserBackbone):
         draws (int): Maps are averaged over this many draws of the noise. Defaults to 1.
         memory_gb (float, optional): Limit of memory that the passes of a frozen denoiser are fitted
             to, see :class:`mmdiffrep.diffusion.memory.MemoryLimit`. Defaults to None: no limit.
+        compile (bool or dict): Compile the passes of a frozen denoiser, True or arguments of
+            ``torch.compile``: faster after a first pass of a minute or so, and features differ by
+            rounding. Defaults to False.
         init_cfg (dict, optional): mmengine's initialization config.
 
     Attributes:
@@ -68,8 +72,8 @@ class DPMBackbone(DenoiserBackbone):
     Raises:
         ValueError: For an unknown tap, a timestep out of range, both or neither of ``timesteps``
             and ``noise_levels``, a ``max_side`` that does not divide the maps' sides, a
-            ``precision``, ``pass_size`` or ``memory_gb`` of a denoiser that is not frozen, or a
-            denoiser that needs class labels, or does not take RGB images of this size.
+            ``precision``, ``pass_size``, ``memory_gb`` or ``compile`` of a denoiser that is not
+            frozen, or a denoiser that needs class labels, or does not take RGB images of this size.
     """
 
     def __init__(
@@ -87,17 +91,20 @@ class DPMBackbone(DenoiserBackbone):
         pass_size: int | None = None,
         draws: int = 1,
         memory_gb: float | None = None,
+        compile: Compile = False,
         init_cfg: dict | None = None,
     ) -> None:
-        limits = (precision, pass_size, memory_gb)
-        if not of_type('frozen', frozen, bool) and limits != (None, None, None):
+        limits = (precision, pass_size, memory_gb, compile)
+        if not of_type('frozen', frozen, bool) and limits != (None, None, None, False):
             raise ValueError(
-                'precision, pass_size and memory_gb are for a frozen denoiser; a trained one '
-                f"follows the run's AMP and batch size (got precision={precision!r}, "
-                f'pass_size={pass_size}, memory_gb={memory_gb})'
+                'precision, pass_size, memory_gb and compile are for a frozen denoiser; a trained '
+                f"one follows the run's AMP, batch size and compile (got precision={precision!r}, "
+                f'pass_size={pass_size}, memory_gb={memory_gb}, compile={compile!r})'
             )
         network = (
-            frozen_denoiser(denoiser, taps, precision) if frozen else load_denoiser(denoiser, taps)
+            frozen_denoiser(denoiser, taps, precision, compile=compile)
+            if frozen
+            else load_denoiser(denoiser, taps)
         )
         super().__init__(network, taps, timesteps, noise_levels, noise, test_noise, init_cfg)
         self.frozen = frozen

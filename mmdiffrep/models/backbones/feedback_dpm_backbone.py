@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from mmdiffrep.diffusion.compiled import Compile
 from mmdiffrep.diffusion.denoisers import Denoiser
 from mmdiffrep.diffusion.features import frozen_denoiser, noised
 from mmdiffrep.diffusion.feedback import MapAdder, recompute_activations, resolve_feedback
@@ -57,6 +58,9 @@ class FeedbackDPMBackbone(DenoiserBackbone):
             :class:`~mmdiffrep.models.backbones.DPMBackbone`. Gradients of pass 2 are computed in it
             too, so ``'float16'`` needs the run's loss scaling. Defaults to None: float32 on a CPU,
             ``'auto'`` on a GPU.
+        compile (bool or dict): Compile both passes, True or arguments of
+            ``torch.compile``: faster after a first pass of a minute or so, and features differ by
+            rounding. Defaults to False.
         init_cfg (dict, optional): mmengine's initialization config.
 
     Attributes:
@@ -67,8 +71,8 @@ class FeedbackDPMBackbone(DenoiserBackbone):
     Raises:
         ValueError: For taps that do not exist, feedback from the encoder, to the decoder or behind
             the last tap, a timestep out of range, both or neither of ``timestep`` and
-            ``noise_level``, or a denoiser that needs class labels, or does not take RGB images of
-            this size.
+            ``noise_level``, ``compile`` with ``checkpoint``, or a denoiser that needs class labels,
+            or does not take RGB images of this size.
     """
 
     def __init__(
@@ -84,8 +88,11 @@ class FeedbackDPMBackbone(DenoiserBackbone):
         checkpoint: bool = False,
         input: dict | None = None,
         precision: str | None = None,
+        compile: Compile = False,
         init_cfg: dict | None = None,
     ) -> None:
+        if checkpoint and compile:
+            raise ValueError('compile and checkpoint do not go together: set one of them')
         network = frozen_denoiser(denoiser, precision=precision)
         super().__init__(
             network,
@@ -117,6 +124,8 @@ class FeedbackDPMBackbone(DenoiserBackbone):
         self.adder = MapAdder(second, [target for _, target in self.pairs])
         if checkpoint:
             recompute_activations(second)
+        for network in (first, second):
+            network.compile_pass(compile)
         self.first_pass, self.second_pass = UntrackedModule(first), UntrackedModule(second)
 
     @property

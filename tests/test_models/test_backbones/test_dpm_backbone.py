@@ -270,10 +270,18 @@ def test_passes_of_limited_size_give_the_same_maps(images, pass_size, noise):
     assert max(sizes) == pass_size and sum(sizes) == 6
 
 
-@pytest.mark.parametrize('options', [dict(precision='bfloat16'), dict(pass_size=2)])
+@pytest.mark.parametrize(
+    'options', [dict(precision='bfloat16'), dict(pass_size=2), dict(compile=True)]
+)
 def test_a_trained_denoiser_takes_neither_precision_nor_parts(options):
     with pytest.raises(ValueError, match='for a frozen denoiser'):
         build(frozen=False, **options)
+
+
+def test_a_compiled_denoiser_gives_the_same_maps(images):
+    torch.compiler.reset()
+    plain, compiled = (build(taps=['enc.0'], compile=c) for c in (False, dict(backend='eager')))
+    assert all(map(torch.equal, compiled(images), plain(images)))
 
 
 def test_a_changed_aspect_ratio_is_said_once(caplog):

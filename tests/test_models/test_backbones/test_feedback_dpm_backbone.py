@@ -169,6 +169,18 @@ def test_checkpointing_changes_no_gradient(denoiser, images):
         assert torch.equal(plain, recomputed)
 
 
+def test_compiling_changes_no_gradient(images):
+    torch.compiler.reset()
+    gradients = []
+    for compile in (False, dict(backend='eager')):
+        backbone = build(taps=['dec.0'], feedback={'mid': 'enc.0'}, compile=compile)
+        backbone(images)[0].square().mean().backward()
+        gradients.append([parameter.grad for parameter in backbone.parameters()])
+    assert all(map(torch.equal, *gradients))
+    with pytest.raises(ValueError, match='compile and checkpoint do not go together'):
+        build(compile=True, checkpoint=True)
+
+
 def test_weights_are_held_once_also_after_a_move():
     backbone = build().to(torch.float64)
     first, second = (view.module for view in (backbone.first_pass, backbone.second_pass))

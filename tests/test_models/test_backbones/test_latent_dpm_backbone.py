@@ -139,3 +139,9 @@ def test_half_precision_and_limited_passes(latents):
     for found, maps in zip(build(precision='bfloat16')(latents), expected):
         assert found.dtype == torch.float32
         assert 0 < (found - maps).norm() / maps.norm() < 0.03
+
+
+def test_a_compiled_denoiser_gives_the_same_maps(latents):
+    torch.compiler.reset()
+    compiled = build(compile=dict(backend='eager'))
+    assert all(map(torch.equal, compiled(latents), build()(latents)))
