@@ -19,6 +19,7 @@ from mmdiffrep.utils.checkpoint_io import register_safe_loader
 from mmdiffrep.utils.checks import did_you_mean
 from mmdiffrep.utils.config_path import config_file
 from mmdiffrep.utils.dist import setup_dist
+from mmdiffrep.utils.hook_configs import drop_switched_off_hooks
 from mmdiffrep.utils.pixel_checks import check_inputs
 from mmdiffrep.utils.versions import require_host
 
@@ -88,6 +89,7 @@ def load_config(args: argparse.Namespace) -> Config:
     if args.local_rank is not None:
         os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     require_host(cfg.get('default_scope'))
+    drop_switched_off_hooks(cfg)
     check_inputs(cfg)
     register_safe_loader(trust=args.trust_checkpoint)
     ignore_host_deprecations()

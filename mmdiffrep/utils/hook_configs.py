@@ -46,6 +46,17 @@ def drop_hooks(cfg: Config, *kinds: str) -> None:
         cfg.custom_hooks = [hook for hook in cfg.custom_hooks if stays(hook)]
 
 
+def drop_switched_off_hooks(cfg: Config) -> None:
+    """Remove hooks that are None, which mmengine takes for its own hooks only.
+
+    Args:
+        cfg (Config): A config, changed in place: ``default_hooks.ema=None`` leaves ``ema`` out.
+    """
+    hooks = cfg.get('default_hooks') or {}
+    for name in [name for name, hook in hooks.items() if hook is None and name not in STANDARD]:
+        del hooks[name]
+
+
 def keep_standard_hooks(cfg: Config) -> None:
     """Remove all hooks but those that every runner of mmengine has.
 

@@ -82,6 +82,11 @@ def test_options_reach_the_config(config_after):
     assert cfg.launcher == 'none' and 'model_wrapper_cfg' not in cfg
 
 
+def test_none_switches_a_hook_off(config_after):
+    cfg = config_after('--cfg-options', 'default_hooks.ema=None')
+    assert 'ema' not in cfg.default_hooks
+
+
 def test_work_dir_of_the_config_comes_before_the_default(config_after):
     assert config_after('--cfg-options', 'work_dir=mine').work_dir == 'mine'
     assert config_after().work_dir.endswith('tiny')

@@ -3,7 +3,12 @@ import pytest
 from mmengine.config import Config
 
 from mmdiffrep.utils.config_path import get_config_path
-from mmdiffrep.utils.hook_configs import drop_hooks, find_hooks, keep_standard_hooks
+from mmdiffrep.utils.hook_configs import (
+    drop_hooks,
+    drop_switched_off_hooks,
+    find_hooks,
+    keep_standard_hooks,
+)
 
 
 @pytest.fixture
@@ -60,3 +65,11 @@ def test_options_reach_a_named_hook():
     (hook,) = find_hooks(cfg, 'RepFusionHook').values()
     assert hook.teacher == '/models/ddpm'
     assert hook.pairs[0].teacher == 'dec.0' and hook.pairs[0].loss.loss_weight == 10
+
+
+def test_a_hook_that_is_none_is_left_out_and_none_of_mmengine_stays(both):
+    both.default_hooks.ema = None
+    drop_switched_off_hooks(both)
+    assert 'ema' not in both.default_hooks
+    assert both.default_hooks.timer is None  # mmengine leaves its own out
+    drop_switched_off_hooks(Config(dict(default_hooks=None)))
