@@ -1,12 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Estimated memory of passes against the tensors that are alive in real ones."""
 
-import weakref
-
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from mmdiffrep.diffusion.denoisers import load_denoiser
 from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
@@ -20,6 +16,7 @@ from mmdiffrep.diffusion.memory import (
 )
 from mmdiffrep.diffusion.noise import build_noise
 from mmdiffrep.testing import tiny_dit, tiny_teacher
+from mmdiffrep.testing.live_bytes import LiveBytes
 from mmdiffrep.testing.tiny_latent import TINY_LATENT, save_tiny_pipeline
 
 IMAGES = torch.rand(5, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -33,37 +30,6 @@ ADM = dict(
     num_head_channels=16,
 )
 NETWORKS = dict(TINY_LATENT, unet2d=tiny_teacher(), adm=ADM, dit=tiny_dit())
-
-
-class LiveBytes(TorchDispatchMode):
-    """Counts the bytes of the tensors made inside the context that are alive at once."""
-
-    def __init__(self):
-        super().__init__()
-        self.live = self.peak = 0
-        self._seen = set()
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        given = {t.untyped_storage()._cdata for t in tree_leaves((args, kwargs)) if _is(t)}
-        made = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(made):
-            if not _is(tensor) or tensor.untyped_storage()._cdata in given | self._seen:
-                continue
-            storage = tensor.untyped_storage()
-            key, size = storage._cdata, storage.nbytes()
-            self._seen.add(key)
-            self.live += size
-            self.peak = max(self.peak, self.live)
-            weakref.finalize(storage, self._free, key, size)
-        return made
-
-    def _free(self, key, size):
-        self._seen.discard(key)
-        self.live -= size
-
-
-def _is(value):
-    return isinstance(value, torch.Tensor)
 
 
 @pytest.fixture(scope='module')

@@ -25,6 +25,7 @@ from mmdiffrep.diffusion import Denoiser, load_denoiser
 from mmdiffrep.diffusion.features import read_features
 from mmdiffrep.diffusion.memory import pass_bytes, weight_bytes
 from mmdiffrep.diffusion.noise import build_noise
+from mmdiffrep.testing.live_bytes import LiveBytes
 
 MB = 1e6
 _NAME = 'diffusion_pytorch_model'
@@ -102,7 +103,7 @@ def load(job: Job) -> Denoiser:
 
 
 def measure(job: Job) -> dict[str, int]:
-    """Measure a job, in bytes: parameters, peak of loading; peak of a pass, and its map."""
+    """Measure a job, in bytes: parameters, peak of loading; live tensors of a pass, and its map."""
     found: dict[str, Any] = {}
 
     def do_load() -> None:
@@ -116,16 +117,11 @@ def measure(job: Job) -> dict[str, int]:
     latents = torch.randn(1, 4, job.size // 8, job.size // 8)
     cond = denoiser.example_condition('cpu')
 
-    def read(draws: int = job.draws) -> None:
-        noise = build_noise('shared')
-        maps = read_features(denoiser, latents, [261], [job.tap], noise, cond, draws=draws)
-        found['map'] = maps[261, job.tap]
-
-    read(1)  # libraries set up their work space in the first pass
-    found['map'] = None
-    passes = peak_bytes(read, 'cpu')
+    noise = build_noise('shared')
+    with LiveBytes() as count:
+        maps = read_features(denoiser, latents, [261], [job.tap], noise, cond, draws=job.draws)
     estimate = pass_bytes(denoiser, [job.tap], job.size // 8, job.size // 8)
-    return dict(result, passes=passes, map=found['map'].nbytes, estimate=estimate)
+    return dict(result, passes=count.peak, map=maps[261, job.tap].nbytes, estimate=estimate)
 
 
 def in_own_process(call: Callable[..., Any], *args: Any) -> Any:
@@ -152,9 +148,9 @@ def report(args: argparse.Namespace) -> dict[str, dict[str, int]]:
             )
             continue
         print(
-            f'{draws} draw{"s" * (draws > 1)} at {args.size} px: {found["passes"] / MB:.1f} MB '
-            f'above the weights, of which a map is {found["map"] / MB:.1f} (estimated for '
-            f'memory_gb: {found["estimate"] / MB:.1f})'
+            f'{draws} draw{"s" * (draws > 1)} at {args.size} px: {found["passes"] / MB:.1f} MB of '
+            f'tensors besides the weights, of which a map is {found["map"] / MB:.1f} (estimated '
+            f'for memory_gb: {found["estimate"] / MB:.1f})'
         )
     return results
 

@@ -20,5 +20,5 @@ model = dict(
     data_preprocessor=dict(
         type='ImgDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True
     ),
-    bf16=True,
+    bf16='auto',
 )

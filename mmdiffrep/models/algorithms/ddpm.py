@@ -42,7 +42,8 @@ class DDPM(DiffusionModel):
             (paper).
         seed: Seed of timesteps and noise in training.
         bf16: Train the U-Net under bfloat16 autocast, without loss scaling and on CPUs too
-            (``AmpOptimWrapper`` refuses CPUs). Defaults to False.
+            (``AmpOptimWrapper`` refuses CPUs). ``'auto'``: where the device has matrix units for
+            bfloat16, see :func:`~mmdiffrep.diffusion.precision.fastest_dtype`. Defaults to False.
         zero_init: Start each residual branch and the output at zero, as the paper's code does
             (``init_scale=0``); diffusers does not. Defaults to True.
         init_cfg: mmengine's initialization config.
@@ -59,7 +60,7 @@ class DDPM(DiffusionModel):
         data_preprocessor: dict | nn.Module | None = None,
         timestep_logits: tuple[float, float] | None = None,
         seed: int = 0,
-        bf16: bool = False,
+        bf16: bool | str = False,
         zero_init: bool = True,
         init_cfg: dict | None = None,
     ) -> None:

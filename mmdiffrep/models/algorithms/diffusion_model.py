@@ -17,8 +17,10 @@ from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
+from mmdiffrep.diffusion.precision import fastest_dtype
 from mmdiffrep.diffusion.sampling import Sampler, build_sampler, run_sampler
 from mmdiffrep.utils.atomic_file import replace_files
+from mmdiffrep.utils.checks import one_of
 from mmdiffrep.utils.random_streams import ImageStreams
 
 _TOLERANCE = 0.05  # interpolation and augmentation may leave [-1, 1] a little
@@ -39,7 +41,8 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
             batches; ``ImgDataPreprocessor`` with mean and std 127.5 does.
         seed: Seed of the random numbers in training.
         bf16: Train the U-Net under bfloat16 autocast, without loss scaling and on CPUs too
-            (``AmpOptimWrapper`` refuses CPUs).
+            (``AmpOptimWrapper`` refuses CPUs). ``'auto'``: where the device has matrix units for
+            bfloat16, see :func:`~mmdiffrep.diffusion.precision.fastest_dtype`.
         zero_init: Start each residual branch and the output at zero.
         init_cfg: mmengine's initialization config.
 
@@ -53,7 +56,7 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
         scheduler: SchedulerMixin,
         data_preprocessor: dict | nn.Module | None,
         seed: int,
-        bf16: bool,
+        bf16: bool | str,
         zero_init: bool,
         init_cfg: dict | None,
     ) -> None:
@@ -71,7 +74,7 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
         self.unet = UNet2DModel(**unet)
         self.scheduler = scheduler
         self.seed = seed
-        self.bf16 = bf16
+        self.bf16 = one_of('bf16', bf16, (True, False, 'auto'))
         self.batches_to_check = 2
         self.register_buffer('images_seen', torch.zeros((), dtype=torch.long))
         self._seen_on_host: int | None = None
@@ -135,7 +138,10 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
 
     def precision(self, device_type: str) -> AbstractContextManager[None]:
         """Return the context of the network's passes in training."""
-        if not self.bf16:
+        bf16 = self.bf16
+        if bf16 == 'auto':
+            bf16 = fastest_dtype(torch.device(device_type)) == torch.bfloat16
+        if not bf16:
             return nullcontext()  # an AmpOptimWrapper's autocast stays in force
         return torch.autocast(device_type, dtype=torch.bfloat16)
 

@@ -55,7 +55,8 @@ class EDM(DiffusionModel):
             network is unconditional in sampling, export and feature extraction.
         seed: Seed of the random numbers in training.
         bf16: Train the U-Net under bfloat16 autocast, without loss scaling and on CPUs too
-            (``AmpOptimWrapper`` refuses CPUs). Defaults to False.
+            (``AmpOptimWrapper`` refuses CPUs). ``'auto'``: where the device has matrix units for
+            bfloat16, see :func:`~mmdiffrep.diffusion.precision.fastest_dtype`. Defaults to False.
         zero_init: Start each residual branch and the output at zero. Defaults to True.
         init_cfg: mmengine's initialization config.
 
@@ -73,7 +74,7 @@ class EDM(DiffusionModel):
         p_std: float = 1.2,
         augment_prob: float = 0.0,
         seed: int = 0,
-        bf16: bool = False,
+        bf16: bool | str = False,
         zero_init: bool = True,
         init_cfg: dict | None = None,
     ) -> None:

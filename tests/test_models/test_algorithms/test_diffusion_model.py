@@ -60,6 +60,19 @@ def test_bf16_computes_in_bfloat16_and_keeps_float_weights():
     assert {p.grad.dtype for p in half.parameters()} == {torch.float32}
 
 
+@pytest.mark.parametrize('fastest', [torch.float32, torch.bfloat16, torch.float16])
+def test_auto_takes_bf16_where_the_device_has_it(monkeypatch, fastest):
+    model = build(bf16='auto')
+    monkeypatch.setattr(f'{model.__class__.__mro__[1].__module__}.fastest_dtype', lambda _: fastest)
+    with model.precision('cpu'):
+        assert torch.is_autocast_enabled('cpu') == (fastest == torch.bfloat16)
+
+
+def test_another_value_of_bf16_is_refused():
+    with pytest.raises(ValueError, match="bf16 must be one of True, False, 'auto'"):
+        build(bf16='yes')
+
+
 def test_draw_depends_on_seed_and_images_seen_alone(monkeypatch):
     model, images = build(), batch()
     first = model.draw(images)
