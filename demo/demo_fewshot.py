@@ -9,7 +9,7 @@ one. It prints the table of test mIoU and draws the first test images.
     python demo/demo_fewshot.py                                  # drawn faces, one repeat
     python demo/demo_fewshot.py --data celebamask_64 --repeats 5 # photographs
 
-Started again, the same command goes on where it was stopped.
+Run again, the same command continues where it was stopped.
 """
 
 import argparse
@@ -42,8 +42,8 @@ class Method(NamedTuple):
 
     Attributes:
         title: Its name in the table.
-        config: Name of the config behind that of the data.
-        start: The method whose checkpoint its backbone starts from.
+        config: Suffix of the config's name, after that of the data.
+        start: The method whose checkpoint initializes the backbone.
     """
 
     title: str
@@ -81,7 +81,7 @@ def config_of(
 ) -> Config:
     """Return the config of a method in one repeat, with the checkpoint it starts from."""
     cfg = Config.fromfile(get_config_path(f'ddpm_seg/{data}_{method.config}.py'))
-    cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None  # nothing is chosen by it
+    cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None  # no choice depends on it
     cfg.test_dataloader.dataset.indices = TEST_IMAGES[data]
     cfg.merge_from_dict(options or {})
     if method.start is not None:
@@ -91,7 +91,7 @@ def config_of(
 
 
 def segment(cfg: Config, count: int) -> dict[str, list[Any]]:
-    """Segments the first test images: RGB images, true and predicted labels, uncertainty."""
+    """Segment the first test images: RGB images, true and predicted labels, uncertainty."""
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         dataset = DATASETS.build(cfg.test_dataloader.dataset)
     items = [dataset[index] for index in range(min(count, len(dataset)))]
@@ -131,7 +131,7 @@ def report(scores: dict[str, list[dict[str, float]]], work_dir: Path) -> Table:
 
 
 def draw(args: argparse.Namespace, path: Path) -> None:
-    """Draws what the methods of the first repeat say of the first test images."""
+    """Draw the predictions of the first repeat for the first test images."""
     columns: dict[str, list[np.ndarray]] = {}
     for method in METHODS:
         cfg = config_of(method, args.data, 0, args.work_dir, args.cfg_options)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""The main job on drawn faces: distil a diffusion model, fine-tune on few labels, compare.
+"""RepFusion on drawn faces: distill a diffusion model, fine-tune on few labels, compare.
 
 Per seed it runs three configs of configs/repfusion: distill_toyfaces_r18.py (no labels),
 toyfaces_r18.py (few labels, from the distilled backbone) and toyfaces_r18_scratch.py (the same
@@ -47,7 +47,7 @@ def train(
     options: dict | None,
     checkpoint: str | None = None,
 ) -> Runner:
-    """Trains one config and returns its runner."""
+    """Train one config and return its runner."""
     cfg = Config.fromfile(get_config_path(config))
     cfg.merge_from_dict(options or {})
     cfg.work_dir = str(work_dir)
@@ -63,7 +63,7 @@ def train(
 
 
 def predict(runner: Runner, count: int) -> dict[str, list[np.ndarray]]:
-    """Segments the first test images: RGB images, true and predicted label maps."""
+    """Segment the first test images: RGB images, true and predicted label maps."""
     dataset = runner.test_dataloader.dataset
     items = [dataset[index] for index in range(count)]
     batch = dict(
@@ -118,7 +118,7 @@ def main() -> None:
 
 
 def report(console: Console, scores: dict[str, list[float]], args: argparse.Namespace) -> None:
-    """Print the table and write it as CSV, one row a student and seed."""
+    """Print the table and write it as CSV, one row per student and seed."""
     table = Table(title='Test mIoU in %, same student, labels and fine-tuning budget')
     table.add_column('student')
     for seed in args.seeds:

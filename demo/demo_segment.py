@@ -1,14 +1,14 @@
 #!/usr/bin/env python
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-r"""Segment images with a trained model: masks, overlays, and where the ensemble is unsure.
+r"""Segment images with a trained model: masks, overlays, and the uncertainty of the ensemble.
 
-Of every image NAME it writes to the folder --out
+For every image NAME it writes to the folder --out
 
     NAME_mask.png         pixel values are labels, shown in the classes' colors
     NAME_overlay.png      the mask over the image
     NAME_uncertainty.png  the members' divergence, black to yellow: 0 to ln 2 (ensembles only)
 
-and scores.csv, the images' uncertainty.
+and scores.csv, the uncertainty of each image.
 
     python demo/demo_segment.py CONFIG CHECKPOINT photo.jpg folder_of_photos --out work_dirs/out
     python demo/demo_segment.py ddpm_seg/toyfaces_64_fewshot.py work_dirs/.../iter_5262.pth \
@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def list_images(given: Sequence[Path]) -> list[Path]:
-    """Return the files that are named, and those of the folders, sorted.
+    """Return the named files and the files in the named folders, sorted.
 
     Raises:
         FileNotFoundError: No such file, or a folder without images.
@@ -94,7 +94,7 @@ def write(
 
 
 def segment(args: argparse.Namespace) -> None:
-    """Segment all images; those that cannot be are listed at the end.
+    """Segment all images and list those that cannot be segmented at the end.
 
     Raises:
         ValueError: An opacity out of range, or images that could not be segmented.
@@ -117,7 +117,7 @@ def segment(args: argparse.Namespace) -> None:
         for result in track(inferencer.stream(files, failures), 'segmenting', total=len(files)):
             write(result, inferencer.palette, args.opacity, args.out)
             rows.append((result.name, '' if result.score is None else f'{result.score:.6f}'))
-    finally:  # an error does not cost the scores of the images before
+    finally:  # keep the scores of earlier images after an error
         table = io.StringIO()
         csv.writer(table).writerows(rows)
         write_atomically(table.getvalue().encode(), args.out / 'scores.csv')

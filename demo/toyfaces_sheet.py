@@ -25,13 +25,13 @@ def overlay(face: ToyFace) -> np.ndarray:
 
 
 def sheet(seed: int, first: int, rows: int, columns: int, size: int, tile: int) -> np.ndarray:
-    """Rows of faces, each followed by a row of overlays.
+    """Return rows of faces, each followed by a row of overlays.
 
     Args:
         seed: Collection of the faces.
         first: Index of the first face.
         rows: Number of rows of faces.
-        columns: Faces in a row.
+        columns: Faces per row.
         size: Size at which the images are drawn, in pixels.
         tile: Size at which they are shown, in pixels.
 

@@ -52,7 +52,7 @@ def build_part(registry: Registry, cfg: Any, key: str, **inferred: Any) -> Any:
 
     Raises:
         TypeError: Not a dict.
-        ValueError: Its type is no class of the registry, or what the class raises.
+        ValueError: Its type is not a class of the registry, or what the class raises.
     """
     kind = of_type(key, cfg, dict).get('type')
     if isinstance(kind, str) and kind:

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Build the bank of features that a config's teacher reads, over all fixed views of its images.
 
-Run again, it computes only what is missing.
+A second run computes only missing features.
 """
 
 import argparse

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Run a command so that what the user has to read is one block."""
+"""Run a command and report an error as one readable block."""
 
 import inspect
 import os
@@ -17,7 +17,7 @@ from mmdiffrep.utils.checks import near_names
 
 TRACEBACK_OPTION = '--traceback'
 TRACEBACK_VARIABLE = 'MMDIFFREP_TRACEBACK'
-# A launcher ends the other processes once one has failed, which takes it seconds under load.
+# A launcher ends the other processes seconds after one has failed.
 _WAIT_FOR_FIRST_PROCESS = 15.0
 _REGISTRIES = (HOOKS, MODELS, DATASETS, TRANSFORMS, METRICS, LOOPS)
 _UNKNOWN_OPTION = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'")
@@ -27,10 +27,10 @@ _HOOK = re.compile(r' in <[\w.]+ object at 0x[0-9a-f]+>')
 
 
 def run_command(main: Callable[[], None]) -> None:
-    """Run a command line; an error ends in its message, and the traceback in the log file.
+    """Run a command line; print the message of an error and log its traceback.
 
     With ``--traceback`` on the command line, or MMDIFFREP_TRACEBACK=1 in the environment, errors
-    are raised as they are. Where several processes fail for the same reason, the first one reports.
+    are raised unchanged. Where several processes fail for the same reason, the first one reports.
 
     Args:
         main: Reads the command line and does the work.
@@ -92,7 +92,7 @@ def hint(message: str) -> str:
 
 
 def _append_traceback(error: Exception) -> str | None:
-    """Append the traceback to the run's log file, if the run came far enough to have one."""
+    """Append the traceback to the run's log file, if there is one."""
     log_file = MMLogger.get_current_instance().log_file
     if log_file is None:
         return None
@@ -105,7 +105,7 @@ def _append_traceback(error: Exception) -> str | None:
 
 
 def _short_path(filename: str) -> str:
-    """Return a module's path from its package on."""
+    """Return a module's path, starting at its package."""
     path = Path(filename)
     package = path.parent
     while (package / '__init__.py').exists():

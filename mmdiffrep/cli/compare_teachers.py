@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Compare teachers on images of one's own: is a student better with one, and what does it cost?"""
+"""Compare teachers on your own images: is a student better with one, and what does it cost?"""
 
 import argparse
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from mmdiffrep.cli.command import TRACEBACK_OPTION
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train what is missing, and print the table.
+    """Run the missing trainings and print the table.
 
     Args:
         argv: Command line without the program's name. Defaults to that of the process.

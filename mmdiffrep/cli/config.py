@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Print a config with all that it inherits, as one file that reads alone."""
+"""Print a config with everything that it inherits, as one self-contained file."""
 
 from collections.abc import Sequence
 

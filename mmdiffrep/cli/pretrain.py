@@ -8,13 +8,13 @@ from mmdiffrep.cli.command import TRACEBACK_OPTION
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train, and print how the result is loaded.
+    """Pre-train the student and print how to load it.
 
     Args:
         argv: Command line without the program's name. Defaults to that of the process.
     """
     args = parser().parse_args(argv)
-    from mmdiffrep.apis import pretrain  # imports torch: after the arguments are right
+    from mmdiffrep.apis import pretrain  # imports torch, so after the arguments are checked
 
     options = vars(args)
     options.pop('traceback')

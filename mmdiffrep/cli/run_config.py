@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""From command line and config file to a runner: what training and testing have in common."""
+"""Build a runner from command line and config file, for training and testing."""
 
 import argparse
 import logging
@@ -23,7 +23,7 @@ from mmdiffrep.utils.hook_configs import drop_switched_off_hooks
 from mmdiffrep.utils.pixel_checks import check_inputs
 from mmdiffrep.utils.versions import require_host
 
-# Of a data loader; PyTorch refuses them where there are no worker processes.
+# Options of a data loader that PyTorch refuses without worker processes.
 WORKER_OPTIONS = ('persistent_workers', 'prefetch_factor', 'timeout', 'multiprocessing_context')
 
 
@@ -67,7 +67,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """Read the config, apply the options and make the process ready to run it.
+    """Read the config, apply the options and prepare the process.
 
     Args:
         args: With ``config`` (a file, or the name of a config that comes with mmdiffrep) and the
@@ -76,7 +76,7 @@ def load_config(args: argparse.Namespace) -> Config:
     Raises:
         FileNotFoundError: There is no such config.
         ImportError: The config's host library is not installed.
-        ValueError: A diffusion model is told another normalization than its images have.
+        ValueError: A diffusion model is configured for another normalization than its images have.
     """
     path = config_file(args.config)
     cfg = Config.fromfile(path)
@@ -121,7 +121,7 @@ def _drop_worker_options(cfg: Config) -> None:
 
 
 def _replace_sync_bn(node: Any) -> bool:
-    """Replace every ``type='SyncBN'`` below a node of a config; tells whether there was one."""
+    """Replace every ``type='SyncBN'`` below a node of a config and return whether there was one."""
     if isinstance(node, dict):
         found = node.get('type') == 'SyncBN'
         if found:
@@ -137,7 +137,7 @@ def _replace_sync_bn(node: Any) -> bool:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Return the runner the config asks for: mmengine's, or that of ``runner_type``.
+    """Return the runner of the config: mmengine's, or that of ``runner_type``.
 
     Raises:
         ValueError: The config has no model.

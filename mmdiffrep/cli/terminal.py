@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Show the essential lines of a run's log; the log file has all of it."""
+"""Show the essential lines of a run's log in the terminal; the log file has all lines."""
 
 import logging
 import re
@@ -17,7 +17,7 @@ _HOSTS = r'(mmengine|mmcv|mmseg|mmpose|mmpretrain|mmdet)\b'
 
 
 class BriefTerminal:
-    """Mix-in for a runner whose terminal leaves out what only the log file needs.
+    """Mix-in for a runner that prints fewer lines than it logs.
 
     Left out are the environment, the merged config, the list of hooks, and what the hosts log about
     their own deprecated functions.

@@ -12,7 +12,7 @@ from mmdiffrep.utils.checkpoint_io import follow_pointer
 from mmdiffrep.utils.checks import one_of
 from mmdiffrep.utils.dist import close_dist
 
-# Each host's visualization hook, and the option that switches it on.
+# Each host's visualization hook, and the option that turns it on.
 DRAWING_HOOKS = {
     'mmseg': ('SegVisualizationHook', 'draw'),
     'mmdet': ('DetVisualizationHook', 'draw'),
@@ -22,7 +22,7 @@ DRAWING_HOOKS = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Test.
+    """Test the checkpoint.
 
     Args:
         argv: Command line without the program's name. Defaults to that of the process.

@@ -12,7 +12,7 @@ from mmdiffrep.utils.dist import close_dist
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train.
+    """Train the model.
 
     Args:
         argv: Command line without the program's name. Defaults to that of the process.

@@ -34,7 +34,7 @@ def _pose_metainfo() -> dict[str, Any]:
 
 @DATASETS.register_module()
 class ToyFacesDataset(BaseDataset):
-    """Faces drawn on request: no files, no download, exact labels.
+    """Faces drawn on access, with exact labels and without files.
 
     A face is a function of (seed, split, index), the same on every machine and in every process.
     The first transform must be :class:`~mmdiffrep.datasets.transforms.LoadToyFace`; it replaces the
@@ -61,7 +61,7 @@ class ToyFacesDataset(BaseDataset):
             :data:`~mmdiffrep.datasets.toyfaces.ATTRIBUTES`; for ``task='cls'`` only.
         seed: Another seed gives another collection of faces (all three splits).
         metainfo: Overrides entries of the dataset's meta information, but not the classes.
-        indices: Use only these faces, or only the first ones: few labeled images.
+        indices: Use only these faces, or only the first N.
         pipeline: Transforms, see above.
         test_mode: As in mmengine's ``BaseDataset``.
         lazy_init: As in mmengine's ``BaseDataset``.
@@ -150,7 +150,7 @@ class ToyFacesDataset(BaseDataset):
         return {}
 
     def load_data_list(self) -> list[dict]:
-        """List the faces: which to draw, and an id of the form ``toyfaces/train/000012``."""
+        """List the faces: indices to draw, and an id of the form ``toyfaces/train/000012``."""
         return [
             dict(
                 toyface=(self.collection, index),
@@ -162,5 +162,5 @@ class ToyFacesDataset(BaseDataset):
         ]
 
     def get_data_info(self, idx: int) -> dict:
-        """Return the entry of face ``idx``, which is not drawn yet."""
+        """Return the entry of face ``idx``, before it is drawn."""
         return {**super().get_data_info(idx), **self._sample_fields()}

@@ -118,7 +118,7 @@ def _download(hub_id: str) -> Path:
     except (OSError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise FileNotFoundError(
-            f"'{hub_id}' is no local folder, and it could not be fetched from the model hub: "
+            f"'{hub_id}' is not a local folder, and it could not be fetched from the model hub: "
             f'{reason} Without a network, fetch the model elsewhere and give the path of its '
             'folder (with model_index.json or config.json) in place of the id.'
         ) from error

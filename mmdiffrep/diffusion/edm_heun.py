@@ -16,8 +16,8 @@ _RHO = 7.0  # the only one that diffusers' Heun scheduler has
 class EDMHeunScheduler:
     """Heun's method for a preconditioned network, called as diffusers' schedulers are.
 
-    diffusers' ``HeunDiscreteScheduler`` is given the denoised image as the network's prediction,
-    and EDM's noise levels in place of those of the betas. Denoised images are clipped to [-1, 1],
+    diffusers' ``HeunDiscreteScheduler`` gets the denoised image as the network's prediction, and
+    EDM's noise levels instead of those of the betas. Denoised images are clipped to [-1, 1],
     as in DDAE.
 
     Args:
@@ -61,7 +61,7 @@ class EDMHeunScheduler:
     def step(
         self, model_output: Tensor, timestep: Tensor, sample: Tensor
     ) -> HeunDiscreteSchedulerOutput:
-        """Take half of a step; see diffusers' schedulers."""
+        """Take half a step; see diffusers' schedulers."""
         c = self._coefficients
         denoised = c.skip * sample + c.out * self._sign * model_output
         position = self._steps.timesteps[self._evaluation]

@@ -57,20 +57,20 @@ def sigma_steps(num_steps: int, sigma_min: float, sigma_max: float, rho: float) 
 class EDMSchedule(Schedule):
     """``x_t = x_0 + sigma_t * eps``, timesteps counted as DDAE does.
 
-    Timestep 0 is the clean image (of which the network is told ``sigma_min``), 1 .. ``num_steps``
+    Timestep 0 is the clean image (for which the network gets ``sigma_min``), 1 .. ``num_steps``
     are the steps of EDM's sampler from ``sigma_min`` to ``sigma_max``. With the default 18 steps
-    the timesteps 3, 4 and 5 are sigma 0.023, 0.060 and 0.140, those of DDAE.
+    the timesteps 3, 4 and 5 are sigma 0.023, 0.060 and 0.140, as in DDAE.
 
     Args:
-        num_steps: Noise levels besides the clean image, at least 2. Official for 32 px: 18.
+        num_steps: Noise levels, not counting the clean image, at least 2. Official for 32 px: 18.
         sigma_min: The least noise. Official: 0.002.
         sigma_max: The most noise. Official: 80.
         rho: The greater, the more steps there are with little noise. Official: 7.
         sigma_data: Standard deviation of the pixels. Official: 0.5.
         prediction_type: ``'epsilon'``, as in the paper, or ``'v_prediction'``: diffusers' name for
             a network with the opposite sign.
-        time_scale: The network is told ``time_scale * ln(sigma) / 4``: 1 for EDM, 1000 for the
-            consistency models of diffusers.
+        time_scale: The network gets the time ``time_scale * ln(sigma) / 4``: 1 for EDM, 1000 for
+            the consistency models of diffusers.
 
     Raises:
         ValueError: A number out of range, or an unknown prediction type.
@@ -121,7 +121,7 @@ class EDMSchedule(Schedule):
     def from_consistency(cls, scheduler: Any) -> 'EDMSchedule':
         """Take the noise levels of a ``CMStochasticIterativeScheduler``, or of its config.
 
-        Consistency models see the same images as EDM and are told 1000 times its time.
+        Consistency models get the images of EDM and 1000 times its time.
         """
         config = scheduler if isinstance(scheduler, Mapping) else scheduler.config
         known = {key: config[key] for key in _SCHEDULER_KEYS[:-1] if key in config}
@@ -135,7 +135,7 @@ class EDMSchedule(Schedule):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Says that the network is EDM's, its ``sigma_data`` and how it is told the time."""
+        """Return the name of the schedule, ``sigma_data`` and the scale of the time."""
         return {'schedule': 'EDM', 'sigma_data': self.sigma_data, **self._scale}
 
     @property
@@ -151,7 +151,7 @@ class EDMSchedule(Schedule):
 
     def network_input(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """Scale x_t by c_in, and turn the timestep into ``time_scale * ln(sigma) / 4``."""
-        # ln(0) is not a time: for a clean image the network is told the least noise that it knows
+        # ln(0) is not finite: for a clean image the network gets the least noise of its training
         sigma = self._look_up('sigmas', t, x_t.device).clamp(min=self.sigma_min)
         c = precondition(sigma, self.sigma_data)
         return (x_t.float() * c.inward.view(-1, 1, 1, 1)).to(x_t.dtype), self.time_scale * c.noise

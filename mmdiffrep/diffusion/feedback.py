@@ -1,8 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Two passes of one frozen network, the second with maps of the first added to its encoder.
 
-What a pass is fed and where it ends differ, so each pass has a network of its own. The two share
-their weights, and each is cut after its own last tap.
+The passes have different inputs and ends, so each has its own network. The two share their
+weights, and each is cut after its own last tap.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ def resolve_feedback(
 
     Args:
         denoiser: A whole network with skip connections.
-        taps: What is read in the second pass.
+        taps: Taps of the second pass.
         feedback: Decoder taps (each is paired with the encoder map that it is concatenated with),
             or a mapping from decoder to encoder taps. None: one pair per resolution, with the first
             res block of its encoder; for ADM-256 these are DifFeed's six pairs.
@@ -72,7 +72,7 @@ def resolve_feedback(
 def recompute_activations(denoiser: Denoiser) -> None:
     """Make the backward pass compute the network's activations again instead of keeping them.
 
-    Only what every part (res block, attention, sampler) is given is kept. Gradients are the same.
+    Only the inputs of the parts (res block, attention, sampler) are kept. Gradients are the same.
     """
     modules = dict(denoiser.network.named_modules())
     recompute = partial(
@@ -90,7 +90,7 @@ def recompute_activations(denoiser: Denoiser) -> None:
 def _forward_and_backward(
     denoiser: Denoiser,
 ) -> tuple[AbstractContextManager, AbstractContextManager]:
-    """Return the contexts of the two passes: taps inside a part are read in the first one alone."""
+    """Return the contexts of the two passes: taps inside a part are read only in the first."""
     return nullcontext(), denoiser.reading_paused()
 
 
@@ -98,7 +98,7 @@ class MapAdder:
     """Add maps to the outputs of chosen parts of a network.
 
     Args:
-        denoiser: Whose network gets the hooks.
+        denoiser: The denoiser whose network gets the hooks.
         taps: Where maps can be added, outputs all of them.
     """
 
@@ -137,7 +137,7 @@ def _default_sources(table: TapTable, skips: Sequence[str]) -> list[str]:
     sources: dict[int, list[str]] = {}
     for index, skip in enumerate(skips):
         sources.setdefault(table[skip].stride, []).append(f'dec.{index}')
-    # the last map of a resolution is what enters it: the stem's, or a down-sampler's
+    # the last map of a resolution is its input, of the stem or a down-sampler
     return [group[-2] for group in sources.values() if len(group) > 1]
 
 

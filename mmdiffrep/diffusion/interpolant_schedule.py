@@ -15,7 +15,7 @@ DIRECTIONS = ('noise_to_data', 'data_to_noise')
 class InterpolantSchedule(Schedule):
     """``x_t = (1 - s) * x_0 + s * eps`` with ``s = t / T``: SiT's linear interpolant.
 
-    As in all schedules, timestep 0 is the clean image. The network is told ``1 - s`` or ``s``:
+    As in all schedules, timestep 0 is the clean image. The network gets ``1 - s`` or ``s``:
     checkpoints of the official SiT code have time 0 at the noise and 1 at the data
     (``'noise_to_data'``), those of REPA the opposite (``'data_to_noise'``).
 

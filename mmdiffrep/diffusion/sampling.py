@@ -14,17 +14,17 @@ from mmdiffrep.diffusion.edm_heun import EDMHeunScheduler
 from mmdiffrep.utils.checks import integer, one_of, within
 
 # ddpm: ancestral, takes about as many steps as the schedule has. ddim: deterministic, first order;
-# for EDM that is Euler's method. heun: deterministic, second order, two evaluations a step but for
-# the last.
+# for EDM that is Euler's method. heun: deterministic, second order, two evaluations per step except
+# in the last.
 SAMPLERS = ('ddpm', 'ddim', 'heun')
 _WITH_BETAS = dict(ddpm=DDPMScheduler, ddim=DDIMScheduler, heun=HeunDiscreteScheduler)
 
 
 class Sampler(NamedTuple):
-    """A sampling scheduler, and whether it draws random numbers on the way.
+    """A sampling scheduler, and whether its steps draw random numbers.
 
     Attributes:
-        scheduler: Has the methods of diffusers' schedulers.
+        scheduler: Scheduler with the methods of diffusers'.
         is_random: Whether its steps take a generator.
         max_steps: The most steps that it can take; 0: any number.
     """
@@ -91,10 +91,10 @@ def run_sampler(
 
     Args:
         sampler: See :func:`build_sampler`.
-        network: Gives the network's output for its image and its time, one for all.
+        network: Returns the network's output for its images and their common time.
         noise: Standard normal (B, C, H, W).
         num_steps: Steps of the sampler.
-        generator: What a random sampler draws from, or one for each image; None: torch's state.
+        generator: Generator of a random sampler, or one per image; None: torch's state.
 
     Returns:
         Images (B, C, H, W) in [-1, 1].
@@ -117,11 +117,11 @@ def image_seeds(seed: int, indices: Iterable[int]) -> list[int]:
     """Return a seed for each image of a set, for :func:`sample_images`.
 
     Images of one set differ, and so do sets of different seeds. torch's CPU generators read only
-    32 bits of a seed, so the seed of the set cannot be put into the higher bits.
+    32 bits of a seed, so the seed of the set cannot use the higher bits.
 
     Args:
-        seed: Of the set.
-        indices: Of the images, from 0.
+        seed: Seed of the set.
+        indices: Indices of the images, from 0.
     """
     start = seed * 0x9E3779B1  # 2^32 over the golden ratio: its multiples lie far apart
     return [(start + index) % 2**32 for index in indices]
@@ -130,22 +130,22 @@ def image_seeds(seed: int, indices: Iterable[int]) -> list[int]:
 def sample_images(
     denoiser: Denoiser, seeds: Sequence[int], sampler: str = 'ddim', num_steps: int = 50
 ) -> Tensor:
-    """Draw an image for each seed, whatever the batch and the device.
+    """Sample one image per seed, independent of the batch and the device.
 
     Args:
-        denoiser: A whole, unconditional one of RGB images. A variance that it predicts is used by
-            ``'ddpm'``, as in guided-diffusion.
-        seeds: One for each image.
+        denoiser: A whole, unconditional denoiser of RGB images. A variance that it predicts is used
+            by ``'ddpm'``, as in guided-diffusion.
+        seeds: One seed per image.
         sampler: ``'ddim'``, deterministic given the first noise, ``'heun'``, likewise but of second
-            order (two network evaluations a step), or ``'ddpm'``, ancestral, which needs about as
+            order (two network evaluations per step), or ``'ddpm'``, ancestral, which needs about as
             many steps as the schedule has. Defaults to ``'ddim'``.
-        num_steps: Steps for each image. Defaults to 50.
+        num_steps: Steps per image. Defaults to 50.
 
     Returns:
         RGB images (B, 3, S, S) in [-1, 1], S the side that the denoiser was trained at.
 
     Raises:
-        ValueError: Unknown sampler, one that the model has no use for, steps out of range, or a
+        ValueError: Unknown sampler, one that does not fit the model, steps out of range, or a
             denoiser that was truncated or needs more than images.
     """
     config = dict(denoiser.schedule.scheduler_config)

@@ -49,7 +49,7 @@ def load_weights(path: str | Path, origin: str = '') -> dict[str, Tensor]:
         ) from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise ValueError(
-            f"'{path}' is no plain state dict (name -> tensor); save the network's state_dict()."
+            f"'{path}' is not a plain state dict (name -> tensor); save the network's state_dict()."
         )
     return state
 

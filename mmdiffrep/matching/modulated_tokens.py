@@ -34,7 +34,7 @@ class ModulatedTokens:
             keeps the norm in a truncated network.)
 
     Raises:
-        ValueError: A tap that is no adaptive layer norm, or a channel below 0.
+        ValueError: A tap that is not an adaptive layer norm, or a channel below 0.
     """
 
     def __init__(self, denoiser: FeatureModel, taps: Sequence[str], discard: Sequence[int]) -> None:

@@ -92,9 +92,9 @@ def read_mask(path: str) -> np.ndarray:
 
 
 def read_masks(paths: Sequence[str]) -> list[np.ndarray]:
-    """Read the object numbers of a sequence's frames; the first tells what its 255 stands for.
+    """Read the object numbers of a sequence's frames; the first one defines the meaning of 255.
 
-    See :func:`read_mask`: in a later frame without any object, 255 alone is no object.
+    See :func:`read_mask`: in a later frame without any object, 255 alone is not an object.
     """
     masks = [read_labels(path) for path in paths]
     if masks and set(np.unique(masks[0])) <= {0, 255}:

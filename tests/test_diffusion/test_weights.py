@@ -48,7 +48,7 @@ def test_a_pickle_that_needs_code_is_refused(tmp_path):
 
 def test_no_state_dict(tmp_path):
     torch.save({'epoch': 3, 'model': {}}, tmp_path / 'run.pt')
-    with pytest.raises(ValueError, match='no plain state dict'):
+    with pytest.raises(ValueError, match='not a plain state dict'):
         load_weights(tmp_path / 'run.pt')
     with pytest.raises(FileNotFoundError, match=r"no checkpoint file .*absent.pt'.*config\)\.$"):
         load_weights(tmp_path / 'absent.pt')

@@ -57,7 +57,7 @@ PERHAPS: dict[str, tuple[Any, ...]] = {
     'policy.num_timesteps': (1, 2),
     'optimizer.momentum': (1, 2, 1.5),
 }
-# Other words by which an error names a key.
+# Other words for a key in an error.
 SAID = {'pairs.0.teacher': ('tap',)}
 BASE = dict(clip_grad=dict(max_norm=1.0), optimizer=dict(type='SGD', lr=0.05, momentum=0.9))
 TOP = (

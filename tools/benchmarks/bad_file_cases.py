@@ -16,7 +16,7 @@ from mmdiffrep.datasets.preparation.wflw import WFLWSource, prepare_wflw
 from mmdiffrep.testing.bad_input import Case
 from mmdiffrep.testing.damaged_files import DAMAGES, damage
 
-SIDE = 128  # most of a file is pixels then, and not the header
+SIDE = 128  # large enough that most of a file is pixels, not the header
 NOISE = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
 MASK = (np.arange(SIDE * SIDE).reshape(SIDE, SIDE) // 64 % 19).astype(np.uint8)
 LOAD_IMAGE = dict(type='mmcv.LoadImageFromFile')
@@ -197,7 +197,7 @@ def _download_cases() -> Iterator[Case]:
         }
         for name, (build, path) in targets.items():
             if (kind, name) == ('missing', 'DDPM-Seg image'):
-                continue  # an image that is not there is not part of the data set
+                continue  # a missing image is not part of the data set
             run = functools.partial(_damaged_download, build=build, path=path, kind=kind)
             # a .npy file has no checksum, and zeros are labels
             expect = 'any' if (kind, name) == ('zeroed middle', 'DDPM-Seg mask') else 'error'

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Try several hundred bad inputs, each in a process of its own, and count what is said of them."""
+"""Try several hundred bad inputs, each in a process of its own, and count the outcomes."""
 
 import argparse
 import sys

@@ -212,7 +212,7 @@ def part_cases() -> Iterator[Case]:
 
 
 def _names(key: str) -> tuple[str, ...]:
-    """Return by what a message names a key: a folder or file is named by its path."""
+    """Return how a message names a key: a folder or file by its path."""
     return (key, 'nowhere') if key in ('data_root', 'ann_file', 'bank') else (key,)
 
 

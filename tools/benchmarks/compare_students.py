@@ -9,19 +9,19 @@ A student is a config, or two joined by `+`: a distillation and the config that 
         $CONFIGS/distill_fashionmnist_r18_uniform.py+$CONFIGS/fashionmnist_r18_finetune.py
         --seeds 0 1 2 --fractions 1 0.1 0.01
 
-What a config needs from another one is trained first, once a seed: a checkpoint
+Configs that a config depends on are trained first, once per seed: a checkpoint
 `work_dirs/NAME/iter_N.pth` (or epoch_N) in a config is the result of NAME.py in the same folder, or
 between a folder and its `experiments`.
-A diffusion model as the teacher has to be there already.
+A diffusion model as the teacher must exist already.
 
-A seed stands for weights, augmentation and timesteps; the labeled images of a share are the same
-for all seeds. All results are in WORK_DIR/results.csv, the table in WORK_DIR/table.md. Started
-again, the same command goes on where it was stopped; what is in results.csv is not run again.
+A seed sets weights, augmentation and timesteps; the labeled images of a share are the same for all
+seeds. All results are in WORK_DIR/results.csv, the table in WORK_DIR/table.md. Run
+again, the same command continues where it was stopped; rows in results.csv are not run again.
 
 Students that were distilled are compared with plain ones three times: at equal fine-tuning (with
 the first plain one), at equal time (give a plain config that trains longer, too), and with the
-training of their teacher. That of a CNN teacher is timed here, that of a diffusion model is not:
-give --teacher-minutes.
+training of their teacher. The training of a CNN teacher is timed here; for a diffusion model give
+--teacher-minutes.
 """
 
 import argparse
@@ -60,7 +60,7 @@ class Trained(NamedTuple):
     Attributes:
         folder: Its folder.
         checkpoint: Its last checkpoint.
-        minutes: How long all of it took, with what it needed.
+        minutes: Duration, including the configs it depends on.
         distill: Of these, the distillation that it starts from.
         teacher: Of these, the training of teachers.
     """
@@ -81,7 +81,7 @@ class Row(NamedTuple):
 
 
 def result_config(name: str, config: Path) -> Path:
-    """Return NAME.py of a config's folder, of its experiments or of what it experiments on.
+    """Return NAME.py of a config's folder, its ``experiments`` folder or its parent folder.
 
     Raises:
         FileNotFoundError: There is none.
@@ -93,7 +93,7 @@ def result_config(name: str, config: Path) -> Path:
 
 
 def leaves(node: object, key: str = '') -> Iterator[tuple[str, str]]:
-    """All strings of a config with their dotted keys."""
+    """Yield all strings of a config with their dotted keys."""
     if isinstance(node, dict):
         items = node.items()
     elif isinstance(node, (list, tuple)):
@@ -107,12 +107,12 @@ def leaves(node: object, key: str = '') -> Iterator[tuple[str, str]]:
 
 
 class Trainer:
-    """Trains configs and what they need, each once a seed and share of the labels.
+    """Trains configs and their dependencies, once per seed and share of the labels.
 
     Args:
-        work_dir: Where everything goes.
+        work_dir: Folder of all results.
         options: `--cfg-options` for every training and test.
-        console: What is going on is printed here.
+        console: Console for progress.
     """
 
     def __init__(self, work_dir: Path, options: list[str], console: Console) -> None:
@@ -121,7 +121,7 @@ class Trainer:
         self.console = console
 
     def train(self, config: Path, row: Row, start: Path | None = None) -> Trained:
-        """Train one config, after what it needs; do nothing if that is done.
+        """Train one config after its dependencies, unless that is done.
 
         Args:
             config: The config.
@@ -163,7 +163,7 @@ class Trainer:
         return Trained(folder, checkpoint, minutes, distill, teacher)
 
     def _needs(self, cfg: Config, config: Path, start: Path | None) -> list[tuple[str, Path]]:
-        """Keys of a config that name the result of another one, and that one."""
+        """Yield the keys of a config that name the result of another, and that other config."""
         parts = {'model': cfg.model.to_dict(), **find_hooks(cfg, 'RepFusionHook')}
         found = {}
         for key, value in leaves(parts):
@@ -199,14 +199,14 @@ class Trainer:
         write_atomically(f'{minutes:.3f}\n'.encode(), folder / 'minutes.txt')
 
     def test(self, trained: Trained) -> dict[str, float]:
-        """Test a finished training as its config says, and return its metrics."""
+        """Test a finished training by its config and return its metrics."""
         (dumped,) = trained.folder.glob('*.py')
         cfg = Config.fromfile(dumped)
         cfg.update(load_from=trained.checkpoint, resume=False, launcher='none')
         cfg.log_level = 'WARNING'
         cfg.work_dir = str(trained.folder / 'test')
         cfg.experiment_name = f'test_{time.time_ns()}'
-        # The student alone: no teacher is needed for a test. No worker of the data is left behind.
+        # A test needs the student only. Data workers end with it.
         keep_standard_hooks(cfg)
         cfg.test_dataloader.persistent_workers = False
         return {name: float(value) for name, value in Runner.from_cfg(cfg).test().items()}
@@ -253,10 +253,10 @@ class Results:
         return Row(line['student'], float(line['fraction']), int(line['seed']))
 
     def table(self, metric: str | None = None) -> str:
-        """Return a table in Markdown: a line a student, a column a share of the labels.
+        """Return a table in Markdown: a row per student, a column per share of the labels.
 
         Args:
-            metric: Which one. Default: the first one that was written.
+            metric: Name of the metric. Default: the first that was written.
 
         Raises:
             ValueError: There is no such metric.
@@ -290,8 +290,8 @@ class Results:
         """Return :func:`~mmdiffrep.apis.ledgers.ledger_table` of every share of the labels.
 
         Args:
-            metric: Which one. Default: the first one that was written.
-            teacher_minutes: What a teacher that was not trained here took; 0: not known.
+            metric: Name of the metric. Default: the first that was written.
+            teacher_minutes: Training time of a teacher that was not trained here; 0: unknown.
             students: How many students share a teacher.
 
         Returns:
@@ -337,7 +337,7 @@ def keep_options(work_dir: Path, options: list[str]) -> None:
     """Write the `--cfg-options` into a folder, or compare them with those of its results.
 
     Raises:
-        ValueError: They are others.
+        ValueError: They differ.
     """
     if not kept(work_dir / 'cfg_options.txt', '\n'.join(options)):
         before = (work_dir / 'cfg_options.txt').read_text().split()
@@ -348,7 +348,7 @@ def keep_options(work_dir: Path, options: list[str]) -> None:
 
 
 def keep_config(work_dir: Path, config: Path) -> None:
-    """Write a config, with all that it inherits, into a folder, or compare it with what is there.
+    """Write a merged config into a folder, or compare it with the one there.
 
     Raises:
         ValueError: It has changed since, or there are results of it, but not itself.
@@ -371,7 +371,7 @@ def keep_config(work_dir: Path, config: Path) -> None:
 
 
 def kept(path: Path, text: str) -> bool:
-    """Whether a file holds this text; it is written if there is none."""
+    """Return whether a file holds this text; write it if there is none."""
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(text.encode(), path)
@@ -379,7 +379,7 @@ def kept(path: Path, text: str) -> bool:
 
 
 def check_fractions(configs: Iterable[Path], fractions: list[float]) -> None:
-    """Raise a ValueError for shares of the labels of a data set that cannot be divided."""
+    """Raise a ValueError for shares of the labels if a data set is not a ``BalancedSubset``."""
     if fractions == [1.0]:
         return
     for config in configs:
@@ -434,7 +434,7 @@ def write_table(results: Results, args: argparse.Namespace) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run what is missing and write the table."""
+    """Run the missing students and write the table."""
     args = parse_args(argv)
     register_safe_loader()
     console = Console()

@@ -69,7 +69,7 @@ def random_columns(timesteps: Sequence[int], size: int, device: str) -> Hypercol
 def train_at_once(
     head: PixelMLPEnsembleHead, pixels: LabeledPixels, batches: Sequence[Tensor]
 ) -> Iterator[None]:
-    """Our training: an update of all members a step."""
+    """Our training: an update of all members per step."""
     optimizer = torch.optim.Adam(head.parameters(), lr=1e-3, fused=True)
     for batch in batches:
         columns, labels = pixels.batch(batch)
@@ -85,12 +85,12 @@ def advance(steps: Iterator[None], count: int) -> Callable[[], None]:
 
 
 def exhaust(steps: Iterator[None]) -> None:
-    """Goes all steps."""
+    """Run all steps."""
     deque(steps, maxlen=0)
 
 
 def compare_store(args: argparse.Namespace) -> None:
-    """Bytes of an image's maps at their own resolution and resized."""
+    """Compare the bytes of an image's maps at their own resolution and resized."""
     shapes = dict(enumerate(adm_shapes(TIMESTEPS, args.size)))
     ours, naive = stored_bytes(shapes, torch.float16), upsampled_bytes(shapes, args.size)
     say('store', 'resized, float32', naive / 2**20, 'own size, float16', ours / 2**20, 'MiB')

@@ -7,7 +7,7 @@ process of its own:
 - official: weight gradients of the U-Net left on, both passes run to their ends, and pass 1 keeps
   the maps of all blocks;
 - whole passes: the same without weight gradients;
-- ours: no weight gradients, each pass ends at its last tap and keeps what is needed;
+- ours: no weight gradients, each pass ends at its last tap and keeps only the maps that are used;
 - ours, checkpointed: activations of pass 2 are computed again in the backward pass.
 
 All give the same gradients of the feedback nets and the head, which is checked. Weights are
@@ -76,7 +76,7 @@ class Step:
     Args:
         variant: One of ``VARIANTS``.
         shape: Name of the denoiser in ``SHAPES``.
-        batch: Images in a step.
+        batch: Images per step.
         size: Side of the images; None: that of the denoiser.
         device: Where it runs.
     """

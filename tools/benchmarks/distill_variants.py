@@ -4,7 +4,7 @@
 Takes configs/repfusion/experiments/toyfaces_r18_cls_*.py. Times a whole training step of each
 (student, task loss, teacher, timestep policy, distillation losses, backward pass, both optimizers)
 with the teacher cut after its last tap and with the whole network, in turns. "Faster" is the ratio
-of the two, taken inside each round: what slows the machine for a while slows both. Times and ratios
+of the two within each round, so that a slow phase of the machine affects both. Times and ratios
 are medians, with quartiles in brackets. Peak memory is measured in processes of their own, with one
 of the two networks at a time. A CNN as the teacher is never cut. The first line of the table is the
 same student without distillation.
@@ -47,10 +47,10 @@ SCRATCH = 'no distillation'
 
 
 class Options(NamedTuple):
-    """What all variants have in common.
+    """Settings of all variants.
 
     Attributes:
-        batch: Images a step.
+        batch: Images per step.
         teacher: One of ``SHAPES``, or None for the teacher of the config.
         amp: Autocast of the student to bfloat16.
     """
@@ -95,11 +95,11 @@ def load_config(name: str, options: Options) -> Config:
 
 
 class Step:
-    """One training step of a config, again and again on the same batch.
+    """Training step of a config, repeated on the same batch.
 
     Args:
         cfg (Config): The run.
-        folder (str): Where files go.
+        folder (str): Folder of all files.
         teachers (sequence of str): Which to have at hand, of ``'cut'`` and ``'whole'``; a CNN is
             never cut. Defaults to ``'cut'`` alone.
 
@@ -154,7 +154,7 @@ class Step:
         self._run()
 
     def _run(self) -> None:
-        batch = dict(self.batch)  # the teacher takes stored features out of it
+        batch = dict(self.batch)  # a bank teacher takes the stored features out of it
         for hook in self.hooks:
             hook.before_train_iter(self.runner, 0, batch)
         self.losses = self.runner.model.train_step(batch, self.runner.optim_wrapper)
@@ -163,7 +163,7 @@ class Step:
 
 
 def _save_random_weights(teacher: dict, folder: str) -> None:
-    """Give a CNN teacher a checkpoint: one need not be trained to be timed."""
+    """Give a CNN teacher an untrained checkpoint, which is enough for timing."""
     weights = build_host_model(find_config(teacher['config'])).state_dict()
     teacher['checkpoint'] = f'{folder}/cnn.pth'
     torch.save(weights, teacher['checkpoint'])
@@ -183,7 +183,7 @@ def peak_of(name: str, options: Options, teacher: str) -> int:
 
 
 def _peak_in_new_process(*args: object) -> int:
-    # Forks of a server that has imported all there is, and run nothing.
+    # Forks of a server that has imported all modules and run nothing.
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload([Path(__file__).stem])
     with context.Pool(1) as pool:
@@ -217,7 +217,7 @@ def speedup(row: Row) -> str:
 
 
 def to_table(rows: list[Row], options: Options, title: str) -> Table:
-    """Lays the rows out: times, what the cut saves, peak memory."""
+    """Lay out the rows: times, savings of the cut, peak memory."""
     table = Table(title=title)
     table.add_column('variant', no_wrap=True)
     for column in ('whole\nms', 'cut\nms', 'faster', 'images/s', 'whole\nMiB', 'cut\nMiB'):

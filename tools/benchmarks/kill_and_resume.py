@@ -71,7 +71,7 @@ class Moment(NamedTuple):
 
 
 class Progress:
-    """What can be seen of a run from its work directory.
+    """Progress of a run, as seen from its work directory.
 
     Attributes:
         saves: How often ``last_checkpoint`` was written.
@@ -89,7 +89,7 @@ class Progress:
         self._incomplete = False
 
     def update(self) -> None:
-        """Look again."""
+        """Update the counts."""
         pointer = self._folder / 'last_checkpoint'
         stamp = pointer.stat().st_mtime_ns if pointer.exists() else 0
         if stamp != self._stamp:
@@ -101,7 +101,7 @@ class Progress:
         self._incomplete = incomplete
 
     def has_reached(self, moment: Moment) -> bool:
-        """Whether a moment that is seen from outside has come."""
+        """Return whether a moment that is seen from outside has come."""
         if moment.write:
             return self.writes >= moment.write
         waited = time.monotonic() - self._saved_at
@@ -231,7 +231,7 @@ def count_operations(work_dir: str) -> int:
 
 
 def main() -> int:
-    """Parse the command line and run the proof."""
+    """Parse the command line and run the test."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

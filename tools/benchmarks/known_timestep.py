@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""A task whose best timestep is known, to see whether a policy finds it."""
+"""A task with a known best timestep, to test whether a policy finds it."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ class KnownTimestepTask:
     """Features that tell the class of an image best at one timestep, and less around it.
 
     A feature is ``signal(t) * code(label) + noise`` with standard normal noise and the signal
-    ``peak * exp(-((t - best) / width)^2 / 2)``; the images themselves tell nothing.
+    ``peak * exp(-((t - best) / width)^2 / 2)``; the images themselves carry no information.
 
     Args:
         best (int): The best timestep. Defaults to 300.
@@ -45,7 +45,7 @@ class KnownTimestepTask:
     def batch(
         self, size: int, generator: torch.Generator
     ) -> tuple[Tensor, Tensor, list[BaseDataElement]]:
-        """Draws images ``(size, 3, 16, 16)`` in [-1, 1], labels ``(size,)`` and data samples."""
+        """Draw images ``(size, 3, 16, 16)`` in [-1, 1], labels ``(size,)`` and data samples."""
         images = torch.rand(size, 3, 16, 16, generator=generator) * 2 - 1
         labels = torch.randint(self.num_classes, (size,), generator=generator)
         return images, labels, [BaseDataElement(gt_label=label[None]) for label in labels]
@@ -62,7 +62,8 @@ class KnownTimestepTask:
 
         Args:
             probs (Tensor): Probability of every timestep, ``(num_timesteps,)``.
-            tolerance (float): What is near, as a share of all timesteps. Defaults to 0.05.
+            tolerance (float): Distance that counts as near, as a share of all timesteps. Defaults
+                to 0.05.
         """
         distance = (torch.arange(self.num_timesteps) - self.best).abs()
         return probs[distance <= tolerance * self.num_timesteps].sum().item()
@@ -95,10 +96,10 @@ def train_on_known_timestep(
     seed: int = 0,
     snapshots: int = 20,
 ) -> list[Snapshot]:
-    """Trains policy and decoder together, as the distillation hook does, without a student.
+    """Train policy and decoder together, as the distillation hook does, without a student.
 
     Args:
-        task (KnownTimestepTask): What is to be found.
+        task (KnownTimestepTask): The task.
         policy (dict, optional): Arguments of :class:`ReinforcedTimestep`. Defaults to None: its
             defaults.
         optimizer (dict, optional): One for both. Defaults to None: the hook's own,

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""What a cut Stable Diffusion U-Net takes in memory: its kept weights, a pass, several draws.
+"""Measure the memory of a cut Stable Diffusion U-Net: its weights, a pass, several draws.
 
 Writes a U-Net of Stable Diffusion 1.5's shape with random weights as sharded bfloat16 safetensors
 (1.7 GB at full width, written once), loads it cut, and measures every step in a process of its own.
@@ -33,7 +33,7 @@ _SHARD = 200 * MB
 
 
 class Job(NamedTuple):
-    """What a process measures.
+    """A measurement in a process of its own.
 
     Attributes:
         folder: The U-Net.
@@ -65,7 +65,7 @@ def write_random(folder: Path, config: Mapping[str, Any]) -> int:
     """Write a U-Net with random bfloat16 weights, shard by shard; return the bytes of the weights.
 
     Args:
-        folder: Where to; what is there is left as it is.
+        folder: Target folder; existing files are kept.
         config: Arguments of ``UNet2DConditionModel``.
     """
     with torch.device('meta'):
@@ -131,7 +131,7 @@ def in_own_process(call: Callable[..., Any], *args: Any) -> Any:
 
 
 def report(args: argparse.Namespace) -> dict[str, dict[str, int]]:
-    """Print what is measured, in MB (1e6 bytes), and return it."""
+    """Print a measurement in MB (1e6 bytes) and return it."""
     config = shape_of(args.width)
     folder = Path(args.folder)
     folder.mkdir(parents=True, exist_ok=True)

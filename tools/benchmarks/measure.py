@@ -12,7 +12,7 @@ import torch
 def time_in_turns(
     calls: dict[str, Callable[[], None]], iters: int, device: str
 ) -> dict[str, list[float]]:
-    """Time several calls in turns, after a round that is not counted, in seconds."""
+    """Time several calls in turns, in seconds, after one warm-up round."""
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(iters + 1):
         for name, call in calls.items():
@@ -31,7 +31,7 @@ def peak_bytes(call: Callable[[], None], device: str) -> int:
     if cuda:
         torch.cuda.reset_peak_memory_stats(device)
     else:
-        Path('/proc/self/clear_refs').write_text('5')  # the peak starts anew
+        Path('/proc/self/clear_refs').write_text('5')  # reset the peak
     before = torch.cuda.memory_allocated(device) if cuda else _peak_resident()
     call()
     after = torch.cuda.max_memory_allocated(device) if cuda else _peak_resident()

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Does the reinforced timestep policy find a best timestep that is known?
+"""Test whether the reinforced timestep policy finds a known best timestep.
 
 Trains the policy with every baseline, and with the settings of RepFusion's official code, on
 features that tell the class best at t = 300 of 1000. Writes a CSV and a picture of the share of the
@@ -38,7 +38,7 @@ Results = dict[str, list[list[Snapshot]]]
 
 
 def write_csv(path: Path, results: Results, seeds: Sequence[int]) -> None:
-    """Write one row a setting, seed and snapshot."""
+    """Write one row per setting, seed and snapshot."""
     with path.open('w', newline='') as file:
         writer = csv.writer(file)
         writer.writerow(['setting', 'seed', *Snapshot._fields])
@@ -49,7 +49,7 @@ def write_csv(path: Path, results: Results, seeds: Sequence[int]) -> None:
 
 
 def draw(path: Path, results: Results, task: KnownTimestepTask) -> None:
-    """Draws a line for every seed, in the color of its setting."""
+    """Draw a line for every seed, in the color of its setting."""
     figure = Figure(figsize=(8, 4.2), layout='constrained')
     axis = figure.subplots()
     for index, (name, runs) in enumerate(results.items()):
@@ -73,7 +73,7 @@ def draw(path: Path, results: Results, task: KnownTimestepTask) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Trains every setting with every seed."""
+    """Train every setting with every seed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""DDPM-Seg as it was published, to compare with: a resized pixel bank, members one by one."""
+"""DDPM-Seg as published, for comparison: a resized pixel bank, members one by one."""
 
 from collections.abc import Iterator, Sequence
 
@@ -52,7 +52,7 @@ def _pairs(head: PixelMLPEnsembleHead, member: int, alone: nn.Sequential) -> Ite
 def train_one_by_one(
     members: Sequence[nn.Sequential], bank: Tensor, labels: Tensor, batches: Sequence[Tensor]
 ) -> Iterator[None]:
-    """Update every member in turn, a step for all of them at a time.
+    """Update every member in turn, one step of all at a time.
 
     The published data loader, which fetches pixel by pixel in Python, is left out.
 
@@ -60,7 +60,7 @@ def train_one_by_one(
         members: See :func:`separate_members`.
         bank: ``(pixels, dim)``.
         labels: ``(pixels,)``.
-        batches: ``(members, B)`` numbers of pixels each.
+        batches: ``(members, B)`` pixel indices.
     """
     optimizers = [torch.optim.Adam(member.parameters(), lr=1e-3) for member in members]
     for batch in batches:

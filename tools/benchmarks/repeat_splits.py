@@ -2,7 +2,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Train and test a few-shot config on several random splits; print mean ± std of its metrics.
 
-With a handful of labeled images, which ones they are decides as much as the method does. Repeat r
+With few labeled images, their choice matters as much as the method. Repeat r
 sets `repeat` of the config's data sets to r, so that the labeled images are drawn anew, and the
 seed to r. The published split (`repeat=None`) is a run of tools/train.py.
 
@@ -11,7 +11,7 @@ seed to r. The published split (`repeat=None`) is a run of tools/train.py.
         train_dataloader.dataset.num_images=10
 
 Everything is in WORK_DIR/repeat_R; metrics in its metrics.json, the table in WORK_DIR/table.md.
-Started again, the same command goes on where it was stopped.
+Run again, the same command continues where it was stopped.
 """
 
 import sys

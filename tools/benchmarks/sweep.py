@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""The grid sweep against probing one timestep and tap at a time, in one run.
+"""Compare the grid sweep with probing one timestep and tap at a time, in one run.
 
 One at a time: for every cell a pass of the whole network over all images, and heads of its own.
 The sweep: one pass of the truncated network for all cells, stored, and all heads at once. Both
@@ -55,7 +55,7 @@ def read_cell(
 def one_at_a_time(
     args: argparse.Namespace, sources: Sequence[ImageSource], training: ProbeTraining, classes: int
 ) -> Accuracies:
-    """Probes every cell on its own."""
+    """Probe every cell separately."""
     found: Accuracies = {}
     denoiser = load_denoiser(args.model).freeze().to(args.device)
     cells = [(timestep, tap) for timestep in args.timesteps for tap in args.taps]
@@ -84,7 +84,7 @@ def heads_apart(training: ProbeTraining) -> list[ProbeTraining]:
 def all_at_once(
     args: argparse.Namespace, sources: Sequence[ImageSource], training: ProbeTraining, classes: int
 ) -> Accuracies:
-    """Sweeps the grid, from an empty bank."""
+    """Sweep the grid, from an empty bank."""
     model = diffusion_grid(
         args.model,
         args.taps,
@@ -130,7 +130,7 @@ def report(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measures and prints."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -155,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     classes = len(sources[0].classes)
     training = ProbeTraining(seeds=tuple(args.seeds))
     seconds, found = [], []
-    # on a CPU that other programs use, its own time says more than the clock on the wall
+    # on a shared CPU, processor time is more accurate than elapsed time
     clock = time.process_time if args.device == 'cpu' else time.perf_counter
     for probe in (all_at_once, one_at_a_time):
         start = clock()

@@ -49,7 +49,7 @@ class ImagesInMemory(BaseDataset):
         super().__init__(pipeline=list(pipeline), serialize_data=False)
 
     def load_data_list(self) -> list[dict]:
-        """One image each."""
+        """Return one image per entry."""
         return [dict(img=image) for image in random_images(self.side, self.count)]
 
 
@@ -118,13 +118,13 @@ class BareLoop:
             yield from self.loader
 
     def target(self, images: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-        """Return what the network learns to give, by the scheduler's ``prediction_type``."""
+        """Return the training target of the scheduler's ``prediction_type``."""
         if self.prediction == 'v_prediction':
             return self.scheduler.get_velocity(images, noise, t)
         return images if self.prediction == 'sample' else noise
 
     def step(self) -> None:
-        """One iteration."""
+        """Run one iteration."""
         images = next(self.batches).to(self.device).float() / 127.5 - 1
         noise = torch.randn_like(images)
         last = self.scheduler.config.num_train_timesteps
@@ -150,10 +150,10 @@ class TakeTurns(Hook):
     Args:
         build: Makes the other loop's step from the runner.
         iters: Iterations of a round.
-        clock: Gives the seconds.
+        clock: Returns the time in seconds.
 
     Attributes:
-        seconds: Of each round, of mmengine and of the other; the first pair, a warm-up, left out.
+        seconds: Seconds per round, of mmengine and of the other, without the warm-up round.
     """
 
     priority = 'LOWEST'
@@ -198,7 +198,7 @@ class TakeTurns(Hook):
 def measure(
     cfg: Config, rounds: int, iters: int, device: str, cpu_time: bool = False
 ) -> list[tuple[float, float]]:
-    """Trains both in turns.
+    """Train both in turns.
 
     Args:
         cfg: A config of ``mmdiffrep.DDPM``.
@@ -208,7 +208,7 @@ def measure(
         cpu_time: Measure the CPU time of this process, on a machine that has other work.
 
     Returns:
-        Seconds an iteration of mmengine and of the bare loop, for each pair.
+        Seconds per iteration of mmengine and of the bare loop, for each pair.
     """
     pipeline = [step for step in cfg.train_dataloader.dataset.pipeline if 'Load' not in step.type]
     cfg.train_dataloader.dataset = dict(

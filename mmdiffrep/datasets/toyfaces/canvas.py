@@ -51,7 +51,7 @@ class Canvas:
         )
 
     def clipped(self, shape: 'Canvas', material: int, onto: Sequence[int]) -> None:
-        """Paint where ``shape`` holds 1 and this canvas shows one of the materials ``onto``."""
+        """Paint where ``shape`` is 1 and this canvas shows one of the materials ``onto``."""
         x, y, width, height = cv2.boundingRect(shape.pixels)
         window = slice(y, y + height), slice(x, x + width)
         pixels = self.pixels[window]

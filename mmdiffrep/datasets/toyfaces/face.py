@@ -56,10 +56,10 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Face:
-    """Parameters that a face is drawn from, independent of the image size.
+    """Parameters of a drawn face, independent of the image size.
 
     Angles are in degrees; colors are RGB in 0..255; positions and lengths are in image widths
-    where said so and otherwise in half face widths, the unit of the head model. A field with the
+    where noted and otherwise in half face widths, the unit of the head model. A field with the
     name of an attribute holds that attribute's class index.
     """
 

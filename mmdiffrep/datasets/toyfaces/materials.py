@@ -1,9 +1,9 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Materials that a toy face is painted with, with color and segmentation class.
+"""Materials of a toy face, with color and segmentation class.
 
 As in CelebAMask-HQ, ``l_`` is the person's left, at the image's right; facial hair is skin, and a
-clear pair of glasses shows the eyes and brows behind it. What stands in front of a face (a bar, a
-ball, a hand) is background.
+clear pair of glasses shows the eyes and brows behind it. Occluders in front of a face (a bar, a
+ball, a hand) are background.
 """
 
 from enum import IntEnum, auto
@@ -15,7 +15,7 @@ from mmdiffrep.datasets.toyfaces.face import Face
 
 
 class Material(IntEnum):
-    """One value of the canvas that the parts of a face are painted on."""
+    """Value of a canvas pixel."""
 
     BACKGROUND = 0
     SKIN = auto()

@@ -34,7 +34,7 @@ def _soft(size: int, sigma: float, shapes: tuple[tuple[np.ndarray, int], ...]) -
 
 
 def background(face: Face, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the picture behind the face, (size, size, 3) float32 RGB in 0..255."""
+    """Return the background, (size, size, 3) float32 RGB in 0..255."""
     x, y = _grid(size)
     angle = face.background_angle
     along = math.cos(angle) * (x - 0.5) + math.sin(angle) * (y - 0.5)
@@ -59,7 +59,7 @@ def background(face: Face, size: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _lambert(face: Face, geometry: HeadGeometry, size: int) -> np.ndarray:
-    """Return the diffuse light (size, size) on an ellipsoid in the head's place, about 1."""
+    """Return the diffuse light (size, size) on an ellipsoid at the head's position, about 1."""
     x, y = _grid(size)
     center = geometry.project(np.array((0.0, 0.15, -0.6))).tolist()
     a = (x - center[0]) / (1.35 * face.scale)

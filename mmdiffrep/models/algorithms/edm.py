@@ -22,7 +22,7 @@ class EDMDraw(NamedTuple):
     Attributes:
         sigma: (B,) standard deviations of the noise.
         noise: Standard normal (B, C, H, W).
-        augment: (B, 14) uniform numbers for the augmentation, on the CPU; None without one.
+        augment: (B, 14) uniform numbers for the augmentation, on the CPU; None: not augmented.
     """
 
     sigma: Tensor
@@ -35,7 +35,7 @@ class EDM(DiffusionModel):
     """Diffusion model in the formulation of EDM (Karras et al. 2022, table 1, last column).
 
     The noise level of an image is log-normal, the network is preconditioned, and its loss is
-    weighted to have the same size at every level. The exported folder has a ``UNet2DModel`` and an
+    weighted to the same size at every level. The exported folder has a ``UNet2DModel`` and an
     ``EDMEulerScheduler``, whose ``num_train_timesteps`` (18) is the number of timesteps of the
     denoiser.
 
@@ -100,7 +100,7 @@ class EDM(DiffusionModel):
         """Draw noise levels, noise and augmentation of this iteration for this rank's images.
 
         Args:
-            images: Batch (B, C, H, W) that gives size and device.
+            images: Batch (B, C, H, W), for size and device.
         """
         streams = self.streams(images)
         uniform = streams.uniforms(1 if self.augment is None else 1 + NUM_DRAWS)
@@ -145,9 +145,9 @@ class EDM(DiffusionModel):
         """Return the network's output.
 
         Args:
-            image: Its own input (B, C, H, W), c_in times the noised image.
+            image: Network input (B, C, H, W), c_in times the noised image.
             time: ln(sigma) / 4, (B,) or a scalar.
-            labels: Augmentation labels (B, 9). Defaults to None: not augmented.
+            labels: Augmentation labels (B, 9). Defaults to None: without augmentation.
 
         Raises:
             ValueError: Labels of a wrong shape, or for a model without augmentation.

@@ -112,10 +112,10 @@ class LayerNormTarget(nn.Module):
 class PHIStandardizer(RunningTarget):
     """PHI-S (Ranzinger et al., 2024): rotate so that all channels vary alike, then one scale.
 
-    A scale by channel blows up the channels that hardly vary. Here the channels are turned into
-    the principal axes and mixed evenly by a Hadamard matrix; one scale for all then gives each a
-    variance of 1, and distances keep their proportions. Where the number of channels is no power
-    of two, its odd factor is mixed by a Hartley matrix, and the larger that is, the less alike.
+    A scale per channel amplifies the channels that hardly vary. Here the channels are rotated to
+    the principal axes and mixed evenly by a Hadamard matrix; one common scale then gives each a
+    variance of 1, and distances keep their proportions. If the number of channels is not a power
+    of two, its odd factor is mixed by a Hartley matrix; the larger it is, the less even the mix.
 
     The rotation is that of the first batch, which needs more pixels than channels; mean and scale
     run on, see :class:`RunningTarget`. For ``'l2'`` and ``'cosine'`` the rotation changes nothing.

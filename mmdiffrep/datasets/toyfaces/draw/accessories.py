@@ -86,7 +86,7 @@ def hat(scene: Scene) -> None:
 
 
 def earrings(scene: Scene) -> None:
-    """Paint the earrings that are in sight."""
+    """Paint the visible earrings."""
     face = scene.face
     if not face.earrings or (face.hair_length >= 2 and not face.tucked):
         return

@@ -114,7 +114,7 @@ def nose(scene: Scene) -> None:
 
 
 def mouth(scene: Scene) -> None:
-    """Paint the lips and, when open, what is between them."""
+    """Paint the lips and, in an open mouth, the teeth and the inside."""
     canvas, points = scene.canvas, scene.landmarks
     outer, inner = points[LIPS_OUTER], points[LIPS_INNER]
     canvas.blob(outer, M.L_LIP)

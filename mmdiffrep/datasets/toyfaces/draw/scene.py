@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""State that all parts of a drawing share: the face, its posed head, and the canvas."""
+"""State shared by all parts of a drawing: the face, its posed head, and the canvas."""
 
 import numpy as np
 
