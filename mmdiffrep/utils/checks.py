@@ -57,6 +57,18 @@ def list_of(name: str, value: Any, *types: type, empty: bool = False) -> Any:
     return value
 
 
+def integers(name: str, values: Any, low: int = 1) -> Any:
+    """Check a list of at least one whole number, none of them below ``low``.
+
+    Raises:
+        TypeError: Not a list, or an item that is not a whole number.
+        ValueError: No items, or a number below ``low``.
+    """
+    for value in list_of(name, values, int):
+        integer(f'each of {name}', value, low)
+    return values
+
+
 def at_least(name: str, value: Number, low: float) -> Number:
     """Check that a number is finite and not below ``low``.
 

@@ -10,7 +10,13 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('group', ['images', 'masks and lists', 'landmark', 'prepare', 'options'])
+@pytest.mark.parametrize(
+    'group',
+    [
+        *('images', 'masks and lists', 'landmark', 'prepare', 'options'),
+        *('models', 'recipes', 'hooks: '),
+    ],
+)
 def test_no_bad_file_or_option_hangs_or_passes_silently(group):
     done = subprocess.run(
         [sys.executable, 'tools/benchmarks/bad_input.py', '--only', group],

@@ -10,6 +10,7 @@ from mmdiffrep.utils.checks import (
     check_arguments,
     distinct,
     integer,
+    integers,
     list_of,
     near_names,
     of_shape,
@@ -120,3 +121,10 @@ def test_errors_say_which_key_they_are_about():
         raise ValueError('the reward is wrong')
     with pytest.raises(FileNotFoundError, match="No such file.*'nowhere'"), about('reward'):
         Path('nowhere').read_text()
+
+
+def test_lists_of_whole_numbers():
+    assert integers('widths', [1, 2]) == [1, 2] and integers('places', range(2), low=0)
+    for value, error in (([], ValueError), ([0], ValueError), (3, TypeError), ([1.5], TypeError)):
+        with pytest.raises(error, match='widths'):
+            integers('widths', value)

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 from bad_config_cases import shown
+from bad_recipe_parts import HOOK_PARTS as RECIPE_HOOKS
+from bad_recipe_parts import MODEL_PARTS as RECIPE_MODELS
 
 from mmdiffrep.apis import CorrespondenceMatcher
 from mmdiffrep.diffusion.condition import Condition
@@ -194,7 +196,8 @@ def part_cases() -> Iterator[Case]:
     """Yield each wrong argument of each part."""
     groups: tuple[tuple[str, Any, dict], ...] = (
         ('models', MODELS, MODEL_PARTS),
-        ('hooks', HOOKS, HOOK_PARTS),
+        ('parts of recipes', MODELS, RECIPE_MODELS),
+        ('hooks', HOOKS, {**HOOK_PARTS, **RECIPE_HOOKS}),
         ('data sets', DATASETS, DATA_PARTS),
         ('metrics', METRICS, METRIC_PARTS),
         ('transforms', TRANSFORMS, TRANSFORM_PARTS),

@@ -97,9 +97,13 @@ def load_denoiser(
         TapError: Unknown taps.
     """
     args = model_config(cfg)
+    if 'type' not in args:
+        raise ValueError(
+            f"A model's dict needs a type, such as 'mmdiffrep.UNet2DDenoiser', got {args!r}."
+        )
     if dtype is not None:
         args['dtype'] = dtype
-    kind = str(args.pop('type', None))
+    kind = str(args.pop('type'))
     family = find_family(kind)
     check_arguments(args, family.build, _name(kind), hidden=['taps'])
     return family.build(**args, taps=taps)

@@ -13,7 +13,7 @@ from torch.utils.hooks import RemovableHandle
 
 from mmdiffrep.models.layer_taps import find_module
 from mmdiffrep.registry import HOOKS
-from mmdiffrep.utils.checks import of_type, within
+from mmdiffrep.utils.checks import list_of, within
 
 
 @HOOKS.register_module()
@@ -31,8 +31,7 @@ class FreezeFirstHook(Hook):
     """
 
     def __init__(self, layers: Sequence[str] = ('backbone',), until: float = 0.3) -> None:
-        of_type('layers', layers, list, tuple)
-        self.layers = tuple(of_type('each layer', layer, str) for layer in layers)
+        self.layers = tuple(list_of('layers', layers, str))
         self.until = within('until', until, 0, 1, open_low=True)
         self._frozen: list[nn.Parameter] = []
         self._active = False

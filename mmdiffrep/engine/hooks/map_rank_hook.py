@@ -15,7 +15,7 @@ from mmdiffrep.diffusion.map_ranks import map_ranks
 from mmdiffrep.engine.averaged_model import averaged_model, require_method
 from mmdiffrep.engine.hooks.interval_hook import MeasuringHook
 from mmdiffrep.registry import HOOKS
-from mmdiffrep.utils.checks import integer, within
+from mmdiffrep.utils.checks import integer, list_of, within
 from mmdiffrep.utils.rng import seed_all
 
 
@@ -45,7 +45,7 @@ class MapRankHook(MeasuringHook):
         num_images: int = 16,
     ) -> None:
         self.interval = integer('interval', interval, 1)
-        self.taps = None if taps is None else tuple(taps)
+        self.taps = None if taps is None else tuple(list_of('taps', taps, str))
         self.noise_level = within('noise_level', noise_level, 0, 1, open_low=True, open_high=True)
         self.num_images = integer('num_images', num_images, 1)
 

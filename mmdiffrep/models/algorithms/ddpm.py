@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mmdiffrep.diffusion.schedule_base import PREDICTIONS
 from mmdiffrep.models.algorithms.diffusion_model import DiffusionModel
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import one_of
+from mmdiffrep.utils.checks import check_arguments, one_of
 
 
 class DDPMDraw(NamedTuple):
@@ -68,6 +68,7 @@ class DDPM(DiffusionModel):
             raise ValueError(
                 f'timestep_logits is {timestep_logits}, expected (mean, std) with std > 0'
             )
+        check_arguments(scheduler or {}, DDPMScheduler, 'scheduler')
         with torch.device('cpu'):  # a network built on the meta device needs real betas
             built = DDPMScheduler(**(scheduler or {}))
         one_of('scheduler.prediction_type', built.config.prediction_type, PREDICTIONS)

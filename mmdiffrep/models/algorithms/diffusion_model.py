@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from mmdiffrep.diffusion.precision import fastest_dtype
 from mmdiffrep.diffusion.sampling import Sampler, build_sampler, run_sampler
 from mmdiffrep.utils.atomic_file import replace_files
-from mmdiffrep.utils.checks import one_of
+from mmdiffrep.utils.checks import integer, of_type, one_of
 from mmdiffrep.utils.random_streams import ImageStreams
 
 _TOLERANCE = 0.05  # interpolation and augmentation may leave [-1, 1] a little
@@ -61,10 +61,11 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
         init_cfg: dict | None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
-        if not isinstance(unet.get('sample_size'), int):
+        side = of_type('unet', unet, dict).get('sample_size')
+        if not isinstance(side, int) or isinstance(side, bool) or side < 1:
             raise ValueError(
-                f'unet.sample_size is {unet.get("sample_size")!r}: give the side of the square '
-                'training images in pixels, for instance unet=dict(sample_size=64, ...)'
+                f'unet.sample_size is {side!r}: give the side of the square training images in '
+                f'pixels, for instance unet=dict(sample_size=64, ...), got unet={dict(unet)!r}'
             )
         if unet.get('num_class_embeds') is not None:
             raise ValueError(
@@ -73,7 +74,7 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
             )
         self.unet = UNet2DModel(**unet)
         self.scheduler = scheduler
-        self.seed = seed
+        self.seed = integer('seed', seed, 0)
         self.bf16 = one_of('bf16', bf16, (True, False, 'auto'))
         self.batches_to_check = 2
         self.register_buffer('images_seen', torch.zeros((), dtype=torch.long))

@@ -13,7 +13,7 @@ from mmdiffrep.diffusion.edm_schedule import EDMSchedule, precondition
 from mmdiffrep.models.algorithms.diffusion_model import DiffusionModel
 from mmdiffrep.models.algorithms.edm_augment import NUM_DRAWS, NUM_LABELS, GeometricAugment
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import of_shape, one_of, positive
+from mmdiffrep.utils.checks import check_arguments, of_shape, of_type, one_of, positive
 
 
 class EDMDraw(NamedTuple):
@@ -79,11 +79,12 @@ class EDM(DiffusionModel):
         init_cfg: dict | None = None,
     ) -> None:
         # the times ln(sigma) / 4 are neither whole nor positive
-        kind = unet.get('time_embedding_type', 'positional')
+        kind = of_type('unet', unet, dict).get('time_embedding_type', 'positional')
         one_of("EDM's unet.time_embedding_type", kind, ('positional',))
         augment = None if augment_prob == 0 else GeometricAugment(augment_prob)
         if augment is not None:
             unet = dict(unet, class_embed_type='identity')
+        check_arguments(scheduler or {}, EDMEulerScheduler, 'scheduler')
         with torch.device('cpu'):  # a network built on the meta device needs real noise levels
             built = EDMEulerScheduler(**{'num_train_timesteps': 18, **(scheduler or {})})
             schedule = EDMSchedule.from_scheduler(built)

@@ -11,7 +11,7 @@ from torch import Tensor
 from mmdiffrep.diffusion.input_range import DistortionWatch
 from mmdiffrep.models.layer_taps import LayerTaps
 from mmdiffrep.registry import MODELS, build_part
-from mmdiffrep.utils.checks import integer
+from mmdiffrep.utils.checks import integer, list_of, of_type
 
 PROBE_SIZE = 64  # px; big enough for a stride of 32, small enough for any CPU
 
@@ -53,11 +53,12 @@ class HostBackbone(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         self.size = None if size is None else integer('size', size, low=1)
+        of_type('backbone', backbone, dict)
         self._distortion = DistortionWatch(
             f'the {backbone.get("type")}', 'set `size` to None (every image as it is)'
         )
         self.backbone = build_part(MODELS, backbone, 'backbone')
-        self.layers = None if layers is None else tuple(layers)
+        self.layers = None if layers is None else tuple(list_of('layers', layers, str))
         self._taps = None if layers is None else LayerTaps(self.backbone, self.layers, 'backbone')
         side = size or PROBE_SIZE
         with torch.no_grad():

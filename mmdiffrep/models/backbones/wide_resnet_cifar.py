@@ -7,6 +7,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import integer, integers
 
 STEM_CHANNELS = 16
 
@@ -59,9 +60,10 @@ class WideResNetCIFAR(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='Kaiming', layer='Conv2d'))
-        if depth < 10 or (depth - 4) % 6:
+        integer('widen_factor', widen_factor, 1)
+        if integer('depth', depth) < 10 or (depth - 4) % 6:
             raise ValueError(f'depth must be 6 n + 4, such as 10, 16, 22 or 28; got {depth}')
-        if not out_indices or not set(out_indices) <= {0, 1, 2}:
+        if not set(integers('out_indices', out_indices, low=0)) <= {0, 1, 2}:
             raise ValueError(f'out_indices must be some of 0, 1 and 2, got {out_indices}')
         self.out_indices = tuple(out_indices)
         self.conv1 = nn.Conv2d(3, STEM_CHANNELS, 3, padding=1, bias=False)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integer, of_type, one_of
+from mmdiffrep.utils.checks import integer, integers, of_type, one_of
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {'relu': nn.ReLU, 'gelu': nn.GELU}
 
@@ -30,6 +30,8 @@ class ConvConnector(nn.Module):
         super().__init__()
         if integer('kernel_size', kernel_size, 1) % 2 == 0:
             raise ValueError(f'kernel_size must be odd, got {kernel_size}.')
+        integer('in_channels', in_channels, 1)
+        integer('out_channels', out_channels, 1)
         self.projection = nn.Conv2d(
             in_channels, out_channels, kernel_size, padding=kernel_size // 2
         )
@@ -73,7 +75,10 @@ class MLPConnector(nn.Module):
         activation: str = 'relu',
     ) -> None:
         super().__init__()
-        hidden_channels = hidden_channels or out_channels
+        integer('in_channels', in_channels, 1)
+        integer('out_channels', out_channels, 1)
+        hidden_channels = out_channels if hidden_channels is None else hidden_channels
+        integer('hidden_channels', hidden_channels, 1)
         of_type('layer_norm', layer_norm, bool)
         self.layers = nn.Sequential(
             nn.Conv2d(in_channels, hidden_channels, 1, bias=not layer_norm),
@@ -102,6 +107,8 @@ class HypercolumnConnector(nn.Module):
 
     def __init__(self, in_channels: Sequence[int], out_channels: int) -> None:
         super().__init__()
+        integers('in_channels', in_channels)
+        integer('out_channels', out_channels, 1)
         self.projections = nn.ModuleList(
             nn.Conv2d(channels, out_channels, 1, bias=index == 0)
             for index, channels in enumerate(in_channels)

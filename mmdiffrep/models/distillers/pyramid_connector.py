@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integer
+from mmdiffrep.utils.checks import integer, integers
 
 
 @MODELS.register_module()
@@ -35,8 +35,9 @@ class PyramidConnector(nn.Module):
     ) -> None:
         super().__init__()
         self.channels = integer('channels', channels, 1)
-        self.pool_sizes = tuple(integer('each of pool_sizes', size, 1) for size in pool_sizes)
-        deepest, part = in_channels[-1], max(1, channels // max(1, len(self.pool_sizes)))
+        self.pool_sizes = tuple(integers('pool_sizes', pool_sizes))
+        deepest = integers('in_channels', in_channels)[-1]
+        part = max(1, channels // len(pool_sizes))
         self.pooled = nn.ModuleList(_conv(deepest, part, 1) for _ in self.pool_sizes)
         self.bottom = _conv(deepest + part * len(self.pool_sizes), channels, 3)
         self.laterals = nn.ModuleList(_conv(c, channels, 1) for c in in_channels[:-1])

@@ -34,6 +34,8 @@ class TimestepConnector(nn.Module):
         self, in_channels: int, out_channels: int, depth: int = 3, expansion: int = 2
     ) -> None:
         super().__init__()
+        integer('in_channels', in_channels, 1)
+        integer('out_channels', out_channels, 1)
         integer('depth', depth, 1)
         hidden = out_channels * integer('expansion', expansion, 1)
         self.projection = nn.Conv2d(in_channels, out_channels, 1)

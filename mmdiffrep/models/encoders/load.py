@@ -12,7 +12,7 @@ from mmdiffrep.models.encoders.base import LoadedEncoder
 from mmdiffrep.models.encoders.timm_encoder import load_timm
 from mmdiffrep.models.encoders.torchvision_encoder import load_torchvision
 from mmdiffrep.models.encoders.transformers_encoder import load_transformers
-from mmdiffrep.utils.checks import one_of
+from mmdiffrep.utils.checks import of_type, one_of
 from mmdiffrep.utils.host_models import load_host_weights
 
 LOADERS: dict[str, Callable[[str, bool, dict[str, Any]], LoadedEncoder]] = {
@@ -42,17 +42,32 @@ def load_encoder(
     Raises:
         ImportError: The library is not installed.
         OSError: Weights cannot be fetched or read.
-        ValueError: An unknown name, or weights that do not fit.
+        ValueError: An unknown name, weights that do not fit, or a checkpoint that is not read.
     """
     pretrained = one_of('init', init, ('pretrained', 'random')) == 'pretrained'
     if isinstance(network, nn.Module):
+        if checkpoint is not None or options:
+            raise ValueError(
+                f'A module given in Python keeps its weights: leave out checkpoint={checkpoint!r} '
+                f'and options={options!r}.'
+            )
         return LoadedEncoder(network, source=f'{type(network).__name__} (given in Python)')
-    library, _, name = network.partition(':')
-    if library == 'python':
-        loaded = _from_python(name, options or {})
-    else:
-        one_of('library', library, LOADERS)
-        loaded = LOADERS[library](name, pretrained and checkpoint is None, options or {})
+    if checkpoint is not None and not pretrained:
+        raise ValueError(
+            f"init='random' does not read the checkpoint {checkpoint!r}: leave one of them out."
+        )
+    library, _, name = of_type('name of a network', network, str).partition(':')
+    arguments = of_type('options', options, dict, type(None)) or {}
+    if library != 'python' and library not in LOADERS:
+        known = ', '.join(f'{key}:' for key in ('python', *LOADERS))
+        raise ValueError(f'The name of a network must begin with one of {known}; got {network!r}.')
+    try:
+        if library == 'python':
+            loaded = _from_python(name, arguments)
+        else:
+            loaded = LOADERS[library](name, pretrained and checkpoint is None, arguments)
+    except TypeError as error:
+        raise ValueError(f'Check the options {arguments!r} of {network}: {error}') from error
     if pretrained and checkpoint is not None:
         load_host_weights(loaded.network, checkpoint, extra=True)
         loaded = replace(loaded, source=f'{network}={checkpoint}')

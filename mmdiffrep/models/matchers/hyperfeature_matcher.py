@@ -15,7 +15,7 @@ from mmdiffrep.matching.nearest import Size, nearest
 from mmdiffrep.models.matchers.image_maps import ImageMaps
 from mmdiffrep.models.matchers.pair_matcher import build_matcher
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import positive
+from mmdiffrep.utils.checks import of_type, positive
 
 
 @MODELS.register_module()
@@ -54,7 +54,7 @@ class HyperfeatureMatcher(BaseModel):
             raise ValueError('HyperfeatureMatcher needs a diffusion model, not a baseline.')
         self.maps = ImageMaps(built, cache_size, bank)
         self.temperature = positive('temperature', temperature)
-        self.prompt = prompt
+        self.prompt = of_type('prompt', prompt, str, type(None))
         table = built.extract.tap_table
         self.neck: Any = MODELS.build(
             dict(

@@ -11,7 +11,7 @@ from torch import Tensor
 from mmdiffrep.matching.baselines import RGBPatches
 from mmdiffrep.matching.matcher import CorrespondenceMatcher
 from mmdiffrep.models.matchers.image_maps import ImageMaps
-from mmdiffrep.utils.checks import check_arguments, one_of
+from mmdiffrep.utils.checks import check_arguments, of_type, one_of
 
 KINDS = {'diffusion': CorrespondenceMatcher, 'rgb_patches': RGBPatches}
 
@@ -64,11 +64,11 @@ def build_matcher(config: dict[str, Any]) -> CorrespondenceMatcher | RGBPatches 
     Raises:
         ValueError: An unknown kind or argument.
     """
-    arguments = dict(config)
+    arguments = dict(of_type('matcher', config, dict))
     kind = arguments.pop('kind', 'diffusion')
     if kind == 'same_position':
-        check_arguments(arguments, lambda: None, 'same_position')
+        check_arguments(arguments, lambda: None, "matcher of kind='same_position'")
         return None
     one_of('kind', kind, (*KINDS, 'same_position'))
-    check_arguments(arguments, KINDS[kind], KINDS[kind].__name__)
+    check_arguments(arguments, KINDS[kind], f'matcher of kind={kind!r}', complete=True)
     return KINDS[kind](**arguments)

@@ -11,6 +11,7 @@ from mmdiffrep.matching.images import image_size
 from mmdiffrep.matching.nearest import nearest
 from mmdiffrep.models.matchers.pair_matcher import PairMatcher
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import of_type
 
 
 @MODELS.register_module()
@@ -42,7 +43,7 @@ class PointMatcher(PairMatcher):
         bank: str | None = None,
     ) -> None:
         super().__init__(matcher, cache_size, bank)
-        self.prompt = prompt
+        self.prompt = of_type('prompt', prompt, str, type(None))
 
     def match(self, source: Tensor, target: Tensor, sample: BaseDataElement) -> None:
         """Add ``pred_points`` and ``similarity`` to the points of a pair."""

@@ -44,7 +44,7 @@ class VideoPropagator(BaseModel):
     ) -> None:
         super().__init__()
         self.matcher = build_matcher(matcher)
-        check_arguments(propagation or {}, LabelPropagator, 'LabelPropagator')
+        check_arguments({} if propagation is None else propagation, LabelPropagator, 'propagation')
         self.propagation = dict(propagation or {})
         LabelPropagator(**self.propagation)
         self.stride = stride if stride is None else integer('stride', stride, 1)

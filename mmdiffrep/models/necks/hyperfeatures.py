@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integer
+from mmdiffrep.utils.checks import integer, integers
 
 
 @MODELS.register_module()
@@ -40,14 +40,14 @@ class Hyperfeatures(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if not in_channels:
-            raise ValueError('Hyperfeatures needs at least one tap.')
+        integers('in_channels', in_channels)
+        integer('out_channels', out_channels, 1)
         integer('num_timesteps', num_timesteps, 1)
         integer('num_blocks', num_blocks, 1)
         if out_channels % (4 * integer('num_groups', num_groups, 1)):
             raise ValueError(
                 f'out_channels must be a multiple of 4 * num_groups = {4 * num_groups}, got '
-                f'{out_channels}.'
+                f'{out_channels} with num_groups={num_groups}.'
             )
         self.bottleneck_layers = nn.ModuleList(
             nn.Sequential(

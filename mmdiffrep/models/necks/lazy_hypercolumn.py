@@ -15,6 +15,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import integers
 
 
 class Hypercolumns:
@@ -197,9 +198,11 @@ class LazyHypercolumn(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        self.in_channels = tuple(in_channels)
-        strides = range(len(self.in_channels)) if in_strides is None else in_strides
-        if not self.in_channels or len(strides) != len(self.in_channels):
+        self.in_channels = tuple(integers('in_channels', in_channels))
+        strides = range(len(in_channels))
+        if in_strides is not None:
+            strides = integers('in_strides', in_strides)
+        if len(strides) != len(in_channels):
             raise ValueError(
                 'in_channels must name one map or more, and in_strides as many; got '
                 f'in_channels={in_channels}, in_strides={in_strides}'

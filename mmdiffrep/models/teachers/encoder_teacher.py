@@ -15,7 +15,7 @@ from mmdiffrep.models.encoders import LoadedEncoder, MapReader, find_map_layers,
 from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.models.teachers.normalization import check_normalization
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integer
+from mmdiffrep.utils.checks import about, integer, list_of
 from mmdiffrep.utils.random_streams import Generators
 
 PROBE_SIZE = 64  # px; big enough for a stride of 32, small enough for any CPU
@@ -107,7 +107,7 @@ class EncoderTeacher(Teacher):
         self.weights_hash = hash_weights(self.model)
         self._precision = FrozenPrecision(precision)
         self._encoder = encoder
-        if size is not None and encoder.side_for(size) != size:
+        if size is not None and encoder.side_for(integer('size', size, 1)) != size:
             raise ValueError(
                 f'{encoder.source} does not take images of {size} px: '
                 + (
@@ -121,16 +121,17 @@ class EncoderTeacher(Teacher):
         self.to_rgb = DenoiserInput(mean=mean, std=std, channel_order=channel_order, size=size)
         self.register_buffer('_mean', torch.tensor(encoder.mean).view(1, 3, 1, 1))
         self.register_buffer('_std', torch.tensor(encoder.std).view(1, 3, 1, 1))
-        self.taps = tuple(taps)
+        self.taps = tuple(list_of('taps', taps, str))
         side = size or encoder.side_for(PROBE_SIZE)
         found = find_map_layers(self.model, encoder.run, side, encoder.patch)
         last = {layer.name.removesuffix('[0]'): layer.channels_last for layer in found}
-        self._reader = MapReader(
-            self.model,
-            self.taps,
-            encoder.patch,
-            [last.get(tap.removesuffix('[0]'), False) for tap in self.taps],
-        )
+        with about('taps'):
+            self._reader = MapReader(
+                self.model,
+                self.taps,
+                encoder.patch,
+                [last.get(tap.removesuffix('[0]'), False) for tap in self.taps],
+            )
         self._channels = tuple(
             feature.shape[1] for feature in self._read(torch.zeros(1, 3, side, side))
         )

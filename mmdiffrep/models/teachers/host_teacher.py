@@ -68,6 +68,10 @@ class HostTeacher(EncoderTeacher):
         source = f'{cfg.filename or "host model"} (random weights)'
         if one_of('init', init, ('pretrained', 'random')) == 'pretrained':
             source = _load(model, checkpoint)
+        elif checkpoint is not None:
+            raise ValueError(
+                f"init='random' does not read the checkpoint {checkpoint!r}: leave one of them out."
+            )
         if normalization is not None:
             check_normalization(normalization)
         own = DenoiserInput(**(normalization or normalization_of(model, cfg)))

@@ -5,6 +5,7 @@ from mmengine.config import Config
 from torch import nn
 
 from mmdiffrep.diffusion.input_range import DenoiserInput
+from mmdiffrep.utils.checks import about, of_type
 from mmdiffrep.utils.pixel_facts import network_normalization, preprocessor_of
 
 KEYS = {'mean', 'std', 'channel_order'}
@@ -57,9 +58,10 @@ def check_normalization(settings: dict) -> None:
         ValueError: A key that is missing or unknown, or values that
             :class:`~mmdiffrep.diffusion.input_range.DenoiserInput` refuses.
     """
-    if not {'channel_order'} <= set(settings) <= KEYS:
+    if not {'channel_order'} <= set(of_type('normalization', settings, dict)) <= KEYS:
         raise ValueError(
             "normalization needs 'channel_order' and may have 'mean' and 'std', got "
             f'{dict(settings)!r}'
         )
-    DenoiserInput(**settings)  # checks the values
+    with about('normalization'):
+        DenoiserInput(**settings)  # checks the values

@@ -74,7 +74,7 @@ def test_maps_are_resized_to_the_largest():
 
 
 def test_bad_numbers():
-    with pytest.raises(ValueError, match='at least one tap'):
+    with pytest.raises(ValueError, match='in_channels must have at least one'):
         Hyperfeatures([])
     with pytest.raises(ValueError, match='multiple of 4 [*] num_groups = 128'):
         Hyperfeatures([4], out_channels=100)

@@ -124,7 +124,7 @@ def test_neck_without_strides_keeps_the_order():
 def test_neck_refuses_another_number_of_strides(strides):
     with pytest.raises(ValueError, match='in_strides as many'):
         LazyHypercolumn(in_channels=[1, 2], in_strides=strides)
-    with pytest.raises(ValueError, match='one map or more'):
+    with pytest.raises(ValueError, match='in_channels must have at least one item'):
         LazyHypercolumn(in_channels=[])
 
 

@@ -277,3 +277,26 @@ def test_names_and_modules_are_teachers_of_the_hook(tmp_path):
         hook.before_save_checkpoint(runner, checkpoint)
         assert checkpoint['distiller']['teacher'] == hook.teacher.record
         assert hook.teacher.num_timesteps is None
+
+
+@pytest.mark.parametrize(
+    ('network', 'options', 'message'),
+    [
+        (
+            'torchvision:resnet18',
+            dict(init='random', checkpoint='a.pth'),
+            'does not read the check',
+        ),
+        (Tokens(), dict(checkpoint='a.pth'), 'keeps its weights: leave out checkpoint'),
+        (Tokens(), dict(options=dict(depth=3)), 'keeps its weights: leave out'),
+        (
+            'torchvision:resnet18',
+            dict(options=dict(abc=1), init='random'),
+            'Check the options .*abc',
+        ),
+        ('resnet18', {}, "must begin with one of python:, timm:.* got 'resnet18'"),
+    ],
+)
+def test_settings_without_an_effect_are_refused(network, options, message):
+    with pytest.raises(ValueError, match=message):
+        EncoderTeacher(network, ['layer1'], **options)
