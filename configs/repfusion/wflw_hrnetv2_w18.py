@@ -25,6 +25,7 @@ default_hooks = dict(
         ],
         policy=dict(type='mmdiffrep.FixedTimestep', t=0),  # official
         noise='none',  # official: the clean image
+        teacher_batch=16,  # less memory; the features are the same
         optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=1e-4),  # official
     ),
 )

@@ -3,40 +3,41 @@
 
 import json
 import sys
+from pathlib import Path
+from typing import Any
 
 import torch
 from distill_step import SHAPES
-from watch import fake_card, on_card
+from mmengine.config import Config
+from watch import fake_card
 
-from mmdiffrep.diffusion import load_denoiser
-from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS
-from mmdiffrep.diffusion.features import frozen_denoiser, read_features
-from mmdiffrep.diffusion.noise import build_noise
+from mmdiffrep.registry import MODELS
 
-NETWORKS = {
-    'celebahq-256': (dict(type='UNet2DDenoiser', unet=SHAPES['celebahq-256']), ['mid'], [0], 8),
-    'adm-lsun': (
-        dict(type='ADMDenoiser', **ADM_PRESETS['adm-lsun']),
-        ['dec.5', 'dec.6', 'dec.7', 'dec.8', 'dec.12'],
-        [50, 150, 250],
-        8,
-    ),
-}
+MODELS_BASE = Path(__file__).parents[2] / 'configs' / '_base_' / 'models'
+BATCH = dict(dict.fromkeys(SHAPES, 8), ddpm_seg_adm_256=8)
 
 
-def main(name: str, pass_size: int | None = None) -> None:
+def backbone_of(name: str) -> dict[str, Any]:
+    """Return the middle of a U-Net at t = 0, or the backbone of a shipped config."""
+    if name in SHAPES:
+        denoiser = dict(type='UNet2DDenoiser', unet=SHAPES[name])
+        return dict(type='mmdiffrep.DPMBackbone', denoiser=denoiser, taps=['mid'], timesteps=[0])
+    backbone = Config.fromfile(MODELS_BASE / f'{name}.py').model.backbone
+    return dict(backbone, input=None)
+
+
+def main(name: str) -> None:
     """Read a batch of images; autocast is on, as in a run with AMP."""
-    config, taps, timesteps, batch = NETWORKS[name]
     with fake_card() as watch:
-        denoiser = frozen_denoiser(load_denoiser(config, taps=taps))
-        denoiser = on_card(denoiser)
-        images = torch.zeros(batch, 3, denoiser.image_size, denoiser.image_size, device='cuda')
-        read = (denoiser, images, timesteps, taps, build_noise('shared'))
-        with torch.no_grad(), torch.autocast('cuda', dtype=torch.bfloat16):
-            read_features(*read, pass_size=pass_size)  # casts the weights
+        backbone = MODELS.build(backbone_of(name)).to('cuda').eval()
+        backbone.to_rgb.batches_to_check = 0  # as after the first batches
+        side = backbone.denoiser.image_size
+        images = torch.zeros(BATCH[name], 3, side, side, device='cuda')
+        with torch.autocast('cuda', dtype=torch.bfloat16):
+            backbone(images)  # casts the weights
             watch.reset()
-            read_features(*read, pass_size=pass_size)
+            backbone(images)
         print(json.dumps(watch.report()))
 
 
-main(sys.argv[1], *map(int, sys.argv[2:]))
+main(*sys.argv[1:])

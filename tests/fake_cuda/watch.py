@@ -6,7 +6,7 @@ import contextlib
 import importlib
 import traceback
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -112,7 +112,8 @@ class Watch(TorchDispatchMode):
             dtype = args[0].dtype
             if dtype == torch.bool:
                 return True
-            return 0.0 if dtype.is_floating_point else 1
+            # 0.0: no gradient is infinite; 1.0: the first step of an optimizer
+            return float(not on_card) if dtype.is_floating_point else 1
         if not any(isinstance(x, FakeTensor) for x in tree_leaves(args)):
             return None
         if name in WAITS:
@@ -122,7 +123,9 @@ class Watch(TorchDispatchMode):
             some = max(1, first.numel() // 2)
             if name == 'nonzero':
                 return torch.zeros(some, first.dim(), dtype=torch.long, device=first.device)
-            return {'equal': True, 'is_nonzero': True}.get(name)
+            one = first.flatten()[:1]
+            known = dict(equal=True, is_nonzero=True, _unique2=(one, one.long(), one.long()))
+            return known.get(name)
         if name in ('index', 'index_put', 'index_put_') and on_card:
             return self._mask(name, *args[:2])
         return None
@@ -182,13 +185,26 @@ def fake_card() -> Iterator[Watch]:
             types.append(FakeTensor)
     FakeTensor.numpy = lambda self, **_: _zeros(self)
     FakeTensor.tolist = lambda self: _zeros(self).tolist()
-    with _Mode(allow_non_fake_inputs=True), Watch() as watch:
-        yield watch
+    apply = nn.Module._apply
+    nn.Module._apply = _apply
+    try:
+        with _Mode(allow_non_fake_inputs=True), Watch() as watch:
+            yield watch
+    finally:
+        nn.Module._apply = apply
 
 
-def on_card(module: nn.Module) -> nn.Module:
-    """Move a module to the card, once."""
-    return module.to('cuda')
+def _apply(self: nn.Module, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
+    """Stand for ``nn.Module._apply``, which cannot change fake tensors in place."""
+    for child in self.children() if recurse else ():
+        child._apply(fn)
+    for key, value in self._parameters.items():
+        if value is not None:
+            self._parameters[key] = nn.Parameter(fn(value.detach()), value.requires_grad)
+    for key, value in self._buffers.items():
+        if value is not None:
+            self._buffers[key] = fn(value)
+    return self
 
 
 def _zeros(tensor: Tensor) -> np.ndarray:

@@ -25,6 +25,7 @@ model = dict(
         timesteps=[50, 150, 250],
         noise=dict(type='shared', seed=0),
         input=dict(mean=pixel_mean, std=pixel_std, channel_order='rgb'),
+        pass_size=8,  # of 3 x batch size: less memory, the same features
     ),
     neck=dict(type='mmdiffrep.LazyHypercolumn'),
     decode_head=dict(type='mmdiffrep.PixelMLPEnsembleHead', num_members=num_members),
