@@ -89,7 +89,7 @@ def main() -> None:
     palette: list[list[int]] = []
     for seed in args.seeds:
         folder = args.work_dir / f'seed{seed}'
-        console.rule(f'seed {seed}: distil the diffusion model into ResNet-18 (no labels)')
+        console.rule(f'seed {seed}: distill the diffusion model into ResNet-18 (no labels)')
         distilled = train(args.distill, folder / 'distill', seed, args.cfg_options)
         checkpoint = (folder / 'distill' / 'last_checkpoint').read_text()
         del distilled

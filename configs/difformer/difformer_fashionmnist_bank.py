@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# difformer_fashionmnist.py from a feature bank: the diffusion model sees an image once, so that a
+# difformer_fashionmnist.py from a feature bank: the diffusion model reads an image once, so that a
 # second run, and every epoch, costs the head alone. No crops or flips. The bank takes 31 KB per
 # image.
 # Result: 81.2 ± 0.3 % top-1 of 2,000 test images with 6,000 labels (three seeds); 300 iterations.

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # A smoke test of label propagation on real video, DAVIS 2016: 416 x 240 pixels, maps averaged to
 # stride 8.
-# Result: not ahead of plain colors, as this model knows drawn faces alone; see README.md.
+# Result: not ahead of plain colors, as this model was trained on drawn faces; see README.md.
 _base_ = '../_base_/runtime/mmpose.py'
 model = dict(
     type='mmdiffrep.VideoPropagator',

@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # SPair-71k with the weights of CleanDIFT (Stracke et al., CVPR 2025): the clean image, one pass.
-# The network is told the timestep that its training began with.
+# The network gets the timestep that its training began with.
 # Result: never run at full size.
 _base_ = './spair71k_sd21.py'
 model = dict(

@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # SPair-71k with Stable Diffusion 1.5 and DINOv2 joined (Zhang et al., "A Tale of Two Features"):
-# three taps at 960 px and t = 100, reduced to 256 joint components each, beside ViT-B/14 at 840 px.
+# three taps at 960 px and t = 100, reduced to 256 joint components each, and ViT-B/14 at 840 px.
 # The official code takes the features of ODISE, with its captioner; here the prompt is empty.
 # Result: never run at full size.
 _base_ = './spair71k_sd21.py'

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# Stage 1 on real faces at 64 px: distils a diffusion model into a ResNet-18 backbone, on images
+# Stage 1 on real faces at 64 px: distills a diffusion model into a ResNet-18 backbone, on images
 # without labels. The teacher is what ../ddpm/ddpm_celebamask_64.py trained. The result is loaded by
 # celebamask_64_r18.py.
 # Result: 34.4 ± 0.7 % mIoU of 100 test images (three seeds) after celebamask_64_r18.py; 32.3 ± 0.1

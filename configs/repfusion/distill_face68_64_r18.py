@@ -1,7 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# Stage 1 on real faces at 64 px: distils a diffusion model into a ResNet-18 backbone, on images
-# without labels. As in the paper the teacher knows other faces, from ../ddpm/ddpm_celebamask_64.py;
-# ../ddpm/ddpm_face68_64.py would train one on these. The result is loaded by face68_r18.py.
+# Stage 1 on real faces at 64 px: distills a diffusion model into a ResNet-18 backbone, on images
+# without labels. As in the paper the teacher was trained on other faces
+# (../ddpm/ddpm_celebamask_64.py); ../ddpm/ddpm_face68_64.py would train one on these. The result
+# is loaded by face68_r18.py.
 # Result: 9.26 ± 0.04 % NME of 610 test faces (three seeds) after face68_r18.py; 9.99 ± 0.21 from
 # random weights.
 _base_ = [

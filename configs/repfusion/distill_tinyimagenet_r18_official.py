@@ -1,8 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # distill_tinyimagenet_r18.py with the official code's teacher side and policy, faults included: the
 # wrong order of attention weights, the student's tensor as the input of teacher and policy, a stem
-# that stage 2 cannot use, and no entropy bonus. One is left out: the teacher is not told the label
-# of the image.
+# that stage 2 cannot use, and no entropy bonus. One is left out: the teacher does not get the
+# label of the image.
 # Result: never run at full size.
 _base_ = [
     '../_base_/datasets/tinyimagenet_train.py',

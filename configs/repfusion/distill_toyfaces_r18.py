@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# Stage 1 on drawn faces: distils the shipped diffusion model into a ResNet-18 backbone, without
+# Stage 1 on drawn faces: distills the shipped diffusion model into a ResNet-18 backbone, without
 # labels. Its result is loaded by toyfaces_r18.py (segmentation), toyfaces_r18_pose.py and
 # toyfaces_r18_cls.py.
 # Result: +2.9 ± 0.6 % test mIoU of toyfaces_r18.py over toyfaces_r18_scratch.py; the three runs and

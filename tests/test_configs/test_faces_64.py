@@ -63,10 +63,10 @@ def test_a_diffusion_model_teaches(data, variant, request, tmp_path):
 
 @pytest.mark.parametrize('data', STAGE_1)
 def test_the_baseline_teaches(data, request, tmp_path):
-    baseline, distil = STAGE_1[data]
+    baseline, distill = STAGE_1[data]
     root = request.getfixturevalue(data)
     Runner.from_cfg(short(baseline, root, tmp_path)).train()
-    cfg = short(f'{distil}_cnn', root, tmp_path)
+    cfg = short(f'{distill}_cnn', root, tmp_path)
     assert cfg.default_hooks.repfusion.teacher.config == f'repfusion/{baseline}.py'
     cfg.default_hooks.repfusion.teacher.checkpoint = str(tmp_path / baseline / 'iter_2.pth')
     runner = Runner.from_cfg(cfg)

@@ -40,14 +40,14 @@ def starts(node):
 def stage_1_of(finetune):
     """The config that writes the checkpoint, whose name is that of its end."""
     _, name, file = Path(finetune.distilled).parts
-    distil = load(name)
+    distill = load(name)
     unit, end = (
-        ('epoch', distil.train_cfg.max_epochs)
-        if distil.train_cfg.get('by_epoch')
-        else ('iter', distil.train_cfg.max_iters)
+        ('epoch', distill.train_cfg.max_epochs)
+        if distill.train_cfg.get('by_epoch')
+        else ('iter', distill.train_cfg.max_iters)
     )
     assert file == f'{unit}_{end}.pth'
-    return distil
+    return distill
 
 
 def build(cfg):
@@ -70,10 +70,10 @@ def shapes(model):
 @pytest.mark.parametrize('path', PATHS, ids=lambda path: path.stem)
 def test_stage_2_is_the_baseline_from_the_weights_of_stage_1(path, build_without_memory):
     finetune = Config.fromfile(path)
-    distil = stage_1_of(finetune)
+    distill = stage_1_of(finetune)
     ((part, init_cfg),) = starts(finetune.model)
     assert init_cfg == dict(type='Pretrained', checkpoint=finetune.distilled, prefix='backbone.')
-    first, second = shapes(build_without_memory(distil)), shapes(build_without_memory(finetune))
+    first, second = shapes(build_without_memory(distill)), shapes(build_without_memory(finetune))
     inside = place_of_student(finetune)
     second = {k.removeprefix(inside): v for k, v in second.items() if k.startswith(inside)}
     unlike = {name for name in first.keys() | second.keys() if first.get(name) != second.get(name)}
@@ -106,9 +106,9 @@ def test_stage_2_can_start_from_another_stage_1(path, build_without_memory):
     finetune.merge_from_dict({'model.backbone.init_cfg.checkpoint': checkpoint})
     ((_, init_cfg),) = starts(finetune.model)
     assert init_cfg == dict(type='Pretrained', checkpoint=checkpoint, prefix='backbone.')
-    distil = Config.fromfile(path)
-    assert distil.train_cfg.max_epochs == 200
-    first, second = shapes(build_without_memory(distil)), shapes(build_without_memory(finetune))
+    distill = Config.fromfile(path)
+    assert distill.train_cfg.max_epochs == 200
+    first, second = shapes(build_without_memory(distill)), shapes(build_without_memory(finetune))
     unlike = {name for name in first.keys() | second.keys() if first.get(name) != second.get(name)}
     assert unlike == ({'conv1.weight'} if path.stem == OTHER_STEM else set())
 

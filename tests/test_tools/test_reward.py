@@ -23,12 +23,12 @@ def tool(import_tool, monkeypatch):
 @pytest.mark.parametrize('name', ['celebamask', 'face68'])
 def test_rewards_of_a_config(tool, name, request, tmp_path, monkeypatch, capsys):
     root = request.getfixturevalue(name)
-    distil = 'distill_celebamask_64_r18' if name == 'celebamask' else 'distill_face68_64_r18'
+    distill = 'distill_celebamask_64_r18' if name == 'celebamask' else 'distill_face68_64_r18'
     build = tool.build_teacher
     monkeypatch.setattr(tool, 'build_teacher', lambda _, **kw: build(tiny_teacher(1000), **kw))
     tool.main(
         [
-            f'repfusion/experiments/{distil}_reinforced.py',
+            f'repfusion/experiments/{distill}_reinforced.py',
             *('--timesteps', '0', '500', '--iterations', '1', '2', '--held-out', '0.5'),
             *('--batch-size', '2', '--device', 'cpu', '--out', str(tmp_path)),
             *('--cfg-options', f'train_dataloader.dataset.data_root={root}'),

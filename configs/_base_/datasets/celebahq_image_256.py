@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# CelebA-HQ's images without labels, as RepFusion distils on them: crop 256 px, flip. The official
+# CelebA-HQ's images without labels, as RepFusion distills on them: crop 256 px, flip. The official
 # code takes all 30,000 images, test images included; here it is the training split.
 train_dataloader = dict(
     batch_size=16,

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# A student for 64 px images without a head: what a distil-only stage trains.
+# A student for 64 px images without a head: what a distill-only stage trains.
 model = dict(
     type='mmdiffrep.DistillationStudent',
     data_preprocessor=dict(

@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# ADM trained on ImageNet at 64 px, 64x64_diffusion.pt of openai/guided-diffusion. It wants to know
-# the class, and is told the mean of all classes: no label gets into the features.
+# ADM trained on ImageNet at 64 px, 64x64_diffusion.pt of openai/guided-diffusion. It is
+# class-conditional and gets the mean of all classes, so that no label gets into the features.
 adm_64 = dict(
     type='mmdiffrep.ADMDenoiser',
     checkpoint='checkpoints/64x64_diffusion.pt',

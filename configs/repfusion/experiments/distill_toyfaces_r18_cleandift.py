@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # Stage 1 on drawn faces by CleanDIFT's recipe (Stracke et al., 2025): the student sees the clean
-# image and learns the teacher's features at three timesteps at once, through connectors that are
-# told the timestep; negative cosine.
+# image and learns the teacher's features at three timesteps at once, through connectors
+# with the timestep as an input; negative cosine.
 # Changed: the student is a CNN, not a copy of the U-Net; three maps (11), 300 iterations of 16
 # images (400 of 8).
 # Result: not measured at full length; runs in tests.

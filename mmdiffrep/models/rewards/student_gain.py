@@ -50,7 +50,7 @@ class StudentGainReward(Reward):
         if context is None or context.task_loss is None:
             raise ValueError(
                 'StudentGainReward asks what the task gains, but the model has no loss of its own '
-                '(a distil-only student?): use reward=dict(type='
+                '(a distill-only student?): use reward=dict(type='
                 "'mmdiffrep.InstanceDiscriminationReward')"
             )
         wanted = self._gradient(context.task_loss, context)
