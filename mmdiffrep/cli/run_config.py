@@ -2,6 +2,7 @@
 """Build a runner from command line and config file, for training and testing."""
 
 import argparse
+import inspect
 import logging
 import os
 from pathlib import Path
@@ -16,7 +17,7 @@ from mmengine.runner import Runner
 from mmdiffrep.cli.command import TRACEBACK_OPTION, TRACEBACK_VARIABLE
 from mmdiffrep.cli.terminal import BriefTerminal, ignore_host_deprecations
 from mmdiffrep.utils.checkpoint_io import register_safe_loader
-from mmdiffrep.utils.checks import did_you_mean
+from mmdiffrep.utils.checks import did_you_mean, near_names
 from mmdiffrep.utils.config_path import config_file
 from mmdiffrep.utils.dist import setup_dist
 from mmdiffrep.utils.hook_configs import drop_switched_off_hooks
@@ -25,6 +26,8 @@ from mmdiffrep.utils.versions import require_host
 
 # Options of a data loader that PyTorch refuses without worker processes.
 WORKER_OPTIONS = ('persistent_workers', 'prefetch_factor', 'timeout', 'multiprocessing_context')
+
+_MISSPELT = 0.8  # similarity of names that differ in a letter or two
 
 
 def add_cfg_options(parser: argparse.ArgumentParser) -> None:
@@ -76,11 +79,13 @@ def load_config(args: argparse.Namespace) -> Config:
     Raises:
         FileNotFoundError: There is no such config.
         ImportError: The config's host library is not installed.
-        ValueError: A diffusion model is configured for another normalization than its images have.
+        ValueError: A diffusion model is configured for another normalization than its images have,
+            or an option that is misspelt.
     """
     path = config_file(args.config)
     cfg = Config.fromfile(path)
     if args.cfg_options:
+        _refuse_misspelt(args.cfg_options, cfg)
         cfg.merge_from_dict(args.cfg_options)
     cfg.work_dir = (
         args.work_dir or cfg.get('work_dir') or os.path.join('work_dirs', Path(path).stem)
@@ -103,6 +108,18 @@ def load_config(args: argparse.Namespace) -> Config:
             level=logging.WARNING,
         )
     return cfg
+
+
+def _refuse_misspelt(options: dict[str, Any], cfg: Config) -> None:
+    """Refuse options that mmengine would add to the config, where nobody reads them."""
+    known = {*cfg, *inspect.signature(Runner).parameters}
+    for option in options:
+        name = option.partition('.')[0]
+        if name not in known and near_names(name, known, cutoff=_MISSPELT):
+            raise ValueError(
+                f'--cfg-options {option}: the config has no {name!r}.{did_you_mean(name, known)} '
+                'Set a new key in a config file.'
+            )
 
 
 def _drop_worker_options(cfg: Config) -> None:

@@ -81,3 +81,14 @@ def test_memory_is_pinned_for_an_accelerator_alone(load, monkeypatch, device, pi
     cfg = load('repfusion/cifar10_r18.py')
     assert bool(cfg.train_dataloader.get('pin_memory')) is pinned
     assert cfg.train_dataloader.collate_fn == dict(type='default_collate')
+
+
+@pytest.mark.parametrize('option', ['train_dataloder.batch_size=1', 'modle.type=A', 'randomnes=1'])
+def test_a_misspelt_option_is_refused(load, tiny_config, option):
+    with pytest.raises(ValueError, match=r'--cfg-options .*: the config has no .* Did you mean'):
+        load(tiny_config, '--cfg-options', option)
+
+
+@pytest.mark.parametrize('option', ['custom_hooks=[]', 'env_cfg.cudnn_benchmark=True', 'own=1'])
+def test_a_new_key_is_added(load, tiny_config, option):
+    assert option.partition('=')[0].partition('.')[0] in load(tiny_config, '--cfg-options', option)

@@ -149,3 +149,11 @@ def test_wrong_arguments():
         DenoiserInput([0.5] * 2, [0.5] * 2)
     with pytest.raises(ValueError, match=r'\(B, 3, H, W\)'):
         DenoiserInput()(torch.zeros(2, 4, 4, 4))
+
+
+def test_statistics_of_0_to_1_are_told_on_images_of_0_to_255(caplog):
+    images = (torch.rand(2, 3, 8, 8) - 0.45) / 0.225  # normalized as they should be
+    to_rgb = DenoiserInput(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])
+    with caplog.at_level('WARNING', 'mmdiffrep'):
+        to_rgb(images)
+    assert 'nearly black. Are mean and std in units of 0 .. 1?' in caplog.text
