@@ -53,6 +53,9 @@ def test_builds_once_per_machine(mmcv_wheel, builds, tmp_path):
     assert sorted(path.name for path in wheel.parent.iterdir()) == ['.lock', NAME]
     assert list((tmp_path / 'mmdiffrep' / 'build').iterdir()) == []
     env = builds[-1][1]
+    (download,) = (command for command, _ in builds if 'download' in command)
+    required = Path(download[download.index('-r') + 1]).read_text().splitlines()[-1]
+    assert required.startswith(f'mmcv=={mmcv_wheel.MMCV_VERSION} --hash=sha256:')
     assert (env['MMCV_WITH_OPS'], env['FORCE_CUDA'], env['CUDA_VISIBLE_DEVICES']) == ('1', '0', '')
     builds.clear()
     assert mmcv_wheel.provide_wheel(Path(sys.executable), Path('constraints.txt')) == wheel

@@ -19,6 +19,7 @@ from typing import TextIO
 from step_runner import run_step
 
 MMCV_VERSION = '2.1.0'
+SOURCE = Path(__file__).parents[2] / 'requirements' / 'mmcv_source.txt'  # with its hash
 JOB_GB = 1.5  # memory of one compiler process
 NINJA_LINES = re.compile(r'\[\d+/\d+\]')
 PIP_LINES = re.compile(r'^\s*(?:Collecting|Downloading|ERROR|error).*')
@@ -123,7 +124,7 @@ def _unpacked_source(pip: list, folder: Path, log: Path, lock: TextIO) -> Path:
         return source
     download = '--no-deps --no-build-isolation --no-binary mmcv -d'.split()
     run_step(
-        [*pip, 'download', *download, str(folder), f'mmcv=={MMCV_VERSION}'],
+        [*pip, 'download', *download, str(folder), '-r', str(SOURCE)],
         log,
         PIP_LINES,
         {'MMCV_WITH_OPS': '1', 'CUDA_VISIBLE_DEVICES': ''},
