@@ -15,7 +15,12 @@ from typing import NamedTuple
 from rich.progress import track
 
 from mmdiffrep.datasets.preparation.complete_folder import CompleteFolder
-from mmdiffrep.datasets.preparation.source_files import check_present
+from mmdiffrep.datasets.preparation.source_files import (
+    DamagedSourceError,
+    check_present,
+    refuse_problems,
+    upright_size,
+)
 from mmdiffrep.utils.text_file import read_names, read_text
 
 NUM_CLASSES = 200
@@ -103,17 +108,33 @@ def prepare_tinyimagenet(source: Path, target: Path) -> Report:
 
     Raises:
         FileNotFoundError: See :func:`find_images`.
-        ValueError: See :func:`find_images`; or ``target`` has a split of another size.
+        ValueError: See :func:`find_images`; images that are damaged, which are all named, after the
+            other split is written; or ``target`` has a split of another size.
     """
     images = find_images(source)
     written = 0
+    problems: list[str] = []
     for split, items in images.items():
         folder = CompleteFolder(target / split, len(items), '*/*.JPEG')
         if folder.exists():
             continue
+        damaged = []
         for path, wnid in track(items, description=f'Tiny-ImageNet {split}'):
+            try:
+                upright_size(path)
+            except DamagedSourceError as error:
+                damaged.append(str(error))
+                continue
             written += folder.place(f'{wnid}/{path.name}', partial(_link_or_copy, path))
-        folder.finish()
+        if damaged:
+            problems += damaged
+        else:
+            folder.finish()
+    refuse_problems(
+        f'{len(problems)} images of {source} are damaged',
+        problems,
+        'Unpack the archive again and repeat the command.',
+    )
     return Report({split: len(items) for split, items in images.items()}, written)
 
 

@@ -9,6 +9,7 @@ from mmpretrain.datasets import CustomDataset
 
 from mmdiffrep.datasets.preparation import tinyimagenet
 from mmdiffrep.datasets.preparation.tinyimagenet import prepare_tinyimagenet
+from mmdiffrep.testing.damaged_files import damage as damage_file
 
 TOOL = Path(__file__).parents[3] / 'tools' / 'prepare_data' / 'tinyimagenet.py'
 WNIDS = ('n01', 'n02', 'n03')
@@ -98,3 +99,15 @@ def test_tool_reports_and_fails_in_one_message(download, tmp_path, capsys):
     assert main([str(download), '--out', str(tmp_path / 'out')]) == 0
     out = capsys.readouterr().out
     assert 'train 6, val 3' in out and '9 images written, 0 were there already.' in out
+
+
+@pytest.mark.parametrize('kind', ['cut half', 'text', 'all zero', 'pipe'])
+def test_damaged_images_are_all_named_and_the_other_split_is_written(download, tmp_path, kind):
+    names = ('n01/images/n01_0.JPEG', 'n03/images/n03_1.JPEG')
+    for name in names:
+        damage_file(download / 'train' / name, kind)
+    with pytest.raises(ValueError, match='missing or empty|2 images of .* are damaged') as raised:
+        prepare_tinyimagenet(download, tmp_path / 'out')
+    assert all(Path(name).name in str(raised.value) for name in names)
+    assert not (tmp_path / 'out' / 'train').exists()
+    assert (tmp_path / 'out' / 'val').exists() is (kind != 'pipe')
