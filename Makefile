@@ -7,7 +7,7 @@ RUN = PYTHONPATH=$(CURDIR) PATH=$(abspath $(VENV))/bin:$$PATH $(VENV)/bin/python
 
 DOCS_VENV ?= .venv-docs
 
-.PHONY: setup demo demo-fewshot demo-match test lint format docs clean distclean
+.PHONY: setup demo demo-fewshot demo-match benchmark-gpu test lint format docs clean distclean
 
 setup:
 	@$(PYTHON) tools/setup/setup_env.py --venv $(VENV)
@@ -21,6 +21,9 @@ demo-fewshot: setup
 demo-match: setup
 	$(RUN) tools/demo_match.py $(ARGS)
 	$(RUN) tools/test.py configs/dift/toyfaces_landmarks.py
+
+benchmark-gpu: setup
+	$(RUN) tools/benchmarks/gpu.py $(ARGS)
 
 test: setup
 	$(RUN) -m pytest -n auto --maxprocesses 4 $(ARGS)
