@@ -196,7 +196,7 @@ class RepFusionHook(Hook):
         with torch.random.fork_rng(devices=[device] if device.type == 'cuda' else []):
             torch.manual_seed(self.seed)
             self._build(model, runner)
-            self.teacher.to(device)
+            self.teacher.place(device)
             self.teacher_record = self.teacher.record  # its precision depends on the device
             self.distiller.to(device).train()
             self.optimizer = SideOptimizer(

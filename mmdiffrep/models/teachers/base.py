@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from logging import Logger
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from mmdiffrep.utils.random_streams import Generators, IterationStreams
@@ -77,6 +78,10 @@ class Teacher(nn.Module, ABC):
     def record(self) -> dict[str, str]:
         """Identify the teacher in checkpoints, so that a resumed run finds the same one."""
         return dict(source=self.source, weights_hash=self.weights_hash, precision=self.precision)
+
+    def place(self, device: torch.device) -> None:
+        """Move to the device on which the features are computed."""
+        self.to(device)
 
     def take(self, batch: dict[str, Any]) -> None:
         """Take what was stored for the teacher out of a batch, before the host sees it.

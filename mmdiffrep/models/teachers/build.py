@@ -9,7 +9,8 @@ from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.models.teachers.config import teacher_config
 from mmdiffrep.registry import MODELS
 
-_READING = ('draws', 'memory_gb', 'compile')  # how a diffusion model is read, beside which one
+# How a diffusion model is read, beside which one.
+_READING = ('draws', 'memory_gb', 'compile', 'shard')
 
 
 def build_teacher(
@@ -31,7 +32,7 @@ def build_teacher(
             ``dict(type='mmdiffrep.HostTeacher', config=..., checkpoint=...)``, or a short form of
             one (see :func:`~mmdiffrep.models.teachers.config.teacher_config`); anything else is a
             diffusion model: folder, hub id or config of a denoiser, which may also say ``draws``,
-            ``memory_gb`` and ``compile`` of :class:`DPMTeacher`.
+            ``memory_gb``, ``compile`` and ``shard`` of :class:`DPMTeacher`.
         taps (sequence of str): What to read.
         mean (sequence of float, optional): See
             :class:`~mmdiffrep.models.teachers.DPMTeacher`, like all that follow.

@@ -13,11 +13,12 @@ from mmdiffrep.diffusion.features import frozen_denoiser, read_features_at
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.memory import MemoryLimit
 from mmdiffrep.diffusion.noise import build_noise, check_draws
+from mmdiffrep.diffusion.sharding import shard_weights
 from mmdiffrep.diffusion.weights import hash_weights
 from mmdiffrep.models.teachers import early_check
 from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integer, one_of
+from mmdiffrep.utils.checks import integer, of_type, one_of
 from mmdiffrep.utils.random_streams import Generators
 from mmdiffrep.utils.random_weights import draw_weights
 
@@ -54,6 +55,9 @@ class DPMTeacher(Teacher):
         compile (bool or dict): Compile the passes of the network, True or arguments of
             ``torch.compile``: faster after a first pass of a minute or so, and features differ by
             rounding. Defaults to False.
+        shard (bool): Keep a part of the weights in each process of the run, for a model that is too
+            large for one GPU; blocks are gathered when they run, and the features are the same.
+            Defaults to False.
         init (str): ``'random'`` for the same network with random weights: the control of an
             experiment. Defaults to ``'pretrained'``.
 
@@ -78,6 +82,7 @@ class DPMTeacher(Teacher):
         draws: int = 1,
         memory_gb: float | None = None,
         compile: Compile = False,
+        shard: bool = False,
         init: str = 'pretrained',
     ) -> None:
         super().__init__()
@@ -99,11 +104,19 @@ class DPMTeacher(Teacher):
         self.pass_size = None if pass_size is None else integer('pass_size', pass_size, 1)
         self.draws = check_draws(draws, self.noise)
         self.memory = None if memory_gb is None else MemoryLimit(memory_gb)
+        self.shard = of_type('shard', shard, bool)
+        self._asked_precision = precision
 
     @classmethod
     def accept(cls, **options: Any) -> dict[str, Any]:
         """Return all options: they are those of a diffusion model."""
         return options
+
+    def place(self, device: torch.device) -> None:
+        """See :class:`Teacher`; a sharded network goes there in parts."""
+        if self.shard:
+            shard_weights(self.denoiser, device, self._asked_precision)
+        super().place(device)
 
     @property
     def channels(self) -> tuple[int, ...]:

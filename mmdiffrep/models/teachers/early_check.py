@@ -31,7 +31,7 @@ def warn_if_early(
         logger: Gets one line, a warning if all maps look like the beginning of a training.
     """
     denoiser = getattr(teacher, 'denoiser', None)
-    if denoiser is None:
+    if denoiser is None or getattr(teacher, 'shard', False):
         return
     with keep_random_state(), random_weights(denoiser.network):
         random = teacher(inputs, t)
