@@ -29,8 +29,9 @@ from rich.table import Table
 from mmdiffrep.apis import SegmentationInferencer
 from mmdiffrep.apis.repeat_splits import config_of_repeat, run_repeat
 from mmdiffrep.utils.atomic_file import write_atomically
-from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint, register_safe_loader
+from mmdiffrep.utils.checkpoint_io import register_safe_loader
 from mmdiffrep.utils.config_path import get_config_path
+from mmdiffrep.utils.find_checkpoints import find_resume_checkpoint
 from mmdiffrep.visualization import draw_segmentation_grid, draw_uncertainty
 
 NUM_PICTURES = 6

@@ -16,7 +16,8 @@ from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry
 
-from mmdiffrep.utils.checks import about, near_names, of_type
+from mmdiffrep.utils.checks import about, of_type
+from mmdiffrep.utils.near_names import near_names
 
 MODELS = Registry(
     'model', parent=MMENGINE_MODELS, scope='mmdiffrep', locations=['mmdiffrep.models']

@@ -25,7 +25,7 @@ PROBE = dict(
         (MODELS, dict(BACKBONE, frozen='False'), "frozen must be bool, got 'False'"),
         (MODELS, dict(BACKBONE, max_side='a'), "max_side must be int, got 'a'"),
         (MODELS, dict(BACKBONE, taps=1), 'taps must be a list of tap names .* got 1'),
-        (MODELS, dict(BACKBONE, timesteps=['a']), r"timesteps .* must be numbers; got \['a'\]"),
+        (MODELS, dict(BACKBONE, timesteps=['a']), r"each of timesteps must be int, got 'a'"),
         (MODELS, dict(BACKBONE, input='rgb'), "input must be dict or None, got 'rgb'"),
         (MODELS, dict(BACKBONE, input=dict(channel_order='rbg')), "input: .* got 'rbg'"),
         (MODELS, dict(BACKBONE, input=dict(size=-1)), 'input: size must be at least 1, got -1'),

@@ -11,7 +11,7 @@ from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.features import frozen_denoiser
 from mmdiffrep.feature_bank import FeatureReader, MapKey
 from mmdiffrep.feature_bank.recipe import describe_noise
-from mmdiffrep.utils.checks import distinct, integer
+from mmdiffrep.utils.checks import distinct, integer, multiple_of
 
 
 class Cell(NamedTuple):
@@ -158,13 +158,8 @@ def encoder_grid(
 
 
 def _check_pools(pools: Sequence[int], sides: Mapping[str, int]) -> None:
-    greatest = max(pools, default=0)
-    for pool in distinct('pools', pools):
-        if pool < 1 or greatest % pool:
-            raise ValueError(f'Each of pools must divide the greatest, got {list(pools)}.')
-    for tap, side in sides.items():
-        if len(pools) > 1 and side % greatest:
-            raise ValueError(
-                f'The map of {tap} is {side} x {side}, which does not divide into {greatest} x '
-                f'{greatest} equal cells: take other pool sizes, or one alone.'
-            )
+    greatest = max(distinct('pools', pools))
+    for pool in pools:
+        multiple_of(f'The greatest of pools, for {pool},', greatest, integer('pools', pool, 1))
+    for tap, side in sides.items() if len(pools) > 1 else ():
+        multiple_of(f'The side of the map of {tap} (greatest of several pools)', side, greatest)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mmdiffrep.models.rewards import Reward
-from mmdiffrep.utils.checks import within
+from mmdiffrep.utils.checks import rising, within
 
 Curve = dict[int, float]
 
@@ -86,8 +86,7 @@ def check_request(
             the reward has no decoder or depends on the other images of a batch.
     """
     within(f'The number of {num_images} images held out', num_held_out, 1, num_images - 1)
-    if not iterations or list(iterations) != sorted(set(iterations)) or iterations[0] < 1:
-        raise ValueError(f'iterations must be positive and rise, got {list(iterations)}')
+    rising('iterations', iterations, 1)
     if not reward.learns or reward.compares_images:
         raise ValueError(
             f'{type(reward).__name__} has no decoder that reads the task from one image: expected '

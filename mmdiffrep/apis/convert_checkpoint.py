@@ -12,8 +12,9 @@ from torch import Tensor
 
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.checkpoint_io import load_checkpoint_file
-from mmdiffrep.utils.checks import near_names, one_of
+from mmdiffrep.utils.checks import one_of
 from mmdiffrep.utils.host_models import weights_of
+from mmdiffrep.utils.near_names import near_names
 from mmdiffrep.utils.plain_state import to_plain
 
 # What OpenMMLab's inferencers read besides the weights.

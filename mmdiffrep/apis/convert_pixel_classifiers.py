@@ -12,7 +12,7 @@ from mmdiffrep.apis.convert_checkpoint import write_weights
 from mmdiffrep.datasets.ddpm_seg_classes import DDPM_SEG_PROTOCOLS
 from mmdiffrep.models.necks import LazyHypercolumn
 from mmdiffrep.utils.checkpoint_io import load_checkpoint_file
-from mmdiffrep.utils.checks import one_of
+from mmdiffrep.utils.checks import equal, one_of
 
 # Official maps: blocks 5, 6, 7, 8 and 12 of ADM-256 at t = 50, then at 150, then at 250.
 OFFICIAL_CHANNELS = (1024, 512, 512, 512, 256) * 3
@@ -66,11 +66,7 @@ def convert_pixel_classifiers(
     outputs = len(protocol.classes) + (protocol.unlabeled is not None)
     for number, member in zip(sorted(files), members):
         found = (member['layers.0.weight'].shape[1], member['layers.6.weight'].shape[0])
-        if found != (len(columns), outputs):
-            raise ValueError(
-                f'{files[number]} has {found[0]} inputs and {found[1]} outputs, but {category} '
-                f'has {len(columns)} columns and {outputs} outputs'
-            )
+        equal(f'Inputs and outputs of {files[number]}', found, (len(columns), outputs))
     weights = _stacked(members)
     weights['linears.0.weight'] = weights['linears.0.weight'][:, :, columns]
     if protocol.unlabeled is not None:

@@ -16,8 +16,8 @@ from torch import nn
 from mmdiffrep.models.encoders import find_map_layers, is_encoder_name, stages
 from mmdiffrep.models.encoders.base import IMAGENET_MEAN, IMAGENET_STD
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import did_you_mean
 from mmdiffrep.utils.host_models import find_config, model_config
+from mmdiffrep.utils.near_names import did_you_mean
 from mmdiffrep.utils.pixel_facts import network_normalization
 
 _ADVICE = 'give the student as a backbone config with mean and std'

@@ -18,9 +18,9 @@ from mmdiffrep.apis.pretrain_teacher import plan_teacher
 from mmdiffrep.cli.run_config import build_runner, load_config
 from mmdiffrep.datasets.preparation.image_folder import FolderReport, look_through
 from mmdiffrep.utils.atomic_file import write_atomically
-from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint
-from mmdiffrep.utils.checks import integer, positive
+from mmdiffrep.utils.checks import as_many, integer, positive
 from mmdiffrep.utils.dist import close_dist
+from mmdiffrep.utils.find_checkpoints import find_resume_checkpoint
 
 CONFIG_FILE = 'config.py'
 IMAGE_LIST = 'images.txt'
@@ -180,10 +180,8 @@ def _plan(
         integer('size', size, 1)
     integer('num_workers', options['num_workers'], 0)
     integer('seed', options['seed'], 0)
-    if taps and len(taps) != len(asked['teacher']):
-        raise ValueError(
-            f'give one tap per teacher, got {len(taps)} for {len(asked["teacher"])} teachers.'
-        )
+    if taps:
+        as_many('taps', taps, 'teachers', asked['teacher'])
     teachers = [plan_teacher(*each) for each in zip(asked['teacher'], taps or repeat(None))]
     side = size or max(_SIZES[0], min(_SIZES[1], teachers[0].size))
     reason = 'as asked' if size else f"the teacher's {teachers[0].size} px, at most {_SIZES[1]}"

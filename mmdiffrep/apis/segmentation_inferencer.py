@@ -17,6 +17,7 @@ from mmengine.registry import DefaultScope
 from PIL import Image, UnidentifiedImageError
 
 from mmdiffrep.utils.checks import integer, of_shape, one_of
+from mmdiffrep.utils.existing_files import require_file
 from mmdiffrep.utils.host_models import build_host_model, find_config, load_host_weights
 from mmdiffrep.utils.jpeg_damage import naming_jpeg_damage
 from mmdiffrep.utils.pixel_facts import channel_order_of, packed_pixels
@@ -228,8 +229,7 @@ def _read_image(given: ImageInput) -> tuple[str, np.ndarray]:
     if isinstance(given, np.ndarray):
         one_of('dtype of an RGB image', str(given.dtype), ('uint8',))
         return '', of_shape('an RGB image', given, 'H', 'W', 3)
-    if not Path(given).is_file():
-        raise FileNotFoundError(f'there is no image {given}')
+    require_file(given, 'Give an image.')
     content = Path(given).read_bytes()
     image = None
     if content:

@@ -19,7 +19,7 @@ from mmdiffrep.apis.ledgers import Trial, ledger_table
 from mmdiffrep.apis.pretrain_student import Student, find_student
 from mmdiffrep.apis.pretraining import pretrain
 from mmdiffrep.utils.atomic_file import write_atomically
-from mmdiffrep.utils.checks import distinct, integer, positive
+from mmdiffrep.utils.checks import as_many, distinct, integer, positive
 from mmdiffrep.utils.rng import keep_random_state
 
 STUDENT = dict(type='mmseg.ResNet', depth=18, out_indices=(0, 1, 2, 3), strides=(1, 2, 2, 2))
@@ -79,10 +79,8 @@ def compare_teachers(
         for index, teacher in enumerate(teachers)
     ]
     distinct('teachers', names)
-    if teacher_minutes and len(teacher_minutes) != len(names):
-        raise ValueError(
-            f'teacher_minutes has {len(teacher_minutes)} numbers for {len(names)} teachers.'
-        )
+    if teacher_minutes:
+        as_many('teacher_minutes', teacher_minutes, 'teachers', names)
     integer('iters', iters, 1)
     rates = [positive('lr', rate) for rate in lr]
     comparison = _Comparison(

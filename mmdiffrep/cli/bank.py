@@ -16,11 +16,7 @@ from mmdiffrep.utils.dist import close_dist
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Build the bank.
-
-    Args:
-        argv: Command line without the program's name. Defaults to that of the process.
-    """
+    """Build the bank; ``argv`` is the command line, by default that of the process."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

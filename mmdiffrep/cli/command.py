@@ -13,7 +13,7 @@ from pathlib import Path
 from mmengine.logging import MMLogger
 
 from mmdiffrep.registry import DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS
-from mmdiffrep.utils.checks import near_names
+from mmdiffrep.utils.near_names import near_names
 
 TRACEBACK_OPTION = '--traceback'
 TRACEBACK_VARIABLE = 'MMDIFFREP_TRACEBACK'

@@ -17,10 +17,10 @@ from mmengine.runner import Runner
 from mmdiffrep.cli.command import TRACEBACK_OPTION, TRACEBACK_VARIABLE
 from mmdiffrep.cli.terminal import BriefTerminal, ignore_host_deprecations
 from mmdiffrep.utils.checkpoint_io import register_safe_loader
-from mmdiffrep.utils.checks import did_you_mean, near_names
 from mmdiffrep.utils.config_path import config_file
 from mmdiffrep.utils.dist import setup_dist
 from mmdiffrep.utils.hook_configs import drop_switched_off_hooks
+from mmdiffrep.utils.near_names import did_you_mean, near_names
 from mmdiffrep.utils.pixel_checks import check_inputs
 from mmdiffrep.utils.versions import require_host
 

@@ -8,9 +8,9 @@ from mmengine.config import Config
 from mmengine.evaluator import DumpResults
 
 from mmdiffrep.cli.run_config import add_run_arguments, build_runner, config_parser, load_config
-from mmdiffrep.utils.checkpoint_io import follow_pointer
 from mmdiffrep.utils.checks import one_of
 from mmdiffrep.utils.dist import close_dist
+from mmdiffrep.utils.find_checkpoints import follow_pointer
 
 # Each host's visualization hook, and the option that turns it on.
 DRAWING_HOOKS = {
@@ -22,11 +22,7 @@ DRAWING_HOOKS = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Test the checkpoint.
-
-    Args:
-        argv: Command line without the program's name. Defaults to that of the process.
-    """
+    """Test the checkpoint; ``argv`` is the command line, by default that of the process."""
     parser = config_parser(__doc__)
     parser.add_argument(
         'checkpoint',

@@ -7,16 +7,12 @@ from mmengine.config import Config
 from mmengine.device import get_device
 
 from mmdiffrep.cli.run_config import add_run_arguments, build_runner, config_parser, load_config
-from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint, follow_pointer
 from mmdiffrep.utils.dist import close_dist
+from mmdiffrep.utils.find_checkpoints import find_resume_checkpoint, follow_pointer
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train the model.
-
-    Args:
-        argv: Command line without the program's name. Defaults to that of the process.
-    """
+    """Train the model; ``argv`` is the command line, by default that of the process."""
     parser = config_parser(__doc__)
     parser.add_argument(
         '--resume',

@@ -14,8 +14,9 @@ from safetensors import SafetensorError
 
 from mmdiffrep.diffusion.schedule import build_schedule
 from mmdiffrep.diffusion.schedule_base import Schedule
-from mmdiffrep.diffusion.stored_config import read_json
+from mmdiffrep.diffusion.stored_config import read_json, read_network
 from mmdiffrep.diffusion.unknown_schedule import UnknownSchedule
+from mmdiffrep.utils.state_fit import check_fit
 
 Network = TypeVar('Network', bound=ModelMixin)
 
@@ -91,13 +92,8 @@ def load_unet2d(
     """
     root = resolve_folder(path_or_id)
     folder = component_folder(root, 'unet', 'diffusers U-Net')
-    config_file = folder / 'config.json'
-    kind = read_json(config_file).get('_class_name')
-    if kind != 'UNet2DModel':
-        raise ValueError(
-            f"'{config_file}' describes a {kind}; UNet2DDenoiser reads UNet2DModel (unconditional "
-            'or class-conditional pixel models).'
-        )
+    advice = 'UNet2DDenoiser reads unconditional or class-conditional pixel models.'
+    read_network(folder, ['UNet2DModel'], advice)
     found = read_schedule(root) if schedule is None else build_schedule(schedule)
     return load_network(UNet2DModel, folder), found
 
@@ -149,10 +145,8 @@ def load_network(kind: type[Network], folder: Path, ignored: Collection[str] = (
             'Check that the folder is complete.'
         ) from error
     network, report = loaded
-    wrong = {key: {*report[key]} - {*ignored} for key in ('missing_keys', 'unexpected_keys')}
-    if any(wrong.values()):
-        shown = {key: sorted(names)[:5] for key, names in wrong.items() if names}
-        raise ValueError(f"The weights in '{folder}' do not fit its config.json: {shown}.")
+    wrong = {key: {*report[f'{key}_keys']} - {*ignored} for key in ('missing', 'unexpected')}
+    check_fit(f"'{folder}'", 'its config.json', wrong)
     return network.float()
 
 

@@ -7,14 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from mmdiffrep.utils.checks import equal, of_type, one_of
 from mmdiffrep.utils.existing_files import require_file
 
+INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 _RANKS = dict(
     labels=1,
     prompt_embeds=3,
@@ -56,11 +59,8 @@ class Condition:
 
     def __post_init__(self) -> None:
         for name, value in self.given.items():
-            if not isinstance(value, Tensor) or value.ndim != _RANKS[name]:
-                found = tuple(value.shape) if isinstance(value, Tensor) else f'{value!r:.40}'
-                raise ValueError(
-                    f'Condition.{name} must be a tensor of {_RANKS[name]} dimensions, got {found}.'
-                )
+            of_type(f'Condition.{name}', value, Tensor)
+            equal(f'Dimensions of Condition.{name}', value.ndim, _RANKS[name])
         if len({len(value) for value in self.given.values()} - {1}) > 1:
             rows = {name: len(value) for name, value in self.given.items()}
             raise ValueError(f'All parts of a condition need one row, or as many as others: {rows}')
@@ -85,11 +85,7 @@ class Condition:
         Raises:
             ValueError: Neither one row nor ``batch`` of them.
         """
-        if len(self) not in (1, batch):
-            raise ValueError(
-                f'The condition has {len(self)} rows for a batch of {batch}: give one row, or one '
-                'per image.'
-            )
+        one_of('The rows of a condition', len(self), (1, batch), 'Give one per image.')
         return self._map(lambda value: value.expand(batch, *value.shape[1:]))
 
     def repeat(self, times: int) -> 'Condition':
@@ -137,9 +133,8 @@ class Condition:
             given = load_file(require_file(path))
         except SafetensorError as error:
             raise ValueError(f"'{path}' is damaged: {error}.") from error
-        unknown = sorted(set(given) - set(_RANKS))
-        if unknown:
-            raise ValueError(f"'{path}' holds {unknown}; a condition has {', '.join(_RANKS)}.")
+        for name in given:
+            one_of(f"each tensor in '{path}'", name, _RANKS)
         # copied: the memory of a mapped file is not aligned, and gives other last bits
         return cls(**{name: value.clone() for name, value in given.items()})
 
@@ -153,7 +148,11 @@ class Condition:
         return Condition(**{name: change(value) for name, value in self.given.items()})
 
 
-def as_condition(cond: None | Tensor | Condition) -> Condition | None:
+Cond: TypeAlias = None | Tensor | Condition
+"""What a pass may be given: class labels, a condition or nothing."""
+
+
+def as_condition(cond: Cond) -> Condition | None:
     """Turn a tensor of class labels into a condition; others are returned.
 
     Raises:
@@ -161,15 +160,9 @@ def as_condition(cond: None | Tensor | Condition) -> Condition | None:
         ValueError: A tensor that is not a list of integers.
     """
     if isinstance(cond, Tensor):
-        if cond.ndim != 1 or cond.is_floating_point():
-            raise ValueError(
-                f'cond must be (B,) integer labels or a Condition, got shape {tuple(cond.shape)} '
-                f'and dtype {cond.dtype}.'
-            )
+        one_of('The dtype of cond, integer labels or a Condition,', cond.dtype, INTEGERS)
         return Condition(labels=cond)
-    if cond is not None and not isinstance(cond, Condition):
-        raise TypeError(f'cond must be a Condition or a tensor of labels, got {type(cond)}.')
-    return cond
+    return of_type('cond', cond, Condition, Tensor, type(None))
 
 
 def _all_rows(value: Tensor, chosen: slice) -> Tensor:

@@ -12,13 +12,15 @@ from torch import Tensor
 from mmdiffrep.diffusion.checkpoints import (
     component_folder,
     load_network,
-    read_json,
     read_schedule,
     resolve_folder,
 )
 from mmdiffrep.diffusion.schedule import build_schedule
 from mmdiffrep.diffusion.schedule_base import Schedule
+from mmdiffrep.diffusion.stored_config import read_network
 from mmdiffrep.diffusion.weights import load_weights
+from mmdiffrep.utils.checks import one_of
+from mmdiffrep.utils.state_fit import check_fit
 
 _HEAD_DIM = {1152: 72}  # XL; S, B and L have heads of 64 channels
 _OFFICIAL_BLOCK = re.compile(r'blocks\.(\d+)\.(.+)\.(weight|bias)')
@@ -61,14 +63,9 @@ def load_dit(
     """
     root = resolve_folder(path_or_id)
     folder = component_folder(root, 'transformer', 'DiT')
-    config = read_json(folder / 'config.json')
-    kind, norm = config.get('_class_name'), config.get('norm_type')
     # the published pipelines are older than the class's own name
-    if kind not in ('DiTTransformer2DModel', 'Transformer2DModel') or norm != 'ada_norm_zero':
-        raise ValueError(
-            f"'{folder / 'config.json'}' describes a {kind} with norm_type={norm!r}; DiTDenoiser "
-            "reads DiTTransformer2DModel ('ada_norm_zero')."
-        )
+    config = read_network(folder, ['DiTTransformer2DModel', 'Transformer2DModel'])
+    one_of(f"norm_type in '{folder / 'config.json'}'", config.get('norm_type'), ['ada_norm_zero'])
     ignored = ['pos_embed.pos_embed']  # computed, not learned
     found = read_schedule(root) if schedule is None else build_schedule(schedule)
     return load_network(DiTTransformer2DModel, folder, ignored), found
@@ -106,11 +103,8 @@ def load_official_dit(path: str) -> DiTTransformer2DModel:
     with torch.device('meta'):
         network: Any = DiTTransformer2DModel(**config)
     missing, unexpected = network.load_state_dict(converted, strict=False, assign=True)
-    if missing or unexpected:
-        raise ValueError(
-            f"The weights in '{path}' do not fit a DiT of the size {config}: missing "
-            f'{missing[:3]}, unexpected {unexpected[:3]}.'
-        )
+    problems = dict(missing=missing, unexpected=unexpected)
+    check_fit(f"'{path}'", f'a DiT of the size {config}', problems)
     network.pos_embed.pos_embed = weights['pos_embed']  # no weight in diffusers: computed
     for block in network.transformer_blocks:
         block.norm1.emb.time_proj.downscale_freq_shift = 0

@@ -9,6 +9,7 @@ from diffusers.schedulers.scheduling_heun_discrete import HeunDiscreteSchedulerO
 from torch import Tensor
 
 from mmdiffrep.diffusion.edm_schedule import EDMSchedule, Preconditioning, precondition
+from mmdiffrep.utils.checks import equal
 
 _RHO = 7.0  # the only one that diffusers' Heun scheduler has
 
@@ -32,8 +33,7 @@ class EDMHeunScheduler:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.schedule = EDMSchedule.from_scheduler(config)
-        if self.schedule.rho != _RHO:
-            raise ValueError(f"sampler 'heun' of EDM has rho={_RHO}, got {self.schedule.rho}")
+        equal("rho for the sampler 'heun'", self.schedule.rho, _RHO)
         self._steps = HeunDiscreteScheduler(
             prediction_type='sample', use_karras_sigmas=True, clip_sample=True
         )

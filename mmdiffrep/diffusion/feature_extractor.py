@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from mmdiffrep.diffusion.compiled import Compile
-from mmdiffrep.diffusion.condition import Condition, as_condition
+from mmdiffrep.diffusion.condition import Cond, as_condition
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
-from mmdiffrep.diffusion.features import MapKey, frozen_denoiser, read_features, resolve_timesteps
+from mmdiffrep.diffusion.features import MapKey, frozen_denoiser, read_features
 from mmdiffrep.diffusion.images import Images, check_unit_range, to_batch
 from mmdiffrep.diffusion.memory import MemoryLimit
 from mmdiffrep.diffusion.noise import NoiseSource, build_noise, check_draws
 from mmdiffrep.diffusion.taps import tap_names
+from mmdiffrep.diffusion.timesteps import resolve_timesteps
 from mmdiffrep.diffusion.weights import as_dtype
 from mmdiffrep.utils.checks import about, integer
 
@@ -96,9 +97,7 @@ class FeatureExtractor:
         self.timesteps = resolve_timesteps(self.denoiser.schedule, timesteps, noise_levels)
         self.denoiser.settle_precision()
 
-    def __call__(
-        self, images: Images, labels: None | Tensor | Condition = None
-    ) -> dict[MapKey, Tensor]:
+    def __call__(self, images: Images, labels: Cond = None) -> dict[MapKey, Tensor]:
         """Compute features.
 
         Args:
@@ -127,7 +126,7 @@ class FeatureExtractor:
     def read(
         self,
         images: Tensor,
-        labels: None | Tensor | Condition = None,
+        labels: Cond = None,
         finish: Callable[[Tensor], Tensor] = Tensor.float,
     ) -> dict[MapKey, Tensor]:
         """Compute features of a batch whose shape and range are known to be right.

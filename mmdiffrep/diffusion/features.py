@@ -12,24 +12,19 @@ import torch
 from torch import Tensor
 
 from mmdiffrep.diffusion.compiled import Compile
-from mmdiffrep.diffusion.condition import Condition, as_condition
+from mmdiffrep.diffusion.condition import Cond, Condition, as_condition
 from mmdiffrep.diffusion.denoisers.families import (
     load_denoiser,
-    load_latent_denoiser,
     prompted,
     reads_in_part,
 )
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.memory import MemoryLimit
 from mmdiffrep.diffusion.noise import NoiseSource
-from mmdiffrep.diffusion.schedule_base import Schedule
-from mmdiffrep.utils.checks import distinct
 from mmdiffrep.utils.random_streams import Generators
 
 # Timestep and tap of a map.
 MapKey: TypeAlias = tuple[int, str]
-
-_TOLERANCE = 0.05  # relative, between a noise level and that of the nearest timestep
 
 
 def frozen_denoiser(
@@ -66,66 +61,9 @@ def frozen_denoiser(
         cfg = model if prompt is None else prompted(model, prompt)
         # these read their files in the asked precision; others are cast afterwards
         is_half = precision in ('bfloat16', 'float16') and reads_in_part(cfg)
-        load = load_latent_denoiser if latents else load_denoiser
-        denoiser = load(cfg, taps=taps, dtype=precision if is_half else None)
+        denoiser = load_denoiser(cfg, taps, precision if is_half else None, latents)
     denoiser.freeze().compute_in(precision)
     return denoiser if compile is False else denoiser.compile_pass(compile)
-
-
-def resolve_timesteps(
-    schedule: Schedule,
-    timesteps: Sequence[int] | None = None,
-    noise_levels: Sequence[float] | None = None,
-) -> tuple[int, ...]:
-    """Check timesteps, or find those of given noise levels.
-
-    Args:
-        schedule: The denoiser's noise schedule.
-        timesteps: Integers in ``[0, schedule.num_timesteps - 1]``, all different.
-        noise_levels: Standard deviations of the noise, ``sqrt(1 - alpha_bar)``, in (0, 1). The
-            same levels mean the same noise under every schedule, within 5 %.
-
-    Returns:
-        The timesteps, in the order given.
-
-    Raises:
-        ValueError: If not exactly one of the two is given, or it is empty, repeats a timestep
-            or holds one out of range, or the schedule has no timestep of such a noise level.
-    """
-    given = noise_levels if timesteps is None else timesteps
-    if given is None or (timesteps is not None and noise_levels is not None):
-        raise ValueError(
-            f'give either timesteps or noise_levels; got timesteps={timesteps}, '
-            f'noise_levels={noise_levels}'
-        )
-    if isinstance(given, (int, float, str)):
-        raise ValueError(f'timesteps and noise_levels must be lists, such as [50]; got {given!r}')
-    for value in given:
-        if isinstance(value, str):
-            raise ValueError(f'timesteps and noise_levels must be numbers; got {list(given)}')
-    if timesteps is None:
-        timesteps = [_nearest_timestep(schedule, level) for level in given]
-    resolved = tuple(int(t) for t in timesteps)
-    last = schedule.num_timesteps - 1
-    if not resolved or any(t != raw for t, raw in zip(resolved, timesteps)):
-        raise ValueError(f'timesteps must be one or more integers; got {list(timesteps)}')
-    if min(resolved) < 0 or max(resolved) > last:
-        raise ValueError(f'timesteps must lie in 0..{last}; got {list(resolved)}')
-    distinct('timesteps', resolved)
-    return resolved
-
-
-def _nearest_timestep(schedule: Schedule, level: float) -> int:
-    """Return the timestep of a noise level, which EDM's few timesteps may not have."""
-    timestep = schedule.nearest_timestep(level)
-    found = float(schedule.levels[timestep])
-    if abs(found - level) > _TOLERANCE * level:
-        raise ValueError(
-            f'None of the {schedule.num_timesteps} timesteps has the noise level {level}: the '
-            f'nearest, {timestep}, has {found:.4g}. Give timesteps, or a schedule with more steps '
-            "to the denoiser; for a model of EDM: schedule=dict(name='edm', num_steps=100)."
-        )
-    return timestep
 
 
 def read_features(
@@ -134,7 +72,7 @@ def read_features(
     timesteps: Sequence[int],
     taps: Sequence[str],
     noise: NoiseSource,
-    cond: None | Tensor | Condition = None,
+    cond: Cond = None,
     generator: Generators | None = None,
     pass_size: int | None = None,
     finish: Callable[[Tensor], Tensor] = Tensor.float,

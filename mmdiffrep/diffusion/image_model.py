@@ -12,7 +12,7 @@ from typing_extensions import Self
 
 from mmdiffrep.diffusion.checkpoints import component_folder, read_json, resolve_folder
 from mmdiffrep.diffusion.compiled import Compile
-from mmdiffrep.diffusion.condition import Condition
+from mmdiffrep.diffusion.condition import Cond, Condition
 from mmdiffrep.diffusion.denoisers.base import Denoiser
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.diffusion.denoisers.folders import family_of_folder
@@ -182,18 +182,12 @@ class LatentDiffusion(FeatureModel):
         return self.codec(images, self._posterior_noise(images, shape=shape))
 
     def forward(
-        self,
-        x_t: Tensor,
-        t: Tensor | int,
-        cond: None | Tensor | Condition = None,
-        taps: Sequence[str] | None = None,
+        self, x_t: Tensor, t: Tensor | int, cond: Cond = None, taps: Sequence[str] | None = None
     ) -> dict[str, Tensor]:
         """Read feature maps of noised (or clean) latents; see :meth:`Denoiser.forward`."""
         return self.network(x_t, t, cond, taps)
 
-    def predict(
-        self, x_t: Tensor, t: Tensor | int, cond: None | Tensor | Condition = None
-    ) -> Tensor:
+    def predict(self, x_t: Tensor, t: Tensor | int, cond: Cond = None) -> Tensor:
         """Return the whole network's output for latents; see :meth:`Denoiser.predict`."""
         return self.network.predict(x_t, t, cond)
 

@@ -9,7 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmdiffrep.utils.checks import about, check_arguments, integer, of_shape, of_type, one_of
+from mmdiffrep.utils.checks import (
+    about,
+    check_arguments,
+    equal,
+    integer,
+    of_shape,
+    of_type,
+    one_of,
+    positive,
+)
 
 logger = logging.getLogger('mmdiffrep')
 
@@ -109,10 +118,9 @@ class DenoiserInput(nn.Module):
             raise ValueError(f'Give mean and std both or neither, got mean={mean}, std={std}.')
         if mean is not None and std is not None:
             mean, std = (list(x) * 3 if len(x) == 1 else list(x) for x in (mean, std))
-            if not (len(mean) == len(std) == 3 and min(std) > 0):
-                raise ValueError(
-                    f'mean and std are 1 or 3 numbers each, std > 0; got {mean}, {std}'
-                )
+            for name, values in (('mean', mean), ('std', std)):
+                equal(f'The length of {name}', len(values), 3, 'Give 1 or 3 numbers.')
+            positive('the least of std', min(std))
         self.normalized = mean is not None
         sides = (size, size) if isinstance(size, int) else size
         self.size = None if sides is None else tuple(integer('size', side, 1) for side in sides)

@@ -13,11 +13,11 @@ from typing_extensions import Self
 from mmdiffrep.diffusion.checkpoints import (
     component_folder,
     load_network,
-    read_json,
     resolve_folder,
 )
 from mmdiffrep.diffusion.compiled import Compile, one_graph
 from mmdiffrep.diffusion.precision import FrozenPrecision
+from mmdiffrep.diffusion.stored_config import read_network
 from mmdiffrep.diffusion.trace import Call, trace_calls
 from mmdiffrep.diffusion.weights import hash_weights
 from mmdiffrep.utils.checks import integer, of_shape
@@ -63,12 +63,7 @@ class LatentEncoder(nn.Module):
             ValueError: Another network, or weights that are damaged or do not fit.
         """
         folder = component_folder(resolve_folder(path_or_id), 'vae', 'VAE')
-        kind = read_json(folder / 'config.json').get('_class_name')
-        if kind != 'AutoencoderKL':
-            raise ValueError(
-                f"'{folder / 'config.json'}' describes a {kind}; latents are computed by an "
-                'AutoencoderKL.'
-            )
+        read_network(folder, ['AutoencoderKL'], 'Latents are computed by no other.')
         vae = load_network(AutoencoderKL, folder)
         assert isinstance(vae, AutoencoderKL)
         return cls(vae, source=path_or_id)

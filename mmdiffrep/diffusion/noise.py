@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from mmdiffrep.diffusion.counter_noise import content_keys, counter_normal
-from mmdiffrep.utils.checks import check_arguments, integer, of_type
+from mmdiffrep.utils.checks import as_many, check_arguments, integer, of_type, one_of
 from mmdiffrep.utils.random_streams import Generators
 
 
@@ -100,8 +100,7 @@ class FreshNoise(NoiseSource):
             draws = [
                 torch.randn(shape, generator=source, device=source.device) for source in generator
             ]
-            if len(draws) != len(images):
-                raise ValueError(f'got {len(draws)} generators for {len(images)} images')
+            as_many('generators', draws, 'images', images)
             return torch.stack(draws).to(images)
         device = images.device if generator is None else generator.device
         return torch.randn(len(images), *shape, generator=generator, device=device).to(images)
@@ -229,11 +228,7 @@ def build_noise(cfg: str | Mapping[str, Any] | NoiseSource) -> NoiseSource:
     if isinstance(cfg, NoiseSource):
         return cfg
     args = dict(cfg) if isinstance(cfg, Mapping) else {'type': cfg}
-    kind = args.pop('type', None)
-    if kind not in _SOURCES:
-        raise ValueError(
-            f'noise must be one of {", ".join(_SOURCES)}, or a dict with one of these as its type, '
-            f'got {cfg!r}.'
-        )
+    kind: Any = args.pop('type', None)
+    one_of('noise', kind, _SOURCES)
     check_arguments(args, _SOURCES[kind], f"noise '{kind}'")
     return _SOURCES[kind](**args)

@@ -15,9 +15,15 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from mmdiffrep.diffusion.checkpoints import read_json
+from mmdiffrep.utils.existing_files import require_file
+from mmdiffrep.utils.state_fit import check_fit
 
 _NAME = 'diffusion_pytorch_model'
 _VARIANTS = ('', 'fp16', 'bf16', 'ema', 'non_ema')
+_FUSE = (
+    'The names are those of an adapter: fuse it first, pipeline.fuse_lora() and '
+    'pipeline.unload_lora_weights() before save_pretrained().'
+)
 _MAPPED = 16 * 2**20  # numbers that are read before a file is opened anew
 
 
@@ -50,8 +56,7 @@ def find_weights(
         ValueError: A damaged file, or an index that points out of its folder.
     """
     if weights is not None:
-        if not Path(weights).is_file():
-            raise FileNotFoundError(f"There is no file '{weights}' of weights.")
+        require_file(weights, 'Give a safetensors file of weights.')
         return dict.fromkeys(_names_in(Path(weights)), Path(weights))
     variants = _VARIANTS if variant is None else (variant,)
     for name in variants:
@@ -91,18 +96,10 @@ def load_surviving(
     wanted = network.state_dict()
     missing = sorted(set(wanted) - set(files))
     unexpected = sorted(set(files) - set(whole))
-    if missing or unexpected:
-        source = next(iter(files.values())).parent if files else 'the folder'
-        hint = (
-            ' The names are those of an adapter: fuse it first, pipeline.fuse_lora() and '
-            'pipeline.unload_lora_weights() before save_pretrained().'
-            if any('lora' in name or 'base_layer' in name for name in unexpected)
-            else ''
-        )
-        raise ValueError(
-            f"The weights in '{source}' do not fit its config.json: missing {missing[:3]} "
-            f'({len(missing)}), unexpected {unexpected[:3]} ({len(unexpected)}).{hint}'
-        )
+    source = next(iter(files.values())).parent if files else 'the folder'
+    adapter = any('lora' in name or 'base_layer' in name for name in unexpected)
+    problems = dict(missing=missing, unexpected=unexpected)
+    check_fit(f"'{source}'", 'its config.json', problems, _FUSE if adapter else '')
     by_file: dict[Path, list[str]] = {}
     for name in wanted:
         by_file.setdefault(files[name], []).append(name)

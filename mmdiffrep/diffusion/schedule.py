@@ -12,7 +12,7 @@ from mmdiffrep.diffusion.edm_schedule import EDMSchedule
 from mmdiffrep.diffusion.flow_schedule import FlowSchedule
 from mmdiffrep.diffusion.schedule_base import Schedule, check_noise
 from mmdiffrep.diffusion.ve_schedule import VESchedule
-from mmdiffrep.utils.checks import check_arguments
+from mmdiffrep.utils.checks import check_arguments, one_of
 
 # beta_schedule of diffusers, first and last beta. linear: DDPM (Ho et al. 2020, section 4) and
 # guided-diffusion's 'linear' at 1000 steps; scaled_linear: Stable Diffusion's scheduler config;
@@ -80,9 +80,7 @@ class NoiseSchedule(Schedule):
         Raises:
             ValueError: Unknown name, or betas given for ``'cosine'``.
         """
-        if name not in _PRESETS:
-            known = ', '.join([*_PRESETS, 'edm'])
-            raise ValueError(f'Unknown noise schedule {name!r}; known are {known}.')
+        one_of('The noise schedule', name, _PRESETS, "Besides there are 'edm', 'flow' and 've'.")
         kind, first, last = _PRESETS[name]
         if first is None and (beta_start is not None or beta_end is not None):
             raise ValueError("The 'cosine' schedule has no beta_start or beta_end to set.")

@@ -2,8 +2,11 @@
 """Read the json files of diffusers folders, and refuse sizes that no network has."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
+
+from mmdiffrep.utils.checks import one_of
 
 # A damaged or malicious file must not make us build a network of any size.
 _GREATEST = {
@@ -21,6 +24,22 @@ _GREATEST = {
     'num_train_timesteps': 1_000_000,
 }
 _BLOCKS = ('down_block_types', 'up_block_types', 'block_out_channels')
+
+
+def read_network(folder: Path, kinds: Collection[str], advice: str = '') -> dict[str, Any]:
+    """Read the ``config.json`` of a network.
+
+    Args:
+        folder: Of the network.
+        kinds: Classes of diffusers that it may describe.
+        advice: What to do about another class, for the error.
+
+    Raises:
+        ValueError: It describes another class; see also :func:`read_json`.
+    """
+    config = read_json(folder / 'config.json')
+    one_of(f"_class_name in '{folder / 'config.json'}'", config.get('_class_name'), kinds, advice)
+    return config
 
 
 def read_json(path: Path) -> dict[str, Any]:

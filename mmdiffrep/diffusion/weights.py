@@ -14,6 +14,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from mmdiffrep.utils.existing_files import require_file
+
 
 def load_weights(path: str | Path, origin: str = '') -> dict[str, Tensor]:
     """Read a state dict from a ``.safetensors`` file or a ``torch.save`` file, on the CPU.
@@ -27,11 +29,7 @@ def load_weights(path: str | Path, origin: str = '') -> dict[str, Tensor]:
         ValueError: Damaged or incomplete, no state dict, or a pickle that needs code.
     """
     path = Path(path).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"There is no checkpoint file '{path}'. Put it there, or give the path where it is "
-            f'(`checkpoint` in a config). {origin}'.rstrip()
-        )
+    require_file(path, f'Give the path where it is (`checkpoint` in a config). {origin}'.rstrip())
     try:
         if path.suffix == '.safetensors':
             return safetensors.torch.load_file(str(path))

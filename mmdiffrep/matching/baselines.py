@@ -7,7 +7,7 @@ from torch import Tensor
 from mmdiffrep.diffusion.features import MapKey
 from mmdiffrep.matching.images import ImageInput, load_image, resize_image
 from mmdiffrep.matching.nearest import Size
-from mmdiffrep.utils.checks import integer, of_type
+from mmdiffrep.utils.checks import integer, odd, of_type
 
 
 class RGBPatches:
@@ -20,12 +20,10 @@ class RGBPatches:
     """
 
     def __init__(self, patch: int = 7, size: int | Size = 64, centered: bool = True) -> None:
-        self.patch = integer('patch', patch, 1)
+        self.patch = odd('patch', patch)
         sides = (size, size) if isinstance(size, int) else size
         self.size: Size = (integer('size', sides[0], 1), integer('size', sides[1], 1))
         self.centered = of_type('centered', centered, bool)
-        if patch % 2 == 0:
-            raise ValueError(f'patch must be odd, so that it has a center; got {patch}.')
 
     def to(self, device: object) -> 'RGBPatches':
         """Do nothing: the map is where the image is."""

@@ -10,8 +10,10 @@ from PIL import Image
 from torch import Tensor
 
 from mmdiffrep.matching.nearest import Size
+from mmdiffrep.utils.checks import equal, of_shape, of_type, one_of
 from mmdiffrep.utils.image_files import read_rgb, upright_rgb
 
+FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 ImageInput = str | Path | Image.Image | np.ndarray | Tensor
 
 
@@ -24,23 +26,16 @@ def load_image(image: ImageInput) -> Tensor:
         ValueError: An array or a tensor of another shape, dtype or range; a PIL image of 32 bits.
     """
     if isinstance(image, Tensor):
-        if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
-            raise ValueError(
-                'A tensor must be an RGB image (3, H, W) in [-1, 1], got shape '
-                f'{tuple(image.shape)} and {image.dtype}.'
-            )
+        of_shape('an RGB image in [-1, 1]', image, 3, 'H', 'W')
+        one_of('dtype of an RGB image in [-1, 1]', image.dtype, FLOATS)
         return image
     if isinstance(image, (str, Path)):
         image = read_rgb(str(image))
     if isinstance(image, Image.Image):
         image = np.array(upright_rgb(image))
-    if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(
-            'An image is a path, a PIL image, an RGB array (H, W, 3) of uint8, or an RGB tensor '
-            f'(3, H, W) in [-1, 1]; got {getattr(image, "shape", type(image).__name__)}.'
-        )
-    if image.dtype != np.uint8:
-        raise ValueError(f'An image array must be uint8 in 0..255, got {image.dtype}.')
+    of_type('image', image, str, Path, Image.Image, np.ndarray, Tensor)
+    of_shape('an RGB array', image, 'H', 'W', 3)
+    equal('dtype of an RGB array', image.dtype, np.dtype('uint8'))
     return torch.from_numpy(image.copy()).permute(2, 0, 1).float() / 127.5 - 1
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mmdiffrep.matching.nearest import Size
 from mmdiffrep.utils.checks import integer
+from mmdiffrep.utils.existing_files import require_file
 
 
 def read_keypoints(path: str | Path) -> np.ndarray:
@@ -24,8 +25,7 @@ def read_keypoints(path: str | Path) -> np.ndarray:
         ValueError: Another form; the message names the file.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'The keypoints {path} are not there.')
+    require_file(path)
     try:
         points = np.loadtxt(path, dtype=np.float32, ndmin=2)
     except ValueError as error:

@@ -20,7 +20,7 @@ from mmdiffrep.matching.joint_pca import JointPCA
 from mmdiffrep.matching.modulated_tokens import ModulatedTokens
 from mmdiffrep.matching.nearest import Size, nearest, sample_vectors, similarity_maps
 from mmdiffrep.matching.presets import PRESETS
-from mmdiffrep.utils.checks import integer, one_of
+from mmdiffrep.utils.checks import equal, integer, one_of
 
 PointsInput = Tensor | np.ndarray | Sequence[Sequence[float]]
 
@@ -311,8 +311,7 @@ def check_points(points: PointsInput, size: Size) -> Tensor:
     points = torch.as_tensor(np.asarray(points, dtype=np.float32))
     if not points.numel():
         points = points.view(0, 2)
-    if points.ndim != 2 or points.shape[1] != 2:
-        raise ValueError(f'points must be (K, 2), x and y per point, got {tuple(points.shape)}.')
+    equal('The shape of each of points (x, y)', tuple(points.shape[1:]), (2,))
     height, width = size
     inside = (points >= 0).all(1) & (points[:, 0] <= width - 1) & (points[:, 1] <= height - 1)
     if not bool(inside.all()):

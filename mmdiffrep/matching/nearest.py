@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmdiffrep.utils.checks import integer
+from mmdiffrep.utils.checks import equal, integer
 
 Size = tuple[int, int]
 
@@ -156,12 +156,8 @@ def nearest(
         ValueError: The maps differ in channels, or points is not (K, 2).
     """
     integer('chunk', chunk, 1)
-    if source.shape[0] != target.shape[0]:
-        raise ValueError(
-            f'Maps with {source.shape[0]} and {target.shape[0]} channels cannot be matched.'
-        )
-    if points.ndim != 2 or points.shape[1] != 2:
-        raise ValueError(f'points must be (K, 2), x and y, got {tuple(points.shape)}.')
+    equal('Channels of the target, as of the source,', target.shape[0], source.shape[0])
+    equal('The shape of each of points (x, y)', tuple(points.shape[1:]), (2,))
     if not len(points):
         return source.new_zeros((0, 2), dtype=torch.float32), source.new_zeros(0)
     vectors = sample_vectors(source, points, source_size)

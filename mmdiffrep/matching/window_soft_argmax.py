@@ -4,7 +4,7 @@
 import torch
 from torch import Tensor
 
-from mmdiffrep.utils.checks import integer, positive
+from mmdiffrep.utils.checks import odd, positive
 
 
 def window_soft_argmax(
@@ -27,10 +27,8 @@ def window_soft_argmax(
     Raises:
         ValueError: An even window or a temperature that is not positive.
     """
-    integer('window', window, 1)
+    odd('window', window)
     positive('temperature', temperature)
-    if window % 2 == 0:
-        raise ValueError(f'window must be odd, so that it has a center; got {window}.')
     count, height, width = similarity.shape
     value, place = similarity.flatten(1).max(1)
     x = torch.arange(width, device=similarity.device)

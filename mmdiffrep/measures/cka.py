@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mmdiffrep.measures.spectrum import check_features
-from mmdiffrep.utils.checks import distinct, integer, of_shape
+from mmdiffrep.utils.checks import alike, distinct, integer, of_shape, one_of
 
 
 def linear_cka(first: Tensor, second: Tensor) -> float:
@@ -89,18 +89,15 @@ class StreamedCKA:
         Raises:
             ValueError: Names are missing, or shapes do not fit.
         """
-        missing = [str(name) for name in self.names if name not in features]
-        if missing:
-            raise ValueError(f'There are no features for {", ".join(missing)}.')
         grams = []
         for name in self.names:
+            one_of('each name with features', name, features)
             check_features(features[name])
             rows = features[name].double()
             rows = rows - rows.mean(0)  # changes nothing but the rounding
             grams.append(rows @ rows.T)
-        sizes = sorted({len(gram) for gram in grams})
-        if len(sizes) > 1:
-            raise ValueError(f'Features of different numbers of samples in one batch: {sizes}.')
+        sizes = [len(gram) for gram in grams]
+        alike('Numbers of samples in one batch', sizes, 'give features of the same samples.')
         self._sum += sizes[0] * unbiased_hsic(torch.stack(grams)).cpu()
         self.num_samples += sizes[0]
 

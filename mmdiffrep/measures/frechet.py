@@ -6,7 +6,7 @@ from mmengine.dist import all_reduce
 from torch import Tensor
 
 from mmdiffrep.measures.spectrum import check_features
-from mmdiffrep.utils.checks import integer
+from mmdiffrep.utils.checks import equal, integer
 
 
 class FeatureMoments:
@@ -72,11 +72,8 @@ def frechet_distance(first: FeatureMoments, second: FeatureMoments) -> float:
     """
     for moments in (first, second):
         integer('The number of images in each set', moments.count, 2)
-    if len(first.mean) != len(second.mean):
-        raise ValueError(
-            f'The features have {len(first.mean)} and {len(second.mean)} dimensions: both sets '
-            'must be embedded by the same network.'
-        )
+    sizes = len(second.mean), len(first.mean)
+    equal('The dimensions of features', *sizes, 'One network must embed both sets.')
     ours, theirs = first.covariance, second.covariance
     # tr((C1 C2)^(1/2)) by symmetric matrices: the eigenvalues of C1^(1/2) C2 C1^(1/2)
     root = _square_root(ours)

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmdiffrep.measures.labels import check_labels
-from mmdiffrep.utils.checks import integer
+from mmdiffrep.utils.checks import as_many, integer
 
 _ROWS = 1024  # compared with all at a time
 
@@ -29,11 +29,8 @@ def knn_accuracy(features: Tensor, labels: Tensor, k: int = 10) -> float:
         ValueError: Fewer than two features, or other numbers of features and labels.
     """
     integer('k', k, 1)
-    if len(features) < 2 or len(features) != len(labels):
-        raise ValueError(
-            f'expected at least 2 features with a label each, got {len(features)} features and '
-            f'{len(labels)} labels.'
-        )
+    integer('The number of features', len(features), 2)
+    as_many('labels', labels, 'features', features)
     classes = int(labels.max()) + 1
     check_labels(labels, classes)
     rows = F.normalize(features.float(), dim=1)

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmdiffrep.utils.checks import of_shape, within
+from mmdiffrep.utils.checks import equal, of_shape, within
+from mmdiffrep.utils.label_checks import check_label_range
 
 
 def hold_out(labels: Tensor, num_classes: int, share: float = 0.1, seed: int = 0) -> Tensor:
@@ -64,13 +65,9 @@ def check_labels(labels: Tensor, num_classes: int, num_images: int | None = None
         ValueError: Labels beyond the classes, of another type or number, or none.
     """
     of_shape('labels', labels, num_images or 'N')
-    if labels.dtype != torch.int64:
-        raise ValueError(f'Expected labels of type int64, got {labels.dtype}.')
-    if int(labels.min()) < 0 or int(labels.max()) >= num_classes:
-        raise ValueError(
-            f'The labels run from {int(labels.min())} to {int(labels.max())}, expected 0 to '
-            f'{num_classes - 1}: give the right number of classes, or mend the labels.'
-        )
+    equal('The type of labels', labels.dtype, torch.int64)
+    advice = 'Give the right number of classes, or mend the labels.'
+    check_label_range('The classes of the images', labels, num_classes, advice=advice)
 
 
 def labels_of(data_samples: Sequence[Any]) -> Tensor:

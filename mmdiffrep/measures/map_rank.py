@@ -4,6 +4,7 @@
 from torch import Tensor
 
 from mmdiffrep.measures.spectrum import StreamedSpectrum, participation_ratio
+from mmdiffrep.utils.checks import of_shape
 
 
 def map_rank(maps: Tensor) -> float:
@@ -19,8 +20,7 @@ def map_rank(maps: Tensor) -> float:
     Raises:
         ValueError: Not maps, or values that are not finite.
     """
-    if maps.dim() != 4:
-        raise ValueError(f'Expected maps (B, C, h, w), got shape {tuple(maps.shape)}.')
+    of_shape('maps', maps, 'B', 'C', 'h', 'w')
     spectrum = StreamedSpectrum()
     spectrum.update(maps.detach().float().permute(0, 2, 3, 1).flatten(0, 2).cpu())
     return participation_ratio(spectrum.singular_values())

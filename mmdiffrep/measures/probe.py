@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from mmdiffrep.measures.labels import check_labels, members_of
 from mmdiffrep.measures.spectrum import check_features
-from mmdiffrep.utils.checks import integer, of_shape, positive
+from mmdiffrep.utils.checks import integer, list_of, of_shape, positive
 
 PENALTIES = (1.0, 0.1, 0.01, 0.001)
 NEIGHBORS = (20, 10, 5, 1)
@@ -223,8 +223,7 @@ def _probe(
         check_features(part.features)
         check_labels(part.labels, num_classes, len(part.features))
     of_shape('test features', test.features, 'N', train.features.shape[1])
-    if not choices:
-        raise ValueError('There is no penalty or number of neighbors to choose from.')
+    list_of('penalties or neighbors', choices, float)
 
     def hits(choice: float, fit: LabeledFeatures, on: LabeledFeatures) -> Tensor:
         """Return whether each sample of ``on`` is classified rightly, (N,) float64."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from mmdiffrep.utils.checks import of_shape
+from mmdiffrep.utils.checks import at_least, of_shape
 
 
 class SpectrumSummary(NamedTuple):
@@ -228,11 +228,9 @@ def check_features(features: Tensor, num_features: int | None = None) -> None:
 
 
 def _check_values(values: Tensor) -> None:
-    if values.ndim != 1 or not values.numel() or not values.isfinite().all() or values.min() < 0:
-        raise ValueError(
-            'Expected singular values (K,), finite and not negative, got shape '
-            f'{tuple(values.shape)} and {values.flatten()[:5].tolist()}.'
-        )
+    of_shape('singular values', values, 'K')
+    at_least('each of the singular values', float(values.min()), 0)
+    at_least('the greatest of the singular values', float(values.max()), 0)
 
 
 def _ratio(numerator: Tensor, denominator: Tensor) -> float:

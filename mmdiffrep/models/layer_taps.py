@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from mmdiffrep.utils.checks import near_names
+from mmdiffrep.utils.checks import as_many, within
+from mmdiffrep.utils.near_names import near_names
 
 _GRAMMAR = re.compile(r'([^\[\]@]+)(?:\[(-?\d+)\]|@(in))?')
 # What one call of a module gave or was given, and the tensors' versions at that moment.
@@ -185,10 +186,8 @@ class LayerTaps:
             )
         values, versions = captured[0]
         does = 'is given' if layer.side == 'in' else 'returns'
-        if not -len(values) <= layer.index < len(values):
-            raise ValueError(
-                f'{name} {does} {len(values)} features, index {layer.index} is out of range'
-            )
+        last = len(values) - 1
+        within(f'{name} {does} {len(values)} features: its index', layer.index, -last - 1, last)
         feature = values[layer.index]
         if to_map is not None and isinstance(feature, Tensor) and feature.dim() == 3:
             try:
@@ -198,8 +197,7 @@ class LayerTaps:
         if not isinstance(feature, Tensor) or feature.dim() not in (2, 4):
             what = tuple(feature.shape) if isinstance(feature, Tensor) else type(feature).__name__
             raise ValueError(f'{name} {does} {what}, expected a feature (B, C, H, W) or (B, C)')
-        if len(feature) != batch_size:
-            raise ValueError(f'{name} {does} {len(feature)} features for {batch_size} images')
+        as_many(f'what {name} {does}', feature, 'the images', range(batch_size))
         if _version(values[layer.index]) > versions[layer.index]:
             raise RuntimeError(
                 f'the {"input" if layer.side == "in" else "output"} of {name} was changed in place '

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint, load_checkpoint_file
+from mmdiffrep.utils.checkpoint_io import load_checkpoint_file
+from mmdiffrep.utils.find_checkpoints import find_resume_checkpoint
 
 _WITH_TIMES = {'meta', 'message_hub'}  # of a checkpoint
 

@@ -19,7 +19,8 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint, register_safe_loader
+from mmdiffrep.utils.checkpoint_io import register_safe_loader
+from mmdiffrep.utils.find_checkpoints import find_resume_checkpoint
 
 
 @DATASETS.register_module()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from mmengine.runner import checkpoint
 
-from mmdiffrep.utils.checks import did_you_mean
+from mmdiffrep.utils.near_names import did_you_mean
 
 _LISTS: dict[str, Callable[[], Mapping[str, str]]] = {
     'mmcls': checkpoint.get_mmcls_models,

@@ -6,17 +6,20 @@ Each function returns the value it was given, so that a check is part of an assi
     self.interval = at_least('interval', interval, 1)
 """
 
-import difflib
 import inspect
 import math
+import numbers
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
+
+from mmdiffrep.utils.near_names import did_you_mean
 
 T = TypeVar('T')
 Number = TypeVar('Number', int, float)
 Array = TypeVar('Array', bound='HasShape')
+_NUMBERS: dict[type, type] = {int: numbers.Integral, float: numbers.Real}
 
 
 class HasShape(Protocol):
@@ -34,10 +37,10 @@ def of_type(name: str, value: T, *types: type) -> T:
     Raises:
         TypeError: Another type, such as the string ``'False'`` for a bool.
     """
-    accepted = (*types, int) if float in types else types
-    if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in types):
+    accepted = [_NUMBERS.get(kind, kind) for kind in types]  # numpy's integers too
+    if not isinstance(value, tuple(accepted)) or (isinstance(value, bool) and bool not in types):
         expected = ' or '.join('None' if kind is type(None) else kind.__name__ for kind in types)
-        raise TypeError(f'{name} must be {expected}, got {value!r} ({type(value).__name__}).')
+        raise TypeError(f'{name} must be {expected}, got {value!r:.300} ({type(value).__name__}).')
     return value
 
 
@@ -49,7 +52,7 @@ def list_of(name: str, value: Any, *types: type, empty: bool = False) -> Any:
         ValueError: No items, unless ``empty``.
     """
     if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
-        raise TypeError(f'{name} must be a list, got {value!r} ({type(value).__name__}).')
+        raise TypeError(f'{name} must be a list, got {value!r:.300} ({type(value).__name__}).')
     for item in value:
         of_type(f'each of {name}', item, *types)
     if not value and not empty:
@@ -67,6 +70,18 @@ def integers(name: str, values: Any, low: int = 1) -> Any:
     for value in list_of(name, values, int):
         integer(f'each of {name}', value, low)
     return values
+
+
+def has_type(name: str, config: Any) -> dict[str, Any]:
+    """Check for the config of an object, a dict with a ``type``.
+
+    Raises:
+        TypeError: Not a dict.
+        ValueError: No ``type``.
+    """
+    if 'type' not in of_type(name, config, dict):
+        raise ValueError(f"{name} needs a `type`, as in dict(type='mmdiffrep.X'), got {config!r}.")
+    return config
 
 
 def at_least(name: str, value: Number, low: float) -> Number:
@@ -95,7 +110,7 @@ def positive(name: str, value: Number) -> Number:
     return value
 
 
-def integer(name: str, value: int, low: int | None = None) -> int:
+def integer(name: str, value: Any, low: int | None = None) -> int:
     """Check for an integer, optionally with a lower bound.
 
     Raises:
@@ -129,17 +144,39 @@ def within(
     return value
 
 
-def one_of(name: str, value: T, choices: Collection[T]) -> T:
-    """Check that a value is one of some choices.
+def one_of(name: str, value: T, choices: Collection[T], advice: str = '') -> T:
+    """Check that a value is one of some choices; ``advice`` ends the message.
 
     Raises:
         ValueError: It is not; the message lists the choices and the nearest.
     """
     if value not in tuple(choices):  # which asks for no hash of it
         listed = ', '.join(repr(choice) for choice in choices)
-        raise ValueError(
-            f'{name} must be one of {listed}, got {value!r}.{did_you_mean(value, choices)}'
-        )
+        hint = f'{did_you_mean(value, choices)} {advice}'.rstrip()
+        raise ValueError(f'{name} must be one of {listed}, got {value!r}.{hint}')
+    return value
+
+
+def one_given(owner: str, **ways: object) -> None:
+    """Check that exactly one of several arguments is given, that is, not None.
+
+    Raises:
+        ValueError: None, or several.
+    """
+    given = [name for name, value in ways.items() if value is not None]
+    if len(given) != 1:
+        found = ' and '.join(given) or 'none'
+        raise ValueError(f'{owner} takes either {" or ".join(ways)}, got {found}.')
+
+
+def odd(name: str, value: int) -> int:
+    """Check for a positive odd integer, which has a center.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if integer(name, value, 1) % 2 == 0:
+        raise ValueError(f'{name} must be odd, so that it has a center; got {value}.')
     return value
 
 
@@ -165,13 +202,65 @@ def distinct(name: str, values: Collection[T]) -> Collection[T]:
     return values
 
 
-def of_shape(name: str, value: Array, *dims: int | str) -> Array:
+def rising(name: str, values: Sequence[Number], low: float = -math.inf) -> Sequence[Number]:
+    """Check that there are values, each above the one before.
+
+    Args:
+        name: What they are, for the error.
+        values: Numbers.
+        low: The least that the first may be.
+
+    Raises:
+        ValueError: They do not rise.
+    """
+    if not values or list(values) != sorted(set(values)) or values[0] < low:
+        bound = '' if low == -math.inf else f', from at least {low}'
+        raise ValueError(f'{name} must rise{bound}, got {list(values)}.')
+    return values
+
+
+def as_many(name: str, values: Sized, others: str, expected: Sized) -> None:
+    """Check that there is one value for each of some others.
+
+    Raises:
+        ValueError: There are more or fewer.
+    """
+    if len(values) != len(expected):
+        raise ValueError(
+            f'{name} must have one for each of {others}: {len(expected)}, got {len(values)}.'
+        )
+
+
+def equal(name: str, value: T, expected: T, advice: str = '') -> T:
+    """Check that a value is the one expected; ``advice`` ends the message.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if value != expected:
+        raise ValueError(f'{name} must be {expected!r}, got {value!r}. {advice}'.rstrip())
+    return value
+
+
+def alike(name: str, values: Iterable[T], advice: str) -> None:
+    """Check that all of some values are equal.
+
+    Raises:
+        ValueError: They differ; ``advice`` ends the message.
+    """
+    found = list(dict.fromkeys(values))
+    if len(found) > 1:
+        raise ValueError(f'{name} must be the same, got {found}: {advice}')
+
+
+def of_shape(name: str, value: Array, *dims: int | str, advice: str = '') -> Array:
     """Check the shape of an array or tensor, such as ``of_shape('images', x, 'B', 3, 'H', 'W')``.
 
     Args:
         name: What it is, for the error.
         value: An array or tensor.
         *dims: Each dimension: a number, or a letter for any size of at least 1.
+        advice: The end of the error's message.
 
     Raises:
         ValueError: Another shape.
@@ -182,7 +271,7 @@ def of_shape(name: str, value: Array, *dims: int | str) -> Array:
     )
     if not fits:
         expected = ', '.join(map(str, dims))
-        raise ValueError(f'Expected {name} ({expected}), got shape {shape}.')
+        raise ValueError(f'Expected {name} ({expected}), got shape {shape}. {advice}'.rstrip())
     return value
 
 
@@ -197,17 +286,6 @@ def about(key: str) -> Iterator[None]:
         if not named and len(error.args) == 1:  # others, such as that of open(), name a file
             error.args = (f'{key}: {text}',)
         raise
-
-
-def near_names(name: object, known: Iterable[object], n: int = 3, cutoff: float = 0.6) -> list[str]:
-    """List the names most like ``name``, best first."""
-    return difflib.get_close_matches(str(name), [str(other) for other in known], n, cutoff)
-
-
-def did_you_mean(name: object, known: Iterable[object]) -> str:
-    """Return `` Did you mean a or b?``, or nothing if no known name is near."""
-    near = near_names(name, known)
-    return f' Did you mean {" or ".join(near)}?' if near else ''
 
 
 def check_arguments(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmdiffrep.utils.checks import near_names
+from mmdiffrep.utils.near_names import near_names
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # An installed package carries its configs; in a source tree they are next to it.

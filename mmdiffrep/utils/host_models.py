@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mmdiffrep.registry import MODELS
 from mmdiffrep.utils.checkpoint_io import load_checkpoint_file, load_checkpoint_url
 from mmdiffrep.utils.config_path import config_file
+from mmdiffrep.utils.state_fit import check_fit, differences
 from mmdiffrep.utils.versions import require_host
 
 # Where training codes keep the weights inside a checkpoint.
@@ -117,23 +118,11 @@ def load_host_weights(
         }
     own = model.state_dict()
     weights = {k: v for k, v in own.items() if k.endswith('_extra_state')} | weights
-    problems = {
-        'missing': own.keys() - weights.keys(),
-        'unexpected': set() if extra else weights.keys() - own.keys(),
-        'of another shape': {
-            name for name in own.keys() & weights.keys() if own[name].shape != weights[name].shape
-        },
-    }
-    found = [
-        f'{len(names)} {problem} ({", ".join(sorted(names)[:3])}{", ..." * (len(names) > 3)})'
-        for problem, names in problems.items()
-        if names
-    ]
-    if found:
-        raise ValueError(
-            f'The checkpoint {checkpoint} does not fit the {type(model).__name__} of its config: '
-            f'weights {", ".join(found)}. Give the config that it was trained with.'
-        )
+    problems = differences(own, weights)
+    if extra:
+        problems = {**problems, 'unexpected': ()}
+    network, advice = type(model).__name__, 'Give the config that it was trained with.'
+    check_fit(f'The checkpoint {checkpoint}', f'the {network} of its config', problems, advice)
     model.load_state_dict(weights, strict=not extra)
     return loaded
 

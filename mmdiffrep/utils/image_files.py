@@ -137,6 +137,16 @@ def open_stored(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
         yield image
 
 
+def is_sound(path: str | os.PathLike[str], decode: bool = True) -> bool:
+    """Tell whether Pillow reads a file without an error: its pixels, or its checksums alone."""
+    try:
+        with Image.open(path) as image:
+            image.load() if decode else image.verify()
+    except Exception:  # noqa: BLE001 (Pillow's decoders raise many types)
+        return False
+    return True
+
+
 @contextmanager
 def opened_as(path: str, what: str) -> Iterator[Image.Image]:
     """Open an image; whatever goes wrong is an error that names the file, and what it should be.

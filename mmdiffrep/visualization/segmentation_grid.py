@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from mmdiffrep.utils.checks import as_many
+
 
 def colorize(labels: np.ndarray, palette: Sequence[Sequence[int]]) -> np.ndarray:
     """Turn labels ``(H, W)`` into RGB uint8 ``(H, W, 3)``; labels without a color become white."""
@@ -36,8 +38,7 @@ def draw_segmentation_grid(
         ValueError: A column does not have one label map per image.
     """
     for name, maps in columns.items():
-        if len(maps) != len(images):
-            raise ValueError(f'column {name!r} has {len(maps)} label maps for {len(images)} images')
+        as_many(f'the label maps of column {name!r}', maps, 'images', images)
     rows, cols = len(images), 1 + len(columns)
     figure = Figure(figsize=(1.7 * cols, 1.7 * rows + 0.6), layout='constrained')
     figure.suptitle(title)

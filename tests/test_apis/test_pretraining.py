@@ -163,7 +163,7 @@ def test_several_teachers(photos, tmp_path):
     assert list(hook.teacher.teachers) == ['UNet2DDenoiser', 'resnet18']
     assert [pair.teacher for pair in hook.pairs] == ['UNet2DDenoiser/dec.3', 'resnet18/layer4']
     assert hook.teacher.drop == 0.3 and all(pair.balance for pair in hook.pairs)
-    with pytest.raises(ValueError, match='one tap per teacher'):
+    with pytest.raises(ValueError, match='one for each of teachers'):
         run(photos, tmp_path / 'b', teacher=teachers, tap=['mid'])
 
 

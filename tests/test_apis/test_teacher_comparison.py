@@ -77,7 +77,7 @@ def test_a_table_of_students_that_is_continued(folders, tmp_path, monkeypatch):
     [
         (dict(teachers=[]), 'teachers must differ'),
         (dict(teachers=['a', 'a']), 'teachers must differ'),
-        (dict(teachers=['a'], teacher_minutes=[1.0, 2.0]), '2 numbers for 1 teachers'),
+        (dict(teachers=['a'], teacher_minutes=[1.0, 2.0]), 'one for each of teachers: 1, got 2'),
         (dict(teachers=['a'], lr=[0.0]), 'lr must be positive'),
     ],
 )

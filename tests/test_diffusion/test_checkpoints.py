@@ -132,13 +132,13 @@ def test_weights_that_do_not_fit_the_config(copied):
     weights = safetensors.torch.load_file(file)
     weights['conv_inn.weight'] = weights.pop('conv_in.weight')
     safetensors.torch.save_file(weights, file, metadata={'format': 'pt'})
-    with pytest.raises(ValueError, match=r'do not fit its config.*missing_keys.*conv_in\.weight'):
+    with pytest.raises(ValueError, match=r'does not fit its config.*missing.*conv_in\.'):
         load_unet2d(str(copied))
 
 
 def test_another_kind_of_model(copied):
     (copied / 'unet' / 'config.json').write_text(json.dumps({'_class_name': 'AutoencoderKL'}))
-    with pytest.raises(ValueError, match=r'describes a AutoencoderKL; .* reads UNet2DModel'):
+    with pytest.raises(ValueError, match=r"must be one of 'UNet2DModel', got 'AutoencoderKL'"):
         load_unet2d(str(copied))
 
 

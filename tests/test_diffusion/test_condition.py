@@ -28,7 +28,7 @@ def test_rows_are_expanded_repeated_and_chosen(prompts):
     single = Condition(labels=torch.tensor([7]))
     assert single.repeat(4) is single and single[2:] is single
     assert single.expand(4).labels.tolist() == [7] * 4
-    with pytest.raises(ValueError, match='3 rows for a batch of 2'):
+    with pytest.raises(ValueError, match='must be one of 1, 2, got 3'):
         prompts.expand(2)
 
 
@@ -63,15 +63,15 @@ def test_a_tensor_of_labels_is_a_condition():
     assert as_condition(labels).labels is labels
     assert as_condition(None) is None
     for wrong in (torch.zeros(2), torch.zeros(2, 1, dtype=torch.long)):
-        with pytest.raises(ValueError, match='integer labels or a Condition'):
+        with pytest.raises(ValueError, match='integer labels or a Condition|labels must be 1'):
             as_condition(wrong)
 
 
 @pytest.mark.parametrize(
     ('parts', 'message'),
     [
-        (dict(prompt_embeds=torch.zeros(7, 4)), r'prompt_embeds must be a tensor of 3 .*\(7, 4\)'),
-        (dict(prompt_embeds='a cat'), "must be a tensor of 3 dimensions, got 'a cat'"),
+        (dict(prompt_embeds=torch.zeros(7, 4)), 'prompt_embeds must be 3, got 2'),
+        (dict(prompt_embeds='a cat'), "must be Tensor, got 'a cat'"),
         (
             dict(labels=torch.zeros(2).long(), guidance=torch.zeros(3)),
             "one row, or as many as others: {'labels': 2, 'guidance': 3}",
@@ -79,5 +79,5 @@ def test_a_tensor_of_labels_is_a_condition():
     ],
 )
 def test_wrong_shapes(parts, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         Condition(**parts)

@@ -114,9 +114,9 @@ def test_gray_pictures_and_turned_ones_are_made_rgb_and_upright(denoiser):
 @pytest.mark.parametrize(
     ('images', 'error', 'message'),
     [
-        ('photo.png', TypeError, 'a PIL image, or a list of these, got str'),
+        ('photo.png', TypeError, 'images must be .* \\(str\\)'),
         ([], ValueError, r'\(B, 3, H, W\)'),
-        ([torch.zeros(3, 16, 16), torch.zeros(3, 32, 16)], ValueError, 'of one size'),
+        ([torch.zeros(3, 16, 16), torch.zeros(3, 32, 16)], ValueError, 'must be the same, got'),
         (Image.new('I;16', (16, 16)), ValueError, "8 bits per channel, got mode 'I;16'"),
         (np.zeros((16, 16), 'uint8'), ValueError, 'shape'),
     ],
@@ -152,9 +152,9 @@ def test_noise_levels():
 
 @pytest.mark.parametrize('scale', [(127.5, 127.5), (3.0, 0.0)])
 def test_wrong_range_is_an_error(denoiser, images, scale):
-    with pytest.raises(ValueError, match=r'Expected RGB images in \[-1, 1\]'):
+    with pytest.raises(ValueError, match=r'Expected images in \[-1, 1\]'):
         FeatureExtractor(denoiser, TAPS, TIMESTEPS)(images * scale[0] + scale[1])
-    with pytest.raises(ValueError, match='Expected RGB'):
+    with pytest.raises(ValueError, match='Expected images'):
         FeatureExtractor(denoiser, TAPS, TIMESTEPS)(images * float('nan'))
 
 
@@ -168,7 +168,7 @@ def test_unit_range_is_suspected(denoiser, images):
     [
         (dict(taps=['dec.40']), TapError),
         (dict(taps='mid'), TapError),
-        (dict(timesteps=50), ValueError),
+        (dict(timesteps=50), TypeError),
         (dict(timesteps=[1000]), ValueError),
         (dict(batch_size=0), ValueError),
         (dict(dtype='bf16'), ValueError),

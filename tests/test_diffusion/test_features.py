@@ -2,9 +2,9 @@
 import pytest
 import torch
 
-from mmdiffrep.diffusion.features import read_features, resolve_timesteps
+from mmdiffrep.diffusion.features import read_features
 from mmdiffrep.diffusion.noise import NoiseSource, build_noise
-from mmdiffrep.diffusion.schedule import NoiseSchedule, build_schedule
+from mmdiffrep.diffusion.schedule import NoiseSchedule
 
 
 class EchoDenoiser(torch.nn.Module):
@@ -62,42 +62,6 @@ def test_fresh_noise_differs_between_timesteps_and_follows_the_generator(images)
         read_features(EchoDenoiser(), images, [1, 2], ['t'], Recorded(), generator=generator)
     assert not torch.equal(drawn[0][:3], drawn[0][3:])
     assert torch.equal(drawn[0], drawn[1])
-
-
-def test_noise_levels_find_the_nearest_timesteps():
-    schedule = NoiseSchedule.preset('cosine', 50)
-    levels = [float(schedule.noise_level(t)) for t in (3, 40)]
-    assert resolve_timesteps(schedule, noise_levels=levels) == (3, 40)
-
-
-def test_a_noise_level_between_two_timesteps_is_refused():
-    levels = [0.2, 0.4]
-    with pytest.raises(ValueError, match=r"level 0\.2: the nearest, 5, has 0\.138.*name='edm'"):
-        resolve_timesteps(build_schedule('edm'), noise_levels=levels)
-    fine = build_schedule(dict(name='edm', num_steps=100))
-    found = [float(fine.levels[t]) for t in resolve_timesteps(fine, noise_levels=levels)]
-    assert found == pytest.approx(levels, rel=0.05)
-
-
-@pytest.mark.parametrize(
-    ('arguments', 'message'),
-    [
-        (dict(), 'either timesteps or noise_levels'),
-        (dict(timesteps=[1], noise_levels=[0.1]), 'either timesteps or noise_levels'),
-        (dict(timesteps=[]), 'one or more integers'),
-        (dict(timesteps=50), r'must be lists, such as \[50\]; got 50'),
-        (dict(noise_levels=0.5), 'must be lists'),
-        (dict(timesteps=[0.5]), 'one or more integers'),
-        (dict(timesteps=[0, 50]), r'0\.\.49'),
-        (dict(timesteps=[-1]), r'0\.\.49'),
-        (dict(timesteps=[4, 4]), 'differ'),
-        (dict(noise_levels=[0.6, 0.6001]), 'differ'),
-        (dict(noise_levels=[1.5]), 'noise level'),
-    ],
-)
-def test_bad_timesteps(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        resolve_timesteps(NoiseSchedule.preset('linear', 50), **arguments)
 
 
 @pytest.mark.parametrize('size', [1, 2, 5, 100])

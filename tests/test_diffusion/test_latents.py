@@ -55,5 +55,5 @@ def test_bad_input(vae, tmp_path):
     with pytest.raises(FileNotFoundError, match='holds no VAE'):
         LatentEncoder.from_pretrained(str(tmp_path))
     (tmp_path / 'config.json').write_text('{"_class_name": "VQModel"}')
-    with pytest.raises(ValueError, match='describes a VQModel'):
+    with pytest.raises(ValueError, match="got 'VQModel'"):
         LatentEncoder.from_pretrained(str(tmp_path))

@@ -56,7 +56,7 @@ def test_build_schedule_takes_configs():
 
 
 def test_wrong_arguments():
-    with pytest.raises(ValueError, match='known are linear'):
+    with pytest.raises(ValueError, match="must be one of 'linear'"):
         build_schedule('lineal')
     with pytest.raises(ValueError, match='Did you mean num_timesteps'):
         build_schedule(dict(name='linear', num_timestep=10))

@@ -50,7 +50,7 @@ def test_no_state_dict(tmp_path):
     torch.save({'epoch': 3, 'model': {}}, tmp_path / 'run.pt')
     with pytest.raises(ValueError, match='not a plain state dict'):
         load_weights(tmp_path / 'run.pt')
-    with pytest.raises(FileNotFoundError, match=r"no checkpoint file .*absent.pt'.*config\)\.$"):
+    with pytest.raises(FileNotFoundError, match=r'absent.pt does not exist.*config\)\.$'):
         load_weights(tmp_path / 'absent.pt')
     with pytest.raises(FileNotFoundError, match=r'config\)\. Ask the authors\.$'):
         load_weights(tmp_path / 'absent.pt', 'Ask the authors.')

@@ -34,5 +34,5 @@ def test_files_of_keypoints(tmp_path):
         path.write_text(text)
         with pytest.raises(ValueError, match=r'a\.kp must have x and y'):
             read_keypoints(path)
-    with pytest.raises(FileNotFoundError, match=r'b\.kp are not there'):
+    with pytest.raises(FileNotFoundError, match=r'b\.kp does not exist'):
         read_keypoints(tmp_path / 'b.kp')

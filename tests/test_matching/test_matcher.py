@@ -131,14 +131,14 @@ def test_joined_maps_have_the_largest_size_and_equal_shares():
     ('image', 'message'),
     [
         (np.zeros((4, 4), np.uint8), r'an RGB array \(H, W, 3\)'),
-        (np.zeros((4, 4, 3), np.float32), 'must be uint8'),
-        (torch.zeros(1, 4, 4), r'RGB image \(3, H, W\)'),
+        (np.zeros((4, 4, 3), np.float32), "must be dtype.'uint8'"),
+        (torch.zeros(1, 4, 4), r'RGB image .*\(3, H, W\)'),
         (torch.zeros(3, 4, 4, dtype=torch.uint8), r'in \[-1, 1\]'),
-        (5, 'An image is a path'),
+        (5, 'image must be str or Path'),
     ],
 )
 def test_bad_images(matcher, image, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         matcher.features(image)
 
 
@@ -146,7 +146,7 @@ def test_bad_images(matcher, image, message):
     ('points', 'message'),
     [
         ([[25, 3]], r'1 of 1 points lie outside the source image of 20 x 24'),
-        ([[1, 2, 3]], r'points must be \(K, 2\)'),
+        ([[1, 2, 3]], r'each of points .* must be \(2,\)'),
         ([[float('nan'), 1]], 'outside'),
     ],
 )

@@ -76,7 +76,7 @@ def test_batches_add_up():
         ),
         (
             lambda: frechet_distance(moments(torch.zeros(3, 2)), moments(torch.zeros(3, 4))),
-            'have 2 and 4 dimensions',
+            'must be 2, got 4',
         ),
         (
             lambda: moments(torch.zeros(3, 2)).update(torch.zeros(3, 4)),

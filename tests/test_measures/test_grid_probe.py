@@ -116,7 +116,7 @@ def test_features_are_not_copied_as_a_whole(monkeypatch):
 
 def test_bad_labels_and_shapes_are_named():
     features, labels = task([4], images=6)
-    with pytest.raises(ValueError, match='from 0 to 2, expected 0 to 1'):
+    with pytest.raises(ValueError, match=r'labels \[2\] .* expected 0 to 1'):
         fit_grid_probe(features, labels, 2)
     with pytest.raises(ValueError, match=r'\(V, 5, D\), got shape \(1, 6, 4\)'):
         fit_grid_probe(features, labels[:5], 3)

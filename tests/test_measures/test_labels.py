@@ -22,7 +22,7 @@ def test_hold_out_takes_the_share_of_every_class(each, classes, share, seed):
     ('labels', 'share', 'message'),
     [
         ([0, 0, 1], 0.5, 'Class 1 has 1 of 3 images, too few'),
-        ([0, 0, 2, 2], 0.5, 'run from 0 to 2, expected 0 to 1'),
+        ([0, 0, 2, 2], 0.5, r'labels \[2\] are out of range, expected 0 to 1'),
         ([0, 0, 1, 1], 1.0, 'share must be in'),
     ],
 )

@@ -158,5 +158,5 @@ def test_batches_of_different_width():
 @pytest.mark.parametrize('values', [[-1.0, 2.0], [], [math.nan], [[1.0]]])
 def test_bad_values(values):
     for measure in (*MEASURES, lambda v: numerical_rank(v, (3, 3))):
-        with pytest.raises(ValueError, match='Expected singular values'):
+        with pytest.raises(ValueError, match='singular values'):
             measure(torch.tensor(values))

@@ -150,7 +150,10 @@ def test_wrong_names_list_near_matches():
 
 @pytest.mark.parametrize(
     ('name', 'batch_size', 'message'),
-    [('backbone[2]', 2, 'out of range'), ('backbone', 3, 'for 3 images')],
+    [
+        ('backbone[2]', 2, r'index must be in \[-2, 1\]'),
+        ('backbone', 3, 'each of the images: 3, got 2'),
+    ],
 )
 def test_wrong_index_and_batch(name, batch_size, message):
     student = Student()

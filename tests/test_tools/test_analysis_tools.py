@@ -214,7 +214,7 @@ def test_headings_of_tables_are_not_cut(run, capsys):
     ('options', 'message'),
     [
         (['--taps', 'mid', 'dec.40'], "no tap 'dec.40'"),
-        (['--timesteps', '0', '20'], 'must lie in 0..19'),
+        (['--timesteps', '0', '20'], 'in [0, 19], got 20'),
         (['--num-images', '300'], 'got 300'),
         (['--data', 'repfusion/nothing.py'], 'no config'),
     ],

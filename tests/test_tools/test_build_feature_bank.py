@@ -59,7 +59,7 @@ def test_options_reach_the_recipe(run, tmp_path):
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (['--timesteps', '99'], '0..19'),
+        (['--timesteps', '99'], 'in [0, 19], got 99'),
         (['--taps', 'dec.9', '--timesteps', '3'], 'dec.9'),
         (['--timesteps', '3', '--max-gb', '0.00001'], 'max_bytes=10,000'),
         (['--timesteps', '3', '--data', 'no/such/config.py'], 'no config'),

@@ -13,7 +13,7 @@ SCRIPT = """
 import sys
 from mmdiffrep.testing.compare_runs import digest_of_end
 from mmdiffrep.testing.tiny_run import run
-from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint
+from mmdiffrep.utils.find_checkpoints import find_resume_checkpoint
 
 task, work_dir = sys.argv[1:]
 if task == 'digest':

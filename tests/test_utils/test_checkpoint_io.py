@@ -17,13 +17,11 @@ from safetensors.torch import save_file
 
 from mmdiffrep.utils.checkpoint_io import (
     ensure_safe_loader,
-    find_resume_checkpoint,
-    is_complete,
-    is_intact,
     load_checkpoint_file,
     register_safe_loader,
 )
 from mmdiffrep.utils.checkpoint_names import place_of
+from mmdiffrep.utils.find_checkpoints import find_resume_checkpoint, is_complete, is_intact
 
 WEIGHTS = {'state_dict': {'weight': torch.arange(1000.0)}}
 

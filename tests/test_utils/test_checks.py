@@ -12,13 +12,13 @@ from mmdiffrep.utils.checks import (
     integer,
     integers,
     list_of,
-    near_names,
     of_shape,
     of_type,
     one_of,
     positive,
     within,
 )
+from mmdiffrep.utils.near_names import near_names
 
 
 def bake(flour, water=1, *, secret=None):

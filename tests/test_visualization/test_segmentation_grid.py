@@ -33,5 +33,5 @@ def test_pictures_are_shown_as_they_are(tmp_path):
 
 
 def test_wrong_number_of_maps(tmp_path):
-    with pytest.raises(ValueError, match="'truth' has 0 label maps for 1 images"):
+    with pytest.raises(ValueError, match="'truth' must have one for each of images: 1, got 0"):
         draw_segmentation_grid(tmp_path / 'x.png', [np.zeros((2, 2, 3))], {'truth': []}, PALETTE)

@@ -34,7 +34,7 @@ from mmdiffrep.testing.compare_runs import differing_entries
 from mmdiffrep.testing.file_faults import FileFault
 from mmdiffrep.testing.tiny_run import run
 from mmdiffrep.utils.atomic_file import INCOMPLETE_SUFFIX
-from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint
+from mmdiffrep.utils.find_checkpoints import find_resume_checkpoint
 
 Process = subprocess.Popen | multiprocessing.process.BaseProcess
 

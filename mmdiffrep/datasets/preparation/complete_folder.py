@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from PIL import Image
+from mmdiffrep.utils.image_files import is_sound
 
 
 def place_file(path: Path, write: Callable[[Path], object]) -> None:
@@ -107,11 +107,4 @@ class CompleteFolder:
 
 def _is_sound(path: Path) -> bool:
     """Tell whether the checksums of a PNG are right; other files have none."""
-    if path.suffix != '.png':
-        return path.stat().st_size > 0
-    try:
-        with Image.open(path) as image:
-            image.verify()
-    except Exception:  # noqa: BLE001 (Pillow's decoders raise many types)
-        return False
-    return True
+    return is_sound(path, decode=False) if path.suffix == '.png' else path.stat().st_size > 0

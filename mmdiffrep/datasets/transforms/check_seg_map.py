@@ -11,7 +11,7 @@ from PIL import Image
 from mmdiffrep.datasets.transforms.base import Transform
 from mmdiffrep.registry import TRANSFORMS
 from mmdiffrep.utils.checks import integer
-from mmdiffrep.utils.image_files import is_turned
+from mmdiffrep.utils.image_files import is_sound, is_turned
 
 # The last is mmcv's, of what OpenCV cannot decode.
 LOADING_ERRORS = (OSError, SyntaxError, cv2.error, Image.DecompressionBombError, AssertionError)
@@ -136,15 +136,6 @@ def check_masks_when_loaded(dataset: BaseDataset, num_classes: int) -> None:
 def name_damaged_file(info: Mapping[str, object], error: Exception) -> ValueError:
     """Return the error of a sample that cannot be loaded, with the name of the damaged file."""
     paths = [str(info[key]) for key in ('img_path', 'seg_map_path') if info.get(key)]
-    damaged = [path for path in paths if not _can_be_read(path)]
+    damaged = [path for path in paths if not is_sound(path)]
     named = ' and '.join(damaged or paths)
     return ValueError(f'{named} cannot be read: {error}. Is the file complete?')
-
-
-def _can_be_read(path: str) -> bool:
-    try:
-        with Image.open(path) as image:
-            image.load()
-    except Exception:  # noqa: BLE001 (Pillow's decoders raise many types)
-        return False
-    return True

@@ -10,6 +10,12 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from mmdiffrep.diffusion.condition import Condition
+from mmdiffrep.diffusion.denoisers.adm_flags import (
+    flag_hint,
+    parse_attention,
+    parse_channel_mult,
+    schedule_of_flags,
+)
 from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS, origin_of_file, preset_of_file
 from mmdiffrep.diffusion.denoisers.adm_unet import ADMUNet
 from mmdiffrep.diffusion.denoisers.base import Denoiser
@@ -20,15 +26,7 @@ from mmdiffrep.diffusion.taps import BlockPaths
 from mmdiffrep.diffusion.truncate import CutPlan, replace_dead
 from mmdiffrep.diffusion.weights import as_dtype, load_weights
 from mmdiffrep.utils.checks import one_of
-
-# guided_diffusion/script_util.py, create_model
-_CHANNEL_MULT = {
-    32: (1, 2, 2, 2),  # improved_diffusion/script_util.py
-    64: (1, 2, 3, 4),
-    128: (1, 1, 2, 3, 4),
-    256: (1, 1, 2, 2, 4, 4),
-    512: (0.5, 1, 1, 2, 2, 4, 4),
-}
+from mmdiffrep.utils.state_fit import check_fit, differences
 
 
 class ADMDenoiser(Denoiser):
@@ -171,8 +169,8 @@ class ADMDenoiser(Denoiser):
             model_channels=num_channels,
             out_channels=6 if learn_sigma else 3,
             num_res_blocks=num_res_blocks,
-            channel_mult=_parse_channel_mult(channel_mult, image_size),
-            attention_strides=_parse_attention(attention_resolutions, image_size),
+            channel_mult=parse_channel_mult(channel_mult, image_size),
+            attention_strides=parse_attention(attention_resolutions, image_size),
             num_classes=num_classes if class_cond else None,
             dropout=dropout,
             num_heads=num_heads,
@@ -182,7 +180,7 @@ class ADMDenoiser(Denoiser):
             resblock_updown=resblock_updown,
             use_new_attention_order=use_new_attention_order,
         )
-        schedule = _build_schedule(noise_schedule, diffusion_steps, predict_xstart)
+        schedule = schedule_of_flags(noise_schedule, diffusion_steps, predict_xstart)
         if rescale_timesteps is None and diffusion_steps != 1000:
             raise ValueError(
                 f'With diffusion_steps={diffusion_steps}, say rescale_timesteps=True or False: the '
@@ -198,7 +196,9 @@ class ADMDenoiser(Denoiser):
             weights = load_weights(checkpoint, origin_of_file(checkpoint))
             with torch.device('meta'):  # the weights that are loaded take the place of these
                 denoiser = cls(unet, schedule, image_size, source=str(checkpoint), **rest)
-            _check_weights(weights, denoiser.network, unet, checkpoint)
+            problems = differences(denoiser.network.state_dict(), weights)
+            hint = flag_hint(weights, unet) if any(problems.values()) else ''
+            check_fit(f"'{checkpoint}'", 'the network that the flags describe', problems, hint)
             denoiser.network.load_state_dict(weights, assign=True)
         denoiser.to(as_dtype(dtype)).eval()
         if taps is None:
@@ -273,87 +273,3 @@ def _sequences(network: Any) -> list[tuple[str, nn.Sequential]]:
         *((f'output_blocks.{i}', block) for i, block in enumerate(network.output_blocks)),
         ('out', network.out),
     ]
-
-
-def _parse_channel_mult(flag: str, image_size: int) -> tuple[float, ...]:
-    if flag:
-        return tuple(float(part) for part in flag.split(','))
-    if image_size not in _CHANNEL_MULT:
-        raise ValueError(
-            f'There is no official channel_mult for image_size={image_size}, only for '
-            f"{list(_CHANNEL_MULT)}; give one such as channel_mult='1,2,2,2'."
-        )
-    return _CHANNEL_MULT[image_size]
-
-
-def _parse_attention(flag: str, image_size: int) -> tuple[int, ...]:
-    return tuple(image_size // int(part) for part in flag.split(',') if part)
-
-
-def _build_schedule(name: str, steps: int, predict_xstart: bool) -> NoiseSchedule:
-    prediction = 'sample' if predict_xstart else 'epsilon'
-    if name == 'linear':  # guided-diffusion keeps the total noise of 1000 steps
-        scale = 1000.0 / steps
-        return NoiseSchedule.preset(name, steps, 1e-4 * scale, 0.02 * scale, prediction)
-    if name == 'cosine':
-        return NoiseSchedule.preset(name, steps, prediction_type=prediction)
-    raise ValueError(f"noise_schedule must be 'linear' or 'cosine', got {name!r}.")
-
-
-def _check_weights(
-    weights: Mapping[str, Tensor], network: ADMUNet, unet: Mapping[str, Any], checkpoint: str
-) -> None:
-    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in weights.items()}
-    if expected == found:
-        return
-    differences = {
-        'missing': sorted(expected.keys() - found.keys()),
-        'unexpected': sorted(found.keys() - expected.keys()),
-        'of another shape': sorted(
-            name for name in expected.keys() & found.keys() if expected[name] != found[name]
-        ),
-    }
-    listed = '; '.join(
-        f'{len(names)} {kind}: {", ".join(names[:3])}{", ..." if len(names) > 3 else ""}'
-        for kind, names in differences.items()
-        if names
-    )
-    raise ValueError(
-        f"The weights in '{checkpoint}' do not fit the network that the flags describe ({listed}). "
-        f'{_flag_hint(found, unet)}'
-    )
-
-
-def _flag_hint(shapes: Mapping[str, tuple[int, ...]], unet: Mapping[str, Any]) -> str:
-    """Says which flags the weights contradict, as far as their names and shapes tell."""
-    telling = {
-        'time_embed.0.weight',
-        'out.2.weight',
-        'middle_block.0.emb_layers.1.weight',
-        'middle_block.0.in_layers.0.weight',
-    }
-    if not telling <= set(shapes):
-        return 'It does not look like a state dict of a guided-diffusion U-Net.'
-    modulation = shapes['middle_block.0.emb_layers.1.weight'][0]
-    seen = {
-        'num_channels': (shapes['time_embed.0.weight'][1], unet['model_channels']),
-        'class_cond': ('label_emb.weight' in shapes, unet['num_classes'] is not None),
-        'learn_sigma': (shapes['out.2.weight'][0] == 6, unet['out_channels'] == 6),
-        'resblock_updown': (
-            not any(name.endswith('.op.weight') for name in shapes),
-            unet['resblock_updown'],
-        ),
-        'use_scale_shift_norm': (
-            modulation == 2 * shapes['middle_block.0.in_layers.0.weight'][0],
-            unet['use_scale_shift_norm'],
-        ),
-    }
-    if 'label_emb.weight' in shapes and unet['num_classes'] is not None:
-        seen['num_classes'] = (shapes['label_emb.weight'][0], unet['num_classes'])
-    wrong = [
-        f'{flag}={is_} (given: {given})' for flag, (is_, given) in seen.items() if is_ != given
-    ]
-    if wrong:
-        return f'The weights were made with {", ".join(wrong)}.'
-    return 'Check num_res_blocks, channel_mult, attention_resolutions and image_size.'

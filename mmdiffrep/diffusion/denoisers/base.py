@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from mmdiffrep.diffusion.compiled import Compile, one_graph
-from mmdiffrep.diffusion.condition import Condition, as_condition
+from mmdiffrep.diffusion.condition import Cond, Condition, as_condition
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
-from mmdiffrep.diffusion.denoisers.pass_inputs import check_condition, check_images
+from mmdiffrep.diffusion.denoisers.pass_inputs import Sides, check_labels
 from mmdiffrep.diffusion.file_hashes import hash_loaded_weights
 from mmdiffrep.diffusion.precision import FrozenPrecision, no_autocast
 from mmdiffrep.diffusion.tap_table import TapTable
@@ -24,6 +24,9 @@ from mmdiffrep.diffusion.tokens import ImageMember, as_map
 from mmdiffrep.diffusion.trace import StopPass, TapRecorder, trace_calls
 from mmdiffrep.diffusion.truncate import CutPlan, plan_cut
 from mmdiffrep.diffusion.weights import hash_weights
+from mmdiffrep.utils.checks import of_shape, one_of
+
+_FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 
 class Denoiser(FeatureModel):
@@ -188,11 +191,7 @@ class Denoiser(FeatureModel):
         return self
 
     def forward(
-        self,
-        x_t: Tensor,
-        t: Tensor | int,
-        cond: None | Tensor | Condition = None,
-        taps: Sequence[str] | None = None,
+        self, x_t: Tensor, t: Tensor | int, cond: Cond = None, taps: Sequence[str] | None = None
     ) -> dict[str, Tensor]:
         """Read feature maps of images (B, C, H, W); see :meth:`FeatureModel.forward`.
 
@@ -215,9 +214,7 @@ class Denoiser(FeatureModel):
         height, width = (-(-side // stride) for side in x_t.shape[2:])
         return as_map(value, (height, width))
 
-    def predict(
-        self, x_t: Tensor, t: Tensor | int, cond: None | Tensor | Condition = None
-    ) -> Tensor:
+    def predict(self, x_t: Tensor, t: Tensor | int, cond: Cond = None) -> Tensor:
         """Return the whole network's output; see :meth:`FeatureModel.predict`."""
         self._run_whole()
         return self._run(x_t, t, cond)[0]
@@ -264,10 +261,9 @@ class Denoiser(FeatureModel):
             )
         self._recorder.watch(self.network, {})
 
-    def _run(
-        self, x_t: Tensor, t: Tensor | int, cond: None | Tensor | Condition
-    ) -> tuple[Any, dict[str, Tensor]]:
-        check_images(x_t, self.in_channels)
+    def _run(self, x_t: Tensor, t: Tensor | int, cond: Cond) -> tuple[Any, dict[str, Tensor]]:
+        of_shape('images', x_t, 'B', self.in_channels, 'H', 'W')
+        one_of('The dtype of images', x_t.dtype, _FLOATS)
         self._check_sides(*x_t.shape[2:])
         t = self.schedule.check_timesteps(t, len(x_t)).to(x_t.device)
         image, time = self.schedule.network_input(x_t, t)
@@ -277,7 +273,7 @@ class Denoiser(FeatureModel):
         with nullcontext() if self._precision is None else no_autocast(weight.device):
             return (self._compiled or _pass)(self, image.to(weight.dtype), time, prepared)
 
-    def _prepare_cond(self, cond: None | Tensor | Condition, x_t: Tensor) -> Condition:
+    def _prepare_cond(self, cond: Cond, x_t: Tensor) -> Condition:
         """Return the condition of a pass: checked, a row per image, in the network's precision."""
         found = as_condition(cond)
         if found is None:
@@ -286,18 +282,26 @@ class Denoiser(FeatureModel):
         precision = next(self.network.parameters()).dtype
         return found.expand(len(x_t)).to(x_t.device, precision)
 
+    @property
+    def _sides(self) -> Sides:
+        """Sides of images that the network takes, besides ``image_size``."""
+        return Sides(self.total_stride)
+
     def _check_sides(self, height: int, width: int) -> None:
-        trained = height == width == self.image_size
-        stride = self.total_stride
-        if not trained and (height % stride or width % stride or not height * width):
+        size = self.image_size
+        if not height == width == size and not self._sides.fit(height, width):
             raise ValueError(
-                f'Image sides must be multiples of {stride} for this network, got '
-                f'{height}x{width}; it was trained on {self.image_size}x{self.image_size}.'
+                f'Image sides must be {self._sides} for this network, got {height}x{width}; it was '
+                f'trained on {size}x{size}.'
             )
 
     def _check_cond(self, cond: Condition) -> None:
-        name, needs_label = type(self).__name__, self._needs_label
-        check_condition(cond, self.accepts, self.num_classes, needs_label, name)
+        check_labels(cond.labels, self.num_classes, self._needs_label)
+        if unread := [name for name in cond.given if name not in self.accepts]:
+            raise ValueError(
+                f'{type(self).__name__} reads no {" or ".join(unread)} of a condition; it reads '
+                f'{", ".join(self.accepts) or "nothing"}.'
+            )
 
 
 def _pass(

@@ -13,6 +13,7 @@ from typing_extensions import Self
 from mmdiffrep.diffusion.checkpoints import weight_files
 from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers.base import Denoiser
+from mmdiffrep.diffusion.denoisers.pass_inputs import Sides
 from mmdiffrep.diffusion.dit_checkpoints import load_dit, load_official_dit
 from mmdiffrep.diffusion.flow_schedule import FlowSchedule
 from mmdiffrep.diffusion.interpolant_schedule import InterpolantSchedule
@@ -21,6 +22,7 @@ from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.diffusion.taps import BlockPaths
 from mmdiffrep.diffusion.truncate import CutPlan
 from mmdiffrep.diffusion.weights import as_dtype
+from mmdiffrep.utils.checks import one_given
 
 
 class DiTDenoiser(Denoiser):
@@ -98,11 +100,8 @@ class DiTDenoiser(Denoiser):
             FileNotFoundError: No such model.
             TapError: Unknown taps.
         """
-        given = [way for way in (pretrained, checkpoint, transformer) if way is not None]
-        if len(given) != 1:
-            raise ValueError(
-                'DiTDenoiser takes one of pretrained=..., checkpoint=... and transformer=dict(...).'
-            )
+        ways = dict(pretrained=pretrained, checkpoint=checkpoint, transformer=transformer)
+        one_given(cls.__name__, **ways)
         if schedule is not None and time_direction is not None:
             raise ValueError('Give a schedule (DiT) or a time_direction (SiT), not both.')
         if time_direction is not None:
@@ -171,7 +170,6 @@ class DiTDenoiser(Denoiser):
         self.network.transformer_blocks = blocks[: max(1, sum(needed))]
         return True
 
-    def _check_sides(self, height: int, width: int) -> None:
-        super()._check_sides(height, width)
-        if height != width:
-            raise ValueError(f'DiT takes square latents, got {height}x{width}.')
+    @property
+    def _sides(self) -> Sides:
+        return Sides(self.total_stride, square=True)

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import torch
 
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
-from mmdiffrep.utils.checks import check_arguments, did_you_mean
+from mmdiffrep.utils.checks import check_arguments
+from mmdiffrep.utils.near_names import did_you_mean
 
 Family = TypeVar('Family', bound=type[FeatureModel])
 
@@ -80,6 +81,7 @@ def load_denoiser(
     cfg: str | Mapping[str, Any],
     taps: Sequence[str] | None = None,
     dtype: None | str | torch.dtype = None,
+    latents: bool = False,
 ) -> FeatureModel:
     """Load a model.
 
@@ -90,6 +92,7 @@ def load_denoiser(
             class's ``build``.
         taps: Truncate after the last of these; None: keep whole.
         dtype: Precision of the weights; None: that of the config, or float32.
+        latents: Of a latent model load the denoiser of latents alone, with its condition.
 
     Raises:
         ValueError: Unknown type or argument.
@@ -104,31 +107,11 @@ def load_denoiser(
     if dtype is not None:
         args['dtype'] = dtype
     kind = str(args.pop('type'))
-    family = find_family(kind)
-    check_arguments(args, family.build, _name(kind), hidden=['taps'])
-    return family.build(**args, taps=taps)
-
-
-def load_latent_denoiser(
-    cfg: str | Mapping[str, Any],
-    taps: Sequence[str] | None = None,
-    dtype: None | str | torch.dtype = None,
-) -> FeatureModel:
-    """Load a denoiser of latents; of a pipeline it alone, with its condition, without the VAE.
-
-    Args:
-        cfg: See :func:`load_denoiser`, like the others and what is raised.
-        taps: Truncate after the last of these.
-        dtype: Precision of the weights.
-    """
-    args = model_config(cfg)
-    if _name(args.get('type')) != 'LatentDiffusion':
-        return load_denoiser(args, taps, dtype)
-    del args['type']
-    if dtype is not None:
-        args['dtype'] = dtype
-    load = resolve_name('mmdiffrep.diffusion.image_model:LatentDiffusion').load_latent
-    check_arguments(args, load, 'A latent model without its VAE', hidden=['taps'])
+    family: Any = find_family(kind)
+    alone = latents and _name(kind) == 'LatentDiffusion'
+    load = family.load_latent if alone else family.build
+    owner = 'A latent model without its VAE' if alone else _name(kind)
+    check_arguments(args, load, owner, hidden=['taps'])
     return load(**args, taps=taps)
 
 

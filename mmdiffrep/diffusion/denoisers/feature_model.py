@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from mmdiffrep.diffusion.compiled import Compile
-from mmdiffrep.diffusion.condition import Condition
+from mmdiffrep.diffusion.condition import Cond, Condition
 from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.diffusion.taps import Tap
 
@@ -109,11 +109,7 @@ class FeatureModel(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self,
-        x_t: Tensor,
-        t: Tensor | int,
-        cond: None | Tensor | Condition = None,
-        taps: Sequence[str] | None = None,
+        self, x_t: Tensor, t: Tensor | int, cond: Cond = None, taps: Sequence[str] | None = None
     ) -> dict[str, Tensor]:
         """Read feature maps.
 
@@ -132,9 +128,7 @@ class FeatureModel(nn.Module, ABC):
         """
 
     @abstractmethod
-    def predict(
-        self, x_t: Tensor, t: Tensor | int, cond: None | Tensor | Condition = None
-    ) -> Tensor:
+    def predict(self, x_t: Tensor, t: Tensor | int, cond: Cond = None) -> Tensor:
         """Return the whole network's output, e.g. the predicted noise (B, C_out, H, W).
 
         Arguments and errors are those of :meth:`forward`.

@@ -7,7 +7,7 @@ from typing import Any, cast
 from mmdiffrep.diffusion.checkpoints import resolve_folder
 from mmdiffrep.diffusion.denoisers.base import Denoiser
 from mmdiffrep.diffusion.denoisers.families import find_family
-from mmdiffrep.diffusion.stored_config import read_json
+from mmdiffrep.diffusion.stored_config import read_network
 
 # Class of the network in a diffusers folder -> family.
 _BY_NETWORK = {
@@ -45,12 +45,6 @@ def family_of_folder(root: Path) -> type[Denoiser]:
 def _family_name(root: Path) -> str:
     for folder in (root / 'transformer', root / 'unet', root):
         if (folder / 'config.json').is_file():
-            kind = read_json(folder / 'config.json').get('_class_name')
-            if kind not in _BY_NETWORK:
-                raise ValueError(
-                    f"'{folder / 'config.json'}' describes a {kind}, which no family reads. "
-                    f'Expected one of {", ".join(_BY_NETWORK)}; an own family is added with '
-                    'register_family.'
-                )
-            return _BY_NETWORK[kind]
+            advice = 'An own family is added with register_family.'
+            return _BY_NETWORK[read_network(folder, _BY_NETWORK, advice)['_class_name']]
     return 'UNet2DDenoiser'  # which says what is missing

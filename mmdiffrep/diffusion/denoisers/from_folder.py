@@ -16,7 +16,9 @@ from mmdiffrep.diffusion.checkpoints import (
     read_schedule,
     resolve_folder,
 )
+from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers.base import Denoiser
+from mmdiffrep.diffusion.denoisers.pass_inputs import Sides
 from mmdiffrep.diffusion.file_hashes import hash_files
 from mmdiffrep.diffusion.partial_load import (
     build_without_weights,
@@ -25,7 +27,9 @@ from mmdiffrep.diffusion.partial_load import (
 )
 from mmdiffrep.diffusion.schedule import build_schedule
 from mmdiffrep.diffusion.schedule_base import Schedule
+from mmdiffrep.diffusion.stored_config import read_network
 from mmdiffrep.diffusion.weights import as_dtype
+from mmdiffrep.utils.checks import of_shape, one_given
 
 
 class FolderDenoiser(Denoiser):
@@ -58,6 +62,7 @@ class FolderDenoiser(Denoiser):
         source: str = 'random weights',
         image_size: int | None = None,
     ) -> None:
+        self._check_config(network.config)
         super().__init__(
             network,
             schedule,
@@ -113,19 +118,17 @@ class FolderDenoiser(Denoiser):
             FileNotFoundError: No such model.
             TapError: Unknown taps.
         """
-        if (pretrained is None) == (config is None):
-            raise ValueError(f'{cls.__name__} takes either pretrained=... or config=dict(...).')
+        one_given(cls.__name__, pretrained=pretrained, config=config)
         if config is not None:
             network = cls.network_class(**config).to(as_dtype(dtype)).eval()
-            own = build_schedule(cls.default_schedule if schedule is None else schedule)
+            own = cls._own_schedule(None, schedule)
             denoiser = cls(network, own, f'{cls.__name__} with random weights', image_size)
             return denoiser if taps is None else denoiser._cut_after(taps)
         assert pretrained is not None
         root = resolve_folder(pretrained)
         folder = component_folder(root, cls.component, cls.network_class.__name__)
         network = build_without_weights(cls.network_class, cls._read_config(folder))
-        own = read_schedule(root) if schedule is None else build_schedule(schedule)
-        denoiser = cls(network, own, pretrained, image_size)
+        denoiser = cls(network, cls._own_schedule(root, schedule), pretrained, image_size)
         files = find_weights(folder, variant, weights)
         whole = network.state_dict().keys()
         if taps is not None:
@@ -137,6 +140,13 @@ class FolderDenoiser(Denoiser):
         if channels:
             denoiser.pixels_per_cell = 2 ** (len(channels) - 1)
         return denoiser
+
+    @classmethod
+    def _own_schedule(cls, root: Path | None, schedule: None | str | Mapping[str, Any]) -> Schedule:
+        """Return the schedule that is asked for, or that of a folder, or the family's."""
+        if schedule is None and root is not None:
+            return read_schedule(root)
+        return build_schedule(cls.default_schedule if schedule is None else schedule)
 
     @classmethod
     def without_weights(cls, path_or_id: str) -> Self:
@@ -153,14 +163,7 @@ class FolderDenoiser(Denoiser):
 
     @classmethod
     def _read_config(cls, folder: Path) -> dict[str, Any]:
-        config = read_json(folder / 'config.json')
-        kind = config.get('_class_name')
-        if kind != cls.network_class.__name__:
-            raise ValueError(
-                f"'{folder / 'config.json'}' describes a {kind}; {cls.__name__} reads "
-                f'{cls.network_class.__name__}.'
-            )
-        return config
+        return read_network(folder, [cls.network_class.__name__], f'{cls.__name__} reads no other.')
 
     def _cut_after(self, taps: Sequence[str]) -> Self:
         self.truncate(taps)
@@ -188,23 +191,36 @@ class FolderDenoiser(Denoiser):
     def text_width(self) -> int:
         """Channels of the embedded tokens of a prompt."""
 
-    def _check_sides(self, height: int, width: int) -> None:
-        if not height * width:
-            raise ValueError(f'Latents need at least one cell, got {height}x{width}.')
+    @property
+    def _sides(self) -> Sides:
+        return Sides()
 
-    def _check_prompt(self, parts: Mapping[str, torch.Tensor | None]) -> None:
-        """Check the parts of a condition that the network cannot do without."""
-        missing = [name for name, value in parts.items() if value is None]
+    def _check_config(self, config: Mapping[str, Any]) -> None:
+        """Refuse a network of the class that the family does not read; by default none."""
+
+    @staticmethod
+    def _prompt(cond: Condition) -> dict[str, Any]:
+        """Return what diffusers' networks are told of a prompt."""
+        return dict(
+            encoder_hidden_states=cond.prompt_embeds,
+            encoder_attention_mask=cond.prompt_mask,
+            return_dict=False,
+        )
+
+    @property
+    def _needed(self) -> tuple[str, ...]:
+        """Parts of a condition that the network cannot do without."""
+        return ('prompt_embeds',)
+
+    def _check_cond(self, cond: Condition) -> None:
+        super()._check_cond(cond)
+        missing = [name for name in self._needed if name not in cond.given]
         if missing:
             raise ValueError(
                 f'{self.source} needs {" and ".join(missing)} of a condition: give the folder of a '
                 'whole pipeline (its empty prompt is the default) or a prompt; or '
                 f'Condition({", ".join(f"{name}=..." for name in missing)}).'
             )
-        embeds = parts['prompt_embeds']
-        assert embeds is not None
-        if embeds.shape[2] != self.text_width:
-            raise ValueError(
-                f'{self.source} reads prompts of {self.text_width} channels, got '
-                f'{embeds.shape[2]}: they come from the text encoder of another model.'
-            )
+        if cond.prompt_embeds is not None:
+            advice = 'Another width comes from the text encoder of another model.'
+            of_shape('prompt_embeds', cond.prompt_embeds, 'B', 'L', self.text_width, advice=advice)

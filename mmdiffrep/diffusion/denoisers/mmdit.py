@@ -9,6 +9,7 @@ from diffusers import FluxTransformer2DModel, SD3Transformer2DModel
 from torch import Tensor, nn
 
 from mmdiffrep.diffusion.condition import Condition
+from mmdiffrep.diffusion.denoisers.pass_inputs import Sides
 from mmdiffrep.diffusion.denoisers.transformer import (
     BothStreams,
     TransformerDenoiser,
@@ -34,9 +35,9 @@ class _TwoStreams(TransformerDenoiser):
             pooled_embeds=torch.zeros(1, pooled, device=device),
         )
 
-    def _check_cond(self, cond: Condition) -> None:
-        super()._check_cond(cond)
-        self._check_prompt(dict(prompt_embeds=cond.prompt_embeds, pooled_embeds=cond.pooled_embeds))
+    @property
+    def _needed(self) -> tuple[str, ...]:
+        return ('prompt_embeds', 'pooled_embeds')
 
     def _stand_in(self) -> nn.Module:
         return BothStreams()
@@ -58,14 +59,10 @@ class SD3Denoiser(_TwoStreams):
         """77 of CLIP and 256 of T5."""
         return 333
 
-    def _check_sides(self, height: int, width: int) -> None:
-        super()._check_sides(height, width)
+    @property
+    def _sides(self) -> Sides:
         greatest = self.network.config.pos_embed_max_size * self.patch_size
-        if max(height, width) > greatest:
-            raise ValueError(
-                f'{self.source} has positions for latents of up to {greatest}x{greatest}, got '
-                f'{height}x{width}.'
-            )
+        return super()._sides._replace(high=greatest)
 
     def _call(self, network: Any, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
         return network(

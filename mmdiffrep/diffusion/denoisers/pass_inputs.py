@@ -1,62 +1,61 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Check what a network is given in a pass."""
+"""What a network can be given in a pass: sides of images, labels."""
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from mmdiffrep.diffusion.condition import Condition
 
+class Sides(NamedTuple):
+    """Sides that a network takes besides those that it was trained on.
 
-def check_images(x_t: Tensor, in_channels: int) -> None:
-    """Check noised or clean images.
-
-    Raises:
-        ValueError: Not floats of shape (B, ``in_channels``, H, W).
+    Attributes:
+        multiple: Sides are multiples of this.
+        low: The least side.
+        high: The greatest; None: any.
+        square: Whether both are the same.
     """
-    if x_t.ndim != 4 or x_t.shape[1] != in_channels:
-        raise ValueError(f'Expected images (B, {in_channels}, H, W), got shape {tuple(x_t.shape)}.')
-    if not x_t.is_floating_point():
-        raise ValueError(f'Expected float images in [-1, 1], got dtype {x_t.dtype}.')
+
+    multiple: int = 1
+    low: int = 1
+    high: int | None = None
+    square: bool = False
+
+    def fit(self, height: int, width: int) -> bool:
+        """Return whether an image has such sides."""
+        high = max(height, width) if self.high is None else self.high
+        return all(
+            self.low <= side <= high and side % self.multiple == 0 for side in (height, width)
+        ) and not (self.square and height != width)
+
+    def __str__(self) -> str:
+        facts = {
+            f'multiples of {self.multiple}': self.multiple > 1,
+            f'at least {self.low}': self.low > self.multiple or self.multiple == 1,
+            f'at most {self.high}': self.high is not None,
+            'both the same': self.square,
+        }
+        return ', '.join(fact for fact, holds in facts.items() if holds)
 
 
-def check_condition(
-    cond: Condition,
-    accepts: Sequence[str],
-    num_classes: int | None,
-    needs_label: bool,
-    family: str,
-) -> None:
-    """Check a condition against what a family's networks read.
+def check_labels(labels: Tensor | None, num_classes: int | None, needed: bool) -> None:
+    """Check the labels that a pass is conditioned on.
 
     Args:
-        cond: The condition.
-        accepts: Parts that are read.
+        labels: (B,), or None.
         num_classes: Of the network; None: unconditional.
-        needs_label: Whether there is no pass without labels.
-        family: For the message.
+        needed: Whether there is no pass without labels.
 
     Raises:
-        ValueError: A part that is not read, or labels that are missing, unknown or not wanted.
+        ValueError: Labels that are missing, out of range or not wanted.
     """
-    unread = [name for name in cond.given if name not in accepts]
-    if unread:
-        raise ValueError(
-            f'{family} reads no {" or ".join(unread)} of a condition; it reads '
-            f'{", ".join(accepts) or "nothing"}.'
-        )
-    labels = cond.labels
-    if labels is None:
-        if needs_label and num_classes is not None:
-            raise ValueError(
-                'This network is class-conditional: give cond, one of the labels '
-                f'0 .. {num_classes - 1} per image.'
-            )
-        return
-    if num_classes is None:
+    if num_classes is None and labels is not None:
         raise ValueError('This network is unconditional: give no labels.')
-    if labels.device.type == 'cpu' and not torch.compiler.is_compiling() and len(labels):
-        low, high = int(labels.min()), int(labels.max())
-        if low < 0 or high >= num_classes:
-            raise ValueError(f'Labels must lie in 0 .. {num_classes - 1}, got {low} .. {high}.')
+    known = None if num_classes is None else f'the labels 0 .. {num_classes - 1}'
+    if labels is None and needed and known:
+        raise ValueError(f'This network is class-conditional: give cond, one of {known} per image.')
+    if labels is None or labels.device.type != 'cpu' or torch.compiler.is_compiling():
+        return
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < (num_classes or 0):
+        raise ValueError(f'Expected {known}, got {int(labels.min())} .. {int(labels.max())}.')

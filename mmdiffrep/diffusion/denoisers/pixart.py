@@ -40,21 +40,10 @@ class PixArtDenoiser(TransformerDenoiser):
             prompt_embeds=torch.zeros(1, self.text_tokens, self.text_width, device=device)
         )
 
-    def _check_cond(self, cond: Condition) -> None:
-        super()._check_cond(cond)
-        self._check_prompt(dict(prompt_embeds=cond.prompt_embeds))
-
     def _call(self, network: Any, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
         added: dict[str, Tensor | None] = dict(resolution=None, aspect_ratio=None)
         if network.use_additional_conditions:
             height, width = (side * self.pixels_per_cell for side in x_t.shape[2:])
             size = x_t.new_tensor([[height, width]]).expand(len(x_t), -1)
             added = dict(resolution=size, aspect_ratio=x_t.new_full((len(x_t), 1), height / width))
-        return network(
-            x_t,
-            encoder_hidden_states=cond.prompt_embeds,
-            encoder_attention_mask=cond.prompt_mask,
-            timestep=t,
-            added_cond_kwargs=added,
-            return_dict=False,
-        )[0]
+        return network(x_t, timestep=t, added_cond_kwargs=added, **self._prompt(cond))[0]

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mmdiffrep.diffusion.denoisers.from_folder import FolderDenoiser
+from mmdiffrep.diffusion.denoisers.pass_inputs import Sides
 from mmdiffrep.diffusion.taps import BlockPaths
 from mmdiffrep.diffusion.truncate import CutPlan, PassThrough
 
@@ -31,13 +32,9 @@ class TransformerDenoiser(FolderDenoiser):
     def _cells(self, height: int, width: int) -> tuple[int, int]:
         return height // self.patch_size, width // self.patch_size
 
-    def _check_sides(self, height: int, width: int) -> None:
-        super()._check_sides(height, width)
-        if height % self.patch_size or width % self.patch_size:
-            raise ValueError(
-                f'{self.source} takes latents whose sides are multiples of {self.patch_size}, got '
-                f'{height}x{width}.'
-            )
+    @property
+    def _sides(self) -> Sides:
+        return Sides(self.patch_size, self.patch_size)
 
     def _blocks(self, skeleton: Any) -> dict[str, BlockPaths]:
         return {

@@ -20,6 +20,7 @@ from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.diffusion.truncate import CutPlan
 from mmdiffrep.diffusion.ve_schedule import VESchedule
 from mmdiffrep.diffusion.weights import as_dtype
+from mmdiffrep.utils.checks import integer, one_given, one_of
 
 
 class UNet2DDenoiser(UNetBlocks, Denoiser):
@@ -53,15 +54,13 @@ class UNet2DDenoiser(UNetBlocks, Denoiser):
         source: str = 'random weights',
         null_label: str | int = 'mean',
     ) -> None:
-        size = network.config.sample_size
+        size: Any = network.config.sample_size
         if isinstance(size, (tuple, list)) and len(set(size)) == 1:
             size = size[0]
-        if not isinstance(size, int):
-            raise ValueError(f'The U-Net config needs one sample_size in pixels, got {size!r}.')
         super().__init__(
             network,
             schedule,
-            image_size=size,
+            image_size=integer('sample_size of the U-Net config', size, 1),
             in_channels=network.config.in_channels,
             num_classes=_num_classes(network.config),
             source=source,
@@ -100,8 +99,7 @@ class UNet2DDenoiser(UNetBlocks, Denoiser):
             FileNotFoundError: No such model; says how to give a local folder.
             TapError: Unknown taps.
         """
-        if (pretrained is None) == (unet is None):
-            raise ValueError('UNet2DDenoiser takes either pretrained=... or unet=dict(...).')
+        one_given(cls.__name__, pretrained=pretrained, unet=unet)
         network: Any
         if pretrained is not None:
             network, own_schedule = load_unet2d(pretrained, schedule)
@@ -174,9 +172,6 @@ def _check_time(config: Mapping[str, Any], schedule: Schedule) -> None:
 
 
 def _num_classes(config: Mapping[str, Any]) -> int | None:
-    if config.get('class_embed_type') is not None:
-        raise ValueError(
-            f'Class embeddings of type {config["class_embed_type"]!r} are not supported; a '
-            'UNet2DModel is unconditional or has num_class_embeds.'
-        )
+    advice = 'A UNet2DModel is unconditional or has num_class_embeds.'
+    one_of('class_embed_type', config.get('class_embed_type'), [None], advice)
     return config.get('num_class_embeds')

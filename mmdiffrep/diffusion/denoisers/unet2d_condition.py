@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """``UNet2DConditionModel`` (Stable Diffusion 1, 2 and XL) as a denoiser."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -10,8 +11,8 @@ from torch import Tensor, nn
 from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers.from_folder import FolderDenoiser
 from mmdiffrep.diffusion.denoisers.unet_parts import SkipTaker, UNetBlocks, skip_taps
-from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.diffusion.truncate import CutPlan
+from mmdiffrep.utils.checks import one_of
 
 _INPUTS = dict(  # config keys of further inputs, and their supported values
     addition_embed_type=(None, 'text_time'),
@@ -55,20 +56,10 @@ class UNet2DConditionDenoiser(UNetBlocks, FolderDenoiser):
         'time_vector',
     )
 
-    def __init__(
-        self,
-        network: UNet2DConditionModel,
-        schedule: Schedule,
-        source: str = 'random weights',
-        image_size: int | None = None,
-    ) -> None:
+    def _check_config(self, config: Mapping[str, Any]) -> None:
         for key, known in _INPUTS.items():
-            if network.config.get(key) not in known:
-                raise ValueError(
-                    f'{key}={network.config[key]!r}: this network has an input that is not '
-                    'supported; Stable Diffusion 1, 2 and XL are.'
-                )
-        super().__init__(network, schedule, source, image_size)
+            advice = 'Stable Diffusion 1, 2 and XL are supported, no networks with other inputs.'
+            one_of(key, config.get(key), known, advice)
 
     @property
     def text_width(self) -> int:
@@ -105,12 +96,9 @@ class UNet2DConditionDenoiser(UNetBlocks, FolderDenoiser):
     def _is_xl(self) -> bool:
         return self.network.config.addition_embed_type == 'text_time'
 
-    def _check_cond(self, cond: Condition) -> None:
-        super()._check_cond(cond)
-        needed: dict[str, Tensor | None] = dict(prompt_embeds=cond.prompt_embeds)
-        if self._is_xl:
-            needed['pooled_embeds'] = cond.pooled_embeds
-        self._check_prompt(needed)
+    @property
+    def _needed(self) -> tuple[str, ...]:
+        return ('prompt_embeds', 'pooled_embeds') if self._is_xl else ('prompt_embeds',)
 
     def _call(self, network: Any, x_t: Tensor, t: Tensor, cond: Condition) -> Tensor:
         added = None
@@ -127,15 +115,9 @@ class UNet2DConditionDenoiser(UNetBlocks, FolderDenoiser):
         if isinstance(network.class_embedding, nn.Identity) and cond.time_vector is None:
             width = network.time_embedding.linear_2.out_features
             labels = x_t.new_zeros(len(x_t), width)
-        return network(
-            x_t,
-            t,
-            encoder_hidden_states=cond.prompt_embeds,
-            encoder_attention_mask=cond.prompt_mask,
-            class_labels=labels,
-            added_cond_kwargs=added,
-            return_dict=False,
-        )[0]
+        return network(x_t, t, class_labels=labels, added_cond_kwargs=added, **self._prompt(cond))[
+            0
+        ]
 
     def _aliases(self, skeleton: Any) -> dict[str, str]:
         return {f'dift:{n}': f'module:up_blocks.{n}' for n, _ in enumerate(skeleton.up_blocks)}

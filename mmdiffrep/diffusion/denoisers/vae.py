@@ -1,20 +1,22 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """The autoencoder of a latent model, read on its own: maps of its encoder and its decoder."""
 
-from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
 from typing_extensions import Self
 
 from mmdiffrep.diffusion.condition import Condition
 from mmdiffrep.diffusion.denoisers.from_folder import FolderDenoiser
+from mmdiffrep.diffusion.denoisers.pass_inputs import Sides
 from mmdiffrep.diffusion.denoisers.unet_parts import res_blocks
+from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.diffusion.taps import BlockPaths
 from mmdiffrep.diffusion.truncate import CutPlan, PassThrough, replace_dead
 from mmdiffrep.diffusion.unknown_schedule import UnknownSchedule
+from mmdiffrep.utils.checks import equal
 
 _BETWEEN = ('quant_conv', 'post_quant_conv')  # of the encoder and of the decoder; None in SD3
 _PATHS = dict(encoder='down_blocks', decoder='up_blocks')
@@ -32,6 +34,8 @@ class VAEDenoiser(FolderDenoiser):
 
     Images may have any sides of a cell or more; what does not fill a cell is left out, as the
     encoder does.
+
+    In float16 that of SDXL gives NaN.
 
     Args:
         network: The autoencoder.
@@ -55,37 +59,9 @@ class VAEDenoiser(FolderDenoiser):
         super().__init__(network, UnknownSchedule(source), source, image_size)
 
     @classmethod
-    def build(
-        cls,
-        pretrained: str | None = None,
-        config: Mapping[str, Any] | None = None,
-        variant: str | None = None,
-        image_size: int | None = None,
-        dtype: None | str | torch.dtype = None,
-        taps: Sequence[str] | None = None,
-    ) -> Self:
-        """Build a reader of an autoencoder.
-
-        Args:
-            pretrained: Folder of a pipeline or of a bare VAE, or a hub id.
-            config: Arguments of ``AutoencoderKL``, for random weights.
-            variant: Of the files.
-            image_size: Side in pixels; None: the side that the config says.
-            dtype: Precision of the weights; None: float32. float16 gives NaN with SDXL's.
-            taps: Cut after the last of these; None: keep whole.
-
-        Raises:
-            ValueError, FileNotFoundError, TapError: See :meth:`FolderDenoiser.build`.
-        """
-        return super().build(
-            pretrained,
-            config,
-            schedule=cls.default_schedule,  # which the class does not use
-            variant=variant,
-            image_size=image_size,
-            dtype=dtype,
-            taps=taps,
-        )
+    def _own_schedule(cls, root: Path | None, schedule: object) -> Schedule:
+        equal('schedule of a VAEDenoiser', schedule, None, 'An autoencoder has none.')
+        return UnknownSchedule('the autoencoder')
 
     @property
     def cell(self) -> int:
@@ -97,16 +73,17 @@ class VAEDenoiser(FolderDenoiser):
         """No prompt."""
         return 0
 
+    @property
+    def _needed(self) -> tuple[str, ...]:
+        return ()
+
     def compute_in(self, precision: str | None = None) -> Self:
         """Fix the precision; None: float32, on a GPU too."""
         return super().compute_in('float32' if precision is None else precision)
 
-    def _check_sides(self, height: int, width: int) -> None:
-        if min(height, width) < self.cell:
-            raise ValueError(
-                f'{self.source} takes images with sides of at least {self.cell}, got '
-                f'{height}x{width}.'
-            )
+    @property
+    def _sides(self) -> Sides:
+        return Sides(low=self.cell)
 
     def _as_map(self, name: str, value: Tensor, x_t: Tensor) -> Tensor:
         if value.ndim == 4:

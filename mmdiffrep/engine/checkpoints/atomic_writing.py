@@ -15,7 +15,8 @@ from mmengine.runner import Runner
 
 from mmdiffrep.engine.resume_checks import check_resumable, log_changes
 from mmdiffrep.utils.atomic_file import remove_incomplete, write_atomically
-from mmdiffrep.utils.checkpoint_io import POINTER, load_checkpoint_file
+from mmdiffrep.utils.checkpoint_io import load_checkpoint_file
+from mmdiffrep.utils.find_checkpoints import POINTER
 from mmdiffrep.utils.plain_state import from_plain, to_plain
 
 _ATOMIC = dict(backend='atomic_local')

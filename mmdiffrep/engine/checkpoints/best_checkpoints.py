@@ -7,7 +7,7 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
 from mmdiffrep.engine.checkpoints.atomic_writing import AtomicWriting
-from mmdiffrep.utils.checks import did_you_mean
+from mmdiffrep.utils.near_names import did_you_mean
 
 # What a checkpoint's message hub says of the run's position beyond mmengine's. mmengine's log shows
 # all that begins with train, val or test.

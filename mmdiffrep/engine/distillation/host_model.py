@@ -6,14 +6,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.dist import get_world_size
 from mmengine.model import MMFullyShardedDataParallel
 from mmengine.optim import ApexOptimWrapper, OptimWrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from mmdiffrep.models.distillers import LayerTaps, by_branch
+from mmdiffrep.models.distillers.repfusion_distiller import by_branch
+from mmdiffrep.models.layer_taps import LayerTaps
 from mmdiffrep.models.mixup_preprocessor import MixupPreprocessor
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import as_many, equal
 
 
 def check_host(runner: Runner) -> None:
@@ -29,6 +32,17 @@ def check_host(runner: Runner) -> None:
         raise TypeError(
             f'the model is sharded ({type(model).__name__}); the distillation hook reads features '
             'of a whole model: use MMDistributedDataParallel'
+        )
+
+
+def warn_of_small_holdout(runner: Runner, holdout: float) -> None:
+    """Warn if less than one image of each batch is held out."""
+    size = getattr(runner.train_dataloader, 'batch_size', None)
+    if holdout and size and holdout * size * get_world_size() < 1:
+        runner.logger.warning(
+            f'RepFusion: holdout={holdout} holds out less than one image per batch of '
+            f'{size * get_world_size()}: most batches reward no policy; raise holdout or the '
+            'batch size'
         )
 
 
@@ -122,18 +136,11 @@ def channels_by_pair(
         found = [tuple(next(probed) for _ in names) for names in layers]
         for index, (numbers, right) in enumerate(zip(given, found)):
             stated = list(right) if numbers is None else np.atleast_1d(numbers).tolist()
-            if stated != list(right):
-                raise ValueError(
-                    f'pairs[{index}] has student_channels={stated}, but its layers '
-                    f'{list(layers[index])} have {list(right)}: leave it out'
-                )
+            layer = f'pairs[{index}]: student_channels of {list(layers[index])}'
+            equal(layer, stated, list(right), 'Leave it out, as it is found.')
         return found
     for index, (names, numbers) in enumerate(zip(layers, known)):
-        if len(names) != len(numbers):
-            raise ValueError(
-                f'pairs[{index}] has the student layers {list(names)} and '
-                f'student_channels={list(numbers)}: give one number per layer.'
-            )
+        as_many(f'pairs[{index}]: student_channels', numbers, f'the layers {list(names)}', names)
     return known
 
 

@@ -4,9 +4,10 @@
 from collections.abc import Sequence
 
 import torch
+from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from mmdiffrep.utils.checks import integer, of_type
+from mmdiffrep.utils.checks import equal, integer, of_type, one_of, rising
 
 TaskLosses = dict[str, Tensor | list[Tensor]]
 
@@ -22,20 +23,24 @@ class PhaseSchedule:
     def __init__(self, phases: Sequence[tuple[str, int]] | None = None) -> None:
         given = of_type('phases', [] if phases is None else phases, list, tuple)
         for phase in given:
-            of_type('each of phases', phase, list, tuple)
-        if any(len(phase) != 2 or phase[0] not in ('distill', 'joint') for phase in given):
-            raise ValueError(
-                f"phases must be a list of ('distill' or 'joint', end iteration), got {given}."
-            )
+            parts = of_type('each of phases', phase, list, tuple)
+            equal('The length of each of phases', len(parts), 2, "Give ('joint', end iteration).")
+            one_of('each kind of phases', phase[0], ('distill', 'joint'))
         self.phases = [(name, integer('each end of phases', end, 1)) for name, end in given]
-        ends = [end for _, end in self.phases]
-        if ends != sorted(set(ends)):
-            raise ValueError(f'phases must be in the order of their ends, got {given}.')
+        rising('ends of phases', [end for _, end in self.phases] or [1])
 
     @property
     def end(self) -> int:
         """The iteration that ends the last phase with a teacher, 0 without phases."""
         return self.phases[-1][1] if self.phases else 0
+
+    def warn_if_late(self, runner: Runner) -> None:
+        """Warn if the last phase ends after the run."""
+        if self.end > runner.max_iters:
+            runner.logger.warning(
+                f'RepFusion: the last of phases={self.phases} ends after the run, which has '
+                f'{runner.max_iters} iterations'
+            )
 
     def progress(self, iteration: int, max_iters: int) -> float:
         """Return the share of the training with a teacher that is done, in [0, 1].

@@ -12,14 +12,8 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from mmdiffrep.utils.checks import (
-    at_least,
-    check_arguments,
-    did_you_mean,
-    of_type,
-    one_of,
-    positive,
-)
+from mmdiffrep.utils.checks import at_least, check_arguments, of_type, one_of, positive
+from mmdiffrep.utils.near_names import did_you_mean
 
 # Those of mmengine's DefaultOptimWrapperConstructor, which ignores others.
 PARAMWISE_KEYS = (

@@ -7,7 +7,8 @@ import torch
 from mmengine.dist import all_reduce
 from torch import Tensor
 
-from mmdiffrep.models.timestep_policies import TimestepSample
+from mmdiffrep.models.timestep_policies.base import TimestepSample
+from mmdiffrep.utils.checks import equal
 
 
 class TimestepHistory:
@@ -95,11 +96,8 @@ class TimestepHistory:
         Raises:
             ValueError: They have another number of buckets.
         """
-        if state['rows'].shape[1] != self._rows.shape[1]:
-            raise ValueError(
-                f'the timesteps of the run were counted in {state["rows"].shape[1] - 4} buckets, '
-                f'now there are {self.num_buckets}: resume with the same num_buckets'
-            )
+        buckets, advice = state['rows'].shape[1] - 4, 'Resume with the same num_buckets.'
+        equal('num_buckets', self.num_buckets, buckets, advice)
         self.iterations = list(state['iterations'])
         self._rows = state['rows'].cpu()
         self._row = state['row']

@@ -18,8 +18,9 @@ from mmdiffrep.engine.checkpoints.best_checkpoints import (
 )
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.checkpoint_io import ensure_safe_loader
-from mmdiffrep.utils.checks import did_you_mean, integer, of_type
+from mmdiffrep.utils.checks import integer, of_type
 from mmdiffrep.utils.folder_lock import only_run_in
+from mmdiffrep.utils.near_names import did_you_mean
 from mmdiffrep.utils.pixel_checks import check_inputs
 from mmdiffrep.utils.stop_signal import StopSignal, in_any_process
 
@@ -146,11 +147,7 @@ class AtomicCheckpointHook(BestCheckpoints):
         self._set_all_saved(False)
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any | None = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Save if due, and stop if asked to."""
         super().after_train_iter(runner, batch_idx, data_batch, outputs)

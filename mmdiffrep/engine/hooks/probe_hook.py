@@ -15,9 +15,9 @@ from torch import Tensor
 
 from mmdiffrep.diffusion.denoisers import Denoiser, load_denoiser
 from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
-from mmdiffrep.diffusion.features import resolve_timesteps
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.noise import build_noise
+from mmdiffrep.diffusion.timesteps import resolve_timesteps
 from mmdiffrep.engine.averaged_model import averaged_model, require_method
 from mmdiffrep.engine.hooks.interval_hook import MeasuringHook
 from mmdiffrep.measures import ProbeTraining, check_labels, fit_grid_probe, labels_of

@@ -2,7 +2,6 @@
 """RepFusion as a hook: distill a diffusion model into any unmodified OpenMMLab model."""
 
 from collections.abc import Sequence
-from logging import Logger
 from typing import Any
 
 import torch
@@ -13,28 +12,23 @@ from mmengine.runner import Runner
 from mmengine.utils import apply_to
 from torch import Tensor, nn
 
-from mmdiffrep.engine.distillation.host_model import check_host, check_unmixed, fill_rewards
-from mmdiffrep.engine.distillation.phases import PhaseSchedule, TaskFreeze, TaskLosses
+from mmdiffrep.engine.distillation.attachment import Attachment
+from mmdiffrep.engine.distillation.host_model import check_host, warn_of_small_holdout
+from mmdiffrep.engine.distillation.pair_options import check_pairs
+from mmdiffrep.engine.distillation.phases import PhaseSchedule
+from mmdiffrep.engine.distillation.run_distiller import build_run_distiller
+from mmdiffrep.engine.distillation.run_teacher import build_run_teacher, check_record
 from mmdiffrep.engine.distillation.side_optimizer import SideOptimizer
-from mmdiffrep.engine.distillation.step import (
-    TeacherRead,
-    distillation_losses,
-    read_teacher,
-)
 from mmdiffrep.engine.distillation.student_layers import StudentLayers
 from mmdiffrep.engine.hooks.finite_loss_hook import check_parameters
 from mmdiffrep.models.distillers.repfusion_distiller import RepFusionDistiller
 from mmdiffrep.models.layer_taps import LayerTaps
 from mmdiffrep.models.teachers.base import Teacher
-from mmdiffrep.models.teachers.build import build_teacher
-from mmdiffrep.models.teachers.normalization import check_normalization, normalization_of
-from mmdiffrep.models.timestep_policies import TimestepSample
+from mmdiffrep.models.teachers.normalization import check_normalization
+from mmdiffrep.models.timestep_policies.base import TimestepSample
 from mmdiffrep.registry import HOOKS
-from mmdiffrep.utils.checks import about, integer, of_type, one_of, within
+from mmdiffrep.utils.checks import about, equal, has_type, integer, of_type, one_of, within
 from mmdiffrep.utils.random_streams import IterationStreams
-
-REQUIRED = {'student', 'teacher', 'loss'}
-COMPARISON = {'loss', 'standardize', 'connector', 'target', 'balance'}  # arguments of FeaturePair
 
 
 @HOOKS.register_module()
@@ -130,13 +124,6 @@ class RepFusionHook(Hook):
         seed: int = 0,
         check_teacher: bool = True,
     ) -> None:
-        if not isinstance(pairs, (list, tuple)) or not pairs:
-            raise ValueError(
-                'pairs must be a list of at least one dict(student=..., teacher=..., loss=...), '
-                f'got {pairs!r}.'
-            )
-        for index, pair in enumerate(pairs):
-            _check_pair(f'pairs[{index}]', pair)
         none = type(None)
         of_type('policy', policy, dict, none)
         of_type('noise', noise, str, dict)
@@ -144,14 +131,13 @@ class RepFusionHook(Hook):
         of_type('optimizer', optimizer, dict, none)
         schedulers = of_type('param_scheduler', param_scheduler, dict, list, none) or []
         for scheduler in [schedulers] if isinstance(schedulers, dict) else schedulers:
-            if 'type' not in of_type('each param_scheduler', scheduler, dict):
-                raise ValueError(f'param_scheduler needs a `type`, got {scheduler!r}.')
-        if of_type('normalization', normalization, dict, none) is not None:
+            has_type('each param_scheduler', scheduler)
+        if normalization is not None:
             check_normalization(normalization)
         self.teacher_cfg = of_type('teacher', teacher, str, dict, nn.Module)
         if teacher in ('', {}):
             raise ValueError(f'teacher must be a folder, a hub id or a config, got {teacher!r}.')
-        self.pairs = [dict(pair) for pair in pairs]
+        self.pairs = check_pairs(pairs)
         self.layers = StudentLayers(self.pairs, pyramid)
         self.policy_cfg = dict(type='mmdiffrep.FixedTimestep') if policy is None else policy
         self.noise = noise
@@ -163,24 +149,23 @@ class RepFusionHook(Hook):
         self.clip_grad = clip_grad
         self.param_scheduler = param_scheduler
         self.phases = PhaseSchedule(phases)
-        self.teacher_size = (
-            None if teacher_size is None else integer('teacher_size', teacher_size, 1)
+        self.teacher_size, self.teacher_batch = (
+            None if value is None else integer(name, value, 1)
+            for name, value in (('teacher_size', teacher_size), ('teacher_batch', teacher_batch))
         )
-        self.teacher_batch = teacher_batch
-        if teacher_batch is not None:
-            integer('teacher_batch', teacher_batch, 1)
         self.precision = precision
         self.teacher_input = one_of('teacher_input', teacher_input, ('exact', 'student'))
         self.normalization = normalization
         self.seed = integer('seed', seed, 0)
         self.teacher: Teacher | None = None
         self.distiller: RepFusionDistiller | None = None
-        self.drawn: dict[str, TimestepSample] = {}
-        self._reads: dict[str, TeacherRead] = {}
-        self._freeze = TaskFreeze()
         self.check_teacher = of_type('check_teacher', check_teacher, bool)
-        self._logger: Logger | None = None
-        self._handles: list[Any] = []
+        self._attached: Attachment | None = None
+
+    @property
+    def drawn(self) -> dict[str, TimestepSample]:
+        """The timesteps drawn in this iteration, by policy."""
+        return {} if self._attached is None else self._attached.drawn
 
     # -- set-up and tear-down ----------------------------------------------------------------
 
@@ -190,7 +175,10 @@ class RepFusionHook(Hook):
         if self.distiller is not None or isinstance(runner.optim_wrapper, (dict, type(None))):
             return
         check_host(runner)
-        self._check_run(runner)
+        alone = 'Give one hook several pairs: losses and checkpoints of two have the same names.'
+        equal('RepFusionHooks', sum(isinstance(h, RepFusionHook) for h in runner.hooks), 1, alone)
+        self.phases.warn_if_late(runner)
+        warn_of_small_holdout(runner, self.holdout)
         model = _unwrapped(runner)
         device = next(model.parameters()).device
         with torch.random.fork_rng(devices=[device] if device.type == 'cuda' else []):
@@ -205,99 +193,44 @@ class RepFusionHook(Hook):
         self.optimizer.broadcast()
         self.optimizer.follow_schedule(runner, self.param_scheduler)
 
-    def _check_run(self, runner: Runner) -> None:
-        if sum(isinstance(hook, RepFusionHook) for hook in runner.hooks) > 1:
-            raise ValueError(
-                'the config has more than one RepFusionHook, whose losses and checkpoints would '
-                'have the same names: give one hook several pairs, each with its own tap'
-            )
-        size = getattr(runner.train_dataloader, 'batch_size', None)
-        if self.holdout and size and self.holdout * size * get_world_size() < 1:
-            runner.logger.warning(
-                f'RepFusion: holdout={self.holdout} holds out less than one image per batch of '
-                f'{size * get_world_size()}: most batches reward no policy; raise holdout or the '
-                'batch size'
-            )
-        if self.phases.end > runner.max_iters:
-            runner.logger.warning(
-                f'RepFusion: the last of phases={self.phases.phases} ends after the run, which has '
-                f'{runner.max_iters} iterations'
-            )
-
     def _build(self, model: nn.Module, runner: Runner) -> None:
-        names = self.layers.names
         with about('pairs: student'):
-            self.taps = LayerTaps(model, names)
-        settings = self.normalization or normalization_of(model, runner.cfg)
-        size = '' if self.teacher_size is None else f' with teacher_size={self.teacher_size}'
-        with about(f'teacher{size}'):
-            self.teacher = build_teacher(
-                self.teacher_cfg,
-                taps=[pair['teacher'] for pair in self.pairs],
-                size=self.teacher_size,
-                raw_input=self.teacher_input == 'student',
-                noise=self.noise,
-                precision=self.precision,
-                pass_size=self.teacher_batch,
-                **settings,
-            )
-        bad = [name for name, p in self.teacher.named_parameters() if not p.isfinite().all()]
-        if bad:
-            raise ValueError(
-                f'the teacher {self.teacher.source} has {len(bad)} weights with NaN or infinite '
-                f'values, such as {bad[0]}: its file is damaged, or its training diverged.'
-            )
-        given = [pair.get('student_channels') for pair in self.pairs]
-        channels, inputs = self.layers.channels(model, given)
-        self.distiller = RepFusionDistiller(
-            pairs=[{k: pair[k] for k in pair if k in COMPARISON} for pair in self.pairs],
-            student_channels=channels,
-            teacher_channels=self.teacher.channels,
-            policy=self.policy_cfg,
-            reward=fill_rewards(model, self.policy_cfg, self.reward_cfg),
-            holdout=self.holdout,
-            pyramid=self.layers.pyramid and dict(self.layers.pyramid, in_channels=inputs),
-            levels=self.layers.levels,
+            self.taps = LayerTaps(model, self.layers.names)
+        self.teacher = build_run_teacher(
+            self.teacher_cfg,
+            [pair['teacher'] for pair in self.pairs],
+            model,
+            runner.cfg,
+            self.normalization,
+            self.teacher_size,
+            raw_input=self.teacher_input == 'student',
+            noise=self.noise,
+            precision=self.precision,
+            pass_size=self.teacher_batch,
         )
-        self.distiller.fit_timesteps(self.teacher)
-        if getattr(self.teacher, 'drop', 0):
-            self.distiller.check_drop()
-        if self.teacher.pooled:
-            self.distiller.check_pools()
-        if self.teacher.timesteps is not None:
-            check_unmixed(model)
-        if self.distiller.needs_task:
-            self.phases.check_task_learns()
+        self.distiller = build_run_distiller(
+            model,
+            self.teacher,
+            *(self.pairs, self.layers, self.policy_cfg, self.reward_cfg, self.holdout, self.phases),
+        )
         runner.logger.info(
             f'RepFusion: teacher {self.teacher.source} ({self.teacher.weights_hash[:12]}), taps '
-            f'{self.teacher.taps} with {self.teacher.channels} channels, student layers {names} '
-            f'with {channels} channels'
+            f'{self.teacher.taps} with {self.teacher.channels} channels, student layers '
+            f'{self.layers.names} with {[pair.student_channels for pair in self.distiller.pairs]} '
+            'channels'
         )
 
     def before_train(self, runner: Runner) -> None:
         """Tap the student; after EMAHook has copied the model, so that the copy stays plain."""
         model = _unwrapped(runner)
-        self._logger = runner.logger if self.check_teacher and runner.iter == 0 else None
-        read = torch.compiler.disable(self._read_teacher)
-        add = torch.compiler.disable(self._add_losses)
-        self.taps.attach()
-        self._handles = [
-            model.register_forward_pre_hook(read, with_kwargs=True),
-            model.register_forward_hook(add, with_kwargs=True),
-            runner.optim_wrapper.optimizer.register_step_pre_hook(self._freeze.drop_grads),
-        ]
+        logger = runner.logger if self.check_teacher and runner.iter == 0 else None
+        self._attached = Attachment(self.teacher, self.distiller, self.layers, self.taps, logger)
+        self._attached.attach(model, runner.optim_wrapper.optimizer)
         self.optimizer.attach(runner.optim_wrapper)
 
     def after_train(self, runner: Runner) -> None:
         """Remove every hook from the student and its optimizer."""
-        self._detach()
-
-    def _detach(self) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
-        self._reads = {}
-        self.taps.detach()
+        self._attached.detach()
         self.optimizer.detach()
 
     # -- one iteration -----------------------------------------------------------------------
@@ -307,14 +240,12 @@ class RepFusionHook(Hook):
     ) -> None:
         """Set what depends on the iteration; free the teacher when fine-tuning begins."""
         phase = self.phases.at(runner.iter)
-        self._freeze.active = phase == 'distill'
-        self._progress = self.phases.progress(runner.iter, runner.max_iters)
-        self._streams = IterationStreams(self.seed, runner.iter, get_rank(), get_world_size())
-        self._reads, self.drawn = {}, {}
-        self.taps.clear()
+        streams = IterationStreams(self.seed, runner.iter, get_rank(), get_world_size())
+        progress = self.phases.progress(runner.iter, runner.max_iters)
+        self._attached.begin(streams, progress, frozen_task=phase == 'distill')
         if phase == 'finetune' and self.teacher is not None:
-            self._detach()
-            self.teacher = None
+            self.after_train(runner)
+            self.teacher = self._attached.teacher = None
             self.optimizer.zero_grad()
             runner.logger.info('RepFusion: distillation is over, the teacher is freed')
         elif self.teacher is not None and data_batch is not None:
@@ -326,45 +257,6 @@ class RepFusionHook(Hook):
         """Clear the distiller's gradients at the end of an accumulation window."""
         if runner.optim_wrapper.should_update():
             self.optimizer.zero_grad()
-
-    def _read_teacher(self, model: nn.Module, args: tuple, kwargs: dict) -> None:
-        """Read the teacher before the student's activations take up memory."""
-        arguments = _arguments(args, kwargs)
-        if arguments.get('mode') == 'loss':
-            self._reads = read_teacher(
-                self.teacher, self.distiller, arguments['inputs'], self._streams, self._progress
-            )
-            self.drawn = {name: read.sample for name, read in self._reads.items()}
-            if self._logger is not None:
-                self._check_teacher(arguments['inputs'], self._logger)
-                self._logger = None
-
-    def _check_teacher(self, images: Tensor, logger: Logger) -> None:
-        read = next(iter(self._reads.values()))
-        t, features = read.sample.t[: len(images)], read.features[0]
-        self.teacher.warn_if_early(self.teacher.to_input(images), t, features, logger)
-
-    def _add_losses(
-        self, model: nn.Module, args: tuple, kwargs: dict, task: TaskLosses
-    ) -> TaskLosses | None:
-        arguments = _arguments(args, kwargs)
-        if arguments.get('mode') != 'loss':
-            return None
-        images, data_samples = arguments['inputs'], arguments.get('data_samples')
-        with torch.autocast(images.device.type, enabled=False):
-            student = self.layers.features(self.taps, len(images), self.distiller.pyramid)
-            losses = distillation_losses(
-                self.distiller, student, self._reads, data_samples, task, self._progress
-            )
-        self._reads = {}
-        if self._freeze.active:
-            task = self._freeze.zero_losses(model, task, losses)
-        if same := sorted(task.keys() & losses.keys()):
-            raise ValueError(
-                f'the losses of {type(model).__name__} and of the distillation hook have the same '
-                f'names {same}: rename those of the model.'
-            )
-        return {**task, **losses}
 
     # -- checkpoints -------------------------------------------------------------------------
 
@@ -387,48 +279,10 @@ class RepFusionHook(Hook):
             )
             return
         saved = checkpoint['distiller']
-        if saved['teacher']['weights_hash'] != self.teacher_record['weights_hash']:
-            raise ValueError(
-                f'the run was started with the teacher {saved["teacher"]}, but now it has '
-                f'{self.teacher_record}: resume with the same weights, or start anew with load_from'
-            )
-        now = self.teacher_record['precision']
-        before = saved['teacher'].get('precision', now)
-        if before != now:
-            runner.logger.warning(
-                f'RepFusion: until now the teacher computed in {before}, here in {now}, which '
-                f"changes its features by about 0.5 %: precision='{before}' in the hook keeps them"
-            )
+        check_record(saved['teacher'], self.teacher_record, runner.logger)
         self.optimizer.load_state_dict(saved)
-
-
-def _check_pair(name: str, pair: dict) -> None:
-    """Check the keys of a pair and those values that FeaturePair does not read."""
-    keys = set(pair) if isinstance(pair, dict) else set()
-    if not REQUIRED <= keys <= REQUIRED | COMPARISON | {'student_channels'}:
-        raise ValueError(
-            f"{name} needs 'student', 'teacher' and 'loss', and may have 'target', 'standardize', "
-            f"'connector', 'balance' and 'student_channels'; got {pair!r}."
-        )
-    layers = of_type(f'{name}: student', pair['student'], str, list, tuple)
-    for layer in [layers] if isinstance(layers, str) else layers:
-        of_type(f'{name}: each student layer', layer, str)
-    if not layers:
-        raise ValueError(f'{name}: student is empty: name at least one layer.')
-    of_type(f'{name}: teacher', pair['teacher'], str)
-    channels = of_type(
-        f'{name}: student_channels', pair.get('student_channels'), int, list, tuple, type(None)
-    )
-    for number in channels if isinstance(channels, (list, tuple)) else [channels]:
-        if number is not None:
-            integer(f'{name}: student_channels', number, 1)
 
 
 def _unwrapped(runner: Runner) -> nn.Module:
     """Return the run's model without DDP."""
     return runner.model.module if is_model_wrapper(runner.model) else runner.model
-
-
-def _arguments(args: tuple, kwargs: dict) -> dict[str, Any]:
-    """Return the arguments of a model's forward pass by name."""
-    return dict(zip(('inputs', 'data_samples', 'mode'), args), **kwargs)

@@ -15,8 +15,9 @@ from torch.utils.data import DataLoader, Dataset
 from mmdiffrep.models.necks import Hypercolumns
 from mmdiffrep.models.segmentors.labeled_pixels import LabeledPixels
 from mmdiffrep.registry import LOOPS
-from mmdiffrep.utils.checks import integer, one_of
+from mmdiffrep.utils.checks import alike, at_least, equal, integer, one_of
 from mmdiffrep.utils.jpeg_damage import naming_jpeg_damage
+from mmdiffrep.utils.label_checks import check_label_range
 
 DTYPES = ('float16', 'bfloat16', 'float32')
 
@@ -121,11 +122,7 @@ class PixelTrainLoop(BaseLoop):
         columns = Hypercolumns.cat(self._columns(ignore_index, labels), len(dataset))
         self.model.train(was_training)
         pixels = LabeledPixels(columns, torch.stack(labels), ignore_index, self.min_class_pixels)
-        if len(pixels) < self.batch_size:
-            raise ValueError(
-                f'the images have {len(pixels)} labeled pixels, fewer than one batch of '
-                f'{self.batch_size}'
-            )
+        at_least('The number of labeled pixels (batch_size)', len(pixels), self.batch_size)
         return pixels
 
     def _columns(self, ignore_index: int, labels: list[Tensor]) -> Iterator[Hypercolumns]:
@@ -138,12 +135,8 @@ class PixelTrainLoop(BaseLoop):
             labels.append(sample.gt_sem_seg.data[0].long())
             size = self.model.image_size(data['inputs'], sample)
             self._check_label(labels[-1], size, ignore_index, name)
-            sizes = {tuple(label.shape) for label in (labels[0], labels[-1])}
-            if len(sizes) != 1:
-                raise ValueError(
-                    f'the labeled images have different sizes: {sorted(sizes)}; resize them to '
-                    'one size in the training pipeline'
-                )
+            sizes = [tuple(label.shape) for label in (labels[0], labels[-1])]
+            alike('Sizes of labeled images', sizes, 'resize them in the training pipeline.')
             features = self.model.extract_feat(data['inputs']).to(self.dtype)
             self._check_features(features, name)
             yield features
@@ -216,19 +209,11 @@ class PixelTrainLoop(BaseLoop):
     def _check_label(
         self, label: Tensor, size: tuple[int, int], ignore_index: int, name: str | int
     ) -> None:
-        if tuple(label.shape) != size:
-            raise ValueError(
-                f'{name}: the mask has shape {tuple(label.shape)}, its image '
-                f'{size}; in the training pipeline LoadAnnotations belongs '
-                'before Resize'
-            )
-        wrong = label[(label != ignore_index) & (label >= self.model.decode_head.num_classes)]
-        if len(wrong) or label.min() < 0:
-            raise ValueError(
-                f'{name}: labels {wrong.unique().tolist()} are out of range; expected 0 to '
-                f'{self.model.decode_head.num_classes - 1} (num_classes of the head), or '
-                f'{ignore_index} for pixels to ignore'
-            )
+        advice = 'In the training pipeline LoadAnnotations belongs before Resize.'
+        equal(f'{name}: the shape of its mask', tuple(label.shape), size, advice)
+        advice = 'Is num_classes of the head that of the masks?'
+        num_classes = self.model.decode_head.num_classes
+        check_label_range(str(name), label, num_classes, ignore_index, advice)
 
     def _check_features(self, features: Hypercolumns, name: str | int) -> None:
         if not all(maps.isfinite().all() for maps in features.maps):
@@ -239,11 +224,8 @@ class PixelTrainLoop(BaseLoop):
 
     def _check_optimizer(self) -> None:
         for group in self.runner.optim_wrapper.param_groups:
-            if group.get('weight_decay', 0):
-                raise ValueError(
-                    f'the optimizer has weight_decay={group["weight_decay"]}, which would change '
-                    'members that have stopped; set weight_decay=0'
-                )
+            advice = 'Another one would change members that have stopped.'
+            equal('weight_decay of the optimizer', group.get('weight_decay', 0), 0, advice)
 
     def _check_resume(self) -> None:
         """Refuse to resume with other pixels, as the members' orders would change."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mmdiffrep.diffusion.schedule_base import PREDICTIONS
 from mmdiffrep.models.algorithms.diffusion_model import DiffusionModel
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import check_arguments, one_of
+from mmdiffrep.utils.checks import check_arguments, equal, one_of, positive
 
 
 class DDPMDraw(NamedTuple):
@@ -64,10 +64,9 @@ class DDPM(DiffusionModel):
         zero_init: bool = True,
         init_cfg: dict | None = None,
     ) -> None:
-        if timestep_logits is not None and (len(timestep_logits) != 2 or timestep_logits[1] <= 0):
-            raise ValueError(
-                f'timestep_logits is {timestep_logits}, expected (mean, std) with std > 0'
-            )
+        if timestep_logits is not None:
+            equal('The length of timestep_logits (mean, std)', len(timestep_logits), 2)
+            positive('The std of timestep_logits', timestep_logits[1])
         check_arguments(scheduler or {}, DDPMScheduler, 'scheduler')
         with torch.device('cpu'):  # a network built on the meta device needs real betas
             built = DDPMScheduler(**(scheduler or {}))

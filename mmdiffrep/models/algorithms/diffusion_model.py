@@ -5,9 +5,10 @@ The network and the schedulers are diffusers' own. The result is a folder that d
 """
 
 import copy
-import logging
 from abc import ABCMeta, abstractmethod
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from logging import WARNING
 from typing import Any
 
 import torch
@@ -17,13 +18,18 @@ from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
+from mmdiffrep.diffusion.images import check_unit_range
 from mmdiffrep.diffusion.precision import fastest_dtype
 from mmdiffrep.diffusion.sampling import Sampler, build_sampler, run_sampler
 from mmdiffrep.utils.atomic_file import replace_files
-from mmdiffrep.utils.checks import integer, of_type, one_of
+from mmdiffrep.utils.checks import integer, of_shape, of_type, one_of
 from mmdiffrep.utils.random_streams import ImageStreams
 
-_TOLERANCE = 0.05  # interpolation and augmentation may leave [-1, 1] a little
+RESIZE = 'Resize in the pipeline, or set unet.sample_size.'
+NORMALIZE = (
+    "give the model data_preprocessor=dict(type='ImgDataPreprocessor', mean=[127.5] * 3, "
+    'std=[127.5] * 3, bgr_to_rgb=True).'
+)
 
 
 class DiffusionModel(BaseModel, metaclass=ABCMeta):
@@ -62,16 +68,9 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         side = of_type('unet', unet, dict).get('sample_size')
-        if not isinstance(side, int) or isinstance(side, bool) or side < 1:
-            raise ValueError(
-                f'unet.sample_size is {side!r}: give the side of the square training images in '
-                f'pixels, for instance unet=dict(sample_size=64, ...), got unet={dict(unet)!r}'
-            )
-        if unet.get('num_class_embeds') is not None:
-            raise ValueError(
-                f'unet.num_class_embeds is {unet["num_class_embeds"]}, but only unconditional '
-                'models are trained here: leave it out'
-            )
+        integer('unet.sample_size (side of the training images)', side, 1)
+        only = 'Only unconditional models are trained here: leave it out.'
+        one_of('unet.num_class_embeds', unet.get('num_class_embeds'), (None,), only)
         self.unet = UNet2DModel(**unet)
         self.scheduler = scheduler
         self.seed = integer('seed', seed, 0)
@@ -117,7 +116,7 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
             ValueError: If the mode is unknown, or the images of the first training batches have
                 the wrong size or range.
         """
-        if mode == 'loss':
+        if one_of('mode', mode, ('loss', 'tensor', 'predict')) == 'loss':
             self._check_images(inputs)
             losses = self.loss(inputs, self.draw(inputs))
             if self.training:
@@ -127,10 +126,8 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
             return losses
         if mode == 'tensor':
             return self.output(inputs, self.draw(inputs))
-        if mode == 'predict':
-            generator = torch.Generator(inputs.device).manual_seed(self.seed)
-            return list(self.sample(len(inputs), generator=generator))
-        raise ValueError(f"mode is {mode!r}, expected 'loss', 'tensor' or 'predict'")
+        generator = torch.Generator(inputs.device).manual_seed(self.seed)
+        return list(self.sample(len(inputs), generator=generator))
 
     def streams(self, images: Tensor) -> ImageStreams:
         """Return the random numbers of this rank's images (B, C, H, W) in the current iteration."""
@@ -235,27 +232,8 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
             return
         self.batches_to_check -= 1
         channels, side = self.unet.config.in_channels, self.unet.config.sample_size
-        if images.shape[1:] != (channels, side, side):
-            raise ValueError(
-                f'Expected images (B, {channels}, {side}, {side}), got shape '
-                f'{tuple(images.shape)}: resize in the pipeline, or set unet.sample_size.'
-            )
-        low, high = float(images.min()), float(images.max())
-        advice = (
-            "give the model data_preprocessor=dict(type='ImgDataPreprocessor', mean=[127.5] * 3, "
-            'std=[127.5] * 3, bgr_to_rgb=True).'
-        )
-        if not -1 - _TOLERANCE <= low <= high <= 1 + _TOLERANCE:
-            raise ValueError(
-                f'Expected images in [-1, 1], got values in {low:.4g} .. {high:.4g}: {advice}'
-            )
-        if low >= 0:
-            print_log(
-                f'The images lie in {low:.3g} .. {high:.3g}, where [-1, 1] is expected; if they '
-                f'are in [0, 1], {advice}',
-                logger='current',
-                level=logging.WARNING,
-            )
+        of_shape('images', images, 'B', channels, side, side, advice=RESIZE)
+        check_unit_range(images, NORMALIZE, partial(print_log, logger='current', level=WARNING))
 
 
 def _zero_residual_branches(unet: UNet2DModel) -> None:

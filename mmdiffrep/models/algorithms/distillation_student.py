@@ -5,6 +5,7 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from mmdiffrep.registry import MODELS, build_part
+from mmdiffrep.utils.checks import one_of
 
 
 @MODELS.register_module()
@@ -46,11 +47,8 @@ class DistillationStudent(BaseModel):
         Raises:
             ValueError: Any other mode; there is no head to predict with.
         """
-        if mode not in ('loss', 'tensor'):
-            raise ValueError(
-                f"DistillationStudent knows the modes 'loss' and 'tensor', got {mode!r}: it has no "
-                'head, so leave out val_cfg and test_cfg'
-            )
+        advice = 'A DistillationStudent has no head: leave out val_cfg and test_cfg.'
+        one_of('mode', mode, ('loss', 'tensor'), advice)
         features = self.backbone(inputs)
         if self.neck is not None:
             features = self.neck(tuple(features))

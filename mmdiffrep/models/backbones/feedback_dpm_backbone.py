@@ -58,9 +58,8 @@ class FeedbackDPMBackbone(DenoiserBackbone):
             :class:`~mmdiffrep.models.backbones.DPMBackbone`. Gradients of pass 2 are computed in it
             too, so ``'float16'`` needs the run's loss scaling. Defaults to None: float32 on a CPU,
             ``'auto'`` on a GPU.
-        compile (bool or dict): Compile both passes, True or arguments of
-            ``torch.compile``: faster after a first pass of a minute or so, and features differ by
-            rounding. Defaults to False.
+        compile (bool or dict): Compile both passes, see
+            :class:`~mmdiffrep.models.backbones.DPMBackbone`. Defaults to False.
         init_cfg (dict, optional): mmengine's initialization config.
 
     Attributes:

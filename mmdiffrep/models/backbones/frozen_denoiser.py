@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
-from mmdiffrep.diffusion.features import resolve_timesteps
 from mmdiffrep.diffusion.noise import NoiseSource, build_noise
 from mmdiffrep.diffusion.taps import tap_names
+from mmdiffrep.diffusion.timesteps import resolve_timesteps
 
 logger = logging.getLogger('mmdiffrep')
 

@@ -10,7 +10,7 @@ from mmdiffrep.diffusion.compiled import Compile
 from mmdiffrep.diffusion.features import frozen_denoiser, read_features
 from mmdiffrep.models.backbones.frozen_denoiser import DenoiserBackbone, UntrackedModule
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integer
+from mmdiffrep.utils.checks import alike, integer
 
 
 @MODELS.register_module()
@@ -87,11 +87,8 @@ class LatentDPMBackbone(DenoiserBackbone):
             ValueError: Latents of several sizes, or with other channels than the denoiser's.
         """
         if not isinstance(latents, Tensor):
-            shapes = sorted({tuple(latent.shape) for latent in latents})
-            if len(shapes) > 1:
-                raise ValueError(
-                    f'A batch has latents of the shapes {shapes}: give images of one size.'
-                )
+            shapes = [tuple(latent.shape) for latent in latents]
+            alike('Shapes of latents in a batch', shapes, 'give images of one size.')
             latents = torch.stack(list(latents))
         maps = read_features(
             self.denoiser,

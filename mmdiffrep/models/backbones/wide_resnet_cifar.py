@@ -7,7 +7,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integer, integers
+from mmdiffrep.utils.checks import integer, list_of, one_of
 
 STEM_CHANNELS = 16
 
@@ -63,8 +63,8 @@ class WideResNetCIFAR(BaseModule):
         integer('widen_factor', widen_factor, 1)
         if integer('depth', depth) < 10 or (depth - 4) % 6:
             raise ValueError(f'depth must be 6 n + 4, such as 10, 16, 22 or 28; got {depth}')
-        if not set(integers('out_indices', out_indices, low=0)) <= {0, 1, 2}:
-            raise ValueError(f'out_indices must be some of 0, 1 and 2, got {out_indices}')
+        for index in list_of('out_indices', out_indices, int):
+            one_of('each of out_indices', index, (0, 1, 2))
         self.out_indices = tuple(out_indices)
         self.conv1 = nn.Conv2d(3, STEM_CHANNELS, 3, padding=1, bias=False)
         channels = [STEM_CHANNELS, *(STEM_CHANNELS * widen_factor * 2**i for i in range(3))]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integer, integers, of_type, one_of
+from mmdiffrep.utils.checks import integer, integers, odd, of_type, one_of
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {'relu': nn.ReLU, 'gelu': nn.GELU}
 
@@ -28,8 +28,7 @@ class ConvConnector(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 1) -> None:
         super().__init__()
-        if integer('kernel_size', kernel_size, 1) % 2 == 0:
-            raise ValueError(f'kernel_size must be odd, got {kernel_size}.')
+        odd('kernel_size', kernel_size)
         integer('in_channels', in_channels, 1)
         integer('out_channels', out_channels, 1)
         self.projection = nn.Conv2d(

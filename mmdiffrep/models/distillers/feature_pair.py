@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mmdiffrep.models.losses.base import DistillationLoss, LossSum
 from mmdiffrep.registry import MODELS, build_part
-from mmdiffrep.utils.checks import check_arguments, of_type, one_of
+from mmdiffrep.utils.checks import check_arguments, equal, list_of, of_type, one_of
 
 # What scales a teacher's feature, by the name in a config.
 TARGETS = {
@@ -63,11 +63,8 @@ class FeaturePair(nn.Module):
         self.teacher_channels = teacher_channels
         self.loss = self._build_loss(loss)
         if of_type(f'{name}: standardize', standardize, bool):
-            if target != 'none':
-                raise ValueError(
-                    f"{name}: standardize=True is target='channel', and target={target!r} is given "
-                    'too: leave one out.'
-                )
+            advice = "standardize=True is target='channel': leave one of them out."
+            one_of(f'{name}: target with standardize', target, ['none'], advice)
             target = 'channel'
         self.target = build_target(target, teacher_channels, name)
         if not isinstance(self.target, nn.Identity) and not self.loss.standardizes:
@@ -94,44 +91,24 @@ class FeaturePair(nn.Module):
         key = f'{self.name}: loss'
         configs = [config] if isinstance(config, dict) else of_type(key, config, list, tuple, dict)
         losses = [build_part(MODELS, item, key) for item in configs]
-        for loss in losses:
-            if not isinstance(loss, DistillationLoss):
-                raise ValueError(
-                    f'{self.name}: {type(loss).__name__} is not a distillation loss: its class '
-                    'must inherit from mmdiffrep.models.losses.DistillationLoss.'
-                )
-        if not losses:
-            raise ValueError(f'{self.name}: loss is an empty list: give at least one.')
+        list_of(key, losses, DistillationLoss)
         return losses[0] if len(losses) == 1 else LossSum(losses)
 
     def _check_no_connector(self) -> None:
         loss, channels = type(self.loss).__name__, self.student_channels
-        if len(channels) > 1:
-            raise ValueError(
-                f'{self.name}: {loss} without a connector compares one student layer with the '
-                f'teacher, got {len(channels)} layers: give each a pair.'
-            )
-        if self.loss.same_channels and channels[0] != self.teacher_channels:
-            raise ValueError(
-                f'{self.name}: {loss} without a connector needs as many student channels as '
-                f'teacher channels, got {channels[0]} and {self.teacher_channels}: '
-                + (
-                    "leave out connector='none'"
-                    if self.loss.needs_connector
-                    else 'tap layers with equal channels (for soft targets, the logits of both)'
-                )
-            )
+        name = f'{self.name}: {loss} without a connector'
+        equal(f'{name}: its student layers', len(channels), 1, 'Give each layer a pair.')
+        if self.loss.same_channels:
+            advice = 'Tap layers with equal channels (for soft targets, the logits of both)'
+            advice += ", or leave out connector='none'." if self.loss.needs_connector else '.'
+            equal(f'{name}: its student channels', channels[0], self.teacher_channels, advice)
 
     def _build_connector(self, connector: str | dict) -> nn.Module:
         channels = self.student_channels
         if connector == 'auto':
             kind = 'ConvConnector' if len(channels) == 1 else 'HypercolumnConnector'
             connector = dict(type=f'mmdiffrep.{kind}')
-        elif not isinstance(connector, dict):
-            raise ValueError(
-                f"{self.name}: connector must be 'auto', 'none' or a config such as "
-                f"dict(type='mmdiffrep.MLPConnector'), got {connector!r}"
-            )
+        of_type(f"{self.name}: a connector other than 'auto' and 'none'", connector, dict)
         in_channels = channels[0] if len(channels) == 1 else channels
         try:
             return build_part(
@@ -179,11 +156,8 @@ class FeaturePair(nn.Module):
         """
         features = [_as_map(feature).float() for feature in student]
         channels = tuple(feature.shape[1] for feature in features)
-        if channels != self.student_channels:
-            raise ValueError(
-                f'{self.name}: the student features have {channels} channels, but the pair was '
-                f'built for {self.student_channels}: correct or leave out its student_channels'
-            )
+        advice = 'Correct or leave out its student_channels.'
+        equal(f'{self.name}: channels of the student', channels, self.student_channels, advice)
         given = features[0] if len(features) == 1 else features
         told = getattr(self.connector, 'told_timestep', False)
         feature = self.connector(given, t) if told else self.connector(given)

@@ -10,7 +10,7 @@ from mmdiffrep.models.rewards.base import Reward
 from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.models.timestep_policies.base import TimestepPolicy
 from mmdiffrep.registry import MODELS, build_part
-from mmdiffrep.utils.checks import within
+from mmdiffrep.utils.checks import has_type, list_of, of_type, one_of, within
 
 
 class TimestepBranch(nn.Module):
@@ -124,11 +124,8 @@ class RepFusionDistiller(nn.Module):
             for configs in named.values()
         )
         for _, branch in self.named_branches():
-            if branch.policy.num_pairs not in (None, len(self.pairs)):
-                raise ValueError(
-                    f'{type(branch.policy).__name__} has ranges for {branch.policy.num_pairs} '
-                    f'pairs, but there are {len(self.pairs)}: give one range per pair.'
-                )
+            name, known = type(branch.policy).__name__, (None, len(self.pairs))
+            one_of(f'Ranges of {name}', branch.policy.num_pairs, known, 'Give one range per pair.')
         if holdout and not any(branch.holdout for _, branch in self.named_branches()):
             raise ValueError(
                 f'holdout={holdout} keeps images from the decoder of a reward, but no policy here '
@@ -192,11 +189,9 @@ class RepFusionDistiller(nn.Module):
                     f'{teacher} has no timesteps, so {type(policy).__name__} has nothing to '
                     'choose: leave out policy, or take a diffusion model as the teacher.'
                 )
-            if num_timesteps is not None and policy.max_timestep >= num_timesteps:
-                raise ValueError(
-                    f'the policy can draw t = {policy.max_timestep}, but the teacher has '
-                    f'{num_timesteps} timesteps (0 to {num_timesteps - 1}).'
-                )
+            if num_timesteps is not None:
+                name = f'The last t of the policy (the teacher has {num_timesteps} timesteps)'
+                within(name, policy.max_timestep, 0, num_timesteps - 1)
             lacking = set(policy.timesteps) - set(policy.timesteps if only is None else only)
             if lacking:
                 raise ValueError(
@@ -236,24 +231,15 @@ def by_branch(policy: dict, reward: dict | None = None) -> dict[str, tuple[dict,
         ValueError: Not the config of a policy, or a reward for none of the policies.
     """
     if isinstance(policy, dict) and 'type' in policy:
-        if reward is not None and not (isinstance(reward, dict) and 'type' in reward):
-            raise ValueError(
-                f'reward has no type, got {reward!r}: one policy takes one reward, '
-                "dict(type='mmdiffrep....', ...)."
-            )
+        if reward is not None:
+            has_type('the reward of one policy', reward)
         return {'': (policy, reward)}
-    named = isinstance(policy, dict) and policy
-    if not named or not all(isinstance(c, dict) and 'type' in c for c in policy.values()):
-        raise ValueError(
-            "policy must be dict(type='mmdiffrep....', ...), or a dict of such by name, as in "
-            f'dict(task=dict(type=...), common=dict(type=...)); got {policy!r}.'
-        )
+    list_of('policy: its names', list(of_type('policy', policy, dict)), str)
+    for name, config in policy.items():
+        has_type(f'policy: {name}', config)
     rewards = reward or {}
-    if not set(rewards) <= set(policy):
-        raise ValueError(
-            f'reward has the keys {sorted(rewards)}, but the policies are {sorted(policy)}: give '
-            'each reward the name of its policy.'
-        )
+    for name in rewards:
+        one_of('each key of reward', name, policy, 'Give each reward the name of its policy.')
     return {name: (config, rewards.get(name)) for name, config in policy.items()}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from mmdiffrep.models.encoders.base import LoadedEncoder
-from mmdiffrep.utils.checks import did_you_mean
+from mmdiffrep.utils.near_names import did_you_mean
 from mmdiffrep.utils.versions import require_package
 
 

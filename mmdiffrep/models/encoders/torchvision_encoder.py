@@ -7,7 +7,7 @@ from urllib.error import URLError
 from torch import nn
 
 from mmdiffrep.models.encoders.base import IMAGENET_MEAN, IMAGENET_STD, LoadedEncoder
-from mmdiffrep.utils.checks import did_you_mean
+from mmdiffrep.utils.near_names import did_you_mean
 from mmdiffrep.utils.versions import require_package
 
 _CLASSIFIERS = ('fc', 'classifier', 'head', 'heads')  # names of the last part of its models

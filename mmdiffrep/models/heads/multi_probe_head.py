@@ -9,7 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integer, list_of, one_of
+from mmdiffrep.utils.checks import as_many, equal, integer, list_of, one_of
+
+ADVICE = (
+    'Let taps, timesteps and in_channels be those of the backbone, and pool its maps by a neck.'
+)
 
 
 @MODELS.register_module()
@@ -56,11 +60,7 @@ class MultiProbeHead(BaseModule):
             integer('in_channels', width, 1)
         list_of('taps', taps, str)
         list_of('timesteps', timesteps, int)
-        if len(in_channels) != len(taps):
-            raise ValueError(
-                f'expected timesteps and one number of in_channels for each tap, got timesteps='
-                f'{list(timesteps)}, {len(taps)} taps and {len(in_channels)} in_channels'
-            )
+        as_many('in_channels', in_channels, 'taps', taps)
         self.num_classes = integer('num_classes', num_classes, 2)
         self.in_channels = tuple(in_channels) * len(timesteps)
         self.names = tuple(f't{t}/{tap}' for t in timesteps for tap in taps)
@@ -83,13 +83,8 @@ class MultiProbeHead(BaseModule):
         Raises:
             ValueError: Wrong number or length of vectors.
         """
-        shapes = [tuple(vectors.shape) for vectors in features]
-        if tuple(shape[1:] for shape in shapes) != tuple((width,) for width in self.in_channels):
-            raise ValueError(
-                f'MultiProbeHead has probes for vectors of {list(self.in_channels)} numbers '
-                f'({", ".join(self.names)}), but was given {shapes}: let taps, timesteps and '
-                'in_channels be those of the backbone, and pool its maps by a neck'
-            )
+        shapes = [tuple(vectors.shape[1:]) for vectors in features]
+        equal(f'Vectors for {self.names}', shapes, [(width,) for width in self.in_channels], ADVICE)
         return torch.stack(
             [probe(norm(x)) for probe, norm, x in zip(self.probes, self.norms, features)]
         )

@@ -13,7 +13,7 @@ from mmdiffrep.models.heads.member_stop_rule import MemberStopRule
 from mmdiffrep.models.heads.stacked_mlp import StackedMLP
 from mmdiffrep.models.necks import Hypercolumns, resized_sum
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integer, list_of
+from mmdiffrep.utils.checks import equal, integer, list_of
 
 MANY_CLASSES = 30  # official: from this number on the MLPs are wider
 HIDDEN_CHANNELS = ((128, 32), (256, 128))  # official: for few and for many classes
@@ -117,11 +117,8 @@ class PixelMLPEnsembleHead(BaseModule):
         Raises:
             ValueError: Several images, or hypercolumns of the wrong length.
         """
-        if len(columns) != 1 or columns.dim != self.in_channels:
-            raise ValueError(
-                f'expected one image with hypercolumns of length {self.in_channels}, got '
-                f'{len(columns)} images and length {columns.dim}'
-            )
+        equal('The number of images', len(columns), 1)
+        equal('The length of hypercolumns', columns.dim, self.in_channels)
         first = self.project(columns)
         vote = EnsembleVote(size[0] * size[1], self.num_classes, first[0].device)
         for member in range(self.num_members):

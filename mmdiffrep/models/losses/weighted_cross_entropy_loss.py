@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import at_least, list_of, positive
+from mmdiffrep.utils.checks import as_many, at_least, list_of, positive
 
 
 @MODELS.register_module()
@@ -56,10 +56,7 @@ class WeightedCrossEntropyLoss(nn.Module):
         Raises:
             ValueError: Not one class weight for each channel of the scores.
         """
-        if scores.shape[1] != len(self.class_weight):
-            raise ValueError(
-                f'class_weight has {len(self.class_weight)} weights for {scores.shape[1]} classes'
-            )
+        as_many('class_weight', self.class_weight, 'the classes', range(scores.shape[1]))
         class_weight = scores.new_tensor(self.class_weight)
         loss = F.cross_entropy(
             scores, labels, weight=class_weight, reduction='none', ignore_index=ignore_index

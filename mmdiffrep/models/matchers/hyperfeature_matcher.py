@@ -15,7 +15,7 @@ from mmdiffrep.matching.nearest import Size, nearest
 from mmdiffrep.models.matchers.image_maps import ImageMaps
 from mmdiffrep.models.matchers.pair_matcher import build_matcher
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import of_type, positive
+from mmdiffrep.utils.checks import of_type, one_of, positive
 
 
 @MODELS.register_module()
@@ -50,8 +50,7 @@ class HyperfeatureMatcher(BaseModel):
     ) -> None:
         super().__init__()
         built = build_matcher(matcher)
-        if not isinstance(built, CorrespondenceMatcher):
-            raise ValueError('HyperfeatureMatcher needs a diffusion model, not a baseline.')
+        of_type('the matcher of a HyperfeatureMatcher', built, CorrespondenceMatcher)
         self.maps = ImageMaps(built, cache_size, bank)
         self.temperature = positive('temperature', temperature)
         self.prompt = of_type('prompt', prompt, str, type(None))
@@ -81,10 +80,7 @@ class HyperfeatureMatcher(BaseModel):
             ``{'loss_match': scalar}``, or the data samples with ``pred_points`` and
             ``similarity``.
         """
-        if mode not in ('loss', 'predict'):
-            raise NotImplementedError(
-                f"HyperfeatureMatcher has the modes 'loss' and 'predict', got {mode!r}."
-            )
+        one_of('mode', mode, ('loss', 'predict'))
         losses = []
         for source, target, sample in zip(inputs['source'], inputs['target'], data_samples):
             maps = [self._aggregate(image, sample) for image in (source, target)]

@@ -46,9 +46,7 @@ class PairMatcher(BaseModel):
         Returns:
             The data samples, with what :meth:`match` adds.
         """
-        if mode != 'predict':
-            name = type(self).__name__
-            raise NotImplementedError(f"{name} has the mode 'predict' only, got {mode!r}.")
+        one_of('mode', mode, ('predict',))
         for source, target, sample in zip(inputs['source'], inputs['target'], data_samples):
             self.match(source, target, sample)
         return data_samples

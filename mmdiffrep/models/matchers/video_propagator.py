@@ -14,7 +14,7 @@ from mmdiffrep.matching.images import load_image
 from mmdiffrep.matching.label_propagation import LabelPropagator
 from mmdiffrep.models.matchers.pair_matcher import build_matcher
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import check_arguments, integer
+from mmdiffrep.utils.checks import check_arguments, integer, one_of
 from mmdiffrep.utils.image_files import read_mask
 
 
@@ -62,8 +62,7 @@ class VideoPropagator(BaseModel):
             data_samples: ``frames`` and ``masks`` of the sequences.
             mode: ``'predict'``, the only mode: there is nothing to train.
         """
-        if mode != 'predict':
-            raise NotImplementedError(f"VideoPropagator has the mode 'predict' only, got {mode!r}.")
+        one_of('mode', mode, ('predict',))
         for sample in data_samples:
             sample.pred_masks = self._propagate(sample.frames, read_mask(sample.masks[0]))
         return data_samples

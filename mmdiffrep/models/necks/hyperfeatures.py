@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integer, integers
+from mmdiffrep.utils.checks import as_many, integer, integers, multiple_of
 
 
 @MODELS.register_module()
@@ -41,14 +41,10 @@ class Hyperfeatures(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         integers('in_channels', in_channels)
-        integer('out_channels', out_channels, 1)
         integer('num_timesteps', num_timesteps, 1)
         integer('num_blocks', num_blocks, 1)
-        if out_channels % (4 * integer('num_groups', num_groups, 1)):
-            raise ValueError(
-                f'out_channels must be a multiple of 4 * num_groups = {4 * num_groups}, got '
-                f'{out_channels} with num_groups={num_groups}.'
-            )
+        integer('num_groups', num_groups, 1)
+        multiple_of('out_channels', out_channels, 4 * num_groups)
         self.bottleneck_layers = nn.ModuleList(
             nn.Sequential(
                 *(
@@ -73,10 +69,7 @@ class Hyperfeatures(BaseModule):
         Raises:
             ValueError: Another number of maps than taps times timesteps.
         """
-        if len(maps) != len(self.mixing_weights):
-            raise ValueError(
-                f'Hyperfeatures mixes {len(self.mixing_weights)} maps, got {len(maps)}.'
-            )
+        as_many('maps', maps, 'the mixing weights', self.mixing_weights)
         size = max((tuple(value.shape[2:]) for value in maps), key=lambda side: side[0] * side[1])
         total = maps[0].new_zeros(())
         for number, (weight, value) in enumerate(zip(self.mixing_weights.softmax(0), maps)):

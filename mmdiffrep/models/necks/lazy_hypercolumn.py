@@ -15,7 +15,9 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integers
+from mmdiffrep.utils.checks import alike, as_many, equal, integers, list_of, of_shape
+
+ONE_SIZE = 'Bring all images to one size in the pipeline, or let the backbone do it (`input.size`).'
 
 
 class Hypercolumns:
@@ -34,8 +36,8 @@ class Hypercolumns:
 
     def __init__(self, maps: Sequence[Tensor]) -> None:
         shapes = [tuple(tensor.shape) for tensor in maps]
-        if not shapes or any(len(s) != 4 for s in shapes) or len({s[0] for s in shapes}) != 1:
-            raise ValueError(f'expected maps (B, C, h, w) of the same images, got shapes {shapes}')
+        for tensor in list_of('maps', maps, Tensor):
+            of_shape('maps of the same images', tensor, len(maps[0]), 'C', 'h', 'w')
         self.maps = tuple(tensor.contiguous(memory_format=torch.channels_last) for tensor in maps)
         self.dim = sum(shape[1] for shape in shapes)
 
@@ -63,23 +65,15 @@ class Hypercolumns:
         start = 0
         for part in parts:
             maps = maps or [_rows_like(tensor, num_images) for tensor in part.maps]
-            sizes = {
-                tuple(tuple(tensor.shape[1:]) for tensor in group) for group in (maps, part.maps)
-            }
-            if len(sizes) != 1:
-                raise ValueError(
-                    f'the images have maps (C, h, w) of different sizes: {sorted(sizes)}; bring '
-                    'all images to one size in the pipeline, or let the backbone do it '
-                    '(`input.size`)'
-                )
+            sizes = [[tuple(tensor.shape[1:]) for tensor in group] for group in (part.maps, maps)]
+            equal('Sizes (C, h, w) of the maps of an image', *sizes, ONE_SIZE)
             stop = start + len(part)
             if stop > num_images:
                 break
             for whole, tensor in zip(maps, part.maps):
                 whole[start:stop] = tensor
             start = stop
-        if start != num_images:
-            raise ValueError(f'the parts do not have {num_images} images together')
+        equal('The number of images of the parts', start, num_images)
         return Hypercolumns(maps)
 
     def to(self, dtype: torch.dtype) -> 'Hypercolumns':
@@ -202,11 +196,7 @@ class LazyHypercolumn(BaseModule):
         strides = range(len(in_channels))
         if in_strides is not None:
             strides = integers('in_strides', in_strides)
-        if len(strides) != len(in_channels):
-            raise ValueError(
-                'in_channels must name one map or more, and in_strides as many; got '
-                f'in_channels={in_channels}, in_strides={in_strides}'
-            )
+        as_many('in_strides', strides, 'in_channels', in_channels)
         groups: dict[int, list[int]] = {}
         for index, stride in enumerate(strides):
             groups.setdefault(stride, []).append(index)
@@ -220,15 +210,9 @@ class LazyHypercolumn(BaseModule):
             ValueError: Other channels than ``in_channels``, or other sizes within a stride.
         """
         shapes = [tuple(tensor.shape) for tensor in maps]
-        if tuple(shape[1] for shape in shapes) != self.in_channels:
-            raise ValueError(
-                f'expected maps with {self.in_channels} channels, got shapes {shapes}; set '
-                '`in_channels` of the neck to those of the backbone'
-            )
+        found = tuple(shape[1] for shape in shapes)
+        equal('Channels of the maps', found, self.in_channels, 'Set `in_channels` of the neck.')
         for group in self.groups:
-            if len({shapes[index][2:] for index in group}) > 1:
-                raise ValueError(
-                    f'maps of one stride have different sizes: {[shapes[i] for i in group]}; set '
-                    "`in_strides` of the neck to the strides of the backbone's maps"
-                )
+            sizes = [shapes[index][2:] for index in group]
+            alike('Sizes of maps of one stride', sizes, 'set `in_strides` of the neck.')
         return Hypercolumns([torch.cat([maps[i] for i in group], dim=1) for group in self.groups])

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from mmdiffrep.utils.checks import integer
+from mmdiffrep.utils.checks import as_many, equal, integer, list_of, of_shape
+
+ADVICE = (
+    "Set `in_channels` to the channels of the backbone's taps, in their order "
+    '(tools/list_taps.py), and `num_timesteps` to the number of its timesteps.'
+)
 
 
 class TapNeck(BaseModule, metaclass=ABCMeta):
@@ -50,26 +55,19 @@ class TapNeck(BaseModule, metaclass=ABCMeta):
 
     def _integers(self, name: str, values: Sequence[int], count: int | None = None) -> tuple:
         """Return integers of at least 1, ``count`` of them if given."""
-        neck = type(self).__name__
-        if isinstance(values, int) or len(values) != (count or max(1, len(values))):
-            expected = f'one integer for each of the {count} taps' if count else 'integers'
-            raise ValueError(f'{neck}: {name} needs {expected}, got {values}')
-        return tuple(integer(f'{neck}: {name}', value, 1) for value in values)
+        name = f'{type(self).__name__}: {name}'
+        if count is not None:
+            as_many(name, values, 'the taps', range(count))
+        return tuple(integer(name, value, 1) for value in list_of(name, values, int))
 
     def _check_maps(self, maps: Sequence[Tensor]) -> None:
-        neck = type(self).__name__
-        if isinstance(maps, Tensor) or any(tensor.ndim != 4 for tensor in maps):
-            raise ValueError(f'{neck} takes a sequence of maps (B, C, h, w)')
-        found = [tensor.shape[1] for tensor in maps]
+        name = f'{type(self).__name__}: maps'
+        found = [
+            of_shape(name, tensor, 'B', 'C', 'h', 'w').shape[1]
+            for tensor in list_of(name, maps, Tensor)
+        ]
         expected = [*self.in_channels] * self.num_timesteps
-        if found != expected:
-            raise ValueError(
-                f'{neck} was built for {len(expected)} maps, {len(self.in_channels)} taps at '
-                f'{self.num_timesteps} timesteps with {expected} channels, but got {len(found)} '
-                f'maps with {found} channels. Set `in_channels` to the channels of the '
-                "backbone's taps, in their order (tools/list_taps.py), and `num_timesteps` to the "
-                'number of its timesteps'
-            )
+        equal(f'{name}: their channels', found, expected, ADVICE)
 
     def _check_cells(self, tensor: Tensor, side: int) -> None:
         """Check that a map can be averaged to ``side x side`` cells."""

@@ -18,6 +18,7 @@ from mmdiffrep.models.rewards.base import (
     RewardOutput,
 )
 from mmdiffrep.utils.checks import integer
+from mmdiffrep.utils.label_checks import check_label_range
 
 # Labels are checked on the first batches only: the check waits for the device.
 NUM_CHECKED_BATCHES = 10
@@ -135,18 +136,10 @@ class DecoderReward(Reward):
         """
         if not self.checks_labels():
             return
-        wrong = (labels < 0) | (labels >= num_classes)
-        if ignore is not None:
-            wrong &= labels != ignore
-        if wrong.any():
-            first = int(wrong.flatten(1).any(dim=1).nonzero()[0])
-            found = labels[first][wrong[first]].unique().tolist()
-            raise ValueError(
-                f'{type(self).__name__} got labels {found} of {_name(data_samples[first], first)}, '
-                f'expected 0 to {num_classes - 1}'
-                + ('' if ignore is None else f' or {ignore} (ignored)')
-                + ': check num_classes and the label map of the data set.'
-            )
+        owner, advice = type(self).__name__, 'Check num_classes and the label map of the data set.'
+        for index, (label, sample) in enumerate(zip(labels, data_samples)):
+            name = f'{owner}: {_name(sample, index)}'
+            check_label_range(name, label, num_classes, ignore, advice)
 
     def checks_labels(self) -> bool:
         """Return True for the first batches, and count them."""
@@ -167,14 +160,6 @@ class KeypointReward(DecoderReward):
         super().__init__(in_channels)
         self.num_keypoints = integer('num_keypoints', num_keypoints, 1)
         self.decoder = conv_decoder(in_channels, hidden_channels, num_keypoints)
-
-    def check_num_keypoints(self, target: Tensor, kind: str) -> None:
-        """Check that targets ``(B, K, ...)`` have as many keypoints as the decoder."""
-        if target.shape[1] != self.num_keypoints:
-            raise ValueError(
-                f'{type(self).__name__} has num_keypoints={self.num_keypoints}, but the samples '
-                f'hold {target.shape[1]} {kind}'
-            )
 
     @staticmethod
     def average(error: Tensor, labels: list[BaseDataElement]) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from mmdiffrep.models.rewards.decoder import KeypointReward
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import equal
 
 
 @MODELS.register_module()
@@ -33,7 +34,7 @@ class HeatmapReward(KeypointReward):
         self._check_targets(data_samples)
         fields = self.collect(data_samples, 'gt_fields')
         target = torch.stack([field.heatmaps for field in fields]).to(feature)
-        self.check_num_keypoints(target, 'heatmaps')
+        equal('num_keypoints of the heatmaps', target.shape[1], self.num_keypoints)
         heatmaps = F.interpolate(
             self.decoder(feature), size=target.shape[-2:], mode='bilinear', align_corners=False
         )

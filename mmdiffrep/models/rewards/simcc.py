@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from mmdiffrep.models.rewards.decoder import KeypointReward
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import equal
 
 
 @MODELS.register_module()
@@ -46,7 +47,7 @@ class SimCCReward(KeypointReward):
                 "data sample, as mmpose's SimCCLabel writes them with smoothing_type='gaussian'"
             )
         target = torch.cat([label.get(field) for label in labels]).to(logits)
-        self.check_num_keypoints(target, 'labels')
+        equal('num_keypoints of the labels', target.shape[1], self.num_keypoints)
         target = target / target.sum(dim=2, keepdim=True).clamp(min=1e-6)
         logits = F.interpolate(logits, size=target.shape[2], mode='linear', align_corners=False)
         return F.kl_div(logits.log_softmax(dim=2), target, reduction='none').sum(dim=2)

@@ -13,10 +13,15 @@ from torch import Tensor
 from mmdiffrep.models.heads import EnsemblePrediction
 from mmdiffrep.models.necks import Hypercolumns
 from mmdiffrep.registry import MODELS, build_part
-from mmdiffrep.utils.checks import of_type, one_of
+from mmdiffrep.utils.checks import alike, at_least, equal, of_type, one_of
 
 VOTE_SIZES = ('image', 'original')
 MIN_SIDE = 16  # pixels
+SQUARE = (
+    "crop it, or stretch it by dict(type='Resize', scale=(256, 256)) in the pipeline; "
+    "SegmentationInferencer does so with fit='crop' or 'stretch', demo/demo_segment.py with --fit."
+)
+UNPADDED = 'Set batch_size=1, and no `size` or `test_cfg` in the data preprocessor.'
 
 
 @MODELS.register_module()
@@ -103,23 +108,10 @@ class PixelEnsembleSegmentor(BaseModel):
         """
         size = tuple(sample.metainfo['img_shape'][:2])
         name = sample.metainfo.get('img_path') or 'an image'
-        if size[0] != size[1]:
-            raise ValueError(
-                f'{name} has height and width {size}, but square images are expected: crop it, or '
-                "stretch it by dict(type='Resize', scale=(256, 256)) in the pipeline; "
-                "SegmentationInferencer does so with fit='crop' or 'stretch', "
-                'demo/demo_segment.py with --fit'
-            )
-        if size[0] < MIN_SIDE:
-            raise ValueError(
-                f'{name} has a side of {size[0]} pixels, at least {MIN_SIDE} are expected'
-            )
-        if isinstance(inputs, Tensor) and tuple(inputs.shape[2:]) != size:
-            raise ValueError(
-                f'{name} has shape {size}, but arrived '
-                f'padded to {tuple(inputs.shape[2:])}; set batch_size=1, and no `size` or '
-                '`test_cfg` in the data preprocessor'
-            )
+        alike(f'Height and width of {name}', size, SQUARE)
+        at_least(f'The side of {name}', size[0], MIN_SIDE)
+        if isinstance(inputs, Tensor):
+            equal(f'The shape of {name} as it arrives', tuple(inputs.shape[2:]), size, UNPADDED)
         return size
 
     def forward(
@@ -138,15 +130,10 @@ class PixelEnsembleSegmentor(BaseModel):
         Raises:
             ValueError: Any other mode; training needs the pixels of all images at once.
         """
-        if mode == 'tensor':
+        advice = "It is trained with train_cfg=dict(type='mmdiffrep.PixelTrainLoop')."
+        if one_of('mode', mode, ('tensor', 'predict'), advice) == 'tensor':
             return self.extract_feat(inputs)
-        if mode == 'predict':
-            return self.predict(inputs, data_samples)
-        raise ValueError(
-            f"PixelEnsembleSegmentor knows the modes 'tensor' and 'predict', got {mode!r}; train "
-            "it with train_cfg=dict(type='mmdiffrep.PixelTrainLoop'), which draws pixels from all "
-            'labeled images'
-        )
+        return self.predict(inputs, data_samples)
 
     def predict(
         self, inputs: Any, data_samples: list[BaseDataElement] | None = None

@@ -13,6 +13,7 @@ from mmdiffrep.feature_bank.fixed_views import STORED
 from mmdiffrep.feature_bank.recipe import FeatureRecipe, describe_noise
 from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.registry import MODELS
+from mmdiffrep.utils.checks import equal
 from mmdiffrep.utils.random_streams import Generators
 
 BUILD = 'build it with `python -m mmdiffrep bank CONFIG`'
@@ -113,10 +114,7 @@ class BankTeacher(Teacher):
         Raises:
             ValueError: The student's tensor is to be fed.
         """
-        if raw_input:
-            raise ValueError(
-                "a BankTeacher was computed of exact images: set teacher_input='exact'"
-            )
+        equal('raw_input of a BankTeacher', raw_input, False, "Set teacher_input='exact'.")
         return dict(noise=noise)
 
     @property

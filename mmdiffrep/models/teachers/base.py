@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmdiffrep.utils.checks import equal
 from mmdiffrep.utils.random_streams import Generators, IterationStreams
 
 
@@ -47,16 +48,11 @@ class Teacher(nn.Module, ABC):
         Raises:
             ValueError: An option is set that it does not take.
         """
-        if pass_size is not None:
-            raise ValueError(
-                f'teacher_batch is for diffusion teachers: a {cls.__name__} reads whole batches'
-            )
-        if raw_input or noise != 'none':
-            raise ValueError(
-                f'a {cls.__name__} sees the clean image in its own normalization: leave out '
-                "teacher_input and noise, or set teacher_input='exact' and noise='none' (got "
-                f'noise={noise!r})'
-            )
+        name = f'teacher_batch of a {cls.__name__}, which reads whole batches,'
+        equal(name, pass_size, None, 'It is for diffusion teachers.')
+        given = ('student' if raw_input else 'exact', noise)
+        name = f'teacher_input and noise of a {cls.__name__}, which sees the clean image,'
+        equal(name, given, ('exact', 'none'), 'Leave them out.')
         return {}
 
     @property

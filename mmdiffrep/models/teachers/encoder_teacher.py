@@ -89,19 +89,26 @@ class EncoderTeacher(Teacher):
                 "mean=..., std=..., channel_order='rgb') on the 0..255 scale (for input in [0, 1]: "
                 'mean=[0, 0, 0], std=[255, 255, 255]).'
             )
-        self._read_with(encoder, taps, mean, std, channel_order, size, precision)
+        student = dict(mean=mean, std=std, channel_order=channel_order)
+        self._read_with(encoder, taps, student, size, precision)
 
     def _read_with(
         self,
         encoder: LoadedEncoder,
         taps: Sequence[str],
-        mean: Sequence[float] | None,
-        std: Sequence[float] | None,
-        channel_order: str,
+        student: dict[str, Any],
         size: int | None,
         precision: str | None,
     ) -> None:
-        """Freeze a network and find out the channels of its taps."""
+        """Freeze a network and find out the channels of its taps.
+
+        Args:
+            encoder (LoadedEncoder): The network.
+            taps (sequence of str): What is read.
+            student (dict): Normalization of the student's images.
+            size (int, optional): Side of the network's images.
+            precision (str, optional): What it computes in.
+        """
         self.model = encoder.network.requires_grad_(False).eval()
         self.source = encoder.source
         self.weights_hash = hash_weights(self.model)
@@ -118,7 +125,7 @@ class EncoderTeacher(Teacher):
             )
         if size is None and encoder.fixed_size:
             size = encoder.size
-        self.to_rgb = DenoiserInput(mean=mean, std=std, channel_order=channel_order, size=size)
+        self.to_rgb = DenoiserInput(**student, size=size)
         self.register_buffer('_mean', torch.tensor(encoder.mean).view(1, 3, 1, 1))
         self.register_buffer('_std', torch.tensor(encoder.std).view(1, 3, 1, 1))
         self.taps = tuple(list_of('taps', taps, str))

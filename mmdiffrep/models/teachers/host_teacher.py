@@ -83,7 +83,8 @@ class HostTeacher(EncoderTeacher):
             channel_order=own.channel_order,
             run=_run,
         )
-        self._read_with(encoder, taps, mean, std, channel_order, size, precision)
+        student = dict(mean=mean, std=std, channel_order=channel_order)
+        self._read_with(encoder, taps, student, size, precision)
 
 
 def _run(model: nn.Module, images: Tensor) -> object:

@@ -12,7 +12,7 @@ from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.models.teachers import early_check
 from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import did_you_mean, of_type, within
+from mmdiffrep.utils.checks import alike, of_type, one_of, within
 from mmdiffrep.utils.random_streams import Generators, IterationStreams
 
 _FIRST_STREAM = 1000  # of the random numbers: beyond those of policies
@@ -83,11 +83,7 @@ class TeacherGroup(Teacher):
             options = dict(noise=noise, pass_size=pass_size) if of_diffusion else {}
             members[name] = build_teacher(teacher, taps=list(dict.fromkeys(own)), **rgb, **options)
         timed = [name for name, member in members.items() if member.num_timesteps is not None]
-        if len(timed) > 1:
-            raise ValueError(
-                f'the teachers {timed} all have timesteps, and a policy draws one t for all: take '
-                'one diffusion model per hook.'
-            )
+        alike('Teachers with timesteps', timed, 'take one diffusion model per hook.')
         self._timed = members[timed[0]] if timed else None
         self.members = nn.ModuleDict(members)
         self.source = '; '.join(f'{name}: {member.source}' for name, member in members.items())
@@ -104,11 +100,7 @@ class TeacherGroup(Teacher):
     @staticmethod
     def _split(tap: str, teachers: Mapping[str, Any]) -> tuple[str, str]:
         name, slash, rest = tap.partition('/')
-        if not slash or name not in teachers:
-            raise ValueError(
-                f"with several teachers a pair's teacher is 'name/tap', where name is one of "
-                f'{list(teachers)}; got {tap!r}.{did_you_mean(name, teachers)}'
-            )
+        one_of(f"the name in 'name/tap' of {tap!r}", name if slash else tap, teachers)
         return name, rest
 
     @property

@@ -7,7 +7,7 @@ from torch import Tensor
 from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.models.timestep_policies.base import Draws, TimestepPolicy, TimestepSample
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integer, within
+from mmdiffrep.utils.checks import integer, one_given, within
 
 
 @MODELS.register_module()
@@ -39,11 +39,7 @@ class MatchedTimestep(TimestepPolicy):
         image_size: int | None = None,
     ) -> None:
         super().__init__()
-        if (t is None) == (noise_level is None):
-            raise ValueError(
-                f'MatchedTimestep takes either t or noise_level, got t={t} and '
-                f'noise_level={noise_level}.'
-            )
+        one_given('MatchedTimestep', t=t, noise_level=noise_level)
         self.given = None if t is None else integer('t', t, 0)
         if noise_level is not None:
             within('noise_level', noise_level, 0, 1, open_low=True, open_high=True)

@@ -9,7 +9,16 @@ from torch import Tensor
 from mmdiffrep.models.timestep_policies.base import Draws, TimestepPolicy, TimestepSample
 from mmdiffrep.models.timestep_policies.reward_statistics import RewardReference, RewardStatistics
 from mmdiffrep.registry import MODELS, build_part
-from mmdiffrep.utils.checks import at_least, integer, of_type, one_of, within
+from mmdiffrep.utils.checks import (
+    at_least,
+    integer,
+    list_of,
+    of_type,
+    one_given,
+    one_of,
+    rising,
+    within,
+)
 
 BASELINES = ('none', 'moving_average', 'batch_mean', 'per_timestep', 'leave_one_out')
 
@@ -97,7 +106,9 @@ class ReinforcedTimestep(TimestepPolicy):
         super().__init__()
         integer('num_timesteps', num_timesteps, 1)
         if timesteps is not None:
-            _check_timesteps(timesteps, num_timesteps, num_buckets)
+            one_given('ReinforcedTimestep', timesteps=timesteps, num_buckets=num_buckets)
+            rising('timesteps', list_of('timesteps', timesteps, int), 0)
+            within('the last of timesteps', timesteps[-1], 0, num_timesteps - 1)
             num_buckets = len(timesteps)
         num_actions = num_timesteps if num_buckets is None else num_buckets
         integer('num_buckets', num_actions)
@@ -251,20 +262,3 @@ class ReinforcedTimestep(TimestepPolicy):
             draws = reward.view(self.num_samples, -1)
             return ((draws.sum(dim=0) - draws) / (self.num_samples - 1)).flatten()
         return known.mean
-
-
-def _check_timesteps(timesteps: Sequence[int], num_timesteps: int, buckets: int | None) -> None:
-    """Check the timesteps that are the actions."""
-    of_type('timesteps', timesteps, list, tuple)
-    last = -1
-    for t in timesteps:
-        if not last < integer('each of timesteps', t) < num_timesteps:
-            raise ValueError(
-                f'timesteps must ascend and lie in 0..{num_timesteps - 1}, got {list(timesteps)}.'
-            )
-        last = t
-    if not timesteps or buckets is not None:
-        raise ValueError(
-            'Give either num_buckets or timesteps, a list of at least one; got '
-            f'num_buckets={buckets}, timesteps={list(timesteps)}.'
-        )

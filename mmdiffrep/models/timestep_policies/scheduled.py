@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mmdiffrep.models.timestep_policies.base import Draws, TimestepPolicy, TimestepSample
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import integer, of_type, within
+from mmdiffrep.utils.checks import integer, of_type, rising, within
 
 
 @MODELS.register_module()
@@ -105,10 +105,7 @@ class StagedTimestep(TimestepPolicy):
     def __init__(self, highs: Sequence[int]) -> None:
         super().__init__()
         highs = [integer('each of highs', high) for high in of_type('highs', highs, list, tuple)]
-        if not highs or min(highs) < 1 or highs != sorted(set(highs), reverse=True):
-            raise ValueError(
-                f'highs must be falling integers of at least 1, one per pair, got {highs}.'
-            )
+        rising('highs, the last first,', highs[::-1], 1)
         self.highs = highs
         self.lows = [*highs[1:], 0]
         self.num_pairs = len(highs)

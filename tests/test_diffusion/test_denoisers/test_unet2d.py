@@ -228,9 +228,9 @@ def test_other_sizes_and_precisions():
 def test_wrong_arguments():
     with pytest.raises(ValueError, match='either pretrained'):
         UNet2DDenoiser.build()
-    with pytest.raises(ValueError, match='sample_size'):
+    with pytest.raises(TypeError, match='sample_size'):
         build(dict(NETWORKS['attention'], sample_size=None))
-    with pytest.raises(ValueError, match="embeddings of type 'timestep'"):
+    with pytest.raises(ValueError, match="class_embed_type must be one of None, got 'timestep'"):
         build(dict(NETWORKS['attention'], class_embed_type='timestep'))
     with pytest.raises(ValueError, match='dtype must be'):
         UNet2DDenoiser.build(unet=NETWORKS['attention'], dtype='float12')

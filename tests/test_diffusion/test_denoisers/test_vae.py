@@ -99,7 +99,7 @@ def test_a_bare_folder_is_known_and_noise_is_refused(folder):
     assert type(model).__name__ == 'VAEDenoiser'
     with pytest.raises(ValueError, match='cannot be given noised images'):
         FeatureExtractor(model, ['enc.1'], [3], noise='shared')(IMAGES)
-    with pytest.raises(ValueError, match='sides of at least 4, got 32x3'):
+    with pytest.raises(ValueError, match='at least 4 for this network, got 32x3'):
         model(IMAGES[..., :3], 0)
     with pytest.raises(TapError, match=r'enc.0 .. enc.5, mid, dec.0 .. dec.8'):
         load_denoiser(f'{folder}/vae', taps=['dec.9'])

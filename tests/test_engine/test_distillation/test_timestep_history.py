@@ -44,5 +44,5 @@ def test_state_goes_on_in_the_middle_of_a_row():
 
 
 def test_other_buckets_are_refused():
-    with pytest.raises(ValueError, match='counted in 4 buckets, now there are 5'):
+    with pytest.raises(ValueError, match='num_buckets must be 4, got 5'):
         TimestepHistory(10, 5).load_state_dict(filled().state_dict())

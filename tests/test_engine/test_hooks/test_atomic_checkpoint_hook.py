@@ -23,7 +23,7 @@ from mmdiffrep.testing.file_faults import FileFault
 from mmdiffrep.testing.tiny_run import build_tiny_runner
 from mmdiffrep.utils import atomic_file
 from mmdiffrep.utils.atomic_file import AtomicLocalBackend
-from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint, is_complete
+from mmdiffrep.utils.find_checkpoints import find_resume_checkpoint, is_complete
 
 
 def _train(work_dir, load_from=None, hooks=(), val_workers=0, **options):

@@ -13,7 +13,7 @@ from torch import distributed, multiprocessing, nn
 from mmdiffrep.engine.hooks import FiniteLossHook
 from mmdiffrep.engine.hooks.finite_loss_hook import check_parameters, stop_run
 from mmdiffrep.testing import tiny_runner
-from mmdiffrep.utils.checkpoint_io import find_resume_checkpoint
+from mmdiffrep.utils.find_checkpoints import find_resume_checkpoint
 
 
 @MODELS.register_module()

@@ -123,7 +123,7 @@ def test_a_resumed_run_replaces_what_it_measures_again(tmp_path):
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (dict(timesteps=[20]), r'must lie in 0..19'),
+        (dict(timesteps=[20]), r'in \[0, 19\], got 20'),
         (dict(taps=['dec.40']), "no tap 'dec.40'"),
         (dict(num_classes=1), 'The labels run from 0 to 1, expected 0 to 0'),
         (dict(train_dataset=faces(8, 'image')), 'gives no class labels'),

@@ -214,7 +214,7 @@ def test_a_feature_bank_knows_the_noise_and_the_formulation(exported):
 
 def test_timesteps_outside_the_table(exported):
     _, folder = exported
-    with pytest.raises(ValueError, match=r'0\.\.18; got \[50\]'):
+    with pytest.raises(ValueError, match=r'in \[0, 18\], got 50'):
         FeatureExtractor(folder, ['mid'], timesteps=[50])
     with pytest.raises(ValueError, match=r'0 \.\. 18, got 19'):
         load_denoiser(folder).predict(batch(), 19)
@@ -227,7 +227,7 @@ def test_is_found_by_its_scoped_name():
 @pytest.mark.parametrize(
     ('call', 'message'),
     [
-        (lambda: build(unet=dict(UNET, sample_size=None)), 'sample_size is None'),
+        (lambda: build(unet=dict(UNET, sample_size=None)), 'sample_size .* must be int, got None'),
         (lambda: build(unet=dict(UNET, time_embedding_type='fourier')), "got 'fourier'"),
         (lambda: build(p_std=0), 'p_std must be positive, got 0'),
         (lambda: build(augment_prob=2), 'augment_prob must be .* got 2'),
@@ -244,5 +244,5 @@ def test_is_found_by_its_scoped_name():
     ],
 )
 def test_bad_input_is_named(call, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         call()

@@ -69,7 +69,7 @@ def test_predict_without_samples():
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (dict(taps=['mid']), 'one number of in_channels for each tap'),
+        (dict(taps=['mid']), 'in_channels must have one for each of taps'),
         (dict(shown='t1/mid'), 'shown must be one of'),
         (dict(num_classes=1), 'at least 2'),
         (dict(timesteps=[]), 'timesteps must have at least one'),
@@ -81,7 +81,7 @@ def test_bad_arguments(options, message):
 
 
 def test_bad_features_and_predictions():
-    with pytest.raises(ValueError, match=r'probes for vectors of \[4, 5, 4, 5\]'):
+    with pytest.raises(ValueError, match=r'must be \[\(4,\), \(5,\), \(4,\), \(5,\)\]'):
         build()(features()[:3])
     with pytest.raises(ValueError, match='no batch augmentation'):
         build().loss(features(1), [DataSample().set_gt_score(torch.ones(3) / 3)])

@@ -58,7 +58,7 @@ def test_pixel_weights_are_factors():
 
 
 def test_wrong_weights_are_refused():
-    with pytest.raises(ValueError, match='4 weights for 3 classes'):
+    with pytest.raises(ValueError, match='one for each of the classes: 3, got 4'):
         WeightedCrossEntropyLoss(WEIGHTS)(torch.randn(1, 3, 2, 2), torch.zeros(1, 2, 2).long())
     with pytest.raises(ValueError, match='class_weight must be at least 0'):
         WeightedCrossEntropyLoss([1.0, -1.0])

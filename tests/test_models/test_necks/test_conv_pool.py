@@ -20,5 +20,5 @@ def test_reads_a_grid():
 
 @pytest.mark.parametrize('channels', [(), 8, (8, 0)])
 def test_wrong_widths_are_refused(channels):
-    with pytest.raises(ValueError, match=r'ConvPool: channels (needs|must be)'):
+    with pytest.raises((TypeError, ValueError), match='ConvPool: channels must'):
         ConvPool([3], side=4, channels=channels)

@@ -12,14 +12,14 @@ from mmdiffrep.models.necks import ConvPool, PoolFlatten
     ('maps', 'message'),
     [
         ([torch.randn(1, 3, 2, 2)], r'4x4 cells, but a map has only 2x2'),
-        ([torch.randn(1, 5, 8, 8)], r'with \[3\] channels, but got 1 maps with \[5\]'),
-        ([torch.randn(1, 3, 8, 8)] * 2, r'1 maps, 1 taps at 1 timesteps .* but got 2 maps'),
-        ([torch.randn(1, 3)], r'sequence of maps \(B, C, h, w\)'),
-        (torch.randn(1, 3, 8, 8), r'sequence of maps \(B, C, h, w\)'),
+        ([torch.randn(1, 5, 8, 8)], r'channels must be \[3\], got \[5\]'),
+        ([torch.randn(1, 3, 8, 8)] * 2, r'channels must be \[3\], got \[3, 3\]'),
+        ([torch.randn(1, 3)], r'maps \(B, C, h, w\)'),
+        (torch.randn(1, 3, 8, 8), 'maps must be a list'),
     ],
 )
 def test_other_maps_are_refused(neck, maps, message):
-    with pytest.raises(ValueError, match=rf'{type(neck).__name__}.* {message}'):
+    with pytest.raises((TypeError, ValueError), match=rf'{type(neck).__name__}.* {message}'):
         neck(maps)
 
 
@@ -27,8 +27,8 @@ def test_other_maps_are_refused(neck, maps, message):
     ('build', 'message'),
     [
         (lambda: PoolFlatten([3], pool=0), r'PoolFlatten: pool must be .* got 0'),
-        (lambda: PoolFlatten([0]), r'in_channels (needs integers|must be at least 1)'),
-        (lambda: PoolFlatten(3), r'in_channels (needs integers|must be at least 1)'),
+        (lambda: PoolFlatten([0]), r'in_channels must be'),
+        (lambda: PoolFlatten(3), r'in_channels must be'),
         (lambda: ConvPool([3], side=1.5), r'side must be int, got 1.5'),
     ],
 )

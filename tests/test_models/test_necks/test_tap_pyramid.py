@@ -56,9 +56,9 @@ def test_odd_sides_are_rounded_up():
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (dict(in_strides=[4]), r'one integer for each of the 2 taps'),
+        (dict(in_strides=[4]), r'one for each of the taps: 2, got 1'),
         (dict(out_strides=(8, 4)), r'out_strides must rise, got'),
-        (dict(out_strides=()), r'out_strides needs integers, got'),
+        (dict(out_strides=()), r'out_strides must have at least one'),
         (dict(in_strides=[4, 0]), r'at least 1'),
         (dict(out_channels=100), r'out_channels .* must be a multiple of 32'),
         (dict(num_timesteps=0), r'num_timesteps must be'),
@@ -71,7 +71,7 @@ def test_wrong_arguments_are_refused(options, message):
 
 def test_other_maps_are_refused():
     neck = TapPyramid([4, 8], [4, 8])
-    with pytest.raises(ValueError, match=r'\[4, 8\] channels, but got 2 maps with \[8, 4\]'):
+    with pytest.raises(ValueError, match=r'must be \[4, 8\], got \[8, 4\]'):
         neck(maps_for(neck, 16, 16)[::-1])
-    with pytest.raises(ValueError, match=r'2 maps, 2 taps at 1 timesteps .*, but got 4'):
+    with pytest.raises(ValueError, match=r'must be \[4, 8\], got \[4, 8, 4, 8\]'):
         neck(maps_for(neck, 16, 16) * 2)

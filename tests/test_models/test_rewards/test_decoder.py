@@ -129,10 +129,10 @@ def test_labels_out_of_range_name_the_image():
         BaseDataElement(gt_label=torch.tensor([label]), metainfo=dict(img_path=f'{label}.png'))
         for label in (1, 7)
     ]
-    with pytest.raises(ValueError, match=r'labels \[7\] of image 7.png, expected 0 to 1'):
+    with pytest.raises(ValueError, match=r'image 7.png: labels \[7\] .* expected 0 to 1'):
         ClassificationReward(8, 2)(FEATURE, samples)
     maps = seg_samples([torch.zeros(8, 8).long(), torch.full((8, 8), 40)])
-    with pytest.raises(ValueError, match=r'labels \[40\] of image 1 of a batch.*or 255 \(ignored'):
+    with pytest.raises(ValueError, match=r'image 1 of a batch: labels \[40\] .*or 255 \(ignored'):
         SegmentationReward(8, 2)(FEATURE, maps)
 
 

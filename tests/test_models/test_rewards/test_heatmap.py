@@ -25,7 +25,7 @@ def test_heatmap_error_weighs_keypoints():
     torch.testing.assert_close(
         reward(FEATURE, samples).loss, torch.stack([(error[0] + error[2]) / 2, torch.tensor(0.0)])
     )
-    with pytest.raises(ValueError, match='hold 3 heatmaps'):
+    with pytest.raises(ValueError, match='heatmaps must be 4, got 3'):
         HeatmapReward(8, num_keypoints=4)(FEATURE, samples)
 
 

@@ -37,5 +37,5 @@ def test_image_without_labels_counts_zero_and_stays_finite():
 def test_labels_out_of_range_are_listed():
     labels = torch.zeros(2, 8, 8, dtype=torch.long)
     labels[1, 0, 0], labels[1, 2, 2] = 18, 40
-    with pytest.raises(ValueError, match=r'\[18, 40\] of image 1 of .*, expected 0 to 17 or 255'):
+    with pytest.raises(ValueError, match=r'image 1 .* \[18, 40\] .*, expected 0 to 17 or 255'):
         SegmentationReward(8, num_classes=18)(FEATURE, seg_samples(labels))

@@ -64,7 +64,7 @@ def test_targets_of_another_head_are_named():
     reward = SimCCReward(4, num_keypoints=K)
     feature = torch.randn(2, 4, 4, 4)
     x, y = labels()
-    with pytest.raises(ValueError, match='num_keypoints=5, but the samples hold 3 labels'):
+    with pytest.raises(ValueError, match='num_keypoints of the labels must be 5, got 3'):
         SimCCReward(4, num_keypoints=5)(feature, samples(x, y, torch.ones(2, K)))
     hard = samples(x, y, torch.ones(2, K))
     for sample in hard:

@@ -59,7 +59,7 @@ def test_one_pair_reads_everything_below_its_maximum():
 
 @pytest.mark.parametrize('highs', [[], [100, 500], [100, 100], [10, 0]])
 def test_maxima_must_fall(highs):
-    with pytest.raises(ValueError, match='falling integers of at least 1'):
+    with pytest.raises(ValueError, match='highs, the last first, must rise, from at least 1'):
         StagedTimestep(highs=highs)
 
 
