@@ -12,7 +12,7 @@ from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.models.teachers import early_check
 from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import alike, of_type, one_of, within
+from mmdiffrep.utils.checks import of_type, one_of, within
 from mmdiffrep.utils.random_streams import Generators, IterationStreams
 
 _FIRST_STREAM = 1000  # of the random numbers: beyond those of policies
@@ -83,7 +83,11 @@ class TeacherGroup(Teacher):
             options = dict(noise=noise, pass_size=pass_size) if of_diffusion else {}
             members[name] = build_teacher(teacher, taps=list(dict.fromkeys(own)), **rgb, **options)
         timed = [name for name, member in members.items() if member.num_timesteps is not None]
-        alike('Teachers with timesteps', timed, 'take one diffusion model per hook.')
+        if len(timed) > 1:
+            raise ValueError(
+                f'the teachers {timed} all have timesteps, and a policy draws one t for all: take '
+                'one diffusion model per hook.'
+            )
         self._timed = members[timed[0]] if timed else None
         self.members = nn.ModuleDict(members)
         self.source = '; '.join(f'{name}: {member.source}' for name, member in members.items())

@@ -131,5 +131,5 @@ def test_prediction_refuses_several_images_and_other_lengths():
     head = trained_head()
     with pytest.raises(ValueError, match='number of images must be 1, got 2'):
         head.predict(random_columns(2), (4, 4))
-    with pytest.raises(ValueError, match='got 1 images and length 4'):
+    with pytest.raises(ValueError, match='length of hypercolumns must be 9, got 4'):
         head.predict(Hypercolumns([torch.randn(1, 4, 3, 3)]), (4, 4))
