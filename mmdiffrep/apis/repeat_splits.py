@@ -14,7 +14,6 @@ from mmengine.dist import is_main_process
 
 from mmdiffrep.cli.run_config import build_runner
 from mmdiffrep.utils.atomic_file import write_atomically
-from mmdiffrep.utils.checks import equal
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
@@ -66,8 +65,8 @@ def run_repeat(cfg: Config) -> dict[str, float]:
     key = hashlib.sha256(repr(content).encode()).hexdigest()[:16]
     if file.is_file():
         found = json.loads(file.read_text())
-        advice = 'Give another work dir: it is of another config or other options.'
-        equal(f'The config of {file}', found['config'], key, advice)
+        if found['config'] != key:
+            raise ValueError(f'{file} is of another config or other options: give another work dir')
         return found['metrics']
     # Names of their own: mmengine's logger and visualizer are one for each name in a process.
     cfg.experiment_name = f'{Path(cfg.filename).stem}_{time.time_ns()}'

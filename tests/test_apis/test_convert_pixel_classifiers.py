@@ -81,7 +81,7 @@ def test_official_maps_have_the_published_length():
 @pytest.mark.parametrize(
     ('category', 'error', 'message'),
     [
-        ('cat_15', ValueError, r'has 18 inputs and 29 outputs, but cat_15 has 18 columns and 15'),
+        ('cat_15', ValueError, r'must be \(18, 15\), got \(18, 29\)'),
         ('cats', ValueError, 'Did you mean cat_15'),
     ],
 )

@@ -75,7 +75,7 @@ def test_a_pair_without_points_has_no_loss():
 
 
 def test_a_baseline_cannot_be_trained():
-    with pytest.raises(ValueError, match='not a baseline'):
+    with pytest.raises(TypeError, match='must be CorrespondenceMatcher'):
         HyperfeatureMatcher(dict(kind='rgb_patches'), NECK)
 
 
