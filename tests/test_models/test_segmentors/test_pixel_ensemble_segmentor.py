@@ -146,9 +146,7 @@ def test_padded_images_are_refused():
     model = build()
     data = batch([(24, 24)])
     data['data_samples'][0].set_metainfo(dict(img_shape=(20, 20)))
-    with pytest.raises(
-        ValueError, match=r'0\.png as it arrives must be \(20, 20\), got \(24, 24\)'
-    ):
+    with pytest.raises(ValueError, match=r'must be \(20, 20\), got \(24, 24\)'):
         model.test_step(data)
 
 
