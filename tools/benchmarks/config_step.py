@@ -77,6 +77,7 @@ class ConfigStep:
         self.hook: Any = None
         if distill:
             self.hook = HOOKS.build(next(iter(find_hooks(cfg, 'RepFusionHook').values())))
+            self.runner.hooks.append(self.hook)
             self.hook.before_run(self.runner)
             self.hook.before_train(self.runner)
             self.hook.teacher.to_rgb.batches_to_check = 0
