@@ -69,7 +69,7 @@ def test_bad_input(known):
         ):
             reward_curves(build, features, samples, held_out, [3])
     for iterations in ([], [0], [5, 3]):
-        with pytest.raises(ValueError, match='positive and rise'):
+        with pytest.raises(ValueError, match='iterations must rise, from at least 1, got'):
             reward_curves(build, features, samples, 100, iterations)
     with pytest.raises(ValueError, match='StudentGainReward has no decoder that'):
         reward_curves(lambda: StudentGainReward(10), features, samples, 100, [3])

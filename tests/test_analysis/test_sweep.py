@@ -128,7 +128,7 @@ def test_the_best_cell_is_chosen_by_the_held_out_images(denoiser, sources, tmp_p
 def test_labels_beyond_the_classes_and_too_few_images(denoiser, sources, tmp_path):
     model = diffusion_grid(denoiser, ['mid'], [0])
     train, test = (StoredSplit(source, [model], tmp_path) for source in sources)
-    with pytest.raises(ValueError, match='The labels run from 0 to 1, expected 0 to 0'):
+    with pytest.raises(ValueError, match=r'labels \[1\] are out of range, expected 0 to 0'):
         sweep([model], train, test, 1)
     with pytest.raises(ValueError, match='Class 2 has 0 of 12 images, too few for a held-out'):
         sweep([model], train, test, 3)

@@ -177,7 +177,7 @@ def test_a_finished_bank_is_only_read_and_a_partial_one_completed(tmp_path, netw
         (dict(noise='fresh'), "noise='fresh' draws anew"),
         (dict(teacher_size=8), 'size: 8, not 16'),
         (dict(precision='bfloat16'), 'precision: bfloat16, not float32'),
-        (dict(teacher_input='student'), "set teacher_input='exact'"),
+        (dict(teacher_input='student'), "Set teacher_input='exact'"),
         (dict(pairs=[dict(PAIR, teacher='dec.0')]), r"taps: \['dec.0'\], not \['mid'\]"),
         (
             dict(normalization=dict(mean=[0.0] * 3, std=[255.0] * 3, channel_order='rgb')),
