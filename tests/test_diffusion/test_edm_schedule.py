@@ -105,7 +105,7 @@ def test_timesteps_out_of_range(t):
         (dict(name='edm', prediction_type='sample'), "'v_prediction'.*got 'sample'"),
         (dict(name='edm', prediction_type='eps'), "got 'eps'"),
         (EDMEulerScheduler(sigma_schedule='exponential').config, "got 'exponential'"),
-        ('emd', 'Unknown noise schedule .* known are .*edm'),
+        ('emd', "noise schedule must be one of .*got 'emd'.*edm"),
     ],
 )
 def test_bad_input_is_named(config, message):

@@ -125,7 +125,7 @@ def test_a_resumed_run_replaces_what_it_measures_again(tmp_path):
     [
         (dict(timesteps=[20]), r'in \[0, 19\], got 20'),
         (dict(taps=['dec.40']), "no tap 'dec.40'"),
-        (dict(num_classes=1), 'The labels run from 0 to 1, expected 0 to 0'),
+        (dict(num_classes=1), r'labels \[1\] are out of range, expected 0 to 0'),
         (dict(train_dataset=faces(8, 'image')), 'gives no class labels'),
         (dict(training=dict(rate=1)), "no argument 'rate'"),
         (dict(interval=0), 'at least 1'),
