@@ -59,5 +59,5 @@ def test_without_points_nothing_is_found():
 def test_bad_maps_and_points():
     with pytest.raises(ValueError, match='must be 2, got 3'):
         nearest(torch.ones(2, 3, 3), torch.ones(3, 3, 3), torch.zeros(1, 2), (9, 9), (9, 9))
-    with pytest.raises(ValueError, match=r'points must be \(K, 2\)'):
+    with pytest.raises(ValueError, match=r'points \(x, y\) must be \(2,\), got \(\)'):
         nearest(torch.ones(2, 3, 3), torch.ones(2, 3, 3), torch.zeros(2), (9, 9), (9, 9))

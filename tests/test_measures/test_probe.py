@@ -181,7 +181,7 @@ def test_bad_input(probe):
     ):
         with pytest.raises(ValueError, match=message):
             probe(train, test, 3, **options)
-    with pytest.raises(ValueError, match='nothing|no penalty'):
+    with pytest.raises(ValueError, match='penalties or neighbors must have at least one item'):
         probe(good, good, 3, ())
     with pytest.raises(ValueError, match='penalty must be positive|neighbors must be at least 1'):
         probe(good, good, 3, (0,))
