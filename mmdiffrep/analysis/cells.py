@@ -160,6 +160,6 @@ def encoder_grid(
 def _check_pools(pools: Sequence[int], sides: Mapping[str, int]) -> None:
     greatest = max(distinct('pools', pools))
     for pool in pools:
-        multiple_of(f'The greatest of pools, for {pool},', greatest, integer('pools', pool, 1))
+        multiple_of(f'The greatest of pools={list(pools)}', greatest, integer('pools', pool, 1))
     for tap, side in sides.items() if len(pools) > 1 else ():
         multiple_of(f'The side of the map of {tap} (greatest of several pools)', side, greatest)

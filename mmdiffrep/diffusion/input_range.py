@@ -120,7 +120,7 @@ class DenoiserInput(nn.Module):
             mean, std = (list(x) * 3 if len(x) == 1 else list(x) for x in (mean, std))
             for name, values in (('mean', mean), ('std', std)):
                 equal(f'The length of {name}', len(values), 3, 'Give 1 or 3 numbers.')
-            positive('the least of std', min(std))
+            positive('each of std', min(std))
         self.normalized = mean is not None
         sides = (size, size) if isinstance(size, int) else size
         self.size = None if sides is None else tuple(integer('size', side, 1) for side in sides)

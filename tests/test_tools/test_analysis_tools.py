@@ -176,7 +176,7 @@ def test_heads_are_trained_when_the_processes_have_parted(run, tmp_path, monkeyp
     [
         (['--views', '2', '--noise', 'none'], 'all views are the same'),
         (['--augment', 'crop'], 'The first view is not augmented'),
-        (['--pools', '2', '3'], 'divide the greatest'),
+        (['--pools', '2', '3'], 'greatest of pools=[2, 3] must be a multiple of 2'),
         (['--num-images', '3'], 'of 3 images, too few for a held-out split'),
         (['--held-out', '1.5'], 'share must be in'),
     ],

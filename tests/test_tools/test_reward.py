@@ -66,7 +66,7 @@ def test_bad_input(tool, arguments, message, tmp_path, capsys):
         (
             REINFORCED,
             '--held-out 0.5 --iterations 5 3',
-            'and rise',
+            'must rise',
         ),
     ],
 )

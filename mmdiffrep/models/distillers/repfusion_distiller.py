@@ -10,7 +10,7 @@ from mmdiffrep.models.rewards.base import Reward
 from mmdiffrep.models.teachers.base import Teacher
 from mmdiffrep.models.timestep_policies.base import TimestepPolicy
 from mmdiffrep.registry import MODELS, build_part
-from mmdiffrep.utils.checks import has_type, list_of, of_type, one_of, within
+from mmdiffrep.utils.checks import equal, has_type, list_of, of_type, one_of, within
 
 
 class TimestepBranch(nn.Module):
@@ -124,8 +124,9 @@ class RepFusionDistiller(nn.Module):
             for configs in named.values()
         )
         for _, branch in self.named_branches():
-            name, known = type(branch.policy).__name__, (None, len(self.pairs))
-            one_of(f'Ranges of {name}', branch.policy.num_pairs, known, 'Give one range per pair.')
+            name, num_ranges = type(branch.policy).__name__, branch.policy.num_pairs
+            if num_ranges is not None:
+                equal(f'The number of ranges of {name}', num_ranges, len(self.pairs))
         if holdout and not any(branch.holdout for _, branch in self.named_branches()):
             raise ValueError(
                 f'holdout={holdout} keeps images from the decoder of a reward, but no policy here '

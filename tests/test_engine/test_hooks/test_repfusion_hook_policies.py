@@ -159,7 +159,7 @@ def test_policy_may_have_a_learning_rate_of_its_own(tmp_path):
     [
         (dict(reward=STUDENT_GAIN, phases=[('distill', 2)]), "phase 'distill'"),
         (dict(reward=LABEL_FREE, holdout=0.5), 'set holdout=0'),
-        (dict(policy=STAGED), 'ranges for 2 pairs, but there are 1'),
+        (dict(policy=STAGED), 'number of ranges of StagedTimestep must be 1, got 2'),
         (dict(policy=dict(task=REINFORCED), reward=dict(other=LABEL_FREE)), "'other'"),
         (dict(policy=dict(REINFORCED, num_samples=5, baseline='leave_one_out')), '4 images'),
     ],

@@ -14,7 +14,7 @@ def test_kinds():
     assert isinstance(build_matcher(dict(kind='rgb_patches', patch=3)), RGBPatches)
     with pytest.raises(ValueError, match="kind must be one of .*'same_position', got 'sift'"):
         build_matcher(dict(kind='sift'))
-    with pytest.raises(ValueError, match="same_position has no argument 'patch'"):
+    with pytest.raises(ValueError, match="'same_position' has no argument 'patch'"):
         build_matcher(dict(kind='same_position', patch=3))
 
 

@@ -33,9 +33,9 @@ def test_normalization_is_read_from_the_preprocessor():
         (dict(mean=[0] * 3), r"needs 'channel_order'.*\{'mean': "),
         (dict(men=[0] * 3, channel_order='rgb'), 'men'),
         (dict(channel_order='BGR'), "'rgb', 'bgr', got 'BGR'"),
-        (dict(mean=[128.0] * 2, std=[128.0] * 2, channel_order='rgb'), '3 numbers each'),
+        (dict(mean=[128.0] * 2, std=[128.0] * 2, channel_order='rgb'), 'Give 1 or 3 numbers'),
         (dict(mean=[128.0] * 3, channel_order='rgb'), 'both or neither'),
-        (dict(mean=[128.0] * 3, std=[0.0] * 3, channel_order='rgb'), 'std > 0'),
+        (dict(mean=[128.0] * 3, std=[0.0] * 3, channel_order='rgb'), 'std must be positive, got 0'),
     ],
 )
 def test_what_is_given_instead_is_checked(settings, message):
