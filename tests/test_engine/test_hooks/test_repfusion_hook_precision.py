@@ -10,7 +10,7 @@ from mmengine.logging import MMLogger
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 
-from mmdiffrep.engine.hooks import RepFusionHook
+from mmdiffrep.engine.distillation.attachment import Attachment
 from mmdiffrep.models.teachers import DPMTeacher
 from mmdiffrep.testing import greatest_difference, parameters_of, tiny_runner
 from mmdiffrep.testing.tiny_distillation import hook_cfg, hook_of, prepared, run
@@ -71,14 +71,14 @@ def test_bf16_autocast_leaves_the_distiller_in_fp32(tmp_path):
     seen = []
     wrapper = dict(type='CpuBf16OptimWrapper', optimizer=optimizer)
     runner = tiny_runner(tmp_path / 'bf16', 2, [hook_cfg()], optim_wrapper=wrapper)
-    forward = RepFusionHook._add_losses
+    add_losses = Attachment._add_losses
 
-    def spy(hook, runner, model, arguments, task):
-        losses = forward(hook, runner, model, arguments, task)
+    def spy(attachment, model, args, kwargs, task):
+        losses = add_losses(attachment, model, args, kwargs, task)
         seen.append({key: value.dtype for key, value in losses.items() if key not in task})
         return losses
 
-    with mock.patch.object(RepFusionHook, '_add_losses', spy):
+    with mock.patch.object(Attachment, '_add_losses', spy):
         runner.train()
     assert len(seen) == 2
     assert all(dtype == torch.float32 for dtypes in seen for dtype in dtypes.values())
