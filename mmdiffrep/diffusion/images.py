@@ -3,6 +3,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,19 +17,20 @@ from mmdiffrep.utils.checks import alike, of_type
 _PIL_MODES = ('1', 'L', 'LA', 'P', 'RGB', 'RGBA', 'CMYK', 'YCbCr', 'HSV')  # 8 bits per channel
 
 ADVICE = 'give images / 127.5 - 1 of images in 0 .. 255, and images * 2 - 1 of images in 0 .. 1.'
+WARN = partial(warnings.warn, stacklevel=3)
 SingleImage: TypeAlias = Tensor | np.ndarray | Image.Image
 Images: TypeAlias = SingleImage | Sequence[SingleImage]
 
 
 def check_unit_range(
-    images: Tensor, advice: str = ADVICE, warn: Callable[[str], None] = warnings.warn
+    images: Tensor, advice: str = ADVICE, warn: Callable[[str], None] = WARN
 ) -> None:
     """Check that images lie in [-1, 1], and warn if they seem to lie in [0, 1].
 
     Args:
         images: (B, C, H, W), at least one.
         advice: What to do about others.
-        warn: Takes the warning.
+        warn: Takes the warning. Default: one of Python, at the line that called the caller.
 
     Raises:
         ValueError: They do not, or hold NaN.

@@ -29,7 +29,7 @@ def shard_weights(model: FeatureModel, device: torch.device, precision: str | No
             'shard=True shares the weights among the processes of a run, and this run has one: '
             'start it with torchrun (tools/dist_train.sh), or leave shard out.'
         )
-    denoiser = model if isinstance(model, Denoiser) else getattr(model, 'denoiser')  # noqa: B009
+    denoiser = model if isinstance(model, Denoiser) else model.network  # a latent model's
     if precision in (None, 'auto') and device.type != 'cpu':  # decided there, cast here
         precision = str(fastest_dtype(device)).removeprefix('torch.')
         denoiser.compute_in(precision)

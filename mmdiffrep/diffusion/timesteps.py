@@ -2,6 +2,7 @@
 """The timesteps that features are read at, given as such or by their noise levels."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.utils.checks import distinct, list_of, one_given, within
@@ -18,7 +19,8 @@ def resolve_timesteps(
 
     Args:
         schedule: The denoiser's noise schedule.
-        timesteps: Integers in ``[0, schedule.num_timesteps - 1]``, all different.
+        timesteps: Integers in ``[0, schedule.num_timesteps - 1]``, all different: a list, array or
+            tensor.
         noise_levels: Standard deviations of the noise, ``sqrt(1 - alpha_bar)``, in (0, 1). The
             same levels mean the same noise under every schedule, within 5 %.
 
@@ -30,12 +32,18 @@ def resolve_timesteps(
             or holds one out of range, or the schedule has no timestep of such a noise level.
     """
     one_given('The reading of features', timesteps=timesteps, noise_levels=noise_levels)
+    timesteps, noise_levels = (_as_list(values) for values in (timesteps, noise_levels))
     if timesteps is None:
         levels = list_of('noise_levels', noise_levels, float)
         timesteps = [_nearest_timestep(schedule, level) for level in levels]
     for t in list_of('timesteps', timesteps, int):
         within('each of timesteps', t, 0, schedule.num_timesteps - 1)
     return tuple(int(t) for t in distinct('timesteps', timesteps))
+
+
+def _as_list(values: Any) -> Any:
+    """Turn an array or a tensor into a list; others are returned."""
+    return values.tolist() if hasattr(values, 'tolist') else values
 
 
 def _nearest_timestep(schedule: Schedule, level: float) -> int:

@@ -159,8 +159,9 @@ def test_wrong_range_is_an_error(denoiser, images, scale):
 
 
 def test_unit_range_is_suspected(denoiser, images):
-    with pytest.warns(UserWarning, match=r'images \* 2 - 1'):
+    with pytest.warns(UserWarning, match=r'images \* 2 - 1') as warned:
         FeatureExtractor(denoiser, TAPS, TIMESTEPS)(images / 2 + 0.5)
+    assert warned[0].filename == __file__  # the line of the user, so that each has its own
 
 
 @pytest.mark.parametrize(

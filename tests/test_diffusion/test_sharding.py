@@ -11,6 +11,7 @@ from torch import distributed, multiprocessing
 from mmdiffrep.diffusion.sharding import shard_weights
 from mmdiffrep.models.teachers import DPMTeacher
 from mmdiffrep.testing import tiny_teacher
+from mmdiffrep.testing.tiny_latent import save_tiny_pipeline
 from mmdiffrep.testing.tiny_distillation import hook_cfg, hook_of, run
 
 WRAPPER = dict(type='MMDistributedDataParallel', device_ids=None)
@@ -45,6 +46,14 @@ def work(rank, port, folder):
                 for found, expected in zip(shared(images, t), whole(images, t)):
                     assert (found - expected).norm() <= tolerance * expected.norm()
             assert shared.record == whole.record
+        whole, shared = (
+            DPMTeacher(f'{folder}/sd', ['module:up_blocks.0'], shard=shard)
+            for shard in (False, True)
+        )
+        shared.place(torch.device('cpu'))
+        images = torch.rand(2, 3, 32, 32, generator=generator) * 2 - 1
+        maps = (teacher(images, torch.tensor([3, 7]))[0] for teacher in (whole, shared))
+        assert torch.equal(*maps)
         weights = []
         for shard in (False, True):
             cfg = hook_cfg(teacher=dict(tiny_teacher(), shard=shard))
@@ -57,6 +66,7 @@ def work(rank, port, folder):
 
 
 def test_two_processes_share_the_weights(tmp_path):
+    save_tiny_pipeline('sd', tmp_path / 'sd')
     with socket.socket() as sock:
         sock.bind(('127.0.0.1', 0))
         port = sock.getsockname()[1]

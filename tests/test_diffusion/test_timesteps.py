@@ -1,7 +1,9 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Timesteps given as such, or by their noise levels."""
 
+import numpy as np
 import pytest
+import torch
 
 from mmdiffrep.diffusion.schedule import NoiseSchedule, build_schedule
 from mmdiffrep.diffusion.timesteps import resolve_timesteps
@@ -11,6 +13,14 @@ def test_noise_levels_find_the_nearest_timesteps():
     schedule = NoiseSchedule.preset('cosine', 50)
     levels = [float(schedule.noise_level(t)) for t in (3, 40)]
     assert resolve_timesteps(schedule, noise_levels=levels) == (3, 40)
+
+
+@pytest.mark.parametrize('make', [tuple, np.array, torch.tensor])
+def test_any_sequence_is_taken(make):
+    schedule = NoiseSchedule.preset('linear', 50)
+    assert resolve_timesteps(schedule, make([7, 3])) == (7, 3)
+    levels = [float(schedule.noise_level(3))]
+    assert resolve_timesteps(schedule, noise_levels=make(levels)) == (3,)
 
 
 def test_a_noise_level_between_two_timesteps_is_refused():

@@ -18,9 +18,6 @@ def tool(import_tool, monkeypatch):
 
     monkeypatch.setattr(torch, 'compile', uncompiled)  # which needs a compiler and minutes
     monkeypatch.syspath_prepend(str(FOLDER))
-    teachers = import_tool('config_step').TEACHERS
-    for name in teachers:
-        monkeypatch.setitem(teachers, name, teachers[name])  # put back afterwards
     return import_tool('gpu')
 
 

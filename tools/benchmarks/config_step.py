@@ -13,7 +13,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import FUNCTIONS
 from mmengine.structures import InstanceData, PixelData
 
-from mmdiffrep.models.rewards import decoder
+from mmdiffrep.models.rewards.decoder import DecoderReward
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.hook_configs import find_hooks
 from mmdiffrep.utils.host_models import build_host_model
@@ -27,18 +27,20 @@ SIDES = dict(mmpretrain=32, mmpose=256, mmseg=448)
 PSEUDO = ConfigDict(type='pseudo_collate')  # mmengine's default
 
 
-def load_config(name: str, amp: str = '') -> Config:
+def load_config(name: str, amp: str = '', teacher: dict[str, Any] | None = None) -> Config:
     """Load a config whose teacher has random weights.
 
     Args:
         name: File in ``configs/repfusion``, without its suffix.
         amp: Dtype of the student's autocast; '': none.
+        teacher: Another teacher; None: the config's.
     """
     cfg = Config.fromfile(CONFIGS / f'{name}.py')
     options = next(iter(find_hooks(cfg, 'RepFusionHook').values()))
     pixels = cfg.model.get('data_preprocessor') or cfg.data_preprocessor
     order = dict(mean=list(pixels.mean), std=list(pixels.std), channel_order='rgb')
-    options.update(teacher=TEACHERS[options.teacher], normalization=order, check_teacher=False)
+    teacher = TEACHERS[options.teacher] if teacher is None else teacher
+    options.update(teacher=teacher, normalization=order, check_teacher=False)
     if amp:
         cfg.optim_wrapper.update(type='AmpOptimWrapper', dtype=amp)
     cfg.param_scheduler = None
@@ -58,7 +60,6 @@ class ConfigStep:
     """
 
     def __init__(self, cfg: Config, device: str, distill: bool = True) -> None:
-        decoder.NUM_CHECKED_BATCHES = 0
         self.cfg = cfg
         self.batch_size: int = cfg.train_dataloader.batch_size
         self.model = build_host_model(cfg).to(device).train()
@@ -81,6 +82,9 @@ class ConfigStep:
             self.hook.before_run(self.runner)
             self.hook.before_train(self.runner)
             self.hook.teacher.to_rgb.batches_to_check = 0
+            for module in self.hook.distiller.modules():
+                if isinstance(module, DecoderReward):
+                    module.batches_to_check = 0
 
     def batch(self, collate: str | None = None, pinned: bool = False) -> dict[str, Any]:
         """Return a batch as the data loader gives it.

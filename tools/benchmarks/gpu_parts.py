@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import distill_variants
 import torch
-from config_step import TEACHERS, ConfigStep, load_config
+from config_step import ConfigStep, load_config
 from distill_step import SHAPES
 from measure import time_in_turns
 from mmengine.config import Config
@@ -38,6 +39,7 @@ class Settings(NamedTuple):
         ddpm_seg: Config of the backbone of DDPM-Seg.
         bank: Images of the bank.
         rounds: Rounds that are counted.
+        teacher: Teacher of the steps; None: as the config says.
     """
 
     device: str
@@ -47,6 +49,7 @@ class Settings(NamedTuple):
     ddpm_seg: dict[str, Any]
     bank: int
     rounds: int
+    teacher: dict[str, Any] | None = None
 
     @property
     def on_gpu(self) -> bool:
@@ -74,12 +77,12 @@ def full_size(device: str) -> Settings:
 
 def rehearsal(device: str) -> Settings:
     """Return sizes at which the whole script takes a minute or so."""
-    for name in TEACHERS:
-        TEACHERS[name] = tiny_teacher(1000)
     backbone = dict(
         type='mmdiffrep.DPMBackbone', denoiser=tiny_teacher(), taps=['mid'], timesteps=[1, 2]
     )
-    return Settings(device, {'tiny': (tiny_teacher(), (2,))}, ('cifar10_r18',), 4, backbone, 16, 2)
+    networks = {'tiny': (tiny_teacher(), (2,))}
+    teacher = tiny_teacher(1000)
+    return Settings(device, networks, ('cifar10_r18',), 4, backbone, 16, 2, teacher)
 
 
 def accuracy(s: Settings) -> Iterator[tuple[str, str]]:
@@ -198,8 +201,6 @@ def bank(s: Settings) -> Iterator[tuple[str, str]]:
 
 def variants(s: Settings) -> Iterator[tuple[str, str]]:
     """Run three steps of each variant of the distillation."""
-    import distill_variants
-
     names = distill_variants.NAMES if s.batch is None else ['fixed_t']
     for amp in (False, True) if s.on_gpu else (False,):
         failed = {}
@@ -271,7 +272,7 @@ def _autocast_middle(network: Any, images: torch.Tensor) -> torch.Tensor:
 
 
 def _step(s: Settings, name: str, form: str) -> ConfigStep:
-    cfg = load_config(name, amp='float16' if s.on_gpu else '')
+    cfg = load_config(name, 'float16' if s.on_gpu else '', s.teacher)
     if s.batch is not None:
         cfg.train_dataloader.batch_size = s.batch
     if 'compiled' in form:

@@ -4,8 +4,8 @@
 Writes a U-Net of Stable Diffusion 1.5's shape with random weights as sharded bfloat16 safetensors
 (1.7 GB at full width, written once), loads it cut, and measures every step in a process of its own.
 
-    python tools/benchmarks/latent_memory.py --folder /tmp/sd15_random
-    python tools/benchmarks/latent_memory.py --folder /tmp/sd15_quarter --width 80 --size 256
+    python tools/benchmarks/latent_memory.py --folder work_dirs/sd15_random
+    python tools/benchmarks/latent_memory.py --folder work_dirs/sd15_quarter --width 80 --size 256
 """
 
 import argparse

@@ -211,7 +211,12 @@ class RepFusionHook(Hook):
         self.distiller = build_run_distiller(
             model,
             self.teacher,
-            *(self.pairs, self.layers, self.policy_cfg, self.reward_cfg, self.holdout, self.phases),
+            self.pairs,
+            self.layers,
+            policy=self.policy_cfg,
+            reward=self.reward_cfg,
+            holdout=self.holdout,
+            phases=self.phases,
         )
         runner.logger.info(
             f'RepFusion: teacher {self.teacher.source} ({self.teacher.weights_hash[:12]}), taps '

@@ -20,9 +20,6 @@ from mmdiffrep.models.rewards.base import (
 from mmdiffrep.utils.checks import integer
 from mmdiffrep.utils.label_checks import check_label_range
 
-# Labels are checked on the first batches only: the check waits for the device.
-NUM_CHECKED_BATCHES = 10
-
 
 class DecoderReward(Reward):
     """A light decoder g that is trained to solve the task from a teacher feature.
@@ -41,7 +38,7 @@ class DecoderReward(Reward):
 
     def __init__(self, in_channels: int) -> None:
         super().__init__(in_channels)
-        self._num_checked = 0
+        self.batches_to_check = 10  # the first ones only: the check waits for the device
         self._labels_found = False
 
     def forward(
@@ -143,8 +140,10 @@ class DecoderReward(Reward):
 
     def checks_labels(self) -> bool:
         """Return True for the first batches, and count them."""
-        self._num_checked += 1
-        return self._num_checked <= NUM_CHECKED_BATCHES
+        if self.batches_to_check == 0:
+            return False
+        self.batches_to_check -= 1
+        return True
 
 
 class KeypointReward(DecoderReward):

@@ -104,8 +104,12 @@ class TeacherGroup(Teacher):
     @staticmethod
     def _split(tap: str, teachers: Mapping[str, Any]) -> tuple[str, str]:
         name, slash, rest = tap.partition('/')
-        one_of(f"the name in 'name/tap' of {tap!r}", name if slash else tap, teachers)
-        return name, rest
+        if not (slash and rest):
+            raise ValueError(
+                f"with several teachers a pair's teacher is 'name/tap', where name is one of "
+                f'{", ".join(teachers)}; got {tap!r}.'
+            )
+        return one_of(f"the name in 'name/tap' of {tap!r}", name, teachers), rest
 
     @property
     def channels(self) -> tuple[int, ...]:

@@ -73,6 +73,8 @@ def test_random_weights_of_a_diffusion_model():
     ('teachers', 'taps', 'message'),
     [
         (NAMED, ['mid'], "'name/tap'"),
+        (NAMED, ['dm'], "is 'name/tap', .*; got 'dm'"),
+        (NAMED, ['dm/'], "got 'dm/'"),
         (NAMED, ['dmm/mid'], 'Did you mean dm'),
         (NAMED, ['dm/mid'], "no pair reads the teacher 'cnn'"),
         (dict(a=tiny_teacher(), b=tiny_teacher()), ['a/mid', 'b/mid'], 'all have timesteps'),
