@@ -11,8 +11,8 @@ from torch import distributed, multiprocessing
 from mmdiffrep.diffusion.sharding import shard_weights
 from mmdiffrep.models.teachers import DPMTeacher
 from mmdiffrep.testing import tiny_teacher
-from mmdiffrep.testing.tiny_latent import save_tiny_pipeline
 from mmdiffrep.testing.tiny_distillation import hook_cfg, hook_of, run
+from mmdiffrep.testing.tiny_latent import save_tiny_pipeline
 
 WRAPPER = dict(type='MMDistributedDataParallel', device_ids=None)
 
