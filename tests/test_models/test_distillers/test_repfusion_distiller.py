@@ -171,7 +171,7 @@ def test_named_policies_share_the_connectors_and_log_under_their_names():
         ),
         (
             dict(policy=dict(type='mmdiffrep.StagedTimestep', highs=[9])),
-            'one of None, 2, got 1',
+            'number of ranges of StagedTimestep must be 2, got 1',
         ),
     ],
 )
