@@ -8,6 +8,7 @@ import csv
 import shutil
 import subprocess
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -35,6 +36,12 @@ SHORT = (
 def tool(import_tool, monkeypatch):
     monkeypatch.syspath_prepend(str(TOOLS / 'benchmarks'))
     return import_tool('compare_students')
+
+
+@pytest.fixture
+def took(tool, import_tool):
+    """Trainings that took some minutes."""
+    return partial(import_tool('student_results').Trained, Path('run'), 'run/iter_1.pth')
 
 
 @pytest.fixture
@@ -123,17 +130,13 @@ def test_tests_the_last_checkpoint(tool, few_images, trained, tmp_path, monkeypa
     assert rows['accuracy/top1']['seed'] == '3'
 
 
-def took(tool, *minutes):
-    return tool.Trained(Path('run'), 'run/iter_1.pth', *minutes)
-
-
-def test_ledgers(tool, tmp_path):
+def test_ledgers(tool, took, tmp_path):
     """Plain, plain for twice as long, and distilled for a minute from a CNN of half a minute."""
     results = tool.Results(tmp_path / 'results.csv')
-    results.add(tool.Row('a', 1.0, 0), {'top1': 70.0}, took(tool, 1.0))
-    results.add(tool.Row('long', 1.0, 0), {'top1': 73.0}, took(tool, 2.0))
+    results.add(tool.Row('a', 1.0, 0), {'top1': 70.0}, took(1.0))
+    results.add(tool.Row('long', 1.0, 0), {'top1': 73.0}, took(2.0))
     assert results.ledgers() == ''
-    results.add(tool.Row('d+a', 1.0, 0), {'top1': 71.0}, took(tool, 2.5, 1.0, 0.5))
+    results.add(tool.Row('d+a', 1.0, 0), {'top1': 71.0}, took(2.5, 1.0, 0.5))
     found = tool.Results(tmp_path / 'results.csv').ledgers()
     assert 'top1, 1 of the labels' in found
     line = found.splitlines()[-1]
@@ -141,22 +144,20 @@ def test_ledgers(tool, tmp_path):
     assert line.count('-2.00 (one seed) (long, 120 s)') == 1 and 'not compared' in line
 
 
-def test_a_diffusion_teacher_is_counted_by_what_was_said(tool, tmp_path):
+def test_a_diffusion_teacher_is_counted_by_what_was_said(tool, took, tmp_path):
     results = tool.Results(tmp_path / 'results.csv')
-    results.add(tool.Row('a', 1.0, 0), {'top1': 70.0}, took(tool, 1.0))
-    results.add(tool.Row('d+a', 1.0, 0), {'top1': 71.0}, took(tool, 1.05, 0.05))
+    results.add(tool.Row('a', 1.0, 0), {'top1': 70.0}, took(1.0))
+    results.add(tool.Row('d+a', 1.0, 0), {'top1': 71.0}, took(1.05, 0.05))
     assert results.ledgers().splitlines()[-1].endswith('| unknown |')
     line = results.ledgers(teacher_minutes=5.0, students=100).splitlines()[-1]
     assert line.count('+1.00 (one seed) (a, 60 s)') == 2
 
 
-def test_mean_and_spread(tool, tmp_path):
+def test_mean_and_spread(tool, took, tmp_path):
     results = tool.Results(tmp_path / 'results.csv')
     for seed, value in enumerate((80.0, 82.0, 81.0)):
-        results.add(
-            tool.Row('a', 0.1, seed), {'top1': value, 'NME': value / 1000}, took(tool, 1.25)
-        )
-    results.add(tool.Row('b', 1.0, 0), {'top1': 90.0}, took(tool, 1))
+        results.add(tool.Row('a', 0.1, seed), {'top1': value, 'NME': value / 1000}, took(1.25))
+    results.add(tool.Row('b', 1.0, 0), {'top1': 90.0}, took(1))
     again = tool.Results(tmp_path / 'results.csv')
     assert again.has(tool.Row('a', 0.1, 2)) and not again.has(tool.Row('a', 1.0, 2))
     lines = again.table().splitlines()

@@ -1,0 +1,154 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+"""The trainings of ``compare_students.py``: each config after those that it depends on."""
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+from rich.console import Console
+from student_results import Row, Trained
+from student_settings import SUBSET, keep_config
+
+from mmdiffrep.utils.atomic_file import write_atomically
+from mmdiffrep.utils.hook_configs import find_hooks, keep_standard_hooks
+
+NEVER = 10**9
+START = 'model.backbone.init_cfg.checkpoint'
+RESULT_OF = re.compile(r'work_dirs/([\w.-]+)/(?:(?:iter|epoch)_\d+\.pth|(\w+))')
+
+
+def result_config(name: str, config: Path) -> Path:
+    """Return NAME.py of a config's folder, its ``experiments`` folder or its parent folder.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    for folder in (config.parent, config.parent / 'experiments', config.parents[1]):
+        if (folder / f'{name}.py').is_file():
+            return folder / f'{name}.py'
+    raise FileNotFoundError(f'{config} needs what {name}.py trains, and there is no such config')
+
+
+def leaves(node: object, key: str = '') -> Iterator[tuple[str, str]]:
+    """Yield all strings of a config with their dotted keys."""
+    if isinstance(node, dict):
+        items = node.items()
+    elif isinstance(node, (list, tuple)):
+        items = enumerate(node)
+    else:
+        if isinstance(node, str):
+            yield key, node
+        return
+    for name, child in items:
+        yield from leaves(child, f'{key}.{name}' if key else str(name))
+
+
+class Trainer:
+    """Trains configs and their dependencies, once per seed and share of the labels.
+
+    Args:
+        work_dir: Folder of all results.
+        options: `--cfg-options` for every training and test.
+        console: Console for progress.
+    """
+
+    def __init__(self, work_dir: Path, options: list[str], console: Console) -> None:
+        self.work_dir = work_dir
+        self.options = options
+        self.console = console
+
+    def train(self, config: Path, row: Row, start: Path | None = None) -> Trained:
+        """Train one config after its dependencies, unless that is done.
+
+        Args:
+            config: The config.
+            row: Seed and share of the labels.
+            start: Config of the distillation to start from. Default: the one that the config names.
+
+        Raises:
+            FileNotFoundError: A diffusion model is missing.
+            subprocess.CalledProcessError: A training failed; its log is named on the console.
+        """
+        keep_config(self.work_dir, config)
+        cfg = Config.fromfile(config)
+        options = {'randomness.seed': str(row.seed)}
+        if cfg.get('val_dataloader'):
+            # The result is tested below; a validation at the end would cost as much again.
+            options['train_cfg.val_interval'] = str(NEVER)
+        parts, distill, teacher = [config.stem], 0.0, 0.0
+        for key in find_hooks(cfg, 'RepFusionHook'):
+            options[f'{key}.seed'] = str(row.seed)
+        if cfg.train_dataloader.dataset.type == SUBSET:
+            options['train_dataloader.dataset.fraction'] = str(row.fraction)
+            parts.append(f'labels_{row.fraction:g}')
+        for key, needed in self._needs(cfg, config, start):
+            result = self.train(needed, row)
+            options[key] = result.checkpoint
+            own = result.minutes - result.teacher
+            distill, teacher = (
+                (distill + own, teacher + result.teacher)
+                if key == START
+                else (distill, teacher + result.minutes)
+            )
+            parts.append(f'from_{result.folder.parent.name}')
+        folder = self.work_dir / 'runs' / '-'.join(parts) / f'seed{row.seed}'
+        done = folder / 'minutes.txt'
+        if not done.is_file():
+            self._run(config, folder, options)
+        minutes = float(done.read_text()) + distill + teacher
+        checkpoint = (folder / 'last_checkpoint').read_text().strip()
+        return Trained(folder, checkpoint, minutes, distill, teacher)
+
+    def _needs(self, cfg: Config, config: Path, start: Path | None) -> list[tuple[str, Path]]:
+        """Yield the keys of a config that name the result of another, and that other config."""
+        parts = {'model': cfg.model.to_dict(), **find_hooks(cfg, 'RepFusionHook')}
+        found = {}
+        for key, value in leaves(parts):
+            match = RESULT_OF.fullmatch(value)
+            if match and match[2]:
+                if not Path(value).exists():
+                    raise FileNotFoundError(
+                        f'{config.name} needs {value}: train that first, with the config '
+                        f'{match[1]}.py'
+                    )
+            elif match:
+                found[key] = result_config(match[1], config)
+        if start is not None:
+            if START not in found:
+                raise ValueError(f'{config.name} starts from random weights: it has no {START}')
+            found[START] = start
+        return list(found.items())
+
+    def _run(self, config: Path, folder: Path, options: dict[str, str]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        log = folder / 'output.txt'
+        self.console.print(f'training {config.stem} in {folder}', highlight=False)
+        command = [sys.executable, '-m', 'mmdiffrep', 'train', str(config), '--resume']
+        command += ['--work-dir', str(folder), '--cfg-options']
+        command += [*self.options, *(f'{key}={value}' for key, value in options.items())]
+        started = time.monotonic()
+        with open(log, 'a') as output:
+            code = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT).returncode
+        if code:
+            self.console.print(f'failed; the log is {log}', style='red', highlight=False)
+            raise subprocess.CalledProcessError(code, command)
+        minutes = (time.monotonic() - started) / 60
+        write_atomically(f'{minutes:.3f}\n'.encode(), folder / 'minutes.txt')
+
+    def test(self, trained: Trained) -> dict[str, float]:
+        """Test a finished training by its config and return its metrics."""
+        (dumped,) = trained.folder.glob('*.py')
+        cfg = Config.fromfile(dumped)
+        cfg.update(load_from=trained.checkpoint, resume=False, launcher='none')
+        cfg.log_level = 'WARNING'
+        cfg.work_dir = str(trained.folder / 'test')
+        cfg.experiment_name = f'test_{time.time_ns()}'
+        # A test needs the student only. Data workers end with it.
+        keep_standard_hooks(cfg)
+        cfg.test_dataloader.persistent_workers = False
+        return {name: float(value) for name, value in Runner.from_cfg(cfg).test().items()}
