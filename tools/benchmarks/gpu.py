@@ -27,7 +27,8 @@ from typing import NamedTuple
 
 import diffusers
 import torch
-from gpu_parts import PARTS, Settings, free, full_size, rehearsal
+from gpu_parts import PARTS, free
+from gpu_settings import Settings, full_size, rehearsal
 from rich.console import Console
 from rich.table import Table
 

@@ -8,81 +8,20 @@ import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import distill_variants
 import torch
 from config_step import ConfigStep, load_config
-from distill_step import SHAPES
+from gpu_settings import Settings
 from measure import time_in_turns
-from mmengine.config import Config
 
-from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS
 from mmdiffrep.diffusion.denoisers.families import load_denoiser
 from mmdiffrep.diffusion.features import frozen_denoiser
 from mmdiffrep.feature_bank import FeatureReader, build_feature_bank
 from mmdiffrep.registry import MODELS
-from mmdiffrep.testing import tiny_teacher
 
-BASE_MODELS = Path(__file__).resolve().parents[2] / 'configs' / '_base_' / 'models'
 PRECISIONS = ('float32', 'bfloat16', 'float16')
-
-
-class Settings(NamedTuple):
-    """Sizes of the run.
-
-    Attributes:
-        device: Where it runs.
-        networks: Configs of U-Nets and the batch sizes at which they are timed.
-        steps: Configs of whole steps.
-        batch: Images of a step; None: as the config says.
-        ddpm_seg: Config of the backbone of DDPM-Seg.
-        bank: Images of the bank.
-        rounds: Rounds that are counted.
-        teacher: Teacher of the steps; None: as the config says.
-    """
-
-    device: str
-    networks: dict[str, tuple[dict[str, Any], tuple[int, ...]]]
-    steps: tuple[str, ...]
-    batch: int | None
-    ddpm_seg: dict[str, Any]
-    bank: int
-    rounds: int
-    teacher: dict[str, Any] | None = None
-
-    @property
-    def on_gpu(self) -> bool:
-        """Whether it is a GPU."""
-        return self.device.startswith('cuda')
-
-
-def full_size(device: str) -> Settings:
-    """Return the published sizes."""
-    unets = {name: dict(type='UNet2DDenoiser', unet=unet) for name, unet in SHAPES.items()}
-    return Settings(
-        device=device,
-        networks={
-            'adm-256': (dict(type='ADMDenoiser', **ADM_PRESETS['adm-lsun']), (8,)),
-            'celebahq-256': (unets['celebahq-256'], (8, 64)),
-            'cifar10-32': (unets['cifar10-32'], (128,)),
-        },
-        steps=('celebamask_r50', 'wflw_r50', 'cifar10_r18'),
-        batch=None,
-        ddpm_seg=Config.fromfile(BASE_MODELS / 'ddpm_seg_adm_256.py').model.backbone,
-        bank=10_000,
-        rounds=10,
-    )
-
-
-def rehearsal(device: str) -> Settings:
-    """Return sizes at which the whole script takes a minute or so."""
-    backbone = dict(
-        type='mmdiffrep.DPMBackbone', denoiser=tiny_teacher(), taps=['mid'], timesteps=[1, 2]
-    )
-    networks = {'tiny': (tiny_teacher(), (2,))}
-    teacher = tiny_teacher(1000)
-    return Settings(device, networks, ('cifar10_r18',), 4, backbone, 16, 2, teacher)
 
 
 def accuracy(s: Settings) -> Iterator[tuple[str, str]]:
