@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdiffrep.datasets.preparation.celebamask import CelebAMaskSource, prepare_celebamask
+from mmdiffrep.datasets.preparation.celebamask import prepare_celebamask
+from mmdiffrep.datasets.preparation.celebamask_source import CelebAMaskSource
 
 REPOSITORY = Path(__file__).parents[2]
 TOOL = REPOSITORY / 'tools' / 'prepare_data' / 'celebamask.py'

@@ -10,7 +10,8 @@ from mmengine.registry import DefaultScope
 from PIL import Image
 
 from mmdiffrep.datasets import CelebAMaskHQDataset, FaceLandmarkCsvDataset, ImageListDataset
-from mmdiffrep.datasets.preparation.celebamask import CelebAMaskSource, prepare_celebamask
+from mmdiffrep.datasets.preparation.celebamask import prepare_celebamask
+from mmdiffrep.datasets.preparation.celebamask_source import CelebAMaskSource
 from mmdiffrep.datasets.preparation.ddpm_seg import prepare_ddpm_seg
 from mmdiffrep.datasets.preparation.wflw import WFLWSource, prepare_wflw
 from mmdiffrep.testing.bad_input import Case

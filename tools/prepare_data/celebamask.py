@@ -5,11 +5,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdiffrep.datasets.preparation.celebamask import (
-    WHERE_TO_GET,
-    CelebAMaskSource,
-    prepare_celebamask,
-)
+from mmdiffrep.datasets.preparation.celebamask import prepare_celebamask
+from mmdiffrep.datasets.preparation.celebamask_source import WHERE_TO_GET, CelebAMaskSource
 from mmdiffrep.datasets.preparation.source_files import run_tool
 
 

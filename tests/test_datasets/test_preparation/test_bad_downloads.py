@@ -11,7 +11,8 @@ from PIL import Image
 
 from mmdiffrep.datasets import DDPMSegDataset
 from mmdiffrep.datasets.preparation import complete_folder
-from mmdiffrep.datasets.preparation.celebamask import CelebAMaskSource, prepare_celebamask
+from mmdiffrep.datasets.preparation.celebamask import prepare_celebamask
+from mmdiffrep.datasets.preparation.celebamask_source import CelebAMaskSource
 from mmdiffrep.datasets.preparation.ddpm_seg import prepare_ddpm_seg
 from mmdiffrep.datasets.preparation.source_files import DamagedSourceError
 from mmdiffrep.datasets.preparation.wflw import WFLWSource, prepare_wflw

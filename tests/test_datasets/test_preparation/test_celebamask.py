@@ -5,12 +5,9 @@ from PIL import Image
 
 from mmdiffrep.datasets import CelebAMaskHQDataset
 from mmdiffrep.datasets.celebamask_classes import CELEBAMASK_CLASSES
-from mmdiffrep.datasets.preparation.celebamask import (
-    CelebAMaskSource,
-    DamagedSourceError,
-    merge_parts,
-    prepare_celebamask,
-)
+from mmdiffrep.datasets.preparation.celebamask import merge_parts, prepare_celebamask
+from mmdiffrep.datasets.preparation.celebamask_source import CelebAMaskSource
+from mmdiffrep.datasets.preparation.source_files import DamagedSourceError
 
 SIZE = 16
 SPLIT = {0: 0, 1: 0, 1999: 1, 2000: 2}
@@ -189,16 +186,6 @@ def test_gray_and_one_bit_masks_count_as_well(source):
         for mode in ('L', '1'):
             mask.convert(mode).save(path)
             np.testing.assert_array_equal(merge_parts({1: path}, image_id=0), expected)
-
-
-def test_missing_download_lists_what_and_where(tmp_path):
-    with pytest.raises(FileNotFoundError) as raised:
-        prepare(CelebAMaskSource(tmp_path), tmp_path / 'prepared')
-    message = str(raised.value)
-    for name in ('CelebA-HQ-img', 'CelebAMask-HQ-mask-anno', 'mapping.txt', 'partition.txt'):
-        assert name in message
-    assert 'https://github.com/switchablenorms/CelebAMask-HQ' in message
-    assert not (tmp_path / 'prepared').exists()
 
 
 def test_only_the_partition_is_missing(source, tmp_path):
