@@ -14,8 +14,9 @@ from mmdiffrep.app.strokes import Stroke, segment_strokes
 from mmdiffrep.diffusion.denoisers import load_denoiser
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
 from mmdiffrep.matching.images import load_image
-from mmdiffrep.matching.matcher import JOINED_TAPS, CorrespondenceMatcher, check_points
+from mmdiffrep.matching.matcher import JOINED_TAPS, CorrespondenceMatcher
 from mmdiffrep.matching.nearest import Size, nearest, sample_vectors, similarity_maps
+from mmdiffrep.matching.points import check_points
 from mmdiffrep.models.heads.ensemble_vote import EnsemblePrediction
 from mmdiffrep.utils.checks import integer, one_of, within
 from mmdiffrep.visualization.feature_colors import feature_colors

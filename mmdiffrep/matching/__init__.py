@@ -4,10 +4,11 @@
 from mmdiffrep.matching.adaptive_flip import best_flip, instance_distance
 from mmdiffrep.matching.baselines import RGBPatches
 from mmdiffrep.matching.homography import corner_error, estimate_homography
+from mmdiffrep.matching.join_maps import join_maps
 from mmdiffrep.matching.joint_pca import JointPCA, joint_pca
 from mmdiffrep.matching.keypoints import detect_keypoints, keypoint_vectors, read_keypoints
 from mmdiffrep.matching.label_propagation import LabelPropagator
-from mmdiffrep.matching.matcher import CorrespondenceMatcher, join_maps
+from mmdiffrep.matching.matcher import CorrespondenceMatcher
 from mmdiffrep.matching.mutual import mutual_nearest
 from mmdiffrep.matching.nearest import (
     map_coordinates,

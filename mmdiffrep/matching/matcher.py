@@ -4,9 +4,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from mmdiffrep.diffusion.condition import Condition
@@ -16,13 +14,13 @@ from mmdiffrep.diffusion.features import MapKey
 from mmdiffrep.diffusion.text import PromptEncoder
 from mmdiffrep.matching.encoder_maps import EncoderMaps
 from mmdiffrep.matching.images import ImageInput, image_size, load_image, resize_image
+from mmdiffrep.matching.join_maps import join_maps
 from mmdiffrep.matching.joint_pca import JointPCA
 from mmdiffrep.matching.modulated_tokens import ModulatedTokens
 from mmdiffrep.matching.nearest import Size, nearest, sample_vectors, similarity_maps
+from mmdiffrep.matching.points import PointsInput, check_points
 from mmdiffrep.matching.presets import PRESETS
-from mmdiffrep.utils.checks import equal, integer, one_of
-
-PointsInput = Tensor | np.ndarray | Sequence[Sequence[float]]
+from mmdiffrep.utils.checks import integer, one_of
 
 ENCODER: MapKey = (0, 'encoder')  # key of the map of another encoder than the diffusion model
 JOINS = ('normalized', 'joint_pca')
@@ -276,48 +274,3 @@ class CorrespondenceMatcher:
         back, _ = nearest(*reversed(maps), there, *reversed(sizes))
         distance = (back - points.to(back)).norm(dim=1)
         return there, similarity, distance <= tolerance * max(sizes[0])
-
-
-def join_maps(maps: Sequence[Tensor]) -> Tensor:
-    """Normalize maps per cell, resize them to the largest, and concatenate their channels.
-
-    A single map is returned as it is, for DIFT resizes before it normalizes.
-
-    Args:
-        maps: (C_i, h_i, w_i) each.
-
-    Returns:
-        (sum of C_i, h, w).
-    """
-    if len(maps) == 1:
-        return maps[0]
-    size = max((tuple(value.shape[1:]) for value in maps), key=lambda side: side[0] * side[1])
-    parts = []
-    for value in maps:
-        value = F.normalize(value[None], dim=1)
-        if tuple(value.shape[2:]) != size:
-            value = F.interpolate(value, size=size, mode='bilinear', align_corners=False)
-            value = F.normalize(value, dim=1)
-        parts.append(value[0])
-    return torch.cat(parts)
-
-
-def check_points(points: PointsInput, size: Size) -> Tensor:
-    """Check points (K, 2) against the image that they lie in, and return them as float32.
-
-    Raises:
-        ValueError: Another shape, or a point outside the image.
-    """
-    points = torch.as_tensor(np.asarray(points, dtype=np.float32))
-    if not points.numel():
-        points = points.view(0, 2)
-    equal('The shape of each of points (x, y)', tuple(points.shape[1:]), (2,))
-    height, width = size
-    inside = (points >= 0).all(1) & (points[:, 0] <= width - 1) & (points[:, 1] <= height - 1)
-    if not bool(inside.all()):
-        worst = points[~inside][0].tolist()
-        raise ValueError(
-            f'{int((~inside).sum())} of {len(points)} points lie outside the source image of '
-            f'{width} x {height} pixels, the first at {worst}; points are (x, y).'
-        )
-    return points

@@ -7,7 +7,7 @@ from PIL import Image
 from mmdiffrep.diffusion.denoisers import load_denoiser
 from mmdiffrep.diffusion.feature_extractor import FeatureExtractor
 from mmdiffrep.diffusion.noise import PerImageNoise
-from mmdiffrep.matching import CorrespondenceMatcher, join_maps
+from mmdiffrep.matching import CorrespondenceMatcher
 from mmdiffrep.matching.images import load_image, resize_image
 from mmdiffrep.testing import tiny_teacher
 from mmdiffrep.testing.tiny_latent import save_tiny_pipeline
@@ -113,18 +113,6 @@ def test_clean_images_know_no_draws():
     assert match.extract.draws == 1
     with pytest.raises(ValueError, match='noise must be one of'):
         CorrespondenceMatcher(tiny_teacher(), ['mid'], [3], noise='fresh')
-
-
-def test_a_single_map_is_not_changed():
-    value = torch.randn(3, 4, 4)
-    assert join_maps([value]) is value
-
-
-def test_joined_maps_have_the_largest_size_and_equal_shares():
-    joined = join_maps([torch.randn(3, 2, 2), 100 * torch.randn(5, 4, 6)])
-    assert joined.shape == (8, 4, 6)
-    for part in (joined[:3], joined[3:]):
-        torch.testing.assert_close(part.norm(dim=0), torch.ones(4, 6))
 
 
 @pytest.mark.parametrize(
