@@ -16,22 +16,15 @@ from mmengine.device import get_device
 from mmengine.registry import DefaultScope
 from PIL import Image, UnidentifiedImageError
 
+from mmdiffrep.apis.array_pipeline import FROM_RGB, loaded_order, split_pipeline
 from mmdiffrep.utils.checks import integer, of_shape, one_of
 from mmdiffrep.utils.existing_files import require_file
 from mmdiffrep.utils.host_models import build_host_model, find_config, load_host_weights
 from mmdiffrep.utils.jpeg_damage import naming_jpeg_damage
-from mmdiffrep.utils.pixel_facts import channel_order_of, packed_pixels
-from mmdiffrep.utils.pixel_steps import class_name
 
 ImageInput = str | Path | np.ndarray
 
 FITS = ('as_is', 'crop', 'stretch')
-# From RGB to what a pipeline loads.
-_FROM_RGB: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    'rgb': np.ascontiguousarray,
-    'bgr': lambda image: np.ascontiguousarray(image[..., ::-1]),
-    'gray': lambda image: cv2.cvtColor(image, cv2.COLOR_RGB2GRAY),
-}
 
 
 class Segmentation(NamedTuple):
@@ -122,8 +115,8 @@ class SegmentationInferencer:
         self.batch_size = integer('batch_size', batch_size, low=1)
         cfg = find_config(config)
         with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmseg')):
-            loading, following = _split_pipeline(cfg)
-            self._from_rgb = _FROM_RGB[_loaded_order(cfg, loading)]
+            loading, following = split_pipeline(cfg)
+            self._from_rgb = FROM_RGB[loaded_order(cfg, loading)]
             self.pipeline = Compose(following)
             self.model = build_host_model(cfg)
         loaded = load_host_weights(self.model, checkpoint, trust=trust)
@@ -258,37 +251,6 @@ def _is_cut(content: bytes) -> bool:
 def _name_of(item: ImageInput | Prepared) -> str:
     name = item.name if isinstance(item, Prepared) else item
     return '' if isinstance(name, np.ndarray) else str(name)
-
-
-def _split_pipeline(cfg: Config) -> tuple[list[dict], list[dict]]:
-    """Return what loads image and mask in the test pipeline, and what comes behind for images."""
-    dataset = cfg.get('test_dataloader', {}).get('dataset', {})
-    while 'dataset' in dataset:  # wrappers such as FewShotSubset
-        dataset = dataset['dataset']
-    if 'pipeline' not in dataset:
-        raise ValueError(f'{cfg.filename} has no test_dataloader.dataset.pipeline')
-    loading, following = [], []
-    for step in dataset['pipeline']:
-        name = class_name(step['type'])
-        if name.startswith(('Load', 'Read')):
-            loading.append(step)
-        elif name != 'CheckSegMap':  # there is no mask
-            following.append(step)
-    return loading, following
-
-
-def _loaded_order(cfg: Config, loading: list[dict]) -> str:
-    """Return the channel order of what a pipeline loads, ``'rgb'``, ``'bgr'`` or ``'gray'``.
-
-    Raises:
-        ValueError: It is unknown.
-    """
-    dataset = dict(pipeline=loading)
-    if packed_pixels(dataset, cfg.get('default_scope')).order == 'gray':
-        return 'gray'
-    alone = {key: cfg[key] for key in ('default_scope', 'model', 'data_preprocessor') if key in cfg}
-    alone['test_dataloader'] = dict(dataset=dataset)
-    return channel_order_of(Config(alone), 'load images by LoadImageFromFile')
 
 
 def _classes_and_palette(
