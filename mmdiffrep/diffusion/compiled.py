@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from mmdiffrep.utils.checks import check_arguments, of_type
+from mmdiffrep.utils.arguments import check_arguments
+from mmdiffrep.utils.checks import of_type
 
 P = ParamSpec('P')
 R = TypeVar('R')

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmdiffrep.utils.arguments import check_arguments
 from mmdiffrep.utils.checks import (
     about,
-    check_arguments,
     equal,
     integer,
     of_shape,

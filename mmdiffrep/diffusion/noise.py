@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from mmdiffrep.diffusion.counter_noise import content_keys, counter_normal
-from mmdiffrep.utils.checks import as_many, check_arguments, integer, of_type, one_of
+from mmdiffrep.utils.arguments import check_arguments
+from mmdiffrep.utils.checks import as_many, integer, of_type, one_of
 from mmdiffrep.utils.random_streams import Generators
 
 

@@ -12,7 +12,8 @@ from mmdiffrep.diffusion.edm_schedule import EDMSchedule
 from mmdiffrep.diffusion.flow_schedule import FlowSchedule
 from mmdiffrep.diffusion.schedule_base import Schedule, check_noise
 from mmdiffrep.diffusion.ve_schedule import VESchedule
-from mmdiffrep.utils.checks import check_arguments, one_of
+from mmdiffrep.utils.arguments import check_arguments
+from mmdiffrep.utils.checks import one_of
 
 # beta_schedule of diffusers, first and last beta. linear: DDPM (Ho et al. 2020, section 4) and
 # guided-diffusion's 'linear' at 1000 steps; scaled_linear: Stable Diffusion's scheduler config;

@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 
 from mmdiffrep.feature_bank.bank import FeatureBank
 from mmdiffrep.feature_bank.images import content_hash, image_name
-from mmdiffrep.utils.checks import check_arguments
+from mmdiffrep.utils.arguments import check_arguments
 from mmdiffrep.utils.pixel_facts import dataset_order
 
 

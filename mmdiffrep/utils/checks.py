@@ -6,11 +6,10 @@ Each function returns the value it was given, so that a check is part of an assi
     self.interval = at_least('interval', interval, 1)
 """
 
-import inspect
 import math
 import numbers
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -286,38 +285,3 @@ def about(key: str) -> Iterator[None]:
         if not named and len(error.args) == 1:  # others, such as that of open(), name a file
             error.args = (f'{key}: {text}',)
         raise
-
-
-def check_arguments(
-    given: Mapping[str, Any],
-    function: Callable[..., Any],
-    owner: str,
-    hidden: Iterable[str] = (),
-    complete: bool = False,
-) -> None:
-    """Check that a function takes all the keyword arguments given.
-
-    Args:
-        given: The arguments.
-        function: What will be called with them.
-        owner: Name of the function in the error.
-        hidden: Parameters that a config cannot set.
-        complete: Whether all parameters without a default must be there.
-
-    Raises:
-        TypeError: Not a dict.
-        ValueError: A key that is not a parameter, with near ones; or one that is missing.
-    """
-    if not isinstance(given, Mapping):
-        raise TypeError(f'{owner} must be dict, got {given!r} ({type(given).__name__}).')
-    parameters = inspect.signature(function).parameters
-    known = [name for name in parameters if name not in hidden]
-    for key in given:
-        if key not in known:
-            raise ValueError(
-                f"{owner} has no argument '{key}'.{did_you_mean(key, known)} "
-                f'It takes: {", ".join(known) or "none"}.'
-            )
-    required = [name for name in known if parameters[name].default is inspect.Parameter.empty]
-    if complete and (missing := [name for name in required if name not in given]):
-        raise ValueError(f'{owner} needs {", ".join(missing)}, got {dict(given)!r}.')

@@ -7,7 +7,6 @@ import pytest
 from mmdiffrep.utils.checks import (
     about,
     at_least,
-    check_arguments,
     distinct,
     integer,
     integers,
@@ -18,27 +17,6 @@ from mmdiffrep.utils.checks import (
     positive,
     within,
 )
-from mmdiffrep.utils.near_names import near_names
-
-
-def bake(flour, water=1, *, secret=None):
-    return flour, water, secret
-
-
-def test_known_arguments_pass():
-    check_arguments({'flour': 1, 'water': 2, 'secret': 3}, bake, 'The oven')
-
-
-def test_near_names_are_offered():
-    with pytest.raises(
-        ValueError, match=r"The oven has no argument 'flower'. Did you mean flour\?"
-    ):
-        check_arguments({'flower': 1}, bake, 'The oven')
-
-
-def test_hidden_arguments_are_refused():
-    with pytest.raises(ValueError, match=r'It takes: flour, water\.$'):
-        check_arguments({'secret': 1}, bake, 'The oven', hidden=['secret'])
 
 
 @pytest.mark.parametrize(
@@ -74,7 +52,6 @@ def test_types():
 def test_the_nearest_choice_is_named():
     with pytest.raises(ValueError, match="got 'meen'. Did you mean mean"):
         one_of('pool', 'meen', ('mean', 'max'))
-    assert near_names('dec1', ['dec.1', 'mid']) == ['dec.1']
 
 
 def test_distinct():

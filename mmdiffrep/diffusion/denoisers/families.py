@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
-from mmdiffrep.utils.checks import check_arguments
+from mmdiffrep.utils.arguments import check_arguments
 from mmdiffrep.utils.near_names import did_you_mean
 
 Family = TypeVar('Family', bound=type[FeatureModel])

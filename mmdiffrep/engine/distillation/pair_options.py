@@ -4,7 +4,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mmdiffrep.utils.checks import check_arguments, integer, list_of, of_type
+from mmdiffrep.utils.arguments import check_arguments
+from mmdiffrep.utils.checks import integer, list_of, of_type
 
 COMPARISON = {'loss', 'standardize', 'connector', 'target', 'balance'}  # arguments of FeaturePair
 

@@ -12,7 +12,8 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from mmdiffrep.utils.checks import at_least, check_arguments, of_type, one_of, positive
+from mmdiffrep.utils.arguments import check_arguments
+from mmdiffrep.utils.checks import at_least, of_type, one_of, positive
 from mmdiffrep.utils.near_names import did_you_mean
 
 # Those of mmengine's DefaultOptimWrapperConstructor, which ignores others.

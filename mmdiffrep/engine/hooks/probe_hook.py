@@ -22,8 +22,9 @@ from mmdiffrep.engine.averaged_model import averaged_model, require_method
 from mmdiffrep.engine.hooks.interval_hook import MeasuringHook
 from mmdiffrep.measures import ProbeTraining, check_labels, fit_grid_probe, labels_of
 from mmdiffrep.registry import HOOKS
+from mmdiffrep.utils.arguments import check_arguments
 from mmdiffrep.utils.atomic_file import write_atomically
-from mmdiffrep.utils.checks import check_arguments, integer, list_of, of_type, one_of
+from mmdiffrep.utils.checks import integer, list_of, of_type, one_of
 from mmdiffrep.utils.pixel_facts import dataset_order
 
 FILE = 'probe.csv'

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from mmdiffrep.diffusion.schedule_base import PREDICTIONS
 from mmdiffrep.models.algorithms.diffusion_model import DiffusionModel
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import check_arguments, equal, one_of, positive
+from mmdiffrep.utils.arguments import check_arguments
+from mmdiffrep.utils.checks import equal, one_of, positive
 
 
 class DDPMDraw(NamedTuple):

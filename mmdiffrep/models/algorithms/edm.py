@@ -13,7 +13,8 @@ from mmdiffrep.diffusion.edm_schedule import EDMSchedule, precondition
 from mmdiffrep.models.algorithms.diffusion_model import DiffusionModel
 from mmdiffrep.models.algorithms.edm_augment import NUM_DRAWS, NUM_LABELS, GeometricAugment
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import check_arguments, of_shape, of_type, one_of, positive
+from mmdiffrep.utils.arguments import check_arguments
+from mmdiffrep.utils.checks import of_shape, of_type, one_of, positive
 
 
 class EDMDraw(NamedTuple):

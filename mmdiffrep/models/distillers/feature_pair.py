@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from mmdiffrep.models.losses.base import DistillationLoss, LossSum
 from mmdiffrep.registry import MODELS, build_part
-from mmdiffrep.utils.checks import check_arguments, equal, list_of, of_type, one_of
+from mmdiffrep.utils.arguments import check_arguments
+from mmdiffrep.utils.checks import equal, list_of, of_type, one_of
 
 # What scales a teacher's feature, by the name in a config.
 TARGETS = {

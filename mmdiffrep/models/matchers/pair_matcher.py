@@ -11,7 +11,8 @@ from torch import Tensor
 from mmdiffrep.matching.baselines import RGBPatches
 from mmdiffrep.matching.matcher import CorrespondenceMatcher
 from mmdiffrep.models.matchers.image_maps import ImageMaps
-from mmdiffrep.utils.checks import check_arguments, of_type, one_of
+from mmdiffrep.utils.arguments import check_arguments
+from mmdiffrep.utils.checks import of_type, one_of
 
 KINDS = {'diffusion': CorrespondenceMatcher, 'rgb_patches': RGBPatches}
 

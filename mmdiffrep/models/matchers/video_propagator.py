@@ -14,7 +14,8 @@ from mmdiffrep.matching.images import load_image
 from mmdiffrep.matching.label_propagation import LabelPropagator
 from mmdiffrep.models.matchers.pair_matcher import build_matcher
 from mmdiffrep.registry import MODELS
-from mmdiffrep.utils.checks import check_arguments, integer, one_of
+from mmdiffrep.utils.arguments import check_arguments
+from mmdiffrep.utils.checks import integer, one_of
 from mmdiffrep.utils.image_files import read_mask
 
 
