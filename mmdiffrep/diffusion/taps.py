@@ -31,6 +31,10 @@ class Tap(NamedTuple):
     channels: int
     stride: int
 
+    def cells(self, height: int, width: int) -> tuple[int, int]:
+        """Return the sides of the map of an image, whose edges may fill a cell in part."""
+        return -(-height // self.stride), -(-width // self.stride)
+
 
 class BlockPaths(NamedTuple):
     """The submodules where a block begins and ends (the same one for most blocks)."""

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from mmdiffrep.diffusion.taps import TapError, split_tap, tap_names
+from mmdiffrep.diffusion.taps import Tap, TapError, split_tap, tap_names
 
 
 def test_sides():
@@ -16,6 +16,12 @@ def test_sides():
 def test_bad_grammar(name):
     with pytest.raises(TapError, match=r'is not a tap name\. Expected enc\.<i>'):
         split_tap(name)
+
+
+def test_the_last_cells_may_be_filled_in_part():
+    tap = Tap(channels=8, stride=4)
+    assert tap.cells(16, 4) == (4, 1)
+    assert tap.cells(17, 3) == (5, 1)
 
 
 def test_taps_come_in_a_list():

@@ -15,7 +15,7 @@ from typing_extensions import Self
 from mmdiffrep.diffusion.compiled import Compile, one_graph
 from mmdiffrep.diffusion.condition import Cond, Condition, as_condition
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
-from mmdiffrep.diffusion.denoisers.pass_inputs import Sides, check_labels
+from mmdiffrep.diffusion.denoisers.pass_inputs import Sides, check_images, check_labels, check_parts
 from mmdiffrep.diffusion.file_hashes import hash_loaded_weights
 from mmdiffrep.diffusion.precision import FrozenPrecision, no_autocast
 from mmdiffrep.diffusion.tap_table import TapTable
@@ -24,9 +24,6 @@ from mmdiffrep.diffusion.tokens import ImageMember, as_map
 from mmdiffrep.diffusion.trace import StopPass, TapRecorder, trace_calls
 from mmdiffrep.diffusion.truncate import CutPlan, plan_cut
 from mmdiffrep.diffusion.weights import hash_weights
-from mmdiffrep.utils.checks import of_shape, one_of
-
-_FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 
 class Denoiser(FeatureModel):
@@ -208,11 +205,7 @@ class Denoiser(FeatureModel):
         return {name: self._as_map(name, value, x_t) for name, value in found.items()}
 
     def _as_map(self, name: str, value: Tensor, x_t: Tensor) -> Tensor:
-        if value.ndim == 4:
-            return value
-        stride = self.taps[name].stride
-        height, width = (-(-side // stride) for side in x_t.shape[2:])
-        return as_map(value, (height, width))
+        return value if value.ndim == 4 else as_map(value, self.taps[name].cells(*x_t.shape[2:]))
 
     def predict(self, x_t: Tensor, t: Tensor | int, cond: Cond = None) -> Tensor:
         """Return the whole network's output; see :meth:`FeatureModel.predict`."""
@@ -262,8 +255,7 @@ class Denoiser(FeatureModel):
         self._recorder.watch(self.network, {})
 
     def _run(self, x_t: Tensor, t: Tensor | int, cond: Cond) -> tuple[Any, dict[str, Tensor]]:
-        of_shape('images', x_t, 'B', self.in_channels, 'H', 'W')
-        one_of('The dtype of images', x_t.dtype, _FLOATS)
+        check_images(x_t, self.in_channels)
         self._check_sides(*x_t.shape[2:])
         t = self.schedule.check_timesteps(t, len(x_t)).to(x_t.device)
         image, time = self.schedule.network_input(x_t, t)
@@ -288,20 +280,12 @@ class Denoiser(FeatureModel):
         return Sides(self.total_stride)
 
     def _check_sides(self, height: int, width: int) -> None:
-        size = self.image_size
-        if not height == width == size and not self._sides.fit(height, width):
-            raise ValueError(
-                f'Image sides must be {self._sides} for this network, got {height}x{width}; it was '
-                f'trained on {size}x{size}.'
-            )
+        if not height == width == self.image_size:  # the others need a trace
+            self._sides.check(height, width, self.image_size)
 
     def _check_cond(self, cond: Condition) -> None:
         check_labels(cond.labels, self.num_classes, self._needs_label)
-        if unread := [name for name in cond.given if name not in self.accepts]:
-            raise ValueError(
-                f'{type(self).__name__} reads no {" or ".join(unread)} of a condition; it reads '
-                f'{", ".join(self.accepts) or "nothing"}.'
-            )
+        check_parts(cond, self.accepts, type(self).__name__)
 
 
 def _pass(
