@@ -216,10 +216,14 @@ def _pair(student: Student, tap: str) -> dict[str, Any]:
 
 def _different(names: Sequence[str]) -> list[str]:
     """Append a number to names that occur again."""
-    return [
-        f'{name}_{names[:index].count(name) + 1}' if name in names[:index] else name
-        for index, name in enumerate(names)
-    ]
+    found: list[str] = []
+    for name in names:
+        own, number = name, 1
+        while own in found:
+            number += 1
+            own = f'{name}_{number}'
+        found.append(own)
+    return found
 
 
 def _asked(value: object, reason: str) -> str:
