@@ -180,8 +180,9 @@ def _explain_refusal(path: str, error: pickle.UnpicklingError) -> str:
 
 def _code_in(path: str) -> list[str]:
     """Return the functions and classes a pickle names, found without running it."""
-    if is_complete(path):
-        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+    find = getattr(torch.serialization, 'get_unsafe_globals_in_checkpoint', None)  # PyTorch 2.6
+    if find is not None and is_complete(path):
+        return sorted(find(path))
     if not _is_legacy_pickle(path):
         return []
     names: set[str] = set()

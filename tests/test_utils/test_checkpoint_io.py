@@ -292,7 +292,11 @@ class TestLoad:
             load_checkpoint_file(path)
         assert 'weights_only' not in str(error.value)
 
-    def test_code_does_not_run(self, saved, tmp_path):
+    @pytest.mark.parametrize('is_old', [False, True])
+    def test_code_does_not_run(self, saved, tmp_path, monkeypatch, is_old):
+        if is_old:  # before PyTorch 2.6
+            monkeypatch.delattr(torch.serialization, 'get_unsafe_globals_in_checkpoint')
+
         class Bomb:
             def __reduce__(self):
                 return os.mkdir, (str(tmp_path / 'exploded'),)
