@@ -168,8 +168,8 @@ def _explain_refusal(path: str, error: pickle.UnpicklingError) -> str:
     if names:
         wants = f'It wants to call: {", ".join(names)}. '
     else:  # PyTorch goes on with advice to switch the safety off
-        reason = re.search(r'WeightsUnpickler error: ([^\n]+)', str(error))
-        wants = f'{reason.group(1)}. ' if reason else ''
+        reason = re.search(r'(?:WeightsUnpickler error: |^(?=Trying))([^\n]+)', str(error), re.M)
+        wants = f'{reason.group(1).rstrip(".")}. ' if reason else ''
     return (
         f'{path} is a pickle that runs code when it is loaded, so it was not loaded. {wants}If '
         'you trust where it comes from, pass --trust-checkpoint to tools/train.py or '
