@@ -14,6 +14,9 @@ model = dict(
         join='joint_pca',
         encoder=dict(
             size=840,
+            normalization=dict(
+                mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], channel_order='rgb'
+            ),
             backbone=dict(
                 type='mmpretrain.VisionTransformer',
                 arch='base',

@@ -2,8 +2,8 @@
 """A frozen network whose weights are shared among the processes of a run, by PyTorch's FSDP2."""
 
 import torch
+import torch.distributed.fsdp
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
 
 from mmdiffrep.diffusion.denoisers.base import Denoiser
 from mmdiffrep.diffusion.denoisers.feature_model import FeatureModel
@@ -22,8 +22,12 @@ def shard_weights(model: FeatureModel, device: torch.device, precision: str | No
             :class:`~mmdiffrep.diffusion.precision.FrozenPrecision`.
 
     Raises:
-        RuntimeError: The run has no processes (``torch.distributed`` is not initialized).
+        RuntimeError: The run has no processes (``torch.distributed`` is not initialized), or
+            PyTorch is older than 2.6.
     """
+    fully_shard = getattr(torch.distributed.fsdp, 'fully_shard', None)
+    if fully_shard is None:
+        raise RuntimeError(f'shard=True needs PyTorch 2.6 or newer, this is {torch.__version__}.')
     if not torch.distributed.is_initialized():
         raise RuntimeError(
             'shard=True shares the weights among the processes of a run, and this run has one: '

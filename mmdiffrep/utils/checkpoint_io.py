@@ -13,6 +13,7 @@ from urllib.parse import urlparse
 
 import torch
 from mmengine.dist import get_dist_info
+from mmengine.fileio import get_file_backend
 from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import _process_mmcls_checkpoint
 from safetensors import SafetensorError
@@ -21,6 +22,7 @@ from safetensors.torch import load_file
 from mmdiffrep.utils.checkpoint_names import PREFIXES, place_of
 from mmdiffrep.utils.find_checkpoints import follow_pointer, is_complete
 
+CEPH_PREFIXES = (r'(\S+\:)?s3://', r'(\S+\:)?petrel://')  # patterns, as mmengine registers them
 # What readers raise for files that end too early.
 _DAMAGE = (SafetensorError, RuntimeError, EOFError, IndexError, struct.error)
 _HARMLESS = ('torch.', 'collections.OrderedDict')  # prefixes, in files of old PyTorch
@@ -100,9 +102,9 @@ def load_checkpoint_url(url: str, map_location: Any = 'cpu', trust: bool = False
 def register_safe_loader(trust: bool = False) -> None:
     """Make mmengine, and every library on it, load checkpoints by :func:`load_checkpoint_file`.
 
-    Replaces mmengine's loaders of local paths, of ``http://``/``https://`` addresses and of names
-    (``torchvision://``, ``open-mmlab://``, ``mmcls://``) for the rest of the process. Those of
-    ``s3://`` and ``pavi://`` stay; they run no code with PyTorch 2.6 or newer.
+    Replaces mmengine's loaders of local paths, of ``http://``/``https://`` addresses, of names
+    (``torchvision://``, ``open-mmlab://``, ``mmcls://``) and of ``s3://`` and ``petrel://`` for the
+    rest of the process. ``pavi://`` is refused.
 
     Args:
         trust: Passed on; see :func:`load_checkpoint_file`.
@@ -120,10 +122,22 @@ def register_safe_loader(trust: bool = False) -> None:
         loaded = load(place, map_location)
         return _process_mmcls_checkpoint(loaded) if filename.startswith('mmcls:') else loaded
 
+    def load_from_ceph(filename: str, map_location: Any = None) -> dict[str, Any]:
+        storage = get_file_backend(filename, backend_args={'backend': 'petrel'})  # as mmengine
+        with storage.get_local_path(filename) as path:
+            return load_checkpoint_file(path, map_location, trust)
+
+    def load_from_pavi(filename: str, map_location: Any = None) -> dict[str, Any]:
+        raise ValueError(
+            f'{filename} cannot be loaded safely: download the file, and give its path.'
+        )
+
     # mmengine prints a loader's name without its first ten letters, hence `load_from_`.
     CheckpointLoader.register_scheme('', loader=load_from_local, force=True)
     CheckpointLoader.register_scheme(('http://', 'https://'), loader=load_from_http, force=True)
     CheckpointLoader.register_scheme(PREFIXES, loader=load_from_name, force=True)
+    CheckpointLoader.register_scheme(CEPH_PREFIXES, loader=load_from_ceph, force=True)
+    CheckpointLoader.register_scheme('pavi://', loader=load_from_pavi, force=True)
 
 
 def ensure_safe_loader() -> None:
@@ -154,8 +168,8 @@ def _explain_refusal(path: str, error: pickle.UnpicklingError) -> str:
     if names:
         wants = f'It wants to call: {", ".join(names)}. '
     else:  # PyTorch goes on with advice to switch the safety off
-        reason = re.search(r'WeightsUnpickler error: ([^\n]+)', str(error))
-        wants = f'{reason.group(1)}. ' if reason else ''
+        reason = re.search(r'(?:WeightsUnpickler error: |^(?=Trying))([^\n]+)', str(error), re.M)
+        wants = f'{reason.group(1).rstrip(".")}. ' if reason else ''
     return (
         f'{path} is a pickle that runs code when it is loaded, so it was not loaded. {wants}If '
         'you trust where it comes from, pass --trust-checkpoint to tools/train.py or '
@@ -166,8 +180,9 @@ def _explain_refusal(path: str, error: pickle.UnpicklingError) -> str:
 
 def _code_in(path: str) -> list[str]:
     """Return the functions and classes a pickle names, found without running it."""
-    if is_complete(path):
-        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+    find = getattr(torch.serialization, 'get_unsafe_globals_in_checkpoint', None)  # PyTorch 2.6
+    if find is not None and is_complete(path):
+        return sorted(find(path))
     if not _is_legacy_pickle(path):
         return []
     names: set[str] = set()

@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """A teacher whose weights two gloo processes share gives, in a run, what a whole one gives."""
 
+import importlib
 import os
 import socket
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 from torch import distributed, multiprocessing
 
+from mmdiffrep.diffusion import sharding
 from mmdiffrep.diffusion.sharding import shard_weights
 from mmdiffrep.models.teachers import DPMTeacher
 from mmdiffrep.testing import tiny_teacher
@@ -76,3 +78,11 @@ def test_two_processes_share_the_weights(tmp_path):
 def test_one_process_has_nobody_to_share_with():
     with pytest.raises(RuntimeError, match='start it with torchrun'):
         shard_weights(build().denoiser, torch.device('cpu'))
+
+
+def test_without_fsdp2_all_else_works(monkeypatch):
+    monkeypatch.delattr('torch.distributed.fsdp.fully_shard')  # added in PyTorch 2.6
+    denoiser = build().denoiser
+    importlib.reload(sharding)
+    with pytest.raises(RuntimeError, match=r'PyTorch 2\.6 or newer'):
+        sharding.shard_weights(denoiser, torch.device('cpu'))

@@ -9,8 +9,10 @@ from mmdiffrep.matching.matcher import ENCODER
 from mmdiffrep.testing import tiny_teacher
 
 pytest.importorskip('mmpretrain')
+CLIP = dict(mean=[122.771, 116.746, 104.094], std=[68.501, 66.632, 70.323], channel_order='bgr')
 ENCODER_CONFIG = dict(
     size=28,
+    normalization=CLIP,
     backbone=dict(
         type='mmpretrain.VisionTransformer',
         arch=dict(embed_dims=8, num_layers=2, num_heads=2, feedforward_channels=16),
@@ -23,15 +25,23 @@ ENCODER_CONFIG = dict(
 
 def test_the_map_is_that_of_the_normalized_image():
     encoder = EncoderMaps(ENCODER_CONFIG)
-    value = encoder(torch.full((3, 20, 30), -1.0))
+    red = torch.tensor([1.0, -1.0, -1.0]).view(3, 1, 1).expand(3, 20, 30)
+    value = encoder(red)
     assert value.shape == (8, 2, 2)
-    black = (torch.zeros(1, 3, 28, 28) - torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1)) / (
-        torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1)
-    )
-    torch.testing.assert_close(value, encoder.backbone(black)[-1][0].detach())
+    pixels = torch.zeros(1, 3, 28, 28)
+    pixels[:, 2] = 255  # BGR
+    mean, std = (torch.tensor(CLIP[key]).view(3, 1, 1) for key in ('mean', 'std'))
+    expected = encoder.backbone((pixels - mean) / std)[-1][0].detach()
+    torch.testing.assert_close(value, expected)
     assert not any(parameter.requires_grad for parameter in encoder.backbone.parameters())
-    with pytest.raises(ValueError, match='needs a size'):
-        EncoderMaps(dict(ENCODER_CONFIG, size=None))
+
+
+@pytest.mark.parametrize('key', ['size', 'normalization'])
+def test_what_is_not_known_is_asked_for(key):
+    with pytest.raises(ValueError, match=f'encoder needs {key}'):
+        EncoderMaps(dict(ENCODER_CONFIG, **{key: None}))
+    with pytest.raises(ValueError, match="channel_order='rgb' if"):
+        EncoderMaps(dict(ENCODER_CONFIG, normalization=dict(mean=[1, 1, 1], std=[1, 1, 1])))
 
 
 @pytest.mark.parametrize('join', ['normalized', 'joint_pca'])

@@ -2,13 +2,17 @@
 import json
 import os
 import pickle
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import torch
+from mmengine.fileio import LocalBackend
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 from safetensors.torch import save_file
 
+from mmdiffrep.utils import checkpoint_io
 from mmdiffrep.utils.checkpoint_io import (
     ensure_safe_loader,
     load_checkpoint_file,
@@ -91,7 +95,11 @@ class TestLoad:
             load_checkpoint_file(path)
         assert 'weights_only' not in str(error.value)
 
-    def test_code_does_not_run(self, saved, tmp_path):
+    @pytest.mark.parametrize('is_old', [False, True])
+    def test_code_does_not_run(self, saved, tmp_path, monkeypatch, is_old):
+        if is_old:  # before PyTorch 2.6
+            monkeypatch.delattr(torch.serialization, 'get_unsafe_globals_in_checkpoint')
+
         class Bomb:
             def __reduce__(self):
                 return os.mkdir, (str(tmp_path / 'exploded'),)
@@ -141,6 +149,26 @@ class TestRegisterSafeLoader:
         os.rename(path, tmp_path / 'hub' / 'checkpoints' / 'a.pth')
         with pytest.raises(pickle.UnpicklingError, match=r'HistoryBuffer.*hub/checkpoints/a\.pth'):
             CheckpointLoader.load_checkpoint('https://example.com/a.pth')
+
+    @pytest.mark.parametrize('address', ['s3://bucket/a.pth', 'mirror:s3://bucket/a.pth'])
+    def test_a_store_of_objects_is_loaded_safely(self, saved, tmp_path, monkeypatch, address):
+        class Storage(LocalBackend):
+            @contextmanager
+            def get_local_path(self, filepath):
+                yield str(tmp_path / Path(filepath).name)
+
+        register_safe_loader()
+        monkeypatch.setattr(checkpoint_io, 'get_file_backend', lambda *_, **__: Storage())
+        saved('a.pth', state=WEIGHTS)
+        torch.testing.assert_close(CheckpointLoader.load_checkpoint(address), WEIGHTS)
+        saved('a.pth', state={'log': HistoryBuffer([1.0], [1])})
+        with pytest.raises(pickle.UnpicklingError, match='HistoryBuffer'):
+            CheckpointLoader.load_checkpoint(address)
+
+    def test_a_store_without_a_safe_loader_is_refused(self):
+        register_safe_loader()
+        with pytest.raises(ValueError, match='download the file'):
+            CheckpointLoader.load_checkpoint('pavi://models/a.pth')
 
     @pytest.mark.parametrize(
         'name', ['torchvision://resnet18', 'open-mmlab://vgg16_caffe', 'mmcls://resnet18', 'own']
