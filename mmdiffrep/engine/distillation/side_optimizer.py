@@ -2,7 +2,7 @@
 """An optimizer that steps beside the host's, in the same backward pass."""
 
 import math
-from typing import Any, cast
+from typing import Any
 
 import torch
 from mmengine.dist import all_reduce, broadcast, get_world_size
@@ -158,15 +158,23 @@ class SideOptimizer:
                     'stays constant: give the hook param_scheduler=...'
                 )
             return
-        # It also takes a plain optimizer and returns a list for it.
-        own: Any = runner._build_param_scheduler(configs, cast(OptimWrapper, self.optimizer))
         before: Any = runner.param_schedulers or []
         if isinstance(before, dict):
             raise TypeError(
                 'the run has several optimizers (param_scheduler is a dict); the distillation hook '
                 'supports one optimizer'
             )
-        runner.param_schedulers = [*before, *own]
+        # These also take a plain optimizer and return a list for it.
+        optimizer: Any = self.optimizer
+        strategy = getattr(runner, 'strategy', None)
+        if strategy is None:
+            runner.param_schedulers = [*before, *runner._build_param_scheduler(configs, optimizer)]
+            return
+        lengths = ('epoch_length', 'max_epochs', 'max_iters')
+        known = {name: strategy.dispatch_kwargs[name] for name in lengths}
+        own = strategy._build_param_scheduler(configs, optimizer, known)
+        # A flexible runner steps its list; its strategy saves one.
+        runner.param_schedulers = strategy.param_schedulers = [*before, *own]
 
     def _synchronize(self) -> None:
         """Average the gradients over all ranks; a missing gradient counts as zero.
