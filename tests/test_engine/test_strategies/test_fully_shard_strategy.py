@@ -10,6 +10,7 @@ import torch
 from torch import distributed, multiprocessing
 from torch.distributed.tensor import DTensor
 
+from mmdiffrep.engine.hooks import PolicyLogHook
 from mmdiffrep.engine.strategies import FullyShardStrategy
 from mmdiffrep.registry import MODELS
 from mmdiffrep.testing import greatest_difference, tiny_runner, tiny_segmentor
@@ -60,6 +61,7 @@ def train(folder, batch_size, setting, order=None, **overrides):
             finite_loss=dict(type='mmdiffrep.FiniteLossHook'),
             exact_resume=dict(type='mmdiffrep.ExactResumeHook'),
             repfusion=hook_cfg(clip_grad=dict(max_norm=0.5), **setting),
+            policy_log=dict(type='mmdiffrep.PolicyLogHook', interval=1, num_buckets=5),
         ),
         env_cfg=dict(dist_cfg=dict(backend='gloo')),
         **overrides,
@@ -73,10 +75,12 @@ def result_of(runner):
         name: (p.full_tensor() if isinstance(p, DTensor) else p).detach().clone()
         for name, p in runner.model.named_parameters()
     }
+    log = next(hook for hook in runner.hooks if isinstance(hook, PolicyLogHook))
     norms = runner.message_hub.get_scalar('train/grad_norm').data[0]
     return dict(
         student=student,
         distiller=dict(hook_of(runner).distiller.state_dict()),
+        drawn=dict(counts=log.histories[''].counts),
         norms=torch.from_numpy(norms.copy()),
     )
 
@@ -133,7 +137,8 @@ def test_two_processes_that_share_the_student_equal_one(tmp_path, name):
         close.append(
             result_of(train(tmp_path / 'alone', 2 * PER_RANK, setting, order, **checkpoint))
         )
-    for part in ('student', 'distiller'):
+    assert len(single['drawn']['counts']) >= ITERS - 1  # the last one may have no teacher
+    for part in ('student', 'distiller', 'drawn'):
         for found in equal:
             assert greatest_difference(found[part], through[part]) == 0
         for found in close:
