@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """A trained model whose weights are shared among the processes of a run, by PyTorch's FSDP2.
 
-mmengine's own ``FSDPStrategy`` wraps the model in FSDP1, which refuses to run on CPUs and renames
+mmengine's own ``FSDPStrategy`` wraps the model in FSDP1, which needs an accelerator and renames
 the layers. FSDP2 leaves the model's class, names and hooks as they are.
 """
 
