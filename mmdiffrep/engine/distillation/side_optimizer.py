@@ -2,6 +2,7 @@
 """An optimizer that steps beside the host's, in the same backward pass."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -140,13 +141,20 @@ class SideOptimizer:
                 f'anew with load_from ({error})'
             ) from error
 
-    def follow_schedule(self, runner: Runner, param_scheduler: dict | list | None) -> None:
+    def follow_schedule(
+        self,
+        runner: Runner,
+        param_scheduler: dict | list | None,
+        saved: Sequence[dict[str, Any]] = (),
+    ) -> None:
         """Build its own schedulers; the runner steps, saves and restores them.
 
         Args:
             runner (Runner): The host's runner; its schedulers are built already.
             param_scheduler (dict or list, optional): Scheduler configs. None takes the run's own,
                 with its absolute values (``eta_min`` and the like).
+            saved (sequence of dict): States of all schedulers of the run, where a flexible runner
+                has loaded them before. Defaults to ``()``.
         """
         if not self.params:
             return
@@ -173,6 +181,8 @@ class SideOptimizer:
         lengths = ('epoch_length', 'max_epochs', 'max_iters')
         known = {name: strategy.dispatch_kwargs[name] for name in lengths}
         own = strategy._build_param_scheduler(configs, optimizer, known)
+        for scheduler, state in zip(own, saved[len(before) :]):
+            scheduler.load_state_dict(state)
         # A flexible runner steps its list; its strategy saves one.
         runner.param_schedulers = strategy.param_schedulers = [*before, *own]
 

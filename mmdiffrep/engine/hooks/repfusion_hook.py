@@ -161,7 +161,7 @@ class RepFusionHook(Hook):
         self.distiller: RepFusionDistiller | None = None
         self.check_teacher = of_type('check_teacher', check_teacher, bool)
         self._attached: Attachment | None = None
-        self._resumed: dict[str, Any] | None = None
+        self._resumed: dict[str, Any] = {}
 
     @property
     def drawn(self) -> dict[str, TimestepSample]:
@@ -192,14 +192,11 @@ class RepFusionHook(Hook):
                 self.distiller, self.optimizer_cfg, self.paramwise_cfg, self.clip_grad
             )
         self.optimizer.broadcast()
-        host_schedulers = len(runner.param_schedulers or ())
-        self.optimizer.follow_schedule(runner, self.param_scheduler)
-        if self._resumed is not None:  # a flexible runner has loaded its checkpoint already
-            saved = self._resumed.pop('param_schedulers', [])[host_schedulers:]
-            for scheduler, state in zip(runner.param_schedulers[host_schedulers:], saved):
-                scheduler.load_state_dict(state)
-            self.after_load_checkpoint(runner, self._resumed)
-            self._resumed = None
+        resumed, self._resumed = self._resumed, {}
+        saved = resumed.get('param_schedulers', [])
+        self.optimizer.follow_schedule(runner, self.param_scheduler, saved)
+        if resumed:
+            self.after_load_checkpoint(runner, resumed)
 
     def _build(self, model: nn.Module, runner: Runner) -> None:
         with about('pairs: student'):
@@ -285,9 +282,9 @@ class RepFusionHook(Hook):
         """Restore the distiller of a resumed run."""
         if not runner._resume:
             return
-        if self.distiller is None:
-            kept = ('distiller', 'param_schedulers')
-            self._resumed = {key: checkpoint[key] for key in kept if key in checkpoint}
+        if self.distiller is None:  # a flexible runner loads before it builds
+            kept = checkpoint.keys() & {'distiller', 'param_schedulers', 'meta'}
+            self._resumed = {key: checkpoint[key] for key in kept}
             return
         if 'distiller' not in checkpoint:
             runner.logger.warning(
