@@ -1,2 +1,2 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-"""Hooks and loops for mmengine's runner."""
+"""Hooks, loops and strategies for mmengine's runners."""

@@ -91,9 +91,10 @@ def build_feature_bank(
     Only what is missing is computed: nothing the second time, the rest after an interruption, the
     images of a damaged shard alone. Data sets of one recipe share a bank, and an image that
     several of them hold is in it once. With several processes (``torch.distributed``) each
-    computes its share of the shards; the result is the same, bit for bit. Another run that asks for
-    the same bank meanwhile waits, and finds it complete. A complete bank is only read, so it may be
-    on a read-only disk.
+    computes its share of the shards; the result is the same, bit for bit, if each process has as
+    many threads or a CPU's passes have 16 images or more. Another run that asks for the same bank
+    meanwhile waits, and finds it complete. A complete bank is only read, so it may be on a
+    read-only disk.
 
     Args:
         dataset: Its pipeline packs images and draws no random numbers.

@@ -146,11 +146,13 @@ def tiny_runner(
         custom_hooks (list of dict, optional): Defaults to None.
         batch_size (int): Per process. Defaults to 4.
         model (dict, optional): Defaults to None: :func:`tiny_segmentor`.
-        **overrides: Any other top-level argument of ``Runner.from_cfg``'s config.
+        **overrides: Any other top-level argument of ``Runner.from_cfg``'s config, or
+            ``runner_type``.
     """
     import mmseg.datasets
     import mmseg.models  # noqa: F401
     from mmengine.config import Config
+    from mmengine.registry import RUNNERS
 
     cfg = dict(
         model=model or tiny_segmentor(),
@@ -173,8 +175,9 @@ def tiny_runner(
         log_level='WARNING',
         experiment_name=f'tiny_{uuid.uuid4().hex}',
     )
+    kind = RUNNERS.get(overrides.pop('runner_type', 'Runner'))
     cfg.update(overrides)
-    return Runner.from_cfg(Config(cfg))
+    return kind.from_cfg(Config(cfg))
 
 
 def parameters_of(module: torch.nn.Module) -> dict[str, Tensor]:

@@ -5,6 +5,7 @@ A JPEG has no checksum: where bytes in the middle are wrong, libjpeg fills or sh
 goes on. Of that it prints a line that names no file (OpenCV), or nothing is heard (Pillow).
 """
 
+import io
 import os
 import sys
 import tempfile
@@ -19,6 +20,7 @@ import numpy as np
 _START = b'\xff\xd8\xff'  # of every JPEG
 _COMPLAINTS = (b'Corrupt JPEG data', b'Premature end of JPEG file')
 _TURN = threading.RLock()  # the standard error stream belongs to the whole process
+_FILES: dict[int, io.FileIO] = {}  # by process
 
 
 @contextmanager
@@ -50,16 +52,35 @@ def naming_jpeg_damage(name: Callable[[], str]) -> Iterator[None]:
 def _complaints() -> Iterator[list[str]]:
     """Collect what libjpeg complains of; the rest of the standard error is passed on."""
     found: list[str] = []
-    with _TURN, tempfile.TemporaryFile() as said:
+    with _TURN:
+        said = _own_file()
+        start = said.tell()  # not 0 inside another collection
         try:
             with _stderr_to(said.fileno()):
                 yield found
         finally:
-            said.seek(0)
-            lines = said.read().splitlines(keepends=True)
-            complaints = [line for line in lines if line.startswith(_COMPLAINTS)]
-            os.write(2, b''.join(line for line in lines if line not in complaints))
-            found += [line.decode().strip() for line in complaints]
+            length = said.tell() - start
+            if length:
+                said.seek(start)
+                lines = said.read(length).splitlines(keepends=True)
+                said.seek(start)
+                said.truncate()
+                complaints = [line for line in lines if line.startswith(_COMPLAINTS)]
+                os.write(2, b''.join(line for line in lines if line not in complaints))
+                found += [line.decode().strip() for line in complaints]
+
+
+def _own_file() -> io.FileIO:
+    """Return the process's file for what is said, empty between two collections.
+
+    To make one per image would take as long as decoding a small one. A forked process needs its
+    own: it would share the position in its parent's.
+    """
+    process = os.getpid()
+    if process not in _FILES:
+        _FILES.clear()
+        _FILES[process] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+    return _FILES[process]
 
 
 @contextmanager

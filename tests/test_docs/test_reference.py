@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mmdiffrep.registry import DATASETS, HOOKS, LOOPS, METRICS, MODELS, TRANSFORMS
+from mmdiffrep.registry import DATASETS, HOOKS, LOOPS, METRICS, MODELS, STRATEGIES, TRANSFORMS
 from mmdiffrep.utils.versions import LIBRARIES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / 'docs'
-REGISTRIES = (MODELS, HOOKS, LOOPS, DATASETS, TRANSFORMS, METRICS)
+REGISTRIES = (MODELS, HOOKS, LOOPS, DATASETS, TRANSFORMS, METRICS, STRATEGIES)
 TYPE = re.compile(r'\bmmdiffrep\.([A-Z]\w+)')
 
 

@@ -1,4 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+import multiprocessing
 import os
 import threading
 import warnings
@@ -15,7 +16,7 @@ from mmdiffrep.feature_bank.images import read_sample
 from mmdiffrep.matching.images import load_image
 from mmdiffrep.testing.damaged_files import damage
 from mmdiffrep.utils.image_files import read_rgb
-from mmdiffrep.utils.jpeg_damage import naming_jpeg_damage, warn_of_jpeg_damage
+from mmdiffrep.utils.jpeg_damage import jpeg_complaint, naming_jpeg_damage, warn_of_jpeg_damage
 
 ENCODINGS = (
     {},
@@ -88,6 +89,35 @@ def test_an_error_comes_through(capfd):
         raise ZeroDivisionError
     os.write(2, b'after it\n')
     assert capfd.readouterr().err == 'before it\nafter it\n'
+
+
+def test_a_reader_inside_another_keeps_what_the_outer_one_heard(tmp_path, photo, capfd):
+    path = tmp_path / 'a.jpg'
+    photo.save(path)
+    damage(path, 'zeroed middle')
+    damaged = pytest.warns(UserWarning, match='is damaged inside')
+    with damaged as warned, naming_jpeg_damage(lambda: 'outer'):
+        os.write(2, b'before\n')
+        warn_of_jpeg_damage(path)
+        os.write(2, b'after\n')
+    assert [str(w.message).partition(' is ')[0] for w in warned] == [str(path)]
+    assert capfd.readouterr().err == 'before\nafter\n'
+
+
+def test_a_forked_process_listens_by_itself(tmp_path, photo, capfd):
+    path = tmp_path / 'a.jpg'
+    photo.save(path)
+    assert jpeg_complaint(path) == ''
+    damage(path, 'zeroed middle')
+    context = multiprocessing.get_context('fork')
+    heard = context.Queue()
+    with naming_jpeg_damage(lambda: 'here'):
+        os.write(2, b'of the parent\n')
+        child = context.Process(target=lambda: heard.put(jpeg_complaint(path)))
+        child.start()
+        assert heard.get(timeout=60).startswith('Corrupt JPEG data')
+        child.join()
+    assert capfd.readouterr().err == 'of the parent\n'
 
 
 def test_the_error_stream_survives_readers_in_threads(capfd):

@@ -30,8 +30,8 @@ def check_host(runner: Runner) -> None:
         )
     if isinstance(model, MMFullyShardedDataParallel):
         raise TypeError(
-            f'the model is sharded ({type(model).__name__}); the distillation hook reads features '
-            'of a whole model: use MMDistributedDataParallel'
+            f'the model is sharded by FSDP1 ({type(model).__name__}), which the distillation '
+            "hook does not support: take strategy=dict(type='mmdiffrep.FullyShardStrategy')"
         )
 
 

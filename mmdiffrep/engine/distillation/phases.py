@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from mmengine.runner import Runner
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 
 from mmdiffrep.utils.checks import equal, integer, of_type, one_of, rising
 
@@ -79,7 +80,8 @@ class TaskFreeze:
 
     def __init__(self) -> None:
         self.active = False
-        self._task_only: list[nn.Parameter] | None = None
+        self._model: nn.Module | None = None
+        self._task_only: list[str] = []
 
     def zero_losses(
         self, model: nn.Module, task: TaskLosses, losses: dict[str, Tensor]
@@ -91,18 +93,25 @@ class TaskFreeze:
             task (dict): The task's losses.
             losses (dict): The distillation terms, inside the graph.
         """
-        if self._task_only is None:
-            params = [p for p in model.parameters() if p.requires_grad]
+        if self._model is None:
+            self._model = model
+            for module in model.modules():
+                if isinstance(module, FSDPModule):
+                    module.unshard()  # else the parameters are not those in the graph
+            params = {name: p for name, p in model.named_parameters() if p.requires_grad}
             distill = torch.stack([v for key, v in losses.items() if 'loss_distill' in key]).sum()
-            grads = torch.autograd.grad(distill, params, retain_graph=True, allow_unused=True)
-            self._task_only = [p for p, grad in zip(params, grads) if grad is None]
+            grads = torch.autograd.grad(
+                distill, list(params.values()), retain_graph=True, allow_unused=True
+            )
+            self._task_only = [name for name, grad in zip(params, grads) if grad is None]
         return {key: _times_zero(value) if 'loss' in key else value for key, value in task.items()}
 
     def drop_grads(self, *_: object) -> None:
         """Keep weight decay and momentum away from the task; before the optimizer's step."""
-        if self.active:
-            for param in self._task_only or ():
-                param.grad = None
+        if self.active and self._model is not None:
+            params = dict(self._model.named_parameters())
+            for name in self._task_only:
+                params[name].grad = None
 
 
 def _times_zero(value: Tensor | list[Tensor]) -> Tensor | list[Tensor]:

@@ -2,7 +2,8 @@
 """An optimizer that steps beside the host's, in the same backward pass."""
 
 import math
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.dist import all_reduce, broadcast, get_world_size
@@ -141,13 +142,20 @@ class SideOptimizer:
                 f'anew with load_from ({error})'
             ) from error
 
-    def follow_schedule(self, runner: Runner, param_scheduler: dict | list | None) -> None:
+    def follow_schedule(
+        self,
+        runner: Runner,
+        param_scheduler: dict | list | None,
+        saved: Sequence[dict[str, Any]] = (),
+    ) -> None:
         """Build its own schedulers; the runner steps, saves and restores them.
 
         Args:
             runner (Runner): The host's runner; its schedulers are built already.
             param_scheduler (dict or list, optional): Scheduler configs. None takes the run's own,
                 with its absolute values (``eta_min`` and the like).
+            saved (sequence of dict): States of all schedulers of the run, where a flexible runner
+                has loaded them before. Defaults to ``()``.
         """
         if not self.params:
             return
@@ -159,15 +167,25 @@ class SideOptimizer:
                     'stays constant: give the hook param_scheduler=...'
                 )
             return
-        # It also takes a plain optimizer and returns a list for it.
-        own: Any = runner._build_param_scheduler(configs, cast(OptimWrapper, self.optimizer))
         before: Any = runner.param_schedulers or []
         if isinstance(before, dict):
             raise TypeError(
                 'the run has several optimizers (param_scheduler is a dict); the distillation hook '
                 'supports one optimizer'
             )
-        runner.param_schedulers = [*before, *own]
+        # These also take a plain optimizer and return a list for it.
+        optimizer: Any = self.optimizer
+        strategy = getattr(runner, 'strategy', None)
+        if strategy is None:
+            runner.param_schedulers = [*before, *runner._build_param_scheduler(configs, optimizer)]
+            return
+        lengths = ('epoch_length', 'max_epochs', 'max_iters')
+        known = {name: strategy.dispatch_kwargs[name] for name in lengths}
+        own = strategy._build_param_scheduler(configs, optimizer, known)
+        for scheduler, state in zip(own, saved[len(before) :]):
+            scheduler.load_state_dict(state)
+        # A flexible runner steps its list; its strategy saves one.
+        runner.param_schedulers = strategy.param_schedulers = [*before, *own]
 
     def _synchronize(self) -> None:
         """Average the gradients over all ranks; a missing gradient counts as zero.

@@ -8,6 +8,7 @@ from mmengine.dist import all_gather_object, all_reduce
 from mmengine.hooks import Hook
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.checks import integer
@@ -65,7 +66,7 @@ class FiniteLossHook(Hook):
         self._check(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Check what is left, and the parameters; only the main process comes here."""
+        """Check what is left, and the parameters; only the main process or, of shards, all."""
         self._check(runner, together=False)
         check_parameters(runner, runner.model, checkpoint['meta']['iter'], 'model')
 
@@ -108,7 +109,7 @@ def check_parameters(runner: Runner, module: nn.Module, iteration: int, owner: s
     Raises:
         FloatingPointError: With the name of the first such parameter.
     """
-    bad = [name for name, p in module.named_parameters() if not p.detach().isfinite().all()]
+    bad = [name for name, p in module.named_parameters() if not _is_finite(p)]
     if bad:
         stop_run(
             runner,
@@ -116,6 +117,12 @@ def check_parameters(runner: Runner, module: nn.Module, iteration: int, owner: s
             f'({len(bad)} in all). A gradient was not finite, or a loss that no FiniteLossHook '
             'checked',
         )
+
+
+def _is_finite(parameter: Tensor) -> bool:
+    finite = parameter.detach().isfinite().all()
+    # of a sharded parameter, each process sees its part
+    return bool(finite.full_tensor() if isinstance(finite, DTensor) else finite)
 
 
 def stop_run(runner: Runner, reason: str) -> NoReturn:

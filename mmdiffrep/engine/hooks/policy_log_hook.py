@@ -44,6 +44,7 @@ class PolicyLogHook(Hook):
         self.picture_interval = integer('picture_interval', picture_interval, 1)
         self.num_buckets = integer('num_buckets', num_buckets, 1)
         self.histories: dict[str, TimestepHistory] = {}
+        self._resumed: dict[str, Any] = {}
 
     def before_run(self, runner: Runner) -> None:
         """Find the distillation hook, which has built its policies by now.
@@ -63,6 +64,7 @@ class PolicyLogHook(Hook):
         for name, branch in hook.distiller.named_branches():
             count = hook.teacher.num_timesteps or branch.policy.max_timestep + 1
             self.histories[name] = TimestepHistory(count, self.num_buckets)
+        self._resume()
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
@@ -127,11 +129,14 @@ class PolicyLogHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Continue the counts of a resumed run."""
-        if not runner._resume:
-            return
-        for name, state in checkpoint.get('policy_log', {}).items():
-            if name in self.histories:
-                self.histories[name].load_state_dict(state)
+        if runner._resume:
+            self._resumed = dict(checkpoint.get('policy_log', {}))
+            self._resume()
+
+    def _resume(self) -> None:
+        """Load what was saved as soon as it has a place: a flexible runner loads early."""
+        for name in self._resumed.keys() & self.histories.keys():
+            self.histories[name].load_state_dict(self._resumed.pop(name))
 
 
 def _title(branch: str) -> str:

@@ -161,6 +161,7 @@ class RepFusionHook(Hook):
         self.distiller: RepFusionDistiller | None = None
         self.check_teacher = of_type('check_teacher', check_teacher, bool)
         self._attached: Attachment | None = None
+        self._resumed: dict[str, Any] = {}
 
     @property
     def drawn(self) -> dict[str, TimestepSample]:
@@ -191,7 +192,11 @@ class RepFusionHook(Hook):
                 self.distiller, self.optimizer_cfg, self.paramwise_cfg, self.clip_grad
             )
         self.optimizer.broadcast()
-        self.optimizer.follow_schedule(runner, self.param_scheduler)
+        resumed, self._resumed = self._resumed, {}
+        saved = resumed.get('param_schedulers', [])
+        self.optimizer.follow_schedule(runner, self.param_scheduler, saved)
+        if resumed:
+            self.after_load_checkpoint(runner, resumed)
 
     def _build(self, model: nn.Module, runner: Runner) -> None:
         with about('pairs: student'):
@@ -275,7 +280,11 @@ class RepFusionHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Restore the distiller of a resumed run."""
-        if not runner._resume or self.distiller is None:
+        if not runner._resume:
+            return
+        if self.distiller is None:  # a flexible runner loads before it builds
+            kept = checkpoint.keys() & {'distiller', 'param_schedulers', 'meta'}
+            self._resumed = {key: checkpoint[key] for key in kept}
             return
         if 'distiller' not in checkpoint:
             runner.logger.warning(
