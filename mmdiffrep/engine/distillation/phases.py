@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import torch
 from mmengine.runner import Runner
 from torch import Tensor, nn
-from torch.distributed.fsdp import FSDPModule
 
 from mmdiffrep.utils.checks import equal, integer, of_type, one_of, rising
 
@@ -96,8 +95,8 @@ class TaskFreeze:
         if self._model is None:
             self._model = model
             for module in model.modules():
-                if isinstance(module, FSDPModule):
-                    module.unshard()  # else the parameters are not those in the graph
+                if hasattr(module, 'unshard'):  # by FSDP2; else they are not those in the graph
+                    module.unshard()
             params = {name: p for name, p in model.named_parameters() if p.requires_grad}
             distill = torch.stack([v for key, v in losses.items() if 'loss_distill' in key]).sum()
             grads = torch.autograd.grad(

@@ -8,7 +8,6 @@ from mmengine.dist import all_gather_object, all_reduce
 from mmengine.hooks import Hook
 from mmengine.runner import Runner, find_latest_checkpoint
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
 from mmdiffrep.registry import HOOKS
 from mmdiffrep.utils.checks import integer
@@ -120,9 +119,9 @@ def check_parameters(runner: Runner, module: nn.Module, iteration: int, owner: s
 
 
 def _is_finite(parameter: Tensor) -> bool:
-    finite = parameter.detach().isfinite().all()
-    # of a sharded parameter, each process sees its part
-    return bool(finite.full_tensor() if isinstance(finite, DTensor) else finite)
+    finite: Any = parameter.detach().isfinite().all()
+    # Of a sharded parameter, a DTensor, each process sees its part.
+    return bool(finite.full_tensor() if hasattr(finite, 'full_tensor') else finite)
 
 
 def stop_run(runner: Runner, reason: str) -> NoReturn:
