@@ -2,6 +2,7 @@
 """Phases of a run with a teacher, and the frozen task while the student only imitates."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.runner import Runner
@@ -95,8 +96,9 @@ class TaskFreeze:
         if self._model is None:
             self._model = model
             for module in model.modules():
-                if hasattr(module, 'unshard'):  # by FSDP2; else they are not those in the graph
-                    module.unshard()
+                unshard: Any = getattr(module, 'unshard', None)
+                if unshard is not None:  # FSDP2's; else its parameters are not those in the graph
+                    unshard()
             params = {name: p for name, p in model.named_parameters() if p.requires_grad}
             distill = torch.stack([v for key, v in losses.items() if 'loss_distill' in key]).sum()
             grads = torch.autograd.grad(
