@@ -221,6 +221,11 @@ def _train(folder: Path, resume: bool) -> Pretrained:
 
 def _refuse_used(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if (folder / CONFIG_FILE).is_file() and not find_resume_checkpoint(folder):
+            raise FileExistsError(
+                f'{folder} holds a run that ended before its first checkpoint: delete the folder, '
+                'or give another --out. (--resume starts it again with the same settings.)'
+            )
         raise FileExistsError(
             f'{folder} is not an empty folder: go on with the run in it by --resume, or give '
             'another --out.'

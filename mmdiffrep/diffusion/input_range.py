@@ -121,6 +121,11 @@ class DenoiserInput(nn.Module):
             for name, values in (('mean', mean), ('std', std)):
                 equal(f'The length of {name}', len(values), 3, 'Give 1 or 3 numbers.')
             positive('each of std', min(std))
+            if max(std) < 1:
+                raise ValueError(
+                    f'mean={mean}, std={std} are in units of 0 .. 1: give them in units of '
+                    f'0 .. 255, mean={_times_255(mean)}, std={_times_255(std)}.'
+                )
         self.normalized = mean is not None
         sides = (size, size) if isinstance(size, int) else size
         self.size = None if sides is None else tuple(integer('size', side, 1) for side in sides)
@@ -228,3 +233,7 @@ def check_shape(images: Tensor, channels: Sequence[int] = (3,)) -> None:
     """
     found = images.shape[1] if images.ndim == 4 else channels[-1]
     of_shape('images', images, 'B', found if found in channels else channels[-1], 'H', 'W')
+
+
+def _times_255(values: Sequence[float]) -> list[float]:
+    return [round(255 * value, 3) for value in values]

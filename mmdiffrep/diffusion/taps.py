@@ -21,6 +21,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from mmdiffrep.utils.near_names import did_you_mean
+
 _BLOCK = re.compile(r'(mid|(?:enc|dec|block|single)\.\d+|module:[\w.]+)')
 ALIAS = re.compile(r'(ddpm_seg|dift|gdc|ddae):(\d+)')
 
@@ -74,9 +76,9 @@ def split_tap(name: str) -> tuple[str, str]:
     known = _BLOCK.fullmatch(block) or ALIAS.fullmatch(block)
     if not known or (at and side not in ('in', 'out')):
         raise TapError(
-            f"taps: '{name}' is not a tap name. Expected enc.<i>, mid, dec.<i>, block.<i>, "
-            'single.<i>, module:<dotted path>, ddpm_seg:<n>, dift:<n>, gdc:<b> or ddae:<n>, with '
-            'an optional @in or @out behind it.'
+            f"taps: '{name}' is not a tap name.{did_you_mean(name, ['mid'])} Expected enc.<i>, "
+            'mid, dec.<i>, block.<i>, single.<i>, module:<dotted path>, ddpm_seg:<n>, dift:<n>, '
+            'gdc:<b> or ddae:<n>, with an optional @in or @out behind it.'
         )
     return block, side or 'out'
 

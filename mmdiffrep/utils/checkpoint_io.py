@@ -170,10 +170,15 @@ def _explain_refusal(path: str, error: pickle.UnpicklingError) -> str:
     else:  # PyTorch goes on with advice to switch the safety off
         reason = re.search(r'(?:WeightsUnpickler error: |^(?=Trying))([^\n]+)', str(error), re.M)
         wants = f'{reason.group(1).rstrip(".")}. ' if reason else ''
+    if any(name.startswith('mmengine.logging.') for name in names):
+        wants += (
+            "mmengine's CheckpointHook writes such files; those of later runs load with "
+            "default_hooks.checkpoint.type='mmdiffrep.AtomicCheckpointHook'. "
+        )
     return (
         f'{path} is a pickle that runs code when it is loaded, so it was not loaded. {wants}If '
-        'you trust where it comes from, pass --trust-checkpoint to tools/train.py or '
-        'tools/test.py, or convert it once: '
+        'you trust where it comes from, pass --trust-checkpoint to the train or test command, '
+        'or convert it once: '
         f'python tools/convert_checkpoint.py {path} OUT.pth --trust'
     )
 

@@ -13,6 +13,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmdiffrep.apis import pretrain
+from mmdiffrep.diffusion.taps import TapError
 from mmdiffrep.testing import tiny_teacher
 
 STUDENT = dict(type='mmseg.ResNet', depth=18, base_channels=4, stem_channels=4)
@@ -80,6 +81,13 @@ def test_a_used_folder_is_refused(finished, photos):
     _, out = finished
     with pytest.raises(FileExistsError, match='--resume'):
         run(photos, out)
+
+
+def test_a_folder_of_a_run_that_never_saved_is_named(photos, tmp_path):
+    with pytest.raises(TapError):
+        run(photos, tmp_path / 'a', tap='dec.33')
+    with pytest.raises(FileExistsError, match='before its first checkpoint: delete the folder'):
+        run(photos, tmp_path / 'a')
 
 
 @pytest.mark.parametrize(

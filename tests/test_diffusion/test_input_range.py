@@ -108,7 +108,7 @@ def test_nothing_is_saved():
     ('convert', 'images', 'message'),
     [
         (DenoiserInput(MEAN, STD), raw(), r'0 .. 255; undoing mean=\[123.* Set mean and std'),
-        (DenoiserInput([0.485] * 3, [0.229] * 3), raw() * 9, 'undoing mean'),
+        (DenoiserInput(MEAN, STD), raw() * 9, 'undoing mean'),
         (DenoiserInput(), normalize(raw()), 'looks normalized'),
         (DenoiserInput(), raw() / 255, r'for \[0, 1\]: mean=\[0\]\*3, std=\[255\]\*3'),
         (DenoiserInput(), raw() / 127.5 - 1, 'looks normalized'),
@@ -151,9 +151,15 @@ def test_wrong_arguments():
         DenoiserInput()(torch.zeros(2, 4, 4, 4))
 
 
-def test_statistics_of_0_to_1_are_told_on_images_of_0_to_255(caplog):
-    images = (torch.rand(2, 3, 8, 8) - 0.45) / 0.225  # normalized as they should be
-    to_rgb = DenoiserInput(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])
+def test_statistics_of_0_to_1_are_an_error():
+    with pytest.raises(
+        ValueError, match=r'units of 0 \.\. 255, mean=\[123\.675, 116\.28, 103\.53\]'
+    ):
+        DenoiserInput(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])
+
+
+def test_images_of_0_to_1_are_told(caplog):
+    to_rgb = DenoiserInput(mean=[0.0] * 3, std=[1.0] * 3)
     with caplog.at_level('WARNING', 'mmdiffrep'):
-        to_rgb(images)
+        to_rgb(torch.rand(2, 3, 8, 8))
     assert 'nearly black. Are mean and std in units of 0 .. 1?' in caplog.text

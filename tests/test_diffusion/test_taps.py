@@ -14,8 +14,13 @@ def test_sides():
     'name', ['', 'dec', 'dec.x', 'mid.0', 'mid@on', 'mid@', 'up.3', 'module:', 'gdc:b', 'dec.1 ']
 )
 def test_bad_grammar(name):
-    with pytest.raises(TapError, match=r'is not a tap name\. Expected enc\.<i>'):
+    with pytest.raises(TapError, match=r'is not a tap name\..* Expected enc\.<i>'):
         split_tap(name)
+
+
+def test_a_tap_name_that_is_near():
+    with pytest.raises(TapError, match=r"'mdi' is not a tap name\. Did you mean mid\?"):
+        split_tap('mdi')
 
 
 def test_the_last_cells_may_be_filled_in_part():

@@ -71,6 +71,7 @@ class TestLoad:
             'mmengine.logging.history_buffer.HistoryBuffer',
             '--trust-checkpoint',
             f'convert_checkpoint.py {path} OUT.pth --trust',
+            "default_hooks.checkpoint.type='mmdiffrep.AtomicCheckpointHook'",
         ):
             assert part in str(error.value)
         assert load_checkpoint_file(path, trust=True)['log'].current() == 1.0

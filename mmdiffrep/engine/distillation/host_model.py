@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dist import get_world_size
+from mmengine.hooks import CheckpointHook
 from mmengine.model import MMFullyShardedDataParallel
 from mmengine.optim import ApexOptimWrapper, OptimWrapper
 from mmengine.runner import Runner
@@ -20,7 +21,10 @@ from mmdiffrep.utils.checks import as_many, equal
 
 
 def check_host(runner: Runner) -> None:
-    """Raise a TypeError for a run whose optimizer or model the hook does not support."""
+    """Raise a TypeError for a run whose optimizer or model the hook does not support.
+
+    Warn of checkpoints that PyTorch will refuse to resume from.
+    """
     optimizer, model = runner.optim_wrapper, runner.model
     # Apex scales the loss by itself: nothing would unscale the distiller's gradients.
     if not isinstance(optimizer, OptimWrapper) or isinstance(optimizer, ApexOptimWrapper):
@@ -32,6 +36,12 @@ def check_host(runner: Runner) -> None:
         raise TypeError(
             f'the model is sharded by FSDP1 ({type(model).__name__}), which the distillation '
             "hook does not support: take strategy=dict(type='mmdiffrep.FullyShardStrategy')"
+        )
+    if any(type(hook) is CheckpointHook for hook in runner.hooks):
+        runner.logger.warning(
+            "mmengine's CheckpointHook writes files that PyTorch 2.6 and newer refuse to load, so "
+            'this run cannot be resumed as usual: set '
+            "default_hooks.checkpoint=dict(type='mmdiffrep.AtomicCheckpointHook')"
         )
 
 

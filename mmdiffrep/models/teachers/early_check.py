@@ -41,13 +41,15 @@ def warn_if_early(
         if own is not None and other is not None and own.dim() == 4 and own[0, 0].numel() > 1
         if not torch.equal(own, other)  # of another network in a group of teachers
     }
-    listed = ', '.join(f'{tap} {r.rank:.1f} of {r.random:.1f}' for tap, r in found.items())
+    listed = ', '.join(
+        f'{tap} {r.rank:.1f} (random weights: {r.random:.1f})' for tap, r in found.items()
+    )
     if found and all(value.early for value in found.values()):
         logger.warning(
-            f'RepFusion: the maps of the teacher {teacher.source} have a low rank, measured on '
-            f'{len(inputs)} images against random weights: {listed}. A diffusion model looks like '
+            f'RepFusion: the maps of the teacher {teacher.source} have a low effective rank on '
+            f'{len(inputs)} images: {listed}. A diffusion model looks like '
             'that early in its training, when its features serve no better than random ones: '
             'train it longer, or compare a probe or a student with those of random weights.'
         )
     elif found:
-        logger.info(f"RepFusion: rank of the teacher's maps against random weights: {listed}")
+        logger.info(f"RepFusion: effective rank of the teacher's maps: {listed}")

@@ -6,7 +6,22 @@ from torch import nn
 
 from mmdiffrep.engine.distillation.host_model import reward_of, student_channels
 from mmdiffrep.registry import MODELS
-from mmdiffrep.testing import tiny_segmentor
+from mmdiffrep.testing import tiny_runner, tiny_segmentor
+from mmdiffrep.testing.tiny_distillation import hook_cfg
+
+
+def test_a_run_that_could_not_be_resumed_is_told(tmp_path, caplog):
+    warned = []
+    for kind in ('CheckpointHook', 'mmdiffrep.AtomicCheckpointHook'):
+        runner = tiny_runner(
+            tmp_path / kind, 1, [hook_cfg()], default_hooks=dict(checkpoint=dict(type=kind))
+        )
+        with caplog.at_level('WARNING'):
+            caplog.clear()
+            runner.logger.addHandler(caplog.handler)
+            runner.train()
+        warned.append('cannot be resumed as usual' in caplog.text)
+    assert warned == [True, False]
 
 
 class Empty(BaseModel):

@@ -33,7 +33,7 @@ def test_maps_of_one_direction_are_warned_of(caplog):
     flat = torch.randn(4, 1, 8, 8).expand(-1, channels, -1, -1)
     (record,) = checked(teacher, (flat,), caplog)
     assert record.levelname == 'WARNING'
-    assert 'mid 1.0 of ' in record.message and 'train it longer' in record.message
+    assert 'mid 1.0 (random weights: ' in record.message and 'train it longer' in record.message
 
 
 def test_a_teacher_without_timesteps_is_passed_over(caplog):
