@@ -3,6 +3,7 @@
 
 import argparse
 import sys
+from importlib import import_module
 
 import torch
 from bad_config_cases import config_cases
@@ -10,6 +11,8 @@ from bad_file_cases import file_cases
 from bad_part_cases import part_cases
 
 from mmdiffrep.testing.bad_input import run_all, table
+
+HEAVY = ('mmseg.models', 'mmseg.datasets', 'mmpretrain.models', 'mmpose.models', 'torch._dynamo')
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -23,6 +26,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--verbose', action='store_true', help='print every case')
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
+    for name in HEAVY:  # once, and not in every process
+        import_module(name)
     cases = [
         case
         for case in [*file_cases(), *config_cases(), *part_cases()]
