@@ -8,45 +8,30 @@ hand in a downstream project.
 
 from typing import Any
 
-from mmengine.registry import DATASETS as MMENGINE_DATASETS
-from mmengine.registry import HOOKS as MMENGINE_HOOKS
-from mmengine.registry import LOOPS as MMENGINE_LOOPS
-from mmengine.registry import METRICS as MMENGINE_METRICS
-from mmengine.registry import MODELS as MMENGINE_MODELS
-from mmengine.registry import STRATEGIES as MMENGINE_STRATEGIES
-from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
+from mmengine import registry as mmengine_registries
 from mmengine.registry import Registry
 
 from mmdiffrep.utils.checks import about, of_type
 from mmdiffrep.utils.near_names import near_names
 
-MODELS = Registry(
-    'model', parent=MMENGINE_MODELS, scope='mmdiffrep', locations=['mmdiffrep.models']
-)
-HOOKS = Registry(
-    'hook', parent=MMENGINE_HOOKS, scope='mmdiffrep', locations=['mmdiffrep.engine.hooks']
-)
-DATASETS = Registry(
-    'dataset',
-    parent=MMENGINE_DATASETS,
-    scope='mmdiffrep',
-    locations=['mmdiffrep.datasets', 'mmdiffrep.feature_bank'],
-)
-TRANSFORMS = Registry(
-    'transform', parent=MMENGINE_TRANSFORMS, scope='mmdiffrep', locations=['mmdiffrep.datasets']
-)
-METRICS = Registry(
-    'metric', parent=MMENGINE_METRICS, scope='mmdiffrep', locations=['mmdiffrep.evaluation']
-)
-LOOPS = Registry(
-    'loop', parent=MMENGINE_LOOPS, scope='mmdiffrep', locations=['mmdiffrep.engine.loops']
-)
-STRATEGIES = Registry(
-    'strategy',
-    parent=MMENGINE_STRATEGIES,
-    scope='mmdiffrep',
-    locations=['mmdiffrep.engine.strategies'],
-)
+
+def _child_of(parent: Registry, *packages: str) -> Registry:
+    """Return a registry below one of mmengine's, of the components in some of our packages."""
+    return Registry(
+        parent.name,
+        parent=parent,
+        scope='mmdiffrep',
+        locations=[f'mmdiffrep.{package}' for package in packages],
+    )
+
+
+MODELS = _child_of(mmengine_registries.MODELS, 'models')
+HOOKS = _child_of(mmengine_registries.HOOKS, 'engine.hooks')
+DATASETS = _child_of(mmengine_registries.DATASETS, 'datasets', 'feature_bank')
+TRANSFORMS = _child_of(mmengine_registries.TRANSFORMS, 'datasets')
+METRICS = _child_of(mmengine_registries.METRICS, 'evaluation')
+LOOPS = _child_of(mmengine_registries.LOOPS, 'engine.loops')
+STRATEGIES = _child_of(mmengine_registries.STRATEGIES, 'engine.strategies')
 
 
 def build_part(registry: Registry, cfg: Any, key: str, **inferred: Any) -> Any:
