@@ -59,6 +59,7 @@ def tiny_segmentor(num_classes: int = 4, norm: str = 'GN') -> dict[str, Any]:
     norm_cfg = dict(type=norm, requires_grad=True)
     if norm == 'GN':
         norm_cfg['num_groups'] = 2
+    resnet = dict(type='mmseg.ResNet', depth=18, base_channels=4, stem_channels=4)
     return dict(
         type='mmseg.EncoderDecoder',
         data_preprocessor=dict(
@@ -68,14 +69,7 @@ def tiny_segmentor(num_classes: int = 4, norm: str = 'GN') -> dict[str, Any]:
             bgr_to_rgb=True,
             size=(32, 32),
         ),
-        backbone=dict(
-            type='mmseg.ResNet',
-            depth=18,
-            base_channels=4,
-            stem_channels=4,
-            norm_cfg=norm_cfg,
-            norm_eval=False,
-        ),
+        backbone=dict(resnet, norm_cfg=norm_cfg, norm_eval=False),
         decode_head=dict(
             type='mmseg.FCNHead',
             in_channels=32,
