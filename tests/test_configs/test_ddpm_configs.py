@@ -193,6 +193,15 @@ def test_ddaes_smaller_network(name):
     assert (taps['dec.5'], taps['dec.6']) == (Tap(256, 4), Tap(256, 2))
 
 
+def test_what_is_not_official_is_said():
+    unet = build_on_meta('ddpm_cifar10_32_unet35m.py').unet
+    assert unet.conv_norm_out.num_groups == 32
+    readme = (CONFIGS / 'README.md').read_text()
+    assert 'has 32 groups (official: 8)' in readme
+    assert 'gets the timestep t as in the paper, not t / 1000' in readme
+    assert 'the longer `C_B_R_C`' in (CONFIGS.parent / 'diffeed' / 'README.md').read_text()
+
+
 @pytest.mark.parametrize(
     'name',
     [
