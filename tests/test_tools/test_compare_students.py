@@ -130,13 +130,30 @@ def test_tests_the_last_checkpoint(tool, few_images, trained, tmp_path, monkeypa
     assert rows['accuracy/top1']['seed'] == '3'
 
 
+def test_a_label_curve_shares_the_distillation(tool, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(tool.Trainer, 'test', lambda *_: {'mIoU': 40.0})
+    slim = f'{CONFIGS}/toyfaces_r18_slim_scratch.py'
+    student = f'{CONFIGS}/distill_toyfaces_r18_slim.py+{CONFIGS}/toyfaces_r18_slim_finetune.py'
+    options = ['--seeds', '0', '--work-dir', str(tmp_path), '--cfg-options', *SHORT]
+    tool.main([slim, student, '--num-labeled', '4', '8', *options])
+    assert sorted(trained) == sorted(
+        ['toyfaces_r18_slim_scratch', 'toyfaces_r18_slim_finetune'] * 2
+        + ['distill_toyfaces_r18_slim']
+    )
+    folder = tmp_path / 'runs' / 'toyfaces_r18_slim_scratch-labels_8_images' / 'seed0'
+    cfg = Config.fromfile(folder / 'toyfaces_r18_slim_scratch.py')
+    assert cfg.train_dataloader.dataset.indices == 8
+    table = (tmp_path / 'table.md').read_text().splitlines()
+    assert table[0] == '| mIoU | 8 labeled images | 4 labeled images |'
+
+
 def test_ledgers(tool, took, tmp_path):
     """Plain, plain for twice as long, and distilled for a minute from a CNN of half a minute."""
     results = tool.Results(tmp_path / 'results.csv')
-    results.add(tool.Row('a', 1.0, 0), {'top1': 70.0}, took(1.0))
-    results.add(tool.Row('long', 1.0, 0), {'top1': 73.0}, took(2.0))
+    results.add(tool.Row('a', tool.Labels(1.0), 0), {'top1': 70.0}, took(1.0))
+    results.add(tool.Row('long', tool.Labels(1.0), 0), {'top1': 73.0}, took(2.0))
     assert results.ledgers() == ''
-    results.add(tool.Row('d+a', 1.0, 0), {'top1': 71.0}, took(2.5, 1.0, 0.5))
+    results.add(tool.Row('d+a', tool.Labels(1.0), 0), {'top1': 71.0}, took(2.5, 1.0, 0.5))
     found = tool.Results(tmp_path / 'results.csv').ledgers()
     assert 'top1, 1 of the labels' in found
     line = found.splitlines()[-1]
@@ -146,8 +163,8 @@ def test_ledgers(tool, took, tmp_path):
 
 def test_a_diffusion_teacher_is_counted_by_what_was_said(tool, took, tmp_path):
     results = tool.Results(tmp_path / 'results.csv')
-    results.add(tool.Row('a', 1.0, 0), {'top1': 70.0}, took(1.0))
-    results.add(tool.Row('d+a', 1.0, 0), {'top1': 71.0}, took(1.05, 0.05))
+    results.add(tool.Row('a', tool.Labels(1.0), 0), {'top1': 70.0}, took(1.0))
+    results.add(tool.Row('d+a', tool.Labels(1.0), 0), {'top1': 71.0}, took(1.05, 0.05))
     assert results.ledgers().splitlines()[-1].endswith('| unknown |')
     line = results.ledgers(teacher_minutes=5.0, students=100).splitlines()[-1]
     assert line.count('+1.00 (one seed) (a, 60 s)') == 2
@@ -156,10 +173,14 @@ def test_a_diffusion_teacher_is_counted_by_what_was_said(tool, took, tmp_path):
 def test_mean_and_spread(tool, took, tmp_path):
     results = tool.Results(tmp_path / 'results.csv')
     for seed, value in enumerate((80.0, 82.0, 81.0)):
-        results.add(tool.Row('a', 0.1, seed), {'top1': value, 'NME': value / 1000}, took(1.25))
-    results.add(tool.Row('b', 1.0, 0), {'top1': 90.0}, took(1))
+        results.add(
+            tool.Row('a', tool.Labels(0.1), seed), {'top1': value, 'NME': value / 1000}, took(1.25)
+        )
+    results.add(tool.Row('b', tool.Labels(1.0), 0), {'top1': 90.0}, took(1))
     again = tool.Results(tmp_path / 'results.csv')
-    assert again.has(tool.Row('a', 0.1, 2)) and not again.has(tool.Row('a', 1.0, 2))
+    assert again.has(tool.Row('a', tool.Labels(0.1), 2)) and not again.has(
+        tool.Row('a', tool.Labels(1.0), 2)
+    )
     lines = again.table().splitlines()
     assert lines[0] == '| top1 | 1 of the labels | 0.1 of the labels |'
     assert lines[2] == '| a |  | 81.00 ± 1.00 (n = 3) |'
@@ -190,6 +211,12 @@ def test_bad_input_is_named_before_anything_is_trained(tool, trained, tmp_path, 
             ValueError,
             'all of its data set',
         ),
+        (
+            [f'{CONFIGS}/fashionmnist_r18_scratch.py', '--num-labeled', '20'],
+            ValueError,
+            'has no train_dataloader.dataset.indices',
+        ),
+        ([f'{CONFIGS}/face68_r18_scratch_long.py', '--num-labeled', '0', '5'], ValueError, '1'),
         (
             ['repfusion/experiments/fashionmnist_r18_scrach.py'],
             FileNotFoundError,

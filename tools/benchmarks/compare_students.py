@@ -14,8 +14,8 @@ Configs that a config depends on are trained first, once per seed: a checkpoint
 between a folder and its `experiments`.
 A diffusion model as the teacher must exist already.
 
-A seed sets weights, augmentation and timesteps; the labeled images of a share are the same for all
-seeds. All results are in WORK_DIR/results.csv, the table in WORK_DIR/table.md. Run
+A seed sets weights, augmentation and timesteps; the labeled images of a share or number are the
+same for all seeds. All results are in WORK_DIR/results.csv, the table in WORK_DIR/table.md. Run
 again, the same command continues where it was stopped; rows in results.csv are not run again.
 
 Students that were distilled are compared with plain ones three times: at equal fine-tuning (with
@@ -25,11 +25,18 @@ training of their teacher. The training of a CNN teacher is timed here; for a di
 """
 
 import argparse
+import itertools
 from pathlib import Path
 
 from rich.console import Console
-from student_results import Results, Row
-from student_settings import SUBSET, check_fractions, keep_config, keep_options
+from student_results import Labels, Results, Row
+from student_settings import (
+    SUBSET,
+    check_fractions,
+    check_num_labeled,
+    keep_config,
+    keep_options,
+)
 from student_trainer import Trainer
 
 from mmdiffrep.utils.atomic_file import write_atomically
@@ -50,6 +57,14 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         nargs='+',
         default=[1.0],
         help=f'shares of the labels, for data sets of type {SUBSET} (default: all)',
+    )
+    parser.add_argument(
+        '--num-labeled',
+        type=int,
+        nargs='+',
+        default=[0],
+        metavar='N',
+        help='numbers of labeled images, for configs with num_labeled (default: as they say)',
     )
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/compare_students'))
     parser.add_argument(
@@ -92,6 +107,7 @@ def main(argv: list[str] | None = None) -> None:
     if any(len(paths) > 2 for paths in students.values()):
         raise ValueError('a student is CONFIG or DISTILLATION+CONFIG: at most one +')
     check_fractions({paths[-1] for paths in students.values()}, args.fractions)
+    check_num_labeled({paths[-1] for paths in students.values()}, args.num_labeled)
     keep_options(args.work_dir, args.cfg_options)
     for config in {path for paths in students.values() for path in paths}:
         keep_config(args.work_dir, config)
@@ -99,9 +115,11 @@ def main(argv: list[str] | None = None) -> None:
     results = Results(args.work_dir / 'results.csv')
     # Seeds outermost: a table of all students is there after the first one.
     for seed in args.seeds:
-        for fraction in args.fractions:
+        for labels in itertools.starmap(
+            Labels, itertools.product(args.fractions, args.num_labeled)
+        ):
             for name, (*start, config) in students.items():
-                row = Row(name, fraction, seed)
+                row = Row(name, labels, seed)
                 if not results.has(row):
                     trained = trainer.train(config, row, start=start[0] if start else None)
                     results.add(row, trainer.test(trained), trained)

@@ -3,15 +3,16 @@
 
 Takes configs/repfusion/experiments/toyfaces_r18_cls_*.py. Times a whole training step of each
 (student, task loss, teacher, timestep policy, distillation losses, backward pass, both optimizers)
-with the teacher cut after its last tap and with the whole network, in turns. "Faster" is the ratio
-of the two within each round, so that a slow phase of the machine affects both. Times and ratios
-are medians, with quartiles in brackets. Peak memory is measured in processes of their own, with one
-of the two networks at a time. A CNN as the teacher is never cut. The first line of the table is the
-same student without distillation.
+with the teacher cut after its last tap and with the whole network, and a step of the same student
+without distillation, in turns. "Faster" is the ratio of the first two within each round, "over
+none" that of the cut one and of no distillation, so that a slow phase of the machine affects both.
+Times and ratios are medians, with quartiles in brackets. Peak memory is measured in processes of
+their own, with one of the two networks at a time. A CNN as the teacher is never cut.
 
     python tools/benchmarks/distill_variants.py
     python tools/benchmarks/distill_variants.py hint relational --teacher celebahq-256 --batch 8
     python tools/benchmarks/distill_variants.py --amp --iters 30 --no-memory
+    python tools/benchmarks/distill_variants.py fixed_t --precision bfloat16 --no-memory
 
 Runs on the device that a training would take. With --teacher the diffusion model has the shape of
 a public one and random weights: speed does not depend on them.
@@ -53,17 +54,23 @@ class Options(NamedTuple):
         batch: Images per step.
         teacher: One of ``SHAPES``, or None for the teacher of the config.
         amp: Autocast of the student to bfloat16.
+        precision: Of the teacher; None: the config's.
     """
 
     batch: int
     teacher: str | None
     amp: bool
+    precision: str | None = None
 
 
 class Row(NamedTuple):
-    """Seconds of each step and bytes at the peak, for both teachers; ``whole`` may be lacking."""
+    """Seconds of each step and bytes at the peak, for both teachers; ``whole`` may be lacking.
+
+    ``none`` has the seconds of the same student without distillation, in the same rounds.
+    """
 
     name: str
+    none: list[float]
     cut: list[float]
     whole: list[float] | None
     cut_bytes: int | None
@@ -85,6 +92,8 @@ def load_config(name: str, options: Options) -> Config:
     if options.amp:
         cfg.optim_wrapper.update(type='AmpOptimWrapper', dtype='bfloat16')
     for hook in find_hooks(cfg, 'RepFusionHook').values():
+        if options.precision is not None:
+            hook.precision = options.precision
         if options.teacher is not None:
             shape = dict(type='UNet2DDenoiser', unet=SHAPES[options.teacher])
             if isinstance(hook.teacher, str):
@@ -192,13 +201,16 @@ def _peak_in_new_process(*args: object) -> int:
 
 def measure(name: str, options: Options, iters: int, memory: bool = True) -> Row:
     """Time one variant with both teachers in turns."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:
         step = Step(load_config(name, options), folder, ['cut', 'whole'])
         calls = {'cut': step.cut, **({'whole': step.whole} if step.has_whole else {})}
+        if name != SCRATCH:
+            calls['none'] = Step(load_config(SCRATCH, options), other).cut
         seconds = time_in_turns(calls, iters, get_device())
     cut = _peak_in_new_process(name, options, 'cut') if memory else None
     whole = _peak_in_new_process(name, options, 'whole') if memory and step.has_whole else None
-    return Row(name, seconds['cut'], seconds.get('whole'), cut, whole)
+    none = seconds.get('none', seconds['cut'])
+    return Row(name, none, seconds['cut'], seconds.get('whole'), cut, whole)
 
 
 def milliseconds(seconds: Sequence[float]) -> str:
@@ -209,9 +221,9 @@ def milliseconds(seconds: Sequence[float]) -> str:
     return f'{middle:.1f} ({low:.0f}-{high:.0f})'
 
 
-def speedup(row: Row) -> str:
-    """Format the ratios whole / cut of the rounds likewise, as in ``2.64 (2.51-2.72)``."""
-    ratios = [whole / cut for whole, cut in zip(row.whole, row.cut)]
+def ratio(above: Sequence[float], below: Sequence[float]) -> str:
+    """Format the ratios of the rounds likewise, as in ``2.64 (2.51-2.72)``."""
+    ratios = [first / second for first, second in zip(above, below)]
     low, middle, high = statistics.quantiles(ratios, n=4, method='inclusive')
     return f'{middle:.2f} ({low:.2f}-{high:.2f})'
 
@@ -220,17 +232,19 @@ def to_table(rows: list[Row], options: Options, title: str) -> Table:
     """Lay out the rows: times, savings of the cut, peak memory."""
     table = Table(title=title)
     table.add_column('variant', no_wrap=True)
-    for column in ('whole\nms', 'cut\nms', 'faster', 'images/s', 'whole\nMiB', 'cut\nMiB'):
+    columns = ('whole\nms', 'cut\nms', 'faster', 'over\nnone', 'images/s', 'whole\nMiB', 'cut\nMiB')
+    for column in columns:
         table.add_column(column, justify='right')
     for row in rows:
         timed = ['' if row.whole is None else milliseconds(row.whole), milliseconds(row.cut)]
-        faster = '' if row.whole is None else speedup(row)
+        faster = '' if row.whole is None else ratio(row.whole, row.cut)
+        over = '' if row.name == SCRATCH else ratio(row.cut, row.none)
         images = f'{options.batch / statistics.median(row.cut):.1f}'
         memory = [
             '' if size is None else f'{size / 2**20:.0f}'
             for size in (row.whole_bytes, row.cut_bytes)
         ]
-        table.add_row(row.name, *timed, faster, images, *memory)
+        table.add_row(row.name, *timed, faster, over, images, *memory)
     return table
 
 
@@ -244,6 +258,7 @@ def main() -> None:
     parser.add_argument('--iters', type=int, default=15, help='rounds that are counted')
     parser.add_argument('--teacher', choices=[*SHAPES], help="default: the configs' own")
     parser.add_argument('--amp', action='store_true', help='autocast to bfloat16')
+    parser.add_argument('--precision', help="of the teacher (default: the configs')")
     parser.add_argument('--no-memory', action='store_true', help='time only, much sooner done')
     args = parser.parse_args()
     unknown = sorted(set(args.variants) - set(NAMES))
@@ -251,7 +266,7 @@ def main() -> None:
         parser.error(f'unknown variants {unknown}; there are {NAMES}')
     if args.iters < 2:
         parser.error(f'--iters must be at least 2 to have quartiles, got {args.iters}')
-    options = Options(args.batch, args.teacher, args.amp)
+    options = Options(args.batch, args.teacher, args.amp, args.precision)
     rows = []
     for name in [SCRATCH, *(args.variants or NAMES)]:
         rows.append(measure(name, options, args.iters, memory=not args.no_memory))
@@ -260,7 +275,7 @@ def main() -> None:
         f'a step of {args.batch} images, {get_device()}, {torch.get_num_threads()} threads, '
         f'teacher {args.teacher or "of the configs"}, medians of {args.iters} rounds (quartiles)'
     )
-    Console(width=120).print(to_table(rows, options, title))
+    Console(width=130).print(to_table(rows, options, title))
 
 
 if __name__ == '__main__':

@@ -11,7 +11,7 @@ from mmdiffrep.apis.ledgers import Trial, ledger_table
 from mmdiffrep.utils.atomic_file import write_atomically
 
 TIMES = ('minutes', 'distill_minutes', 'teacher_minutes')
-FIELDS = ('student', 'fraction', 'seed', 'metric', 'value', *TIMES)
+FIELDS = ('student', 'fraction', 'images', 'seed', 'metric', 'value', *TIMES)
 
 
 class Trained(NamedTuple):
@@ -32,11 +32,28 @@ class Trained(NamedTuple):
     teacher: float = 0.0
 
 
+class Labels(NamedTuple):
+    """What a student is trained on.
+
+    Attributes:
+        fraction: Share of the labels of a ``BalancedSubset``.
+        images: The first images of the training list; 0: as many as the config says.
+    """
+
+    fraction: float = 1.0
+    images: int = 0
+
+    def __str__(self) -> str:
+        if self.images:
+            return f'{self.images} labeled images'
+        return f'{self.fraction:.4g} of the labels'
+
+
 class Row(NamedTuple):
-    """One student, one share of the labels, one seed."""
+    """One student, one number of labels, one seed."""
 
     student: str
-    fraction: float
+    labels: Labels
     seed: int
 
 
@@ -63,7 +80,9 @@ class Results:
         times = (trained.minutes, trained.distill, trained.teacher)
         self.rows += [
             dict(
-                **{key: str(value) for key, value in row._asdict().items()},
+                student=row.student,
+                seed=str(row.seed),
+                **{name: str(value) for name, value in row.labels._asdict().items()},
                 metric=metric,
                 value=f'{value:.6g}',
                 **{name: f'{minutes:.3f}' for name, minutes in zip(TIMES, times)},
@@ -78,10 +97,10 @@ class Results:
 
     @staticmethod
     def _key(line: dict[str, str]) -> Row:
-        return Row(line['student'], float(line['fraction']), int(line['seed']))
+        return Row(line['student'], _labels(line), int(line['seed']))
 
     def table(self, metric: str | None = None) -> str:
-        """Return a table in Markdown: a row per student, a column per share of the labels.
+        """Return a table in Markdown: a row per student, a column per number of labels.
 
         Args:
             metric: Name of the metric. Default: the first that was written.
@@ -90,19 +109,19 @@ class Results:
             ValueError: There is no such metric.
         """
         metric = self._metric(metric)
-        cells: dict[str, dict[float, list[float]]] = {}
+        cells: dict[str, dict[Labels, list[float]]] = {}
         for line in self.rows:
             if line['metric'] == metric:
                 key = self._key(line)
-                column = cells.setdefault(key.student, {}).setdefault(key.fraction, [])
+                column = cells.setdefault(key.student, {}).setdefault(key.labels, [])
                 column.append(float(line['value']))
-        fractions = sorted({f for columns in cells.values() for f in columns}, reverse=True)
+        all_labels = sorted({key for columns in cells.values() for key in columns}, reverse=True)
         lines = [
-            f'| {metric} | ' + ' | '.join(f'{f:.4g} of the labels' for f in fractions) + ' |',
-            '| --- |' + ' --- |' * len(fractions),
+            f'| {metric} | ' + ' | '.join(map(str, all_labels)) + ' |',
+            '| --- |' + ' --- |' * len(all_labels),
         ]
         for student, columns in cells.items():
-            values = [_cell(columns.get(fraction, [])) for fraction in fractions]
+            values = [_cell(columns.get(labels, [])) for labels in all_labels]
             lines.append(f'| {student} | ' + ' | '.join(values) + ' |')
         return '\n'.join(lines) + '\n'
 
@@ -115,7 +134,7 @@ class Results:
     def ledgers(
         self, metric: str | None = None, teacher_minutes: float = 0.0, students: int = 1
     ) -> str:
-        """Return :func:`~mmdiffrep.apis.ledgers.ledger_table` of every share of the labels.
+        """Return :func:`~mmdiffrep.apis.ledgers.ledger_table` of every number of labels.
 
         Args:
             metric: Name of the metric. Default: the first that was written.
@@ -131,12 +150,16 @@ class Results:
         if not plain or all('+' not in line['student'] for line in lines):
             return ''
         parts = []
-        for fraction in sorted({float(line['fraction']) for line in lines}, reverse=True):
-            trials = [_trial(r, teacher_minutes) for r in lines if float(r['fraction']) == fraction]
+        for labels in sorted({_labels(line) for line in lines}, reverse=True):
+            trials = [_trial(line, teacher_minutes) for line in lines if _labels(line) == labels]
             if any(trial.student == plain[0] for trial in trials):
-                parts.append(f'\n{metric}, {fraction:.4g} of the labels\n\n')
+                parts.append(f'\n{metric}, {labels}\n\n')
                 parts.append(ledger_table(trials, plain, students))
         return ''.join(parts)
+
+
+def _labels(line: dict[str, str]) -> Labels:
+    return Labels(float(line['fraction']), int(line.get('images') or 0))
 
 
 def _trial(line: dict[str, str], teacher_minutes: float) -> Trial:

@@ -10,6 +10,7 @@ from student_results import Results
 from mmdiffrep.utils.atomic_file import write_atomically
 
 SUBSET = 'mmdiffrep.BalancedSubset'
+NUM_LABELED = 'train_dataloader.dataset.indices'
 
 
 def keep_options(work_dir: Path, options: list[str]) -> None:
@@ -66,4 +67,27 @@ def check_fractions(configs: Iterable[Path], fractions: list[float]) -> None:
             raise ValueError(
                 f'--fractions {fractions}: {config.name} trains on all of its data set; wrap it in '
                 f'{SUBSET}, see docs/data_preparation.md'
+            )
+
+
+def has_num_labeled(cfg: Config) -> bool:
+    """Return whether a config trains on the first ``num_labeled`` images of its list."""
+    return 'num_labeled' in cfg and 'indices' in cfg.train_dataloader.dataset
+
+
+def check_num_labeled(configs: Iterable[Path], counts: list[int]) -> None:
+    """Raise a ValueError for counts of labeled images that a config cannot take.
+
+    Raises:
+        ValueError: A count below 1, or a config without ``num_labeled``.
+    """
+    if counts == [0]:
+        return
+    if min(counts) < 1:
+        raise ValueError(f'--num-labeled {counts}: must be at least 1')
+    for config in configs:
+        if not has_num_labeled(Config.fromfile(config)):
+            raise ValueError(
+                f'--num-labeled {counts}: {config.name} has no {NUM_LABELED} (num_labeled of its '
+                'data set)'
             )

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from rich.console import Console
 from student_results import Row, Trained
-from student_settings import SUBSET, keep_config
+from student_settings import NUM_LABELED, SUBSET, has_num_labeled, keep_config
 
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.hook_configs import find_hooks, keep_standard_hooks
@@ -49,7 +49,7 @@ def leaves(node: object, key: str = '') -> Iterator[tuple[str, str]]:
 
 
 class Trainer:
-    """Trains configs and their dependencies, once per seed and share of the labels.
+    """Trains configs and their dependencies, once per seed and number of labels.
 
     Args:
         work_dir: Folder of all results.
@@ -67,7 +67,7 @@ class Trainer:
 
         Args:
             config: The config.
-            row: Seed and share of the labels.
+            row: Seed and number of labels.
             start: Config of the distillation to start from. Default: the one that the config names.
 
         Raises:
@@ -84,8 +84,11 @@ class Trainer:
         for key in find_hooks(cfg, 'RepFusionHook'):
             options[f'{key}.seed'] = str(row.seed)
         if cfg.train_dataloader.dataset.type == SUBSET:
-            options['train_dataloader.dataset.fraction'] = str(row.fraction)
-            parts.append(f'labels_{row.fraction:g}')
+            options['train_dataloader.dataset.fraction'] = str(row.labels.fraction)
+            parts.append(f'labels_{row.labels.fraction:g}')
+        if row.labels.images and has_num_labeled(cfg):
+            options[NUM_LABELED] = str(row.labels.images)
+            parts.append(f'labels_{row.labels.images}_images')
         for key, needed in self._needs(cfg, config, start):
             result = self.train(needed, row)
             options[key] = result.checkpoint

@@ -1,0 +1,8 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# A small DDPM (5.6 M parameters) of crops of video frames (DAVIS 2016), 64 px.
+_base_ = [
+    '../_base_/models/ddpm_64.py',
+    '../_base_/datasets/davis_frames_64.py',
+    '../_base_/schedules/ddpm_short.py',
+    '../_base_/runtime/mmengine.py',
+]
