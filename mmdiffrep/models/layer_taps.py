@@ -181,7 +181,9 @@ class LayerTaps:
                 + (
                     'Tap a layer that is called once.'
                     if captured
-                    else 'Is it part of the forward pass?'
+                    else 'Is it part of the forward pass? A module that the model calls by its '
+                    'forward(), as mmseg does with decode_head, is not seen: tap a layer inside, '
+                    'such as decode_head.conv_seg.'
                 )
             )
         values, versions = captured[0]

@@ -11,11 +11,13 @@ from mmdiffrep.testing.tiny import (
     tiny_teacher,
     tiny_vae,
 )
+from mmdiffrep.testing.two_processes import run_in_two_processes
 
 __all__ = [
     'RandomSegmentation',
     'greatest_difference',
     'parameters_of',
+    'run_in_two_processes',
     'tiny_dit',
     'tiny_runner',
     'tiny_segmentor',

@@ -1,13 +1,11 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-import os
-import socket
 import sys
 from types import ModuleType
 
 import pytest
 import torch
 from mmengine.config import Config
-from torch import distributed, multiprocessing, nn
+from torch import nn
 
 from mmdiffrep.analysis import ImageSource
 from mmdiffrep.analysis.image_quality import (
@@ -18,7 +16,7 @@ from mmdiffrep.analysis.image_quality import (
 )
 from mmdiffrep.diffusion import load_denoiser
 from mmdiffrep.measures.frechet import frechet_distance
-from mmdiffrep.testing import tiny_teacher
+from mmdiffrep.testing import run_in_two_processes, tiny_teacher
 
 
 def colors(images):
@@ -92,28 +90,15 @@ def test_a_data_set_against_itself(face_config):
     assert not torch.allclose(embed(images), embed(images.flip(1)))
 
 
-def work(rank, port, folder):
-    torch.set_num_threads(1)
-    os.environ.update(
-        MASTER_ADDR='127.0.0.1',
-        MASTER_PORT=str(port),
-        RANK=str(rank),
-        LOCAL_RANK=str(rank),
-        WORLD_SIZE='2',
-    )
-    distributed.init_process_group('gloo')
+def work(rank, folder):
     torch.manual_seed(0)
     model = load_denoiser(tiny_teacher()).freeze()
     moments = moments_of_samples(model, colors, 5, num_steps=2, batch_size=2)
     torch.save((moments.count, moments.mean, moments.covariance), folder / f'{rank}.pth')
-    distributed.destroy_process_group()
 
 
 def test_two_processes_find_what_one_finds(tmp_path, denoiser):
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        port = sock.getsockname()[1]
-    multiprocessing.start_processes(work, (port, tmp_path), nprocs=2, start_method='fork')
+    run_in_two_processes(work, tmp_path)
     ranks = [torch.load(tmp_path / f'{rank}.pth', weights_only=True) for rank in (0, 1)]
     single = moments_of_samples(denoiser, colors, 5, num_steps=2, batch_size=2)
     assert ranks[0][0] == ranks[1][0] == single.count

@@ -1,32 +1,14 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Two gloo processes against one."""
 
-import os
-import socket
-
 import pytest
 import torch
-from torch import distributed, multiprocessing
 
 from mmdiffrep.feature_bank import FeatureReader, build_feature_bank
+from mmdiffrep.testing import run_in_two_processes
 
 
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        return sock.getsockname()[1]
-
-
-def work(rank, port, folder, denoiser, dataset):
-    torch.set_num_threads(1)
-    os.environ.update(
-        MASTER_ADDR='127.0.0.1',
-        MASTER_PORT=str(port),
-        RANK=str(rank),
-        LOCAL_RANK=str(rank),
-        WORLD_SIZE='2',
-    )
-    distributed.init_process_group('gloo')
+def work(rank, folder, denoiser, dataset):
     torch.manual_seed(rank)
     reader = FeatureReader(denoiser, ['mid', 'dec.1'], [3, 15], noise='per_image', batch_size=2)
     try:
@@ -35,15 +17,12 @@ def work(rank, port, folder, denoiser, dataset):
     except (ValueError, RuntimeError) as error:
         result = f'{type(error).__name__}: {error}'
     (folder / f'rank{rank}.txt').write_text(result)
-    distributed.barrier()
-    distributed.destroy_process_group()
 
 
 @pytest.fixture
 def results_of_two(tmp_path, denoiser):
     def start(dataset):
-        args = (free_port(), tmp_path, denoiser, dataset)
-        multiprocessing.start_processes(work, args, nprocs=2, start_method='fork')
+        run_in_two_processes(work, tmp_path, denoiser, dataset)
         return [(tmp_path / f'rank{rank}.txt').read_text() for rank in (0, 1)]
 
     return start

@@ -9,7 +9,7 @@ default_hooks = dict(
         teacher=dict(
             type='mmdiffrep.HostTeacher',
             config='repfusion/experiments/toyfaces_r18_slim_scratch.py',
-            checkpoint='work_dirs/toyfaces_r18_slim_scratch/iter_600.pth',
+            checkpoint='work_dirs/toyfaces_r18_slim_scratch/iter_1500.pth',
         ),
         pairs=[
             dict(

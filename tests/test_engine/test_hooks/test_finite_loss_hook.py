@@ -1,6 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 import os
-import socket
 from types import SimpleNamespace
 
 import pytest
@@ -8,11 +7,11 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.registry import HOOKS, MODELS
-from torch import distributed, multiprocessing, nn
+from torch import nn
 
 from mmdiffrep.engine.hooks import FiniteLossHook
 from mmdiffrep.engine.hooks.finite_loss_hook import check_parameters, stop_run
-from mmdiffrep.testing import tiny_runner
+from mmdiffrep.testing import run_in_two_processes, tiny_runner
 from mmdiffrep.utils.find_checkpoints import find_resume_checkpoint
 
 
@@ -151,30 +150,17 @@ def test_interval_must_be_positive():
         FiniteLossHook(interval=0)
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        return sock.getsockname()[1]
-
-
-def work(rank, port, folder):
-    torch.set_num_threads(1)
-    os.environ.update(
-        MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), RANK=str(rank), WORLD_SIZE='2'
-    )
-    distributed.init_process_group('gloo')
+def work(rank, folder):
     try:
         train(folder, breaks=4, value=float('nan'), rank=1)
     except FloatingPointError as error:
         with open(f'{folder}/rank{rank}.txt', 'w') as file:
             file.write(str(error))
-    distributed.destroy_process_group()
 
 
 def test_all_ranks_stop_together(tmp_path):
     """Only the second rank sees the value; the first would go on to save what it did."""
-    args = (free_port(), str(tmp_path))
-    multiprocessing.start_processes(work, args, nprocs=2, start_method='fork')
+    run_in_two_processes(work, str(tmp_path))
     first, second = (tmp_path / f'rank{rank}.txt' for rank in (0, 1))
     assert 'iteration 4: loss_distill is nan' in first.read_text()
     assert first.read_text() == second.read_text()

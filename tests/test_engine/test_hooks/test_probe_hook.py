@@ -1,8 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 import csv
 import json
-import os
-import socket
 import uuid
 from types import SimpleNamespace
 
@@ -10,10 +8,9 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
-from torch import distributed, multiprocessing
 
 from mmdiffrep.engine.hooks import ProbeHook
-from mmdiffrep.testing import parameters_of, tiny_teacher
+from mmdiffrep.testing import parameters_of, run_in_two_processes, tiny_teacher
 
 
 def faces(count, task='cls', **options):
@@ -144,23 +141,16 @@ class BrokenHook(ProbeHook):
         raise ValueError('the disk is full')
 
 
-def measure(rank, port, folder):
-    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
-    distributed.init_process_group('gloo', rank=rank, world_size=2)
+def measure(rank, folder):
     options = {name: value for name, value in hook().items() if name != 'type'}
     runner = SimpleNamespace(iter=1, max_iters=9)
     try:
         BrokenHook(**options).after_train_iter(runner, 1)
     except (RuntimeError, ValueError) as error:
         (folder / f'rank{rank}.txt').write_text(str(error))
-    distributed.barrier()
-    distributed.destroy_process_group()
 
 
 def test_a_failure_of_the_measurement_ends_all_processes(tmp_path):
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        port = sock.getsockname()[1]
-    multiprocessing.start_processes(measure, (port, tmp_path), nprocs=2, start_method='fork')
+    run_in_two_processes(measure, tmp_path)
     assert (tmp_path / 'rank0.txt').read_text() == 'the disk is full'
     assert (tmp_path / 'rank1.txt').read_text() == 'Process 0 failed: the disk is full'

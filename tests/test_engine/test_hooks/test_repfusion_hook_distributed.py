@@ -1,33 +1,22 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Two gloo processes against one with the doubled batch."""
 
-import os
-import socket
-
 import pytest
 import torch
 from mmengine.registry import DATASETS
-from torch import distributed, multiprocessing
 
 from mmdiffrep.engine.hooks import PolicyLogHook, RepFusionHook
 from mmdiffrep.testing import (
     RandomSegmentation,
     greatest_difference,
     parameters_of,
+    run_in_two_processes,
     tiny_runner,
     tiny_teacher,
 )
 
 PER_RANK = 2
 ITERS = 4
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        return sock.getsockname()[1]
-
-
 DENSE = dict(type='mmdiffrep.DenseFeatureLoss')
 PAIR = dict(student='backbone', teacher='mid', loss=DENSE, standardize=True)
 REINFORCED = dict(type='mmdiffrep.ReinforcedTimestep', num_timesteps=20)
@@ -116,16 +105,7 @@ def train(folder, batch_size, setting, order=None, **overrides):
     )
 
 
-def work(rank, port, folder, setting):
-    torch.set_num_threads(1)
-    os.environ.update(
-        MASTER_ADDR='127.0.0.1',
-        MASTER_PORT=str(port),
-        RANK=str(rank),
-        LOCAL_RANK=str(rank),
-        WORLD_SIZE='2',
-    )
-    distributed.init_process_group('gloo')
+def work(rank, folder, setting):
     # Other random weights on each rank: what counts must come from rank 0 or the run's seed.
     torch.manual_seed(rank)
     result = train(
@@ -136,13 +116,11 @@ def work(rank, port, folder, setting):
         model_wrapper_cfg=dict(type='MMDistributedDataParallel', device_ids=None),
     )
     torch.save(result, f'{folder}/rank{rank}.pth')
-    distributed.destroy_process_group()
 
 
 @pytest.mark.parametrize('setting', SETTINGS)
 def test_two_processes_equal_one_with_the_doubled_batch(tmp_path, setting):
-    args = (free_port(), str(tmp_path), setting)
-    multiprocessing.start_processes(work, args, nprocs=2, start_method='fork')
+    run_in_two_processes(work, str(tmp_path), setting)
     ranks = [torch.load(tmp_path / f'rank{rank}.pth', weights_only=True) for rank in (0, 1)]
 
     # Rank r reads the images r, r + 2, r + 4, ...: one process gets each batch in that order.

@@ -1,6 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 import os
-import socket
 
 import numpy as np
 import pytest
@@ -9,10 +8,9 @@ from mmengine.hooks import Hook
 from mmengine.registry import DATASETS
 from mmengine.structures import PixelData
 from PIL import Image
-from torch import distributed, multiprocessing
 
 from mmdiffrep.engine.loops import PixelTrainLoop
-from mmdiffrep.testing import RandomSegmentation, tiny_runner, tiny_teacher
+from mmdiffrep.testing import RandomSegmentation, run_in_two_processes, tiny_runner, tiny_teacher
 
 PIXELS = dict(mean=[127.5] * 3, std=[127.5] * 3)
 MODEL = dict(
@@ -318,20 +316,13 @@ def test_wrong_options(tmp_path, wrong):
         run.build_train_loop({'type': 'mmdiffrep.PixelTrainLoop', **wrong})
 
 
-def _train_in_process(rank, port, folder):
-    torch.set_num_threads(1)
-    os.environ.update(
-        RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2',
-        MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port),
-    )  # fmt: skip
-    distributed.init_process_group('gloo')
+def _train_in_process(rank, folder):
     _train_and_test(
         folder,
         f'rank{rank}',
         launcher='pytorch',
         model_wrapper_cfg=dict(type='MMDistributedDataParallel', device_ids=None),
     )
-    distributed.destroy_process_group()
 
 
 def _train_and_test(folder, name, **overrides):
@@ -349,11 +340,7 @@ def _train_and_test(folder, name, **overrides):
 
 
 def test_two_processes_give_the_members_and_metrics_of_one(tmp_path):
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        port = sock.getsockname()[1]
-    args = (port, str(tmp_path))
-    multiprocessing.start_processes(_train_in_process, args, nprocs=2, start_method='fork')
+    run_in_two_processes(_train_in_process, str(tmp_path))
     _train_and_test(str(tmp_path), 'alone')
     alone, *ranks = (
         torch.load(tmp_path / f'{name}.pt', weights_only=False)

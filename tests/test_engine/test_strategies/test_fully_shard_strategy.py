@@ -2,18 +2,16 @@
 """A student whose weights two gloo processes share against a whole one with the doubled batch."""
 
 import math
-import os
-import socket
 
 import pytest
 import torch
-from torch import distributed, multiprocessing
+from torch import distributed
 from torch.distributed.tensor import DTensor
 
 from mmdiffrep.engine.hooks import PolicyLogHook
 from mmdiffrep.engine.strategies import FullyShardStrategy
 from mmdiffrep.registry import MODELS
-from mmdiffrep.testing import greatest_difference, tiny_runner, tiny_segmentor
+from mmdiffrep.testing import greatest_difference, run_in_two_processes, tiny_runner, tiny_segmentor
 from mmdiffrep.testing.tiny_distillation import PAIR, REINFORCED, hook_cfg, hook_of
 from mmdiffrep.utils.checkpoint_io import register_safe_loader
 
@@ -85,16 +83,7 @@ def result_of(runner):
     )
 
 
-def work(rank, port, folder, setting):
-    torch.set_num_threads(1)
-    os.environ.update(
-        MASTER_ADDR='127.0.0.1',
-        MASTER_PORT=str(port),
-        RANK=str(rank),
-        LOCAL_RANK=str(rank),
-        WORLD_SIZE='2',
-    )
-    distributed.init_process_group('gloo')
+def work(rank, folder, setting):
     torch.manual_seed(rank)
     register_safe_loader()
     runner = train(f'{folder}/through', PER_RANK, setting, launcher='pytorch')
@@ -110,17 +99,12 @@ def work(rank, port, folder, setting):
     with pytest.raises(FloatingPointError, match='conv_seg.weight'):
         runner.save_checkpoint(f'{folder}/nan', 'nan.pth', meta={})
     torch.save(results, f'{folder}/rank{rank}.pth')
-    distributed.destroy_process_group()
 
 
 @pytest.mark.parametrize('name', SETTINGS)
 def test_two_processes_that_share_the_student_equal_one(tmp_path, name):
     setting = SETTINGS[name]
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        port = sock.getsockname()[1]
-    arguments = (port, str(tmp_path), setting)
-    multiprocessing.start_processes(work, arguments, nprocs=2, start_method='fork')
+    run_in_two_processes(work, str(tmp_path), setting)
     (through, *resumed), others = (
         torch.load(tmp_path / f'rank{rank}.pth', weights_only=True) for rank in (0, 1)
     )

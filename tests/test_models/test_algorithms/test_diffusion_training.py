@@ -1,15 +1,11 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Whole runs: several processes, accumulated batches and a resume give what one run gives."""
 
-import os
-import socket
-
 import pytest
 import torch
 from mmengine.hooks import EMAHook
-from torch import distributed, multiprocessing
 
-from mmdiffrep.testing import greatest_difference, parameters_of, tiny_runner
+from mmdiffrep.testing import greatest_difference, parameters_of, run_in_two_processes, tiny_runner
 
 UNET = dict(
     sample_size=32,
@@ -59,16 +55,7 @@ def train(folder, model, batch_size, iters=ITERS, accumulate=1, dropout=0.0, **o
     return dict(weights=parameters_of(model), averaged=parameters_of(averaged))
 
 
-def work(rank, port, folder, model):
-    torch.set_num_threads(1)
-    os.environ.update(
-        MASTER_ADDR='127.0.0.1',
-        MASTER_PORT=str(port),
-        RANK=str(rank),
-        LOCAL_RANK=str(rank),
-        WORLD_SIZE='2',
-    )
-    distributed.init_process_group('gloo')
+def work(rank, folder, model):
     result = train(
         folder,
         model,
@@ -77,7 +64,6 @@ def work(rank, port, folder, model):
         model_wrapper_cfg=dict(type='MMDistributedDataParallel', device_ids=None),
     )
     torch.save(result, f'{folder}/rank{rank}.pth')
-    distributed.destroy_process_group()
 
 
 def equal(first, second, tolerance):
@@ -87,12 +73,7 @@ def equal(first, second, tolerance):
 
 @pytest.mark.parametrize('model', MODELS)
 def test_two_processes_equal_one_with_the_doubled_batch(tmp_path, model):
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        port = sock.getsockname()[1]
-    multiprocessing.start_processes(
-        work, (port, str(tmp_path), model), nprocs=2, start_method='fork'
-    )
+    run_in_two_processes(work, str(tmp_path), model)
     ranks = [torch.load(tmp_path / f'rank{rank}.pth', weights_only=True) for rank in (0, 1)]
 
     # Rank r reads the images r, r + 2, r + 4, ...: one process gets each batch in that order.

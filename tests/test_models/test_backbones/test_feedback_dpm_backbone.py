@@ -2,20 +2,17 @@
 """DifFeed's backbone: two passes, what is trained, what is frozen, what is stored."""
 
 import copy
-import os
-import socket
 
 import pytest
 import torch
 from mmengine.model import MMDistributedDataParallel
 from mmengine.registry import DefaultScope
-from torch import distributed, multiprocessing
 
 from mmdiffrep.diffusion import TapError
 from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS
 from mmdiffrep.diffusion.noise import FreshNoise, PerImageNoise
 from mmdiffrep.registry import MODELS
-from mmdiffrep.testing import tiny_teacher
+from mmdiffrep.testing import run_in_two_processes, tiny_teacher
 
 UNIT_RANGE = dict(mean=[127.5] * 3, std=[127.5] * 3, channel_order='rgb')
 ADM = dict(
@@ -285,25 +282,16 @@ def one_step(model, images, labels):
     model(images, samples, mode='loss')['loss'].backward()
 
 
-def work(rank, port, folder, images):
-    torch.set_num_threads(1)
-    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
-    distributed.init_process_group('gloo', rank=rank, world_size=2)
+def work(rank, folder, images):
     model = MMDistributedDataParallel(classifier('GN'))
     mine = slice(2 * rank, 2 * rank + 2)
     one_step(model, images[mine], [0, 1, 2, 0][mine])
     gradients = {name: p.grad for name, p in model.module.named_parameters()}
     torch.save(gradients, folder / f'{rank}.pt')
-    distributed.barrier()
-    distributed.destroy_process_group()
 
 
 def test_two_processes_average_the_gradients_of_one_with_both_batches(images, tmp_path):
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        port = sock.getsockname()[1]
-    args = (port, tmp_path, images)
-    multiprocessing.start_processes(work, args, nprocs=2, start_method='fork')
+    run_in_two_processes(work, tmp_path, images)
     model = classifier('GN')
     one_step(model, images, [0, 1, 2, 0])
     for rank in (0, 1):

@@ -2,22 +2,16 @@
 """Losses that relate the images of a batch: two gloo processes against one with all images."""
 
 import os
-import socket
 
 import pytest
 import torch
-from torch import distributed, multiprocessing, nn
+from torch import distributed, nn
 
 from mmdiffrep.models.losses import ContrastiveLoss, RelationalLoss
+from mmdiffrep.testing import run_in_two_processes
 
 PER_RANK = 3
 LOSSES = {'contrastive': ContrastiveLoss, 'relational': RelationalLoss}
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(('127.0.0.1', 0))
-        return sock.getsockname()[1]
 
 
 def data():
@@ -30,10 +24,7 @@ def student():
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh(), nn.Conv2d(4, 5, 1))
 
 
-def work(rank, port, folder):
-    torch.set_num_threads(1)
-    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
-    distributed.init_process_group('gloo', rank=rank, world_size=2)
+def work(rank, folder):
     own = slice(rank * PER_RANK, (rank + 1) * PER_RANK)
     images, teacher = (part[own] for part in data())
     for name, loss in LOSSES.items():
@@ -52,8 +43,7 @@ def work(rank, port, folder):
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp('ranks')
-    args = (free_port(), str(path))
-    multiprocessing.start_processes(work, args, nprocs=2, start_method='fork')
+    run_in_two_processes(work, str(path))
     return path
 
 

@@ -1,0 +1,10 @@
+# Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
+# toyfaces_r18_slim_scratch.py for longer than distillation and 1,500 iterations of fine-tuning take.
+# Result: see "Does a teacher pay?" in docs/results.md; 2,500 iterations.
+_base_ = './toyfaces_r18_slim_scratch.py'
+max_iters = 2500
+_base_.param_scheduler[0].update(end=125)
+_base_.param_scheduler[1].update(begin=125, end=max_iters)
+param_scheduler = _base_.param_scheduler
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+default_hooks = dict(checkpoint=dict(interval=max_iters))
