@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# toyfaces_r18_slim_scratch.py for longer than distillation and 1,500 iterations of fine-tuning take.
+# toyfaces_r18_slim_scratch.py for longer than distillation and fine-tuning take together.
 # Result: see "Does a teacher pay?" in docs/results.md; 2,500 iterations.
 _base_ = './toyfaces_r18_slim_scratch.py'
 max_iters = 2500
