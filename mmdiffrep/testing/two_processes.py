@@ -15,8 +15,7 @@ def run_in_two_processes(work: Callable[..., None], *args: object) -> None:
     """Run a function in two processes of one gloo group and wait for their end.
 
     The processes are forks of this one, so any function and any arguments do. Each computes on one
-    thread and has the environment variables that torchrun sets. They leave the group together; one
-    that fails ends without that, and the other one is ended.
+    thread and has the environment variables that torchrun sets. When one fails, the other is ended.
 
     Args:
         work: Called in each process with the rank, 0 or 1, and ``args``.

@@ -147,6 +147,15 @@ def test_a_label_curve_shares_the_distillation(tool, trained, tmp_path, monkeypa
     assert table[0] == '| mIoU | 8 labeled images | 4 labeled images |'
 
 
+def test_a_distillation_that_is_named_twice_counts_once(tool, tmp_path):
+    trainer = tool.Trainer(tmp_path, [], None)
+    config = CONFIGS / 'toyfaces_r18_slim_finetune_soft.py'
+    keys = ['model.backbone.init_cfg.checkpoint', 'model.decode_head.init_cfg.checkpoint']
+    for start in (None, CONFIGS / 'distill_toyfaces_r18_slim.py'):
+        found = trainer._needs(Config.fromfile(config), config, start)
+        assert found == {start or CONFIGS / 'distill_toyfaces_r18_slim_soft.py': keys}
+
+
 def test_ledgers(tool, took, tmp_path):
     """Plain, plain for twice as long, and distilled for a minute from a CNN of half a minute."""
     results = tool.Results(tmp_path / 'results.csv')
@@ -214,9 +223,18 @@ def test_bad_input_is_named_before_anything_is_trained(tool, trained, tmp_path, 
         (
             [f'{CONFIGS}/fashionmnist_r18_scratch.py', '--num-labeled', '20'],
             ValueError,
-            'has no train_dataloader.dataset.indices',
+            'has no num_labeled that sets',
         ),
-        ([f'{CONFIGS}/face68_r18_scratch_long.py', '--num-labeled', '0', '5'], ValueError, '1'),
+        (
+            [f'{CONFIGS}/face68_r18_scratch_long.py', '--num-labeled', '0'],
+            ValueError,
+            'be at least 1',
+        ),
+        (
+            [f'{CONFIGS}/toyfaces_r18_slim_scratch.py', '--num-labeled', '5000'],
+            ValueError,
+            'has 4000 training images',
+        ),
         (
             ['repfusion/experiments/fashionmnist_r18_scrach.py'],
             FileNotFoundError,

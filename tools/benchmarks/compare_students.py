@@ -62,7 +62,6 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         '--num-labeled',
         type=int,
         nargs='+',
-        default=[0],
         metavar='N',
         help='numbers of labeled images, for configs with num_labeled (default: as they say)',
     )
@@ -76,7 +75,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         '--teacher-minutes',
         type=float,
         default=0.0,
-        help='training time of a diffusion model that is the teacher (default: not known)',
+        help='training time of a diffusion model that is the teacher, for students none of whose '
+        'teachers is trained here (default: not known)',
     )
     parser.add_argument(
         '--students-per-teacher', type=int, default=1, help='that share this time (default: 1)'
@@ -107,7 +107,8 @@ def main(argv: list[str] | None = None) -> None:
     if any(len(paths) > 2 for paths in students.values()):
         raise ValueError('a student is CONFIG or DISTILLATION+CONFIG: at most one +')
     check_fractions({paths[-1] for paths in students.values()}, args.fractions)
-    check_num_labeled({paths[-1] for paths in students.values()}, args.num_labeled)
+    if args.num_labeled is not None:
+        check_num_labeled({paths[-1] for paths in students.values()}, args.num_labeled)
     keep_options(args.work_dir, args.cfg_options)
     for config in {path for paths in students.values() for path in paths}:
         keep_config(args.work_dir, config)
@@ -116,7 +117,7 @@ def main(argv: list[str] | None = None) -> None:
     # Seeds outermost: a table of all students is there after the first one.
     for seed in args.seeds:
         for labels in itertools.starmap(
-            Labels, itertools.product(args.fractions, args.num_labeled)
+            Labels, itertools.product(args.fractions, args.num_labeled or [0])
         ):
             for name, (*start, config) in students.items():
                 row = Row(name, labels, seed)

@@ -37,6 +37,7 @@ from rich.table import Table
 
 from mmdiffrep.apis.build_teacher_bank import build_teacher_bank
 from mmdiffrep.diffusion import load_denoiser
+from mmdiffrep.diffusion.precision import PRECISIONS
 from mmdiffrep.engine.hooks import RepFusionHook
 from mmdiffrep.utils.hook_configs import drop_hooks, find_hooks
 from mmdiffrep.utils.host_models import build_host_model, find_config
@@ -258,7 +259,9 @@ def main() -> None:
     parser.add_argument('--iters', type=int, default=15, help='rounds that are counted')
     parser.add_argument('--teacher', choices=[*SHAPES], help="default: the configs' own")
     parser.add_argument('--amp', action='store_true', help='autocast to bfloat16')
-    parser.add_argument('--precision', help="of the teacher (default: the configs')")
+    parser.add_argument(
+        '--precision', choices=PRECISIONS, help="of the teacher (default: the configs')"
+    )
     parser.add_argument('--no-memory', action='store_true', help='time only, much sooner done')
     args = parser.parse_args()
     unknown = sorted(set(args.variants) - set(NAMES))
@@ -273,7 +276,7 @@ def main() -> None:
         print(f'{name}: {milliseconds(rows[-1].cut)} ms', flush=True)
     title = (
         f'a step of {args.batch} images, {get_device()}, {torch.get_num_threads()} threads, '
-        f'teacher {args.teacher or "of the configs"}, medians of {args.iters} rounds (quartiles)'
+        f'teacher {args.teacher or "of the configs"} {args.precision or ""}, medians of {args.iters} rounds (quartiles)'
     )
     Console(width=130).print(to_table(rows, options, title))
 

@@ -12,6 +12,7 @@ SD 2.1's size; the peak of each is measured in a process of its own.
 import argparse
 import multiprocessing
 import statistics
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -81,18 +82,25 @@ def main() -> None:
     parser.add_argument('--points', type=int, default=10)
     parser.add_argument('--rounds', type=int, default=1)
     args = parser.parse_args()
+    if args.rounds < 1:
+        parser.error(f'--rounds must be at least 1, got {args.rounds}')
     size = (args.size[0], args.size[1])
     shape = (args.channels, args.cells, size, args.points)
     pair = random_pair(*shape)
-    (ours, our_cosines), (theirs, their_cosines) = here(pair), published(pair)
+    results = {}
+
+    def run(form: str) -> None:
+        results[form] = FORMS[form](pair)
+
+    calls = {name: partial(run, name) for name in FORMS}
+    seconds = time_in_turns(calls, args.rounds, 'cpu')
+    (ours, our_cosines), (theirs, their_cosines) = results['here'], results['published']
     equal = (ours.round().long() == theirs).all(1).sum()
     print(
         f'{args.points} points, {tuple(pair.source.shape)} to {size}, '
         f'{torch.get_num_threads()} threads: {equal} equal matches, cosines differ by at most '
         f'{(our_cosines - their_cosines).abs().max():.1e}'
     )
-    calls = {name: lambda form=form: form(pair) for name, form in FORMS.items()}
-    seconds = time_in_turns(calls, args.rounds, 'cpu')
     for name in FORMS:
         with multiprocessing.get_context('spawn').Pool(1) as pool:
             peak = pool.apply(peak_of, (name, shape))

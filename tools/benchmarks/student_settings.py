@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.registry import DATASETS, init_default_scope
 from student_results import Results
 
 from mmdiffrep.utils.atomic_file import write_atomically
@@ -76,18 +77,21 @@ def has_num_labeled(cfg: Config) -> bool:
 
 
 def check_num_labeled(configs: Iterable[Path], counts: list[int]) -> None:
-    """Raise a ValueError for counts of labeled images that a config cannot take.
+    """Check that configs can take these numbers of labeled images.
 
     Raises:
-        ValueError: A count below 1, or a config without ``num_labeled``.
+        ValueError: A count below 1, more than a data set has, or a config without ``num_labeled``.
     """
-    if counts == [0]:
-        return
     if min(counts) < 1:
         raise ValueError(f'--num-labeled {counts}: must be at least 1')
     for config in configs:
-        if not has_num_labeled(Config.fromfile(config)):
+        cfg = Config.fromfile(config)
+        if not has_num_labeled(cfg):
             raise ValueError(
-                f'--num-labeled {counts}: {config.name} has no {NUM_LABELED} (num_labeled of its '
-                'data set)'
+                f'--num-labeled {counts}: {config.name} has no num_labeled that sets '
+                f'{NUM_LABELED}; leave the option or the config out'
             )
+        init_default_scope(cfg.default_scope)
+        size = len(DATASETS.build({**cfg.train_dataloader.dataset, 'indices': None}))
+        if max(counts) > size:
+            raise ValueError(f'--num-labeled {counts}: {config.name} has {size} training images')

@@ -89,13 +89,13 @@ class Trainer:
         if row.labels.images and has_num_labeled(cfg):
             options[NUM_LABELED] = str(row.labels.images)
             parts.append(f'labels_{row.labels.images}_images')
-        for key, needed in self._needs(cfg, config, start):
+        for needed, keys in self._needs(cfg, config, start).items():
             result = self.train(needed, row)
-            options[key] = result.checkpoint
+            options.update(dict.fromkeys(keys, result.checkpoint))
             own = result.minutes - result.teacher
             distill, teacher = (
                 (distill + own, teacher + result.teacher)
-                if key == START
+                if START in keys
                 else (distill, teacher + result.minutes)
             )
             parts.append(f'from_{result.folder.parent.name}')
@@ -107,25 +107,26 @@ class Trainer:
         checkpoint = (folder / 'last_checkpoint').read_text().strip()
         return Trained(folder, checkpoint, minutes, distill, teacher)
 
-    def _needs(self, cfg: Config, config: Path, start: Path | None) -> list[tuple[str, Path]]:
-        """Yield the keys of a config that name the result of another, and that other config."""
+    def _needs(self, cfg: Config, config: Path, start: Path | None) -> dict[Path, list[str]]:
+        """Return the configs whose results a config names, each with the keys that name it."""
         parts = {'model': cfg.model.to_dict(), **find_hooks(cfg, 'RepFusionHook')}
-        found = {}
+        found: dict[Path, list[str]] = {}
         for key, value in leaves(parts):
             match = RESULT_OF.fullmatch(value)
             if match and match[2]:
                 if not Path(value).exists():
-                    raise FileNotFoundError(
-                        f'{config.name} needs {value}: train that first, with the config '
-                        f'{match[1]}.py'
-                    )
+                    how = f'train that first, with the config {match[1]}.py'
+                    if match[1] == 'feature_banks':
+                        how = f'build it first: python -m mmdiffrep bank {config}'
+                    raise FileNotFoundError(f'{config.name} needs {value}: {how}')
             elif match:
-                found[key] = result_config(match[1], config)
+                found.setdefault(result_config(match[1], config), []).append(key)
         if start is not None:
-            if START not in found:
+            own = [needed for needed, keys in found.items() if START in keys]
+            if not own:
                 raise ValueError(f'{config.name} starts from random weights: it has no {START}')
-            found[START] = start
-        return list(found.items())
+            found[start] = found.pop(own[0])
+        return found
 
     def _run(self, config: Path, folder: Path, options: dict[str, str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)

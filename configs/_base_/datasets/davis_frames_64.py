@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# Crops of 64 px from the frames of DAVIS 2016, which are made 416 x 240 pixels, as
-# davis2016_toyfaces.py reads them; without their masks.
+# Crops of 64 px from the frames of all sequences of DAVIS, also those that are evaluated, without
+# their masks. Frames are made 416 x 240 pixels, as davis2016_toyfaces.py reads them. The crop is
+# mmpretrain's.
 train_dataloader = dict(
     batch_size=16,
     num_workers=1,

@@ -1,5 +1,5 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
-# toyfaces_r18_slim_scratch.py for longer than distillation and fine-tuning take together.
+# toyfaces_r18_slim_scratch.py for about as long as distillation and fine-tuning take together.
 # Result: see "Does a teacher pay?" in docs/results.md; 2,500 iterations.
 _base_ = './toyfaces_r18_slim_scratch.py'
 max_iters = 2500

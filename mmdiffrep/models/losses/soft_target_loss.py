@@ -49,8 +49,8 @@ class SoftTargetLoss(DistillationLoss):
 class DenseSoftTargetLoss(SoftTargetLoss):
     """:class:`SoftTargetLoss` of every pixel, for a teacher that segments (DreamTeacher's labels).
 
-    The teacher's tap is the map of its logits, such as ``'decode_head'`` of an mmseg model on a
-    ``DPMBackbone``, the student's layer is its own; both have the same classes. The student's
+    The teacher's tap is the map of its logits, such as ``'decode_head.conv_seg'`` of an mmseg model
+    on a ``DPMBackbone``, the student's layer is its own; both have the same classes. The student's
     logits are resized to the teacher's (bilinear).
 
     Args:
