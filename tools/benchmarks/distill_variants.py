@@ -276,7 +276,8 @@ def main() -> None:
         print(f'{name}: {milliseconds(rows[-1].cut)} ms', flush=True)
     title = (
         f'a step of {args.batch} images, {get_device()}, {torch.get_num_threads()} threads, '
-        f'teacher {args.teacher or "of the configs"} {args.precision or ""}, medians of {args.iters} rounds (quartiles)'
+        f'teacher {args.teacher or "of the configs"} {args.precision or ""}, '
+        f'medians of {args.iters} rounds (quartiles)'
     )
     Console(width=130).print(to_table(rows, options, title))
 
