@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 
 from mmdiffrep.cli.command import TRACEBACK_OPTION, TRACEBACK_VARIABLE
 from mmdiffrep.cli.terminal import BriefTerminal, ignore_host_deprecations
+from mmdiffrep.utils.cfg_options import CfgOptions
 from mmdiffrep.utils.checkpoint_io import register_safe_loader
 from mmdiffrep.utils.config_path import config_file
 from mmdiffrep.utils.dist import setup_dist
@@ -35,7 +36,7 @@ def add_cfg_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=CfgOptions,
         metavar='KEY=VALUE',
         help='override entries of the config: a.b=1 a.c="[1,2]" a.list.0.d=x',
     )

@@ -9,13 +9,13 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from mmengine.config import DictAction
 from mmengine.device import get_device
 from rich.console import Console
 from rich.table import Table
 
 from mmdiffrep.analysis import Encoder, ImageSource, TeacherReader, parse_encoder
 from mmdiffrep.analysis.data import SPLITS
+from mmdiffrep.utils.cfg_options import CfgOptions
 from mmdiffrep.utils.host_models import find_config
 
 TIMESTEPS = (0, 2, 10, 50, 100, 200, 300, 500, 700, 900)
@@ -49,7 +49,7 @@ def add_arguments(
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=CfgOptions,
         metavar='KEY=VALUE',
         help='override entries of the data config',
     )

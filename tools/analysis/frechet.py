@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis_options import add_split_argument, image_source, print_rows, run_tool, write_csv
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import get_rank, init_dist, is_distributed
 
@@ -29,6 +29,7 @@ from mmdiffrep.analysis.image_quality import (
 from mmdiffrep.diffusion import load_denoiser
 from mmdiffrep.diffusion.sampling import SAMPLERS
 from mmdiffrep.measures.frechet import frechet_distance
+from mmdiffrep.utils.cfg_options import CfgOptions
 from mmdiffrep.utils.dist import PLACES, close_dist, setup_dist
 
 
@@ -77,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add = parser.add_argument
     add('model', metavar='MODEL', help='diffusers folder, hub id, mmdiffrep://<name>')
     add('--data', metavar='CONFIG', required=True, help='config whose data loaders give the images')
-    add('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    add('--cfg-options', nargs='+', action=CfgOptions, metavar='KEY=VALUE')
     add('--channel-order', choices=['bgr', 'rgb'], help='of the loaded images')
     add_split_argument(parser, default='train')  # as published FIDs
     add('--num-reference', type=int, metavar='N', help='images of the data set; default: all')

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from analysis_options import print_rows, run_tool, save_figure, write_csv
 from matplotlib.figure import Figure
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.device import get_device
 from mmengine.registry import init_default_scope
@@ -31,6 +31,7 @@ from mmdiffrep.analysis.reward_curve import Curve, check_request, reward_curves
 from mmdiffrep.engine.distillation.host_model import fill_rewards
 from mmdiffrep.models.teachers import Teacher, build_teacher, normalization_of
 from mmdiffrep.registry import DATASETS, MODELS
+from mmdiffrep.utils.cfg_options import CfgOptions
 from mmdiffrep.utils.hook_configs import find_hooks
 from mmdiffrep.utils.host_models import build_host_model, find_config
 
@@ -158,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', metavar='CONFIG', help='a distillation config with a reward')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=CfgOptions, metavar='KEY=VALUE')
     parser.add_argument('--timesteps', nargs='+', type=int, default=list(TIMESTEPS), metavar='T')
     parser.add_argument('--iterations', nargs='+', type=int, default=[40, 150, 400], metavar='N')
     parser.add_argument('--held-out', type=float, default=0.25, help='share of the images')
