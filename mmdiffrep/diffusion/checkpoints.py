@@ -121,6 +121,22 @@ def _download(hub_id: str) -> Path:
     return folder
 
 
+def check_one_layout(folder: Path) -> None:
+    """Refuse a folder with one file of weights and an index of shards: which is the newer model?
+
+    Raises:
+        ValueError: Both are there, for the same variant.
+    """
+    for index in sorted(folder.glob('diffusion_pytorch_model.safetensors.index*.json')):
+        variant = index.name.removeprefix('diffusion_pytorch_model.safetensors.index')
+        single = f'diffusion_pytorch_model{variant.removesuffix(".json")}.safetensors'
+        if (folder / single).is_file():
+            raise ValueError(
+                f"'{folder}' has {single} and {index.name}, which may be the weights of two "
+                'models: delete the one that is not wanted, and with the index its shards.'
+            )
+
+
 def load_network(kind: type[Network], folder: Path, ignored: Collection[str] = ()) -> Network:
     """Load a diffusers network from its own folder, in fp32 whatever the stored precision.
 
@@ -130,8 +146,9 @@ def load_network(kind: type[Network], folder: Path, ignored: Collection[str] = (
         ignored: Names of weights that may be there in vain.
 
     Raises:
-        ValueError: Weights that are damaged or do not fit the config.
+        ValueError: Weights that are damaged, do not fit the config, or are there in two layouts.
     """
+    check_one_layout(folder)
     stored = {path.name for path in folder.glob('diffusion_pytorch_model*')}
     only_half = bool(stored) and all('.fp16' in name for name in stored)  # shards: .fp16-00001
     try:

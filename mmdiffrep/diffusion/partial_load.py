@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from mmdiffrep.diffusion.checkpoints import read_json
+from mmdiffrep.diffusion.checkpoints import check_one_layout, read_json
 from mmdiffrep.utils.existing_files import require_file
 from mmdiffrep.utils.state_fit import check_fit
 
@@ -53,11 +53,12 @@ def find_weights(
 
     Raises:
         FileNotFoundError: No such files; a shard is missing.
-        ValueError: A damaged file, or an index that points out of its folder.
+        ValueError: A damaged file, an index that points out of its folder, or two layouts.
     """
     if weights is not None:
         require_file(weights, 'Give a safetensors file of weights.')
         return dict.fromkeys(_names_in(Path(weights)), Path(weights))
+    check_one_layout(folder)
     variants = _VARIANTS if variant is None else (variant,)
     for name in variants:
         suffix = f'.{name}' if name else ''

@@ -7,6 +7,7 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
 from mmdiffrep.diffusion import UNet2DConditionDenoiser, file_hashes, partial_load
+from mmdiffrep.diffusion.checkpoints import load_network
 from mmdiffrep.diffusion.file_hashes import hash_files
 from mmdiffrep.diffusion.partial_load import find_weights
 from mmdiffrep.testing.tiny_latent import TINY_LATENT
@@ -96,6 +97,18 @@ def test_the_plain_files_come_first_and_a_variant_can_be_named(network, tmp_path
     }
     with pytest.raises(FileNotFoundError, match="no safetensors weights of the variant 'fp16'"):
         find_weights(tmp_path, 'fp16')
+
+
+def test_weights_in_two_layouts_may_be_of_two_models(network, tmp_path):
+    """An export over a folder with older shards, whose index loaders would prefer."""
+    network.save_pretrained(tmp_path / 'old', variant='ema', max_shard_size='40KB')
+    network.save_pretrained(tmp_path / 'new', variant='ema')
+    for path in (tmp_path / 'new').iterdir():
+        path.replace(tmp_path / 'old' / path.name)
+    with pytest.raises(ValueError, match=r'model\.ema\.safetensors and .*index\.ema\.json, which'):
+        find_weights(tmp_path / 'old')
+    with pytest.raises(ValueError, match='weights of two models'):
+        load_network(type(network), tmp_path / 'old')
 
 
 def test_an_index_may_not_point_out_of_its_folder(network, tmp_path):
