@@ -16,6 +16,7 @@ import argparse
 import inspect
 import json
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from mmdiffrep.diffusion.denoisers.adm import ADMDenoiser
 from mmdiffrep.diffusion.denoisers.adm_presets import ADM_PRESETS
 from mmdiffrep.diffusion.denoisers.families import find_family, model_config, reads_in_part
 from mmdiffrep.diffusion.input_range import DenoiserInput
-from mmdiffrep.diffusion.map_ranks import map_ranks
+from mmdiffrep.diffusion.map_ranks import MapRank, map_ranks
 from mmdiffrep.diffusion.tap_costs import tap_costs
 from mmdiffrep.utils.image_files import read_rgb
 
@@ -110,6 +111,9 @@ def read_images(folder: str, number: int, size: int) -> Tensor:
         ValueError: There is no image in it that can be read.
     """
     found = look_through(folder)
+    if found.bad:
+        listed = '\n  '.join(found.bad_lines())
+        print(f'{len(found.bad)} files cannot be read:\n  {listed}', file=sys.stderr)
     to_unit = DenoiserInput(channel_order='rgb', size=size)
     images = [
         to_unit(torch.from_numpy(read_rgb(str(found.folder / name))).permute(2, 0, 1)[None])
@@ -150,7 +154,10 @@ def print_table(rows: Sequence[dict[str, Any]], title: str) -> None:
     for row in rows:
         share = f'{row["flops_share"]:.1%}'
         found = row.get('ranks', {}).values()
-        cells = [f'{value["rank"]:.1f} / {value["random"]:.1f}' for value in found]
+        cells = [
+            f'{value["rank"]:.1f} / {value["random"]:.1f} = {MapRank(**value).share:.2f}'
+            for value in found
+        ]
         table.add_row(row['name'], str(row['channels']), str(row['stride']), share, *cells)
     print(title)
     Console().print(table)

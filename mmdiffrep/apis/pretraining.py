@@ -1,6 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """Train a backbone on a folder of images without labels: it learns the features of a teacher."""
 
+import inspect
 import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -35,23 +36,31 @@ class Pretrained(NamedTuple):
         weights: The student's weights, a plain state dict.
         config: The config that made them, which ``mmdiffrep train`` runs as well.
         backbone: Config of a backbone with these weights, for mmseg, mmpose, mmpretrain and mmdet.
+        mean: Subtracted from the student's images, RGB on the 0..255 scale.
+        std: Divides them.
     """
 
     weights: Path
     config: Path
     backbone: dict[str, Any]
+    mean: list[float]
+    std: list[float]
 
     def lines(self) -> list[str]:
         """Return how the weights are loaded, as text."""
-        name = str(self.backbone.get('name', ''))
-        lines = [f'Student: {self.weights}', 'In mmseg, mmpose, mmpretrain and mmdet:']
+        library, _, name = str(self.backbone.get('name', '')).partition(':')
+        lines = [f'Student: {self.weights}']
+        lines.append(f'It takes RGB images (0..255) minus {self.mean}, divided by {self.std}.')
+        lines.append('In mmseg, mmpose, mmpretrain and mmdet:')
         lines.append(f'    backbone={_as_call(self.backbone)}')
-        if name.startswith('torchvision:'):
-            lines.append(f'In torchvision: torchvision.models.{name.partition(":")[2]}()')
-        if name.startswith('timm:'):
-            lines.append(f'In timm: timm.create_model({name.partition(":")[2]!r}, num_classes=0)')
-        if name:
-            lines[-1] += f".load_state_dict(torch.load('{self.weights}'), strict=False)"
+        built = dict(
+            torchvision=f'torchvision.models.{name}()',
+            timm=f'timm.create_model({name!r}, num_classes=0)',
+        )
+        if library in built:
+            lines.append(f'In {library} (its classifier stays random):')
+            lines.append(f'    model = {built[library]}')
+            lines.append(f"    model.load_state_dict(torch.load('{self.weights}'), strict=False)")
         return lines
 
 
@@ -107,8 +116,8 @@ def pretrain(
     Raises:
         FileExistsError: ``out`` is used.
         FileNotFoundError: No such folder, student or teacher; nothing to resume.
-        ValueError: Files that cannot be read, too few images, or another student, teacher or data
-            than those of the run that is resumed.
+        ValueError: Files that cannot be read, too few images, or another student, teacher, data or
+            option than those of the run that is resumed.
     """
     folder = Path(out).expanduser().absolute()
     asked = dict(
@@ -116,21 +125,24 @@ def pretrain(
         student=_plain(student),
         teacher=[_plain(entry) for entry in _listed(teacher)],
     )
+    options = dict(
+        tap=_listed(tap),
+        size=size,
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        drop=drop,
+        num_workers=num_workers,
+        seed=seed,
+        probe=None if probe is None else os.path.abspath(probe),
+    )
     report = _look_through(data, skip_bad)
     if resume:
-        _check_same(folder, asked, report)
+        _check_same(folder, asked, options, report)
     else:
         _refuse_used(folder)
-        options = dict(
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            num_workers=num_workers,
-            seed=seed,
-            probe=None if probe is None else os.path.abspath(probe),
-        )
-        plan = _plan(report, asked, folder, _listed(tap), size, drop=drop, **options)
-        run = dict(asked, images=report.digest)
+        plan = _plan(report, asked, folder, **options)
+        run = dict(asked, options=options, images=report.digest)
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(''.join(f'{n}\n' for n in report.images).encode(), folder / IMAGE_LIST)
         text = Config(dict(pretrain=run, **plan.config)).pretty_text
@@ -167,7 +179,7 @@ def _plan(
     report: FolderReport,
     asked: dict[str, Any],
     folder: Path,
-    taps: Sequence[str],
+    tap: Sequence[str],
     size: int | None,
     **options: Any,
 ) -> Plan:
@@ -180,9 +192,9 @@ def _plan(
         integer('size', size, 1)
     integer('num_workers', options['num_workers'], 0)
     integer('seed', options['seed'], 0)
-    if taps:
-        as_many('taps', taps, 'teachers', asked['teacher'])
-    teachers = [plan_teacher(*each) for each in zip(asked['teacher'], taps or repeat(None))]
+    if tap:
+        as_many('taps', tap, 'teachers', asked['teacher'])
+    teachers = [plan_teacher(*each) for each in zip(asked['teacher'], tap or repeat(None))]
     side = size or max(_SIZES[0], min(_SIZES[1], teachers[0].size))
     reason = 'as asked' if size else f"the teacher's {teachers[0].size} px, at most {_SIZES[1]}"
     return plan_run(
@@ -216,7 +228,8 @@ def _train(folder: Path, resume: bool) -> Pretrained:
     weights = folder / STUDENT_FILE
     init = dict(type='Pretrained', checkpoint=str(weights))
     backbone = dict(cfg.model.backbone.to_dict(), init_cfg=init)
-    return Pretrained(weights, folder / CONFIG_FILE, backbone)
+    pixels = cfg.model.data_preprocessor
+    return Pretrained(weights, folder / CONFIG_FILE, backbone, list(pixels.mean), list(pixels.std))
 
 
 def _refuse_used(folder: Path) -> None:
@@ -232,7 +245,9 @@ def _refuse_used(folder: Path) -> None:
         )
 
 
-def _check_same(folder: Path, asked: dict[str, Any], report: FolderReport) -> None:
+def _check_same(
+    folder: Path, asked: dict[str, Any], options: dict[str, Any], report: FolderReport
+) -> None:
     path = folder / CONFIG_FILE
     if not path.is_file():
         raise FileNotFoundError(f'There is no run to resume in {folder}: {path} does not exist.')
@@ -243,6 +258,14 @@ def _check_same(folder: Path, asked: dict[str, Any], report: FolderReport) -> No
                 f'The run in {folder} was started with {name}={run.get(name)!r}, now it is '
                 f'{value!r}: resume it with the same, or start another one in a new folder.'
             )
+    before = run.get('options', {})
+    for name, value in options.items():
+        if not _is_default(name, value) and value != before.get(name):
+            raise ValueError(
+                f'The run in {folder} was started with {name}={before.get(name)!r}, now it is '
+                f'{value!r}, which would have no effect: --resume goes on with the settings of '
+                f'{path.name}. Leave {name} out, or start another run in a new folder.'
+            )
     if run.get('images') != report.digest:
         listed = (folder / IMAGE_LIST).read_text().splitlines()
         new, gone = set(report.images) - set(listed), set(listed) - set(report.images)
@@ -251,6 +274,11 @@ def _check_same(folder: Path, asked: dict[str, Any], report: FolderReport) -> No
             f'with: {len(new)} new, {len(gone)} gone, or of another size. Bring them back, or '
             'start another run in a new folder.'
         )
+
+
+def _is_default(name: str, value: Any) -> bool:
+    default = inspect.signature(pretrain).parameters[name].default
+    return value == (_listed(default) if name == 'tap' else default)
 
 
 def _as_call(value: Any) -> str:

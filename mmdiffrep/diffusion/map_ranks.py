@@ -6,7 +6,7 @@ linear probe follows. On drawn faces at 32 px, map ``dec.3`` at t = 50 (the shar
 the same network with random weights, and the mIoU of a linear probe): random 1.00 and 9.7, after
 100 steps 0.08 and 11.8, 250 steps 0.17 and 14.9, 500 steps 0.26 and 19.1, 1,000 steps 0.39 and
 22.2. So the share is to be compared along a training, and a small one is a bad sign; that trained
-models lie below random ones is none. Whether features serve a task is told by a probe with labels.
+models lie below random ones is not. Whether features serve a task is told by a probe with labels.
 """
 
 from collections.abc import Sequence

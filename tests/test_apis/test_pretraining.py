@@ -13,6 +13,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmdiffrep.apis import pretrain
+from mmdiffrep.apis.pretraining import Pretrained
 from mmdiffrep.diffusion.taps import TapError
 from mmdiffrep.testing import tiny_teacher
 
@@ -101,6 +102,35 @@ def test_another_student_or_teacher_on_resume_is_refused(finished, photos, chang
     _, out = finished
     with pytest.raises(ValueError, match=f'was started with {name}='):
         run(photos, out, resume=True, **changed)
+
+
+@pytest.mark.parametrize(
+    'changed',
+    [dict(epochs=5), dict(size=32), dict(batch_size=4), dict(lr=0.1), dict(tap='mid'),
+     dict(seed=1), dict(num_workers=1), dict(probe='photos'), dict(drop=0.5)],
+)  # fmt: skip
+def test_another_option_on_resume_is_refused(finished, photos, changed):
+    _, out = finished
+    with pytest.raises(ValueError, match=f'{next(iter(changed))}=.*would have no effect'):
+        run(photos, out, resume=True, **changed)
+
+
+def test_options_that_are_left_out_on_resume_are_those_of_the_run(finished, photos):
+    _, out = finished
+    pretrain(photos, STUDENT, TEACHER, out, num_workers=0, resume=True)
+
+
+def test_a_torchvision_student_says_how_it_is_loaded_and_fed():
+    lines = Pretrained(
+        Path('a.pth'),
+        Path('config.py'),
+        dict(name='torchvision:resnet18'),
+        [1.0, 2.0, 3.0],
+        [4.0] * 3,
+    ).lines()
+    assert '    model = torchvision.models.resnet18()' in lines
+    assert "    model.load_state_dict(torch.load('a.pth'), strict=False)" in lines
+    assert any('minus [1.0, 2.0, 3.0], divided by [4.0, 4.0, 4.0]' in line for line in lines)
 
 
 def test_other_images_on_resume_are_refused(finished, photos, tmp_path):

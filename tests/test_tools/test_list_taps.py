@@ -1,5 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 import json
+import re
 
 import numpy as np
 import pytest
@@ -83,8 +84,13 @@ def test_ranks_on_images_of_a_folder(tool, tmp_path, capsys):
     rows = json.loads(capsys.readouterr().out)
     assert all(list(row['ranks']) == ['50', '200'] for row in rows)
     assert all(found['rank'] >= 1 for row in rows for found in row['ranks'].values())
+    (tmp_path / 'empty.png').touch()
+    (tmp_path / 'text.jpg').write_text('hello')
     tool.main(arguments)
-    assert 'random' in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert 'random' in printed.out and re.search(r'\d / \d+\.\d = \d\.\d\d', printed.out)
+    assert '2 files cannot be read' in printed.err and 'empty.png: an empty file' in printed.err
+    assert 'text.jpg: not an image' in printed.err
 
 
 def test_a_folder_without_images(tool, tmp_path):

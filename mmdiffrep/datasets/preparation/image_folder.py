@@ -63,6 +63,8 @@ class FolderReport(NamedTuple):
         """
         facts = list(self.images.values())
         lines = [f'{len(facts)} images in {self.folder}']
+        if self.bad:
+            lines[0] += f', and {len(self.bad)} files that cannot be read'
         if facts:
             widths, heights = (sorted(sides) for sides in zip(*(fact.size for fact in facts)))
             middle = len(facts) // 2
@@ -159,9 +161,16 @@ def _facts_or_reason(root: Path, name: str) -> ImageFacts | str:
     if '\n' in name or '\r' in name or name != name.strip():
         return 'its name cannot stand in a list of names: rename it'
     try:
+        if not (root / name).stat().st_size:
+            return 'an empty file'
         return read_facts(root / name)
     except DamagedSourceError as error:
-        return str(error).removeprefix(f'{root / name}').lstrip(': ') or 'it cannot be read'
+        reason = str(error).removeprefix(f'{root / name}').lstrip(': ')
+        if 'cannot identify image file' in reason:  # Pillow names its reader, not the file
+            return 'not an image, whatever its name says'
+        return reason or 'it cannot be read'
+    except OSError as error:
+        return error.strerror or 'it cannot be read'
 
 
 def _names_below(root: Path) -> Iterator[str]:
