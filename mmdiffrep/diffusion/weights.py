@@ -8,6 +8,7 @@ import hashlib
 import pickle
 import struct
 from pathlib import Path
+from typing import TypeVar
 
 import safetensors.torch
 import torch
@@ -15,6 +16,8 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from mmdiffrep.utils.existing_files import require_file
+
+Network = TypeVar('Network', bound=nn.Module)
 
 
 def load_weights(path: str | Path, origin: str = '') -> dict[str, Tensor]:
@@ -82,3 +85,12 @@ def as_dtype(dtype: None | str | torch.dtype) -> torch.dtype:
     if not isinstance(found, torch.dtype) or not found.is_floating_point:
         raise ValueError(f"dtype must be one like 'float32' or 'bfloat16', got {dtype!r}.")
     return found
+
+
+def cast(network: Network, dtype: None | str | torch.dtype) -> Network:
+    """Cast a network and return it; see :func:`as_dtype`.
+
+    diffusers' own ``to`` warns of modules to be kept in float32, also where there are none (0.39).
+    """
+    nn.Module.to(network, as_dtype(dtype))
+    return network

@@ -4,7 +4,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from mmdiffrep.diffusion.weights import as_dtype, hash_weights, load_weights
+from mmdiffrep.diffusion.weights import as_dtype, cast, hash_weights, load_weights
 
 
 @pytest.mark.parametrize('suffix', ['.pt', '.safetensors'])
@@ -75,3 +75,15 @@ def test_dtypes():
     for wrong in ('int8', 'float12', 'nn', torch.int32):
         with pytest.raises(ValueError, match='dtype must be'):
             as_dtype(wrong)
+
+
+def test_a_network_is_cast_without_its_own_to():
+    """diffusers' own warns of nothing."""
+
+    class Network(torch.nn.Linear):
+        def to(self, *_args, **_kwargs):
+            raise AssertionError
+
+    network = Network(2, 2)
+    assert cast(network, 'float16') is network and network.weight.dtype == torch.float16
+    assert cast(network, None).weight.dtype == torch.float32

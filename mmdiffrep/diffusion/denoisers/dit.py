@@ -21,7 +21,7 @@ from mmdiffrep.diffusion.schedule import build_schedule
 from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.diffusion.taps import BlockPaths
 from mmdiffrep.diffusion.truncate import CutPlan
-from mmdiffrep.diffusion.weights import as_dtype
+from mmdiffrep.diffusion.weights import cast
 from mmdiffrep.utils.checks import one_given
 
 
@@ -116,7 +116,7 @@ class DiTDenoiser(Denoiser):
             network = load_official_dit(checkpoint)
         else:
             network = DiTTransformer2DModel(**dict(transformer or {}))
-        network.to(as_dtype(dtype)).eval()
+        cast(network, dtype).eval()
         denoiser = cls(network, own, source=source)
         if taps is None:
             return denoiser

@@ -28,7 +28,7 @@ from mmdiffrep.diffusion.partial_load import (
 from mmdiffrep.diffusion.schedule import build_schedule
 from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.diffusion.stored_config import read_network
-from mmdiffrep.diffusion.weights import as_dtype
+from mmdiffrep.diffusion.weights import as_dtype, cast
 from mmdiffrep.utils.checks import of_shape, one_given
 
 
@@ -120,7 +120,7 @@ class FolderDenoiser(Denoiser):
         """
         one_given(cls.__name__, pretrained=pretrained, config=config)
         if config is not None:
-            network = cls.network_class(**config).to(as_dtype(dtype)).eval()
+            network = cast(cls.network_class(**config), dtype).eval()
             own = cls._own_schedule(None, schedule)
             denoiser = cls(network, own, f'{cls.__name__} with random weights', image_size)
             return denoiser if taps is None else denoiser._cut_after(taps)

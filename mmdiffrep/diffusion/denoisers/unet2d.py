@@ -19,7 +19,7 @@ from mmdiffrep.diffusion.schedule import build_schedule
 from mmdiffrep.diffusion.schedule_base import Schedule
 from mmdiffrep.diffusion.truncate import CutPlan
 from mmdiffrep.diffusion.ve_schedule import VESchedule
-from mmdiffrep.diffusion.weights import as_dtype
+from mmdiffrep.diffusion.weights import cast
 from mmdiffrep.utils.checks import integer, one_given, one_of
 
 
@@ -108,7 +108,7 @@ class UNet2DDenoiser(UNetBlocks, Denoiser):
             assert unet is not None
             network, own_schedule = UNet2DModel(**unet), build_schedule(schedule)
             source = 'UNet2DModel with random weights'
-        denoiser = cls(network.to(as_dtype(dtype)), own_schedule, source, null_label)
+        denoiser = cls(cast(network, dtype), own_schedule, source, null_label)
         if taps is None:
             return denoiser
         if pretrained is None:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from mmdiffrep.diffusion.images import check_unit_range
 from mmdiffrep.diffusion.precision import fastest_dtype
 from mmdiffrep.diffusion.sampling import Sampler, build_sampler, run_sampler
+from mmdiffrep.diffusion.weights import cast
 from mmdiffrep.utils.atomic_file import replace_files
 from mmdiffrep.utils.checks import integer, of_shape, of_type, one_of
 from mmdiffrep.utils.random_streams import ImageStreams
@@ -209,7 +210,7 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
             OSError: The disk is full or the folder is not writable.
         """
         with replace_files(folder) as temporary:
-            self._write(str(temporary), copy.deepcopy(self.unet).to(dtype))
+            self._write(str(temporary), cast(copy.deepcopy(self.unet), dtype))
 
     @abstractmethod
     def _write(self, folder: str, unet: UNet2DModel) -> None:
