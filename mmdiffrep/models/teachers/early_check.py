@@ -46,8 +46,8 @@ def warn_if_early(
     )
     if found and all(value.early for value in found.values()):
         logger.warning(
-            f'RepFusion: the maps of the teacher {teacher.source} have a low rank (participation ratio) on '
-            f'{len(inputs)} images: {listed}. A diffusion model looks like '
+            f'RepFusion: the maps of the teacher {teacher.source} have a low rank (participation '
+            f'ratio) on {len(inputs)} images: {listed}. A diffusion model looks like '
             'that early in its training, when its features serve no better than random ones: '
             'train it longer, or compare a probe or a student with those of random weights.'
         )
