@@ -23,6 +23,8 @@ def test_values_are_read_as_mmengine_reads_them():
 
 def test_spaces_in_paths_stay():
     assert parse('a=/data/my  photos') == {'a': '/data/my  photos'}
+    assert parse('a=/data/photos (1)') == {'a': '/data/photos (1)'}
+    assert parse('a=/data/photos (1), b c') == {'a': ['/data/photos (1)', 'b c']}
     assert parse('a=[my photos, b]', "b='x y'") == {'a': ['my photos', 'b'], 'b': 'x y'}
 
 
