@@ -58,9 +58,11 @@ class Pretrained(NamedTuple):
             timm=f'timm.create_model({name!r}, num_classes=0)',
         )
         if library in built:
-            lines.append(f'In {library} (its classifier stays random):')
+            lines.append(f'In {library} (strict=False: without a classifier):')
             lines.append(f'    model = {built[library]}')
-            lines.append(f"    model.load_state_dict(torch.load('{self.weights}'), strict=False)")
+            lines.append(
+                f'    model.load_state_dict(torch.load({str(self.weights)!r}), strict=False)'
+            )
         return lines
 
 
@@ -258,7 +260,7 @@ def _check_same(
                 f'The run in {folder} was started with {name}={run.get(name)!r}, now it is '
                 f'{value!r}: resume it with the same, or start another one in a new folder.'
             )
-    before = run.get('options', {})
+    before = run.get('options', options)  # runs of an older version did not record them
     for name, value in options.items():
         if not _is_default(name, value) and value != before.get(name):
             raise ValueError(

@@ -121,20 +121,24 @@ def _download(hub_id: str) -> Path:
     return folder
 
 
-def check_one_layout(folder: Path) -> None:
+def check_one_layout(folder: Path, variant: str = '') -> None:
     """Refuse a folder with one file of weights and an index of shards: which is the newer model?
 
+    Args:
+        folder: Of the network.
+        variant: The one that is read, such as ``'fp16'``; ``''``: the plain files.
+
     Raises:
-        ValueError: Both are there, for the same variant.
+        ValueError: Both are there.
     """
-    for index in sorted(folder.glob('diffusion_pytorch_model.safetensors.index*.json')):
-        variant = index.name.removeprefix('diffusion_pytorch_model.safetensors.index')
-        single = f'diffusion_pytorch_model{variant.removesuffix(".json")}.safetensors'
-        if (folder / single).is_file():
-            raise ValueError(
-                f"'{folder}' has {single} and {index.name}, which may be the weights of two "
-                'models: delete the one that is not wanted, and with the index its shards.'
-            )
+    suffix = f'.{variant}' if variant else ''
+    single = f'diffusion_pytorch_model{suffix}.safetensors'
+    index = f'diffusion_pytorch_model.safetensors.index{suffix}.json'
+    if (folder / single).is_file() and (folder / index).is_file():
+        raise ValueError(
+            f"'{folder}' has {single} and {index}, which may be the weights of two models: delete "
+            'the one that is not wanted, and with the index its shards.'
+        )
 
 
 def load_network(kind: type[Network], folder: Path, ignored: Collection[str] = ()) -> Network:
@@ -148,13 +152,12 @@ def load_network(kind: type[Network], folder: Path, ignored: Collection[str] = (
     Raises:
         ValueError: Weights that are damaged, do not fit the config, or are there in two layouts.
     """
-    check_one_layout(folder)
     stored = {path.name for path in folder.glob('diffusion_pytorch_model*')}
     only_half = bool(stored) and all('.fp16' in name for name in stored)  # shards: .fp16-00001
+    variant = 'fp16' if only_half else None
+    check_one_layout(folder, variant or '')
     try:
-        loaded: Any = kind.from_pretrained(
-            str(folder), variant='fp16' if only_half else None, output_loading_info=True
-        )
+        loaded: Any = kind.from_pretrained(str(folder), variant=variant, output_loading_info=True)
     except (*_BUILD_ERRORS, SafetensorError) as error:
         raise ValueError(
             f"The weights in '{folder}' ({sorted(stored) or 'no diffusion_pytorch_model file'}) "

@@ -58,12 +58,12 @@ def find_weights(
     if weights is not None:
         require_file(weights, 'Give a safetensors file of weights.')
         return dict.fromkeys(_names_in(Path(weights)), Path(weights))
-    check_one_layout(folder)
     variants = _VARIANTS if variant is None else (variant,)
     for name in variants:
         suffix = f'.{name}' if name else ''
         single = folder / f'{_NAME}{suffix}.safetensors'
         index = folder / f'{_NAME}.safetensors.index{suffix}.json'
+        check_one_layout(folder, name)
         if index.is_file():
             return _read_index(index)
         if single.is_file():

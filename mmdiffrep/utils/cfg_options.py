@@ -9,8 +9,8 @@ from typing import Any
 from mmengine.config import DictAction
 
 _SPACE = '\0'
-_BETWEEN_WORDS = re.compile(r'(?<=[^\s,()\[\]]) +(?=[^\s,()\[\]])')
-_BETWEEN_COMMAS = re.compile(r'(?<=[^\s,]) +(?=[^\s,])')
+_INNER_SPACES = re.compile(r'(?<=[^\s,(\[]) +(?=[^\s,)\]])')
+_DICT = re.compile(r'^(dict\(.*|\{[^{}]*:[^{}]*\})$|[\[(,]\s*(dict\(|\{[^{}]*:[^{}]*\}\s*[\]),])')
 
 
 class CfgOptions(DictAction):
@@ -33,8 +33,9 @@ class CfgOptions(DictAction):
         for option in options:
             if fault := _fault_of(option):
                 parser.error(f'{option_string} {option!r}: {fault}')
+        kept = [_INNER_SPACES.sub(lambda found: _SPACE * len(found[0]), each) for each in options]
         try:
-            super().__call__(parser, namespace, [*map(_keep_spaces, options)], option_string)  # type: ignore[arg-type]
+            super().__call__(parser, namespace, kept, option_string)  # type: ignore[arg-type]
         except RecursionError:
             parser.error(f'{option_string} {options}: a comma in brackets that are not a list')
         setattr(namespace, self.dest, _with_spaces(getattr(namespace, self.dest)))
@@ -45,18 +46,11 @@ def _fault_of(option: str) -> str | None:
     value = value.strip('\'" ')
     if not (key and sign):
         return 'expected KEY=VALUE, such as train_dataloader.batch_size=8.'
-    if (value.startswith('{') and value.endswith('}')) or value.startswith('dict('):
+    if _DICT.search(value):
         return f'a dict is given key by key, such as {key}.depth=18.'
     if any(value.count(opening) != value.count(closing) for opening, closing in ('()', '[]')):
         return 'its brackets do not match.'
     return None
-
-
-def _keep_spaces(option: str) -> str:
-    key, _, value = option.partition('=')
-    is_list = value.strip('\'" ').startswith(('(', '['))
-    spaces = _BETWEEN_WORDS if is_list else _BETWEEN_COMMAS
-    return f'{key}={spaces.sub(lambda found: _SPACE * len(found[0]), value)}'
 
 
 def _with_spaces(value: Any) -> Any:

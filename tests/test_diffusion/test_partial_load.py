@@ -101,11 +101,11 @@ def test_the_plain_files_come_first_and_a_variant_can_be_named(network, tmp_path
 
 def test_weights_in_two_layouts_may_be_of_two_models(network, tmp_path):
     """An export over a folder with older shards, whose index loaders would prefer."""
-    network.save_pretrained(tmp_path / 'old', variant='ema', max_shard_size='40KB')
-    network.save_pretrained(tmp_path / 'new', variant='ema')
+    network.save_pretrained(tmp_path / 'old', max_shard_size='40KB')
+    network.save_pretrained(tmp_path / 'new')
     for path in (tmp_path / 'new').iterdir():
         path.replace(tmp_path / 'old' / path.name)
-    with pytest.raises(ValueError, match=r'model\.ema\.safetensors and .*index\.ema\.json, which'):
+    with pytest.raises(ValueError, match=r'model\.safetensors and .*index\.json, which'):
         find_weights(tmp_path / 'old')
     with pytest.raises(ValueError, match='weights of two models'):
         load_network(type(network), tmp_path / 'old')

@@ -18,13 +18,20 @@ def test_values_are_read_as_mmengine_reads_them():
         'a.b': 1, 'c': 0.5, 'd': True, 'e': None, 'f': [1, 2], 'g': ['x', 'y'],
         'h': [(1, 'a'), ['b']],
     }  # fmt: skip
-    assert parse('a=epoch_{}.pth', 'b=x=y') == {'a': 'epoch_{}.pth', 'b': 'x=y'}
+    braces = dict(a='epoch_{}.pth', b='{epoch:03d}.pth', c=['{a}', '{b}'])
+    assert parse('a=epoch_{}.pth', 'b={epoch:03d}.pth', 'c={a},{b}', 'd=x=y') == braces | {
+        'd': 'x=y'
+    }
 
 
 def test_spaces_in_paths_stay():
     assert parse('a=/data/my  photos') == {'a': '/data/my  photos'}
     assert parse('a=/data/photos (1)') == {'a': '/data/photos (1)'}
     assert parse('a=/data/photos (1), b c') == {'a': ['/data/photos (1)', 'b c']}
+    assert parse('a=[/data/photos (1), b]') == {'a': ['/data/photos (1)', 'b']}
+    assert parse('a=x, [ 1, 2 ]', 'b=[ (1, 2) , x y ]') == {
+        'a': ['x', [1, 2]], 'b': [(1, 2), 'x y'],
+    }  # fmt: skip
     assert parse('a=[my photos, b]', "b='x y'") == {'a': ['my photos', 'b'], 'b': 'x y'}
 
 
@@ -35,6 +42,8 @@ def test_spaces_in_paths_stay():
         ('=3', 'expected KEY=VALUE'),
         ("model.backbone={'depth': 18}", r'key by key, such as model\.backbone\.depth=18'),
         ('model.backbone=dict(depth=18)', 'key by key'),
+        ('a=[dict(type=X)]', 'key by key'),
+        ("a=[1, {'b':1}]", 'key by key'),
         ('a=[1,2', 'brackets do not match'),
         ('a=f(1,2)', 'a comma in brackets'),
     ],

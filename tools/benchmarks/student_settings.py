@@ -21,7 +21,7 @@ def keep_options(work_dir: Path, options: list[str]) -> None:
         ValueError: They differ.
     """
     if not kept(work_dir / 'cfg_options.txt', '\n'.join(options)):
-        before = (work_dir / 'cfg_options.txt').read_text().split()
+        before = (work_dir / 'cfg_options.txt').read_text().splitlines()
         raise ValueError(
             f'the results in {work_dir} have the --cfg-options {before}, not '
             f'{options}: give another --work-dir'

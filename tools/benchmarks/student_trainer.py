@@ -125,7 +125,8 @@ class Trainer:
             own = [needed for needed, keys in found.items() if START in keys]
             if not own:
                 raise ValueError(f'{config.name} starts from random weights: it has no {START}')
-            found[start] = found.pop(own[0])
+            keys = found.pop(own[0])
+            found[start] = [*found.get(start, []), *keys]
         return found
 
     def _run(self, config: Path, folder: Path, options: dict[str, str]) -> None:

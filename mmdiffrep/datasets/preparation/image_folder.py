@@ -4,7 +4,7 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -113,7 +113,8 @@ def look_through(folder: str | Path) -> FolderReport:
     if not root.is_dir():
         raise FileNotFoundError(f'There is no folder {root}: give one that holds the images.')
     names, others = [], Counter()
-    for name in _names_below(root):
+    closed: list[OSError] = []
+    for name in _names_below(root, closed.append):
         suffix = Path(name).suffix.lower()
         if suffix in SUFFIXES:
             names.append(name)
@@ -129,7 +130,8 @@ def look_through(folder: str | Path) -> FolderReport:
     return FolderReport(
         folder=root,
         images={n: found for n, found in zip(names, results) if isinstance(found, ImageFacts)},
-        bad={n: found for n, found in zip(names, results) if isinstance(found, str)},
+        bad={n: found for n, found in zip(names, results) if isinstance(found, str)}
+        | {f'{os.path.relpath(e.filename, root)}/': f'{e.strerror}' for e in closed},
         others=others,
         digest=_digest(root, names),
     )
@@ -161,22 +163,27 @@ def _facts_or_reason(root: Path, name: str) -> ImageFacts | str:
     if '\n' in name or '\r' in name or name != name.strip():
         return 'its name cannot stand in a list of names: rename it'
     try:
-        if not (root / name).stat().st_size:
+        if (root / name).is_file() and not (root / name).stat().st_size:
             return 'an empty file'
         return read_facts(root / name)
     except DamagedSourceError as error:
         reason = str(error).removeprefix(f'{root / name}').lstrip(': ')
         if 'cannot identify image file' in reason:  # Pillow names its reader, not the file
-            return 'not an image, whatever its name says'
+            return 'not an image, damaged at its beginning, or of a format that is not read'
         return reason or 'it cannot be read'
     except OSError as error:
         return error.strerror or 'it cannot be read'
 
 
-def _names_below(root: Path) -> Iterator[str]:
-    """Yield the names of all files, relative and sorted within each folder."""
+def _names_below(root: Path, onerror: Callable[[OSError], None]) -> Iterator[str]:
+    """Yield the names of all files, relative and sorted within each folder.
+
+    Args:
+        root: The folder.
+        onerror: Gets the error of each folder that cannot be listed.
+    """
     seen = set()  # links may lead round in a circle
-    for folder, folders, files in os.walk(root, followlinks=True):
+    for folder, folders, files in os.walk(root, onerror=onerror, followlinks=True):
         if (real := os.path.realpath(folder)) in seen:
             folders.clear()
             continue
