@@ -40,7 +40,9 @@ def test_builds(path, build_without_memory):
                 METRICS.build(metric)
         VISUALIZERS.build(dict(cfg.visualizer, vis_backends=None, name='any'))  # for a hook
         hooks = [HOOKS.build(hook) for hook in hooks_of(cfg)]
-    assert sum(param.numel() for param in model.parameters()) > 5e5
+    # Of a frozen diffusion model, which is loaded later, the head alone is there.
+    least = 2e4 if cfg.model.get('backbone', {}).get('type') == 'mmdiffrep.DPMBackbone' else 5e5
+    assert sum(param.numel() for param in model.parameters()) > least
     for hook in hooks:
         if isinstance(hook, RepFusionHook):
             assert isinstance(build_distiller(hook, model), RepFusionDistiller)

@@ -71,9 +71,19 @@ def shapes(model):
 def test_stage_2_is_the_baseline_from_the_weights_of_stage_1(path, build_without_memory):
     finetune = Config.fromfile(path)
     distill = stage_1_of(finetune)
-    ((part, init_cfg),) = starts(finetune.model)
-    assert init_cfg == dict(type='Pretrained', checkpoint=finetune.distilled, prefix='backbone.')
-    first, second = shapes(build_without_memory(distill)), shapes(build_without_memory(finetune))
+    started = {
+        init_cfg.get('prefix'): (part, init_cfg) for part, init_cfg in starts(finetune.model)
+    }
+    # Soft labels teach the head, too, which is the neck of stage 1.
+    assert list(started) == ['backbone.', 'neck.'][: 1 + path.stem.endswith('_soft')]
+    for prefix, (_, init_cfg) in started.items():
+        expected = dict(type='Pretrained', checkpoint=finetune.distilled, prefix=prefix)
+        assert init_cfg == expected
+    taught, tuned = build_without_memory(distill), build_without_memory(finetune)
+    if 'neck.' in started:
+        head = {name: value.shape for name, value in tuned.decode_head.state_dict().items()}
+        assert head.items() <= {k: v.shape for k, v in taught.neck.state_dict().items()}.items()
+    first, second = shapes(taught), shapes(tuned)
     inside = place_of_student(finetune)
     second = {k.removeprefix(inside): v for k, v in second.items() if k.startswith(inside)}
     unlike = {name for name in first.keys() | second.keys() if first.get(name) != second.get(name)}
@@ -81,7 +91,8 @@ def test_stage_2_is_the_baseline_from_the_weights_of_stage_1(path, build_without
 
     name, long, _ = path.stem.partition('_finetune')[0].partition('_long')
     scratch = load(f'{name}_scratch{long}')
-    part.pop('init_cfg')
+    for part, _ in started.values():
+        part.pop('init_cfg')
     finetune.pop('distilled')
     if re.fullmatch(r'celebamask_r\d+_finetune_official', path.stem):
         for pipeline in (finetune.train_pipeline, finetune.train_dataloader.dataset.pipeline):
