@@ -29,7 +29,7 @@ from rich.table import Table
 from mmdiffrep.apis import SegmentationInferencer
 from mmdiffrep.apis.repeat_splits import config_of_repeat, run_repeat
 from mmdiffrep.utils.atomic_file import write_atomically
-from mmdiffrep.utils.cfg_options import CfgOptions
+from mmdiffrep.utils.cfg_options import add_cfg_options
 from mmdiffrep.utils.checkpoint_io import register_safe_loader
 from mmdiffrep.utils.config_path import get_config_path
 from mmdiffrep.utils.find_checkpoints import find_resume_checkpoint
@@ -70,7 +70,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add('--data', choices=sorted(TEST_IMAGES), default='toyfaces_64')
     add('--repeats', type=int, default=1, help='random draws of the labeled images (%(default)s)')
     add('--work-dir', type=Path, help='default: work_dirs/fewshot_<data>')
-    add('--cfg-options', nargs='+', action=CfgOptions, metavar='KEY=VALUE', help='for all configs')
+    add_cfg_options(parser, 'all configs')
     args = parser.parse_args(argv)
     if args.repeats < 1:
         parser.error(f'--repeats must be at least 1, got {args.repeats}')

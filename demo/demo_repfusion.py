@@ -19,7 +19,7 @@ from mmengine.runner import Runner
 from rich.console import Console
 from rich.table import Table
 
-from mmdiffrep.utils.cfg_options import CfgOptions
+from mmdiffrep.utils.cfg_options import add_cfg_options
 from mmdiffrep.utils.config_path import get_config_path
 from mmdiffrep.utils.hook_configs import find_hooks
 from mmdiffrep.visualization import draw_segmentation_grid
@@ -35,9 +35,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--distill', default='repfusion/distill_toyfaces_r18.py')
     parser.add_argument('--finetune', default='repfusion/toyfaces_r18.py')
     parser.add_argument('--scratch', default='repfusion/toyfaces_r18_scratch.py')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=CfgOptions, metavar='KEY=VALUE', help='for every stage'
-    )
+    add_cfg_options(parser, 'the config of every stage')
     return parser.parse_args()
 
 

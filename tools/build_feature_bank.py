@@ -31,7 +31,7 @@ from mmdiffrep.feature_bank import BankBuild, FeatureReader, build_feature_bank,
 from mmdiffrep.feature_bank.bank import VERIFY
 from mmdiffrep.feature_bank.build import DEFAULT_ROOT
 from mmdiffrep.feature_bank.reader import DTYPES
-from mmdiffrep.utils.cfg_options import CfgOptions
+from mmdiffrep.utils.cfg_options import add_cfg_options
 from mmdiffrep.utils.dist import PLACES, close_dist, setup_dist
 from mmdiffrep.utils.host_models import find_config
 
@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add('--split', choices=SPLITS, default='train', help='read through the test pipeline')
     add('--num-images', type=int, metavar='N', help='drawn at random; default: all')
-    add('--cfg-options', nargs='+', action=CfgOptions, metavar='KEY=VALUE', help='for the config')
+    add_cfg_options(options)
     add('--channel-order', choices=['bgr', 'rgb'], help='default: from the data preprocessor')
     add('--taps', nargs='+', default=['mid'], help='see tools/list_taps.py')
     where = options.add_mutually_exclusive_group()

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from mmengine.config import Config
 
 from mmdiffrep.cli.command import TRACEBACK_OPTION
-from mmdiffrep.cli.run_config import add_cfg_options, config_parser
+from mmdiffrep.cli.run_config import config_parser
+from mmdiffrep.utils.cfg_options import add_cfg_options
 from mmdiffrep.utils.config_path import config_file
 
 

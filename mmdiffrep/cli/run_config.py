@@ -16,7 +16,7 @@ from mmengine.runner import Runner
 
 from mmdiffrep.cli.command import TRACEBACK_OPTION, TRACEBACK_VARIABLE
 from mmdiffrep.cli.terminal import BriefTerminal, ignore_host_deprecations
-from mmdiffrep.utils.cfg_options import CfgOptions
+from mmdiffrep.utils.cfg_options import add_cfg_options
 from mmdiffrep.utils.checkpoint_io import register_safe_loader
 from mmdiffrep.utils.config_path import config_file
 from mmdiffrep.utils.dist import setup_dist
@@ -29,17 +29,6 @@ from mmdiffrep.utils.versions import require_host
 WORKER_OPTIONS = ('persistent_workers', 'prefetch_factor', 'timeout', 'multiprocessing_context')
 
 _MISSPELT = 0.8  # similarity of names that differ in a letter or two
-
-
-def add_cfg_options(parser: argparse.ArgumentParser) -> None:
-    """Add the option that overrides entries of a config."""
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=CfgOptions,
-        metavar='KEY=VALUE',
-        help='override entries of the config: a.b=1 a.c="[1,2]" a.list.0.d=x',
-    )
 
 
 def config_parser(description: str | None) -> argparse.ArgumentParser:

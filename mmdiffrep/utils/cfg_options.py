@@ -41,6 +41,22 @@ class CfgOptions(DictAction):
         setattr(namespace, self.dest, _with_spaces(getattr(namespace, self.dest)))
 
 
+def add_cfg_options(parser: argparse.ArgumentParser, target: str = 'the config') -> None:
+    """Add the option that overrides entries of a config.
+
+    Args:
+        parser: Of the command line.
+        target: Whose entries, for the help.
+    """
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=CfgOptions,
+        metavar='KEY=VALUE',
+        help=f'override entries of {target}: a.b=1 a.c="[1,2]" a.list.0.d=x',
+    )
+
+
 def _fault_of(option: str) -> str | None:
     key, sign, value = option.partition('=')
     value = value.strip('\'" ')

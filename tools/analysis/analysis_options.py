@@ -15,7 +15,7 @@ from rich.table import Table
 
 from mmdiffrep.analysis import Encoder, ImageSource, TeacherReader, parse_encoder
 from mmdiffrep.analysis.data import SPLITS
-from mmdiffrep.utils.cfg_options import CfgOptions
+from mmdiffrep.utils.cfg_options import add_cfg_options
 from mmdiffrep.utils.host_models import find_config
 
 TIMESTEPS = (0, 2, 10, 50, 100, 200, 300, 500, 700, 900)
@@ -46,13 +46,7 @@ def add_arguments(
         default='repfusion/toyfaces_r18_cls_scratch.py',
         help='config whose data loaders give the images: a file, one of mmdiffrep, or host::name',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=CfgOptions,
-        metavar='KEY=VALUE',
-        help='override entries of the data config',
-    )
+    add_cfg_options(parser, 'the data config')
     parser.add_argument(
         '--channel-order',
         choices=['bgr', 'rgb'],

@@ -29,7 +29,7 @@ from mmdiffrep.analysis.image_quality import (
 from mmdiffrep.diffusion import load_denoiser
 from mmdiffrep.diffusion.sampling import SAMPLERS
 from mmdiffrep.measures.frechet import frechet_distance
-from mmdiffrep.utils.cfg_options import CfgOptions
+from mmdiffrep.utils.cfg_options import add_cfg_options
 from mmdiffrep.utils.dist import PLACES, close_dist, setup_dist
 
 
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add = parser.add_argument
     add('model', metavar='MODEL', help='diffusers folder, hub id, mmdiffrep://<name>')
     add('--data', metavar='CONFIG', required=True, help='config whose data loaders give the images')
-    add('--cfg-options', nargs='+', action=CfgOptions, metavar='KEY=VALUE')
+    add_cfg_options(parser, 'the data config')
     add('--channel-order', choices=['bgr', 'rgb'], help='of the loaded images')
     add_split_argument(parser, default='train')  # as published FIDs
     add('--num-reference', type=int, metavar='N', help='images of the data set; default: all')

@@ -31,7 +31,7 @@ from mmdiffrep.analysis.reward_curve import Curve, check_request, reward_curves
 from mmdiffrep.engine.distillation.host_model import fill_rewards
 from mmdiffrep.models.teachers import Teacher, build_teacher, normalization_of
 from mmdiffrep.registry import DATASETS, MODELS
-from mmdiffrep.utils.cfg_options import CfgOptions
+from mmdiffrep.utils.cfg_options import add_cfg_options
 from mmdiffrep.utils.hook_configs import find_hooks
 from mmdiffrep.utils.host_models import build_host_model, find_config
 
@@ -159,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', metavar='CONFIG', help='a distillation config with a reward')
-    parser.add_argument('--cfg-options', nargs='+', action=CfgOptions, metavar='KEY=VALUE')
+    add_cfg_options(parser)
     parser.add_argument('--timesteps', nargs='+', type=int, default=list(TIMESTEPS), metavar='T')
     parser.add_argument('--iterations', nargs='+', type=int, default=[40, 150, 400], metavar='N')
     parser.add_argument('--held-out', type=float, default=0.25, help='share of the images')

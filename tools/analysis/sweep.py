@@ -53,7 +53,7 @@ from mmdiffrep.feature_bank.build import DEFAULT_ROOT
 from mmdiffrep.feature_bank.reader import DTYPES
 from mmdiffrep.measures import ProbeTraining, hold_out
 from mmdiffrep.utils.atomic_file import write_atomically
-from mmdiffrep.utils.cfg_options import CfgOptions
+from mmdiffrep.utils.cfg_options import add_cfg_options
 from mmdiffrep.utils.dist import PLACES, close_dist, setup_dist
 from mmdiffrep.utils.host_models import find_config
 from mmdiffrep.visualization import draw_heat_maps
@@ -84,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
         default='repfusion/toyfaces_r18_cls_scratch.py',
         help='config whose data loaders give the images: a file, one of mmdiffrep, or host::name',
     )
-    add('--cfg-options', nargs='+', action=CfgOptions, metavar='KEY=VALUE', help='for the config')
+    add_cfg_options(options, 'the data config')
     add('--channel-order', choices=['bgr', 'rgb'], help='default: from the data preprocessor')
     add('--test-split', choices=['val', 'test'], default='test')
     add('--num-images', type=int, metavar='N', help='training images; default: all')

@@ -28,7 +28,7 @@ from mmdiffrep.diffusion.features import read_features
 from mmdiffrep.diffusion.input_range import DenoiserInput
 from mmdiffrep.diffusion.noise import build_noise
 from mmdiffrep.measures import ProbeTraining, fit_grid_probe, hold_out, labels_of
-from mmdiffrep.utils.cfg_options import CfgOptions
+from mmdiffrep.utils.cfg_options import add_cfg_options
 from mmdiffrep.utils.host_models import find_config
 
 HELD_OUT = 0.2
@@ -137,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add = parser.add_argument
     add('--model', default='mmdiffrep://toyfaces_ddpm_64')
     add('--data', default='repfusion/toyfaces_r18_cls_scratch.py', metavar='CONFIG')
-    add('--cfg-options', nargs='+', action=CfgOptions, metavar='KEY=VALUE')
+    add_cfg_options(parser)
     add('--timesteps', nargs='+', type=int, default=[0, 10, 50, 100, 300])
     add('--taps', nargs='+', help="default: the network's first eight")
     add('--num-images', type=int, default=200)

@@ -1,6 +1,8 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 """What a folder of photographs holds, and which of its files cannot be read."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -85,6 +87,21 @@ def test_links_in_a_circle_end(tmp_path):
     photo().save(tmp_path / 'a.png')
     (tmp_path / 'again').symlink_to(tmp_path)
     assert list(look_through(tmp_path).images) == ['a.png']
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
+    photo().save(tmp_path / 'good.jpg')
+    (tmp_path / 'closed').mkdir()
+    scan = os.scandir
+
+    def refuse(path):
+        if str(path).endswith('closed'):
+            raise PermissionError(13, 'Permission denied', str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, 'scandir', refuse)
+    report = look_through(tmp_path)
+    assert report.bad == {'closed/': 'Permission denied'} and list(report.images) == ['good.jpg']
 
 
 def test_no_folder_and_no_image(tmp_path):
