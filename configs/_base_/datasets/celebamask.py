@@ -14,7 +14,7 @@ train_pipeline = [
     dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
     dict(type='mmdiffrep.LeftRightFlip', prob=0.5),  # official: RandomFlip
     dict(type='PhotoMetricDistortion'),
-    dict(type='PackSegInputs'),
+    dict(type='mmdiffrep.PackByteSegInputs'),
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),

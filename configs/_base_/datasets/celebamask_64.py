@@ -19,7 +19,7 @@ train_pipeline = [
     dict(type='RandomCrop', crop_size=image_size),
     dict(type='mmdiffrep.LeftRightFlip', prob=0.5),
     dict(type='PhotoMetricDistortion'),
-    dict(type='PackSegInputs'),
+    dict(type='mmdiffrep.PackByteSegInputs'),
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),

@@ -15,7 +15,7 @@ train_dataloader = dict(
             dict(type='LoadAnnotations'),
             dict(type='Resize', scale=(64, 64), interpolation='area'),
             dict(type='mmdiffrep.LeftRightFlip', prob=0.5),
-            dict(type='PackSegInputs'),
+            dict(type='mmdiffrep.PackByteSegInputs'),
         ],
     ),
 )

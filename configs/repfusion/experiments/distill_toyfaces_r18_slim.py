@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # Stage 1 of the student of toyfaces_r18_slim_finetune.py: the shipped diffusion model, 1,000 drawn
 # faces without labels.
-# Result: see "Does a teacher pay?" in docs/results.md; 400 iterations.
+# Result: see "Does a teacher pay?" in docs/results.md; 1,000 iterations.
 _base_ = [
     '../../_base_/models/student_r18_64.py',
     '../../_base_/datasets/toyfaces_image_64.py',
@@ -20,7 +20,7 @@ train_dataloader = dict(
         ],
     ),
 )
-max_iters = 400
+max_iters = 1000
 _base_.param_scheduler[1].update(end=max_iters)
 param_scheduler = _base_.param_scheduler
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)

@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # Stage 1 from a CNN that has the labels, toyfaces_r18_slim_scratch.py.
-# Result: see "Does a teacher pay?" in docs/results.md; 400 iterations.
+# Result: see "Does a teacher pay?" in docs/results.md; 1,000 iterations.
 _base_ = './distill_toyfaces_r18_slim.py'
 default_hooks = dict(
     repfusion=dict(
@@ -9,7 +9,7 @@ default_hooks = dict(
         teacher=dict(
             type='mmdiffrep.HostTeacher',
             config='repfusion/experiments/toyfaces_r18_slim_scratch.py',
-            checkpoint='work_dirs/toyfaces_r18_slim_scratch/iter_1500.pth',
+            checkpoint='work_dirs/toyfaces_r18_slim_scratch/iter_2500.pth',
         ),
         pairs=[
             dict(

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # distill_toyfaces_r18_slim.py with the pairs of distill_toyfaces_r18_eupe.py: two layers, cosine
 # and smooth L1, connectors with a hidden layer, targets scaled by statistics that stay.
-# Result: see "Does a teacher pay?" in docs/results.md; 400 iterations.
+# Result: see "Does a teacher pay?" in docs/results.md; 1,000 iterations.
 _base_ = './distill_toyfaces_r18_slim.py'
 _mlp = dict(type='mmdiffrep.MLPConnector', hidden_channels=512, layer_norm=True, activation='gelu')
 _target = dict(type='channel', freeze_after=100)
@@ -25,6 +25,18 @@ default_hooks = dict(
                 connector=_mlp,
                 target=_target,
             ),
+        ],
+    ),
+)
+train_dataloader = dict(
+    dataset=dict(
+        pipeline=[
+            dict(type='mmdiffrep.LoadToyFace', cache=True),
+            dict(type='RandomResize', scale=(64, 64), ratio_range=(1.0, 1.5), keep_ratio=True),
+            dict(type='RandomCrop', crop_size=(64, 64)),
+            dict(type='RandomFlip', prob=0.5),
+            dict(type='PhotoMetricDistortion'),
+            dict(type='mmdiffrep.PackImage'),
         ],
     ),
 )

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # distill_toyfaces_r18_slim.py with the teacher's network, but random weights: what of a gain is the
 # diffusion model's?
-# Result: see "Does a teacher pay?" in docs/results.md; 400 iterations.
+# Result: see "Does a teacher pay?" in docs/results.md; 1,000 iterations.
 _base_ = './distill_toyfaces_r18_slim.py'
 default_hooks = dict(
     repfusion=dict(

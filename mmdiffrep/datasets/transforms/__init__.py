@@ -22,12 +22,18 @@ if find_spec('mmcv') is not None:
 else:
     LeftRightFlip = register_stand_in(TRANSFORMS, 'LeftRightFlip', 'mmcv')
 
+if find_spec('mmseg') is not None:
+    from mmdiffrep.datasets.transforms.pack_byte_seg_inputs import PackByteSegInputs
+else:
+    PackByteSegInputs = register_stand_in(TRANSFORMS, 'PackByteSegInputs', 'mmseg')
+
 __all__ = [
     'LOADING_ERRORS',
     'CheckSegMap',
     'ForgetOriginalSize',
     'LeftRightFlip',
     'LoadToyFace',
+    'PackByteSegInputs',
     'PackImage',
     'RandomView',
     'ReadRGB',
