@@ -229,7 +229,9 @@ def build_noise(cfg: str | Mapping[str, Any] | NoiseSource) -> NoiseSource:
     if isinstance(cfg, NoiseSource):
         return cfg
     args = dict(cfg) if isinstance(cfg, Mapping) else {'type': cfg}
-    kind: Any = args.pop('type', None)
+    if 'type' not in args:
+        raise ValueError(f'noise needs a `type`, one of {list(_SOURCES)}, got {cfg!r}.')
+    kind: Any = args.pop('type')
     one_of('noise', kind, _SOURCES)
     check_arguments(args, _SOURCES[kind], f"noise '{kind}'")
     return _SOURCES[kind](**args)

@@ -129,6 +129,8 @@ class RepFusionHook(Hook):
         of_type('noise', noise, str, dict)
         of_type('reward', reward, dict, none)
         of_type('optimizer', optimizer, dict, none)
+        if policy == {}:
+            raise ValueError('policy must be dict(type=...) or several of them by name, got {}.')
         schedulers = of_type('param_scheduler', param_scheduler, dict, list, none) or []
         for scheduler in [schedulers] if isinstance(schedulers, dict) else schedulers:
             has_type('each param_scheduler', scheduler)

@@ -68,7 +68,11 @@ class DiffusionModel(BaseModel, metaclass=ABCMeta):
         init_cfg: dict | None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
-        side = of_type('unet', unet, dict).get('sample_size')
+        if not of_type('unet', unet, dict):
+            raise ValueError(
+                'unet must hold the arguments of diffusers.UNet2DModel, with sample_size, got {}.'
+            )
+        side = unet.get('sample_size')
         integer('unet.sample_size (side of the training images)', side, 1)
         only = 'Only unconditional models are trained here: leave it out.'
         one_of('unet.num_class_embeds', unet.get('num_class_embeds'), (None,), only)

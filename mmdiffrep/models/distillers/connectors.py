@@ -96,13 +96,16 @@ class HypercolumnConnector(nn.Module):
     """A 1x1 convolution over the student's stages, resized and concatenated.
 
     A deep stage knows what is where, a shallow one exactly where: one dense teacher feature then
-    teaches all of them. The convolution runs on every stage at its own resolution, before the
-    resizing, which gives the same result for less work.
+    teaches all of them. The result has the teacher's size, or that of the largest stage where the
+    teacher's is larger. Larger stages are averaged over areas before the convolution, smaller ones
+    resized bilinearly after it, which gives the same result for less work.
 
     Args:
         in_channels (sequence of int): Channels of the student's features.
         out_channels (int): Channels of the teacher's feature.
     """
+
+    told_size = True
 
     def __init__(self, in_channels: Sequence[int], out_channels: int) -> None:
         super().__init__()
@@ -113,11 +116,24 @@ class HypercolumnConnector(nn.Module):
             for index, channels in enumerate(in_channels)
         )
 
-    def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """Map ``(B, C_i, h_i, w_i)`` to ``(B, out_channels, h, w)`` at the largest size."""
-        maps = [project(feature) for project, feature in zip(self.projections, features)]
-        size = max(tuple(feature.shape[-2:]) for feature in maps)
+    def forward(self, features: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+        """Map ``(B, C_i, h_i, w_i)`` to ``(B, out_channels, h, w)``.
+
+        Args:
+            features: The student's stages.
+            size: ``(h', w')`` of the teacher's feature; h is the smaller one of h' and all h_i's
+                largest, and so is w.
+        """
+        largest = [max(feature.shape[axis] for feature in features) for axis in (-2, -1)]
+        height, width = (min(pair) for pair in zip(size, largest))
+        maps = []
+        for project, feature in zip(self.projections, features):
+            own = tuple(feature.shape[-2:])
+            averaged = (min(own[0], height), min(own[1], width))
+            if averaged != own:
+                feature = F.adaptive_avg_pool2d(feature, averaged)
+            maps.append(project(feature))
         return sum(
-            F.interpolate(feature, size=size, mode='bilinear', align_corners=False)
+            F.interpolate(feature, size=(height, width), mode='bilinear', align_corners=False)
             for feature in maps
         )

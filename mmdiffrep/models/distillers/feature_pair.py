@@ -160,12 +160,16 @@ class FeaturePair(nn.Module):
         advice = 'Correct or leave out its student_channels.'
         equal(f'{self.name}: channels of the student', channels, self.student_channels, advice)
         given = features[0] if len(features) == 1 else features
-        told = getattr(self.connector, 'told_timestep', False)
-        feature = self.connector(given, t) if told else self.connector(given)
         target = _as_map(teacher).float()
         if self.loss.pools:
             target = target.mean(dim=(2, 3), keepdim=True)
         target = self.target(target)
+        if getattr(self.connector, 'told_timestep', False):
+            feature = self.connector(given, t)
+        elif getattr(self.connector, 'told_size', False):
+            feature = self.connector(given, tuple(target.shape[-2:]))
+        else:
+            feature = self.connector(given)
         try:
             loss = self.loss(feature, target)
         except ValueError as error:

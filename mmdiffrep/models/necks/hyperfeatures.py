@@ -44,7 +44,7 @@ class Hyperfeatures(BaseModule):
         integer('num_timesteps', num_timesteps, 1)
         integer('num_blocks', num_blocks, 1)
         integer('num_groups', num_groups, 1)
-        multiple_of('out_channels', out_channels, 4 * num_groups)
+        multiple_of(f'out_channels (4 x num_groups of {num_groups})', out_channels, 4 * num_groups)
         self.bottleneck_layers = nn.ModuleList(
             nn.Sequential(
                 *(

@@ -38,12 +38,23 @@ def test_equals_one_convolution_over_the_resized_concatenation():
     resized = [F.interpolate(stage, size=(8, 8), mode='bilinear') for stage in stages]
     weight = torch.cat([projection.weight for projection in connector.projections], dim=1)
     expected = F.conv2d(torch.cat(resized, dim=1), weight, connector.projections[0].bias)
-    torch.testing.assert_close(connector(stages), expected)
+    torch.testing.assert_close(connector(stages, (8, 8)), expected)
+    assert torch.equal(connector(stages, (32, 32)), connector(stages, (8, 8)))
 
 
 def test_largest_size_may_come_last():
     connector = HypercolumnConnector((3, 5), out_channels=4)
-    assert connector([torch.randn(1, 3, 2, 2), torch.randn(1, 5, 6, 4)]).shape == (1, 4, 6, 4)
+    stages = [torch.randn(1, 3, 2, 2), torch.randn(1, 5, 6, 4)]
+    assert connector(stages, (8, 8)).shape == (1, 4, 6, 4)
+    assert connector(stages, (3, 8)).shape == (1, 4, 3, 4)
+
+
+def test_stages_above_the_teachers_size_are_averaged():
+    connector = HypercolumnConnector((3, 5), out_channels=4).double()
+    large, small = torch.randn(2, 3, 8, 8).double(), torch.randn(2, 5, 1, 1).double()
+    first, second = connector.projections
+    expected = F.avg_pool2d(first(large), 4) + second(small)
+    torch.testing.assert_close(connector([large, small], (2, 2)), expected)
 
 
 def test_a_wide_convolution_keeps_the_size():

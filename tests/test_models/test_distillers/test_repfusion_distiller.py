@@ -106,7 +106,7 @@ def test_several_layers_predict_one_teacher_feature():
     teacher = torch.randn(2, 7, 8, 8)
     sample = TimestepSample(torch.tensor([0, 0]))
     loss = losses_of(distiller, [stages], [sample], (teacher,))['loss_distill']
-    predicted = distiller.pairs[0].connector(stages)
+    predicted = distiller.pairs[0].connector(stages, (8, 8))
     torch.testing.assert_close(loss, (predicted - teacher).square().mean())
 
 
