@@ -147,6 +147,18 @@ def test_a_label_curve_shares_the_distillation(tool, trained, tmp_path, monkeypa
     assert table[0] == '| mIoU | 8 labeled images | 4 labeled images |'
 
 
+def test_a_validation_set_of_its_own_is_measured_too(tool, trained, tmp_path):
+    loaders = [f'{name}_dataloader' for name in ('val', 'test')]
+    few = [f'{loader}.num_workers=0' for loader in loaders]
+    few += [f'{loader}.persistent_workers=False' for loader in loaders]
+    few += ['val_dataloader.dataset.num_images=4', 'test_dataloader.dataset.num_images=8']
+    options = ['--work-dir', str(tmp_path), '--cfg-options', *SHORT, *few]
+    tool.main([f'{CONFIGS}/toyfaces_r18_slim_scratch.py', '--seeds', '0', *options])
+    found = {row['metric']: float(row['value']) for row in rows_of(tmp_path)}
+    assert list(found) == ['aAcc', 'mIoU', 'mAcc', 'val/aAcc', 'val/mIoU', 'val/mAcc']
+    assert found['aAcc'] != found['val/aAcc']
+
+
 def test_a_distillation_that_is_named_twice_counts_once(tool, tmp_path):
     trainer = tool.Trainer(tmp_path, [], None)
     config = CONFIGS / 'toyfaces_r18_slim_finetune_soft.py'

@@ -146,14 +146,27 @@ class Trainer:
         write_atomically(f'{minutes:.3f}\n'.encode(), folder / 'minutes.txt')
 
     def test(self, trained: Trained) -> dict[str, float]:
-        """Test a finished training by its config and return its metrics."""
+        """Test a finished training by its config.
+
+        Returns:
+            Its metrics on the test set and, as ``val/<name>``, on the validation set, if that is
+            another one: for choices.
+        """
         (dumped,) = trained.folder.glob('*.py')
         cfg = Config.fromfile(dumped)
         cfg.update(load_from=trained.checkpoint, resume=False, launcher='none')
         cfg.log_level = 'WARNING'
         cfg.work_dir = str(trained.folder / 'test')
-        cfg.experiment_name = f'test_{time.time_ns()}'
         # A test needs the student only. Data workers end with it.
         keep_standard_hooks(cfg)
-        cfg.test_dataloader.persistent_workers = False
-        return {name: float(value) for name, value in Runner.from_cfg(cfg).test().items()}
+        metrics = _test(cfg)
+        if cfg.get('val_dataloader') and cfg.val_dataloader.dataset != cfg.test_dataloader.dataset:
+            cfg.update(test_dataloader=cfg.val_dataloader, test_evaluator=cfg.val_evaluator)
+            metrics |= {f'val/{name}': value for name, value in _test(cfg).items()}
+        return metrics
+
+
+def _test(cfg: Config) -> dict[str, float]:
+    cfg.experiment_name = f'test_{time.time_ns()}'
+    cfg.test_dataloader.persistent_workers = False
+    return {name: float(value) for name, value in Runner.from_cfg(cfg).test().items()}

@@ -25,8 +25,8 @@ class PackByteSegInputs(PackSegInputs):
     """mmseg's ``PackSegInputs`` with an eighth of the label bytes between a worker and the device.
 
     ``gt_sem_seg`` (1, H, W) is uint8 until the ``data_preprocessor`` of the model moves it, and
-    int64, as mmseg has it from the beginning, afterwards. Labels outside 0..255 are int64 throughout.
-    The arguments are those of ``PackSegInputs``.
+    int64, as mmseg has it from the beginning, afterwards. Labels outside 0..255 are int64
+    throughout. The arguments are those of ``PackSegInputs``.
     """
 
     def transform(self, results: dict) -> dict:
@@ -35,6 +35,6 @@ class PackByteSegInputs(PackSegInputs):
         sample = packed['data_samples']
         if 'gt_sem_seg' in sample:
             labels = sample.gt_sem_seg.data
-            if labels.numel() and 0 <= int(labels.min()) and int(labels.max()) <= 255:
+            if labels.numel() and int(labels.min()) >= 0 and int(labels.max()) <= 255:
                 sample.gt_sem_seg = ByteLabels(data=labels.to(torch.uint8))
         return packed
