@@ -5,10 +5,12 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import torch
 from mmengine.device import get_device
 
 from mmdiffrep.apis.pretrain_student import Student
 from mmdiffrep.apis.pretrain_teacher import TeacherPlan
+from mmdiffrep.diffusion.precision import fastest_dtype
 
 STUDENT_FILE = 'student.pth'
 _LEARNING_RATE = 1e-3  # at a batch of 16
@@ -86,10 +88,12 @@ def plan_run(
     decay = 0.05 if student.is_transformer else 0.01
     interval = max(_LEAST_INTERVAL, math.ceil(steps / _SAVES))
     taps = ', '.join(plan.tap for plan in teachers)
+    precision = str(fastest_dtype(torch.device(get_device()))).removeprefix('torch.')
     settings = [
         Setting('student', f'{student.parameters / 1e6:.1f} M weights', 'random at the start'),
         Setting('student layers', ', '.join(student.layers), 'all stages together learn one map'),
         Setting('teacher tap', taps, '; '.join(dict.fromkeys(plan.reason for plan in teachers))),
+        Setting('teacher precision', precision, 'the fastest of this device'),
         Setting('image size', f'{size} px', size_reason),
         Setting(
             'batch',
@@ -118,6 +122,7 @@ def plan_run(
         type='mmdiffrep.RepFusionHook',
         teacher=teachers[0].teacher,
         pairs=[_pair(student, teachers[0].tap)],
+        precision=precision,
         seed=seed,
     )
     if len(teachers) > 1:

@@ -2,6 +2,7 @@
 """Settings of a pre-training run that follow from images, batch, teachers and device."""
 
 import pytest
+import torch
 
 from mmdiffrep.apis import pretrain_config
 from mmdiffrep.apis.pretrain_config import plan_run
@@ -40,6 +41,8 @@ def device(monkeypatch):
 
     def use(name):
         monkeypatch.setattr(pretrain_config, 'get_device', lambda: name)
+        fastest = torch.bfloat16 if name == 'cuda' else torch.float32
+        monkeypatch.setattr(pretrain_config, 'fastest_dtype', lambda device: fastest)
 
     use('cpu')
     return use
@@ -65,6 +68,9 @@ def test_batch_epochs_and_rate_follow_from_images_and_device(
     assert config['train_cfg']['max_iters'] == steps
     assert config['optim_wrapper']['optimizer']['lr'] == pytest.approx(lr)
     assert rows(found)['epochs'].value == f'{epochs} ({steps} steps)'
+    precision = dict(cpu='float32', cuda='bfloat16')[name]
+    assert config['default_hooks']['repfusion']['precision'] == precision
+    assert rows(found)['teacher precision'].value == precision
 
 
 def test_what_is_asked_for_is_taken_and_said_to_be():
