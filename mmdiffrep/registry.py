@@ -53,6 +53,8 @@ def build_part(registry: Registry, cfg: Any, key: str, **inferred: Any) -> Any:
             found = scoped.get(kind)
     else:
         found = kind
+    if 'type' not in cfg:
+        raise ValueError(f'{key} needs a `type`, the name of a class; got {dict(cfg)!r}.')
     if not callable(found):
         near = [
             f'mmdiffrep.{name}'

@@ -139,7 +139,7 @@ def task_config(
         dict(type='RandomCrop', crop_size=(size, size)),
         dict(type='PhotoMetricDistortion'),
     ]
-    read, pack = dict(type='LoadImageFromFile'), dict(type='PackSegInputs')
+    read, pack = dict(type='LoadImageFromFile'), dict(type='mmdiffrep.PackByteSegInputs')
     masks = [
         dict(type='LoadAnnotations'),
         dict(type='mmdiffrep.CheckSegMap', num_classes=len(task.class_weight)),

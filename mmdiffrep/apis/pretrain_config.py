@@ -88,12 +88,10 @@ def plan_run(
     decay = 0.05 if student.is_transformer else 0.01
     interval = max(_LEAST_INTERVAL, math.ceil(steps / _SAVES))
     taps = ', '.join(plan.tap for plan in teachers)
-    precision = str(fastest_dtype(torch.device(get_device()))).removeprefix('torch.')
     settings = [
         Setting('student', f'{student.parameters / 1e6:.1f} M weights', 'random at the start'),
         Setting('student layers', ', '.join(student.layers), 'all stages together learn one map'),
         Setting('teacher tap', taps, '; '.join(dict.fromkeys(plan.reason for plan in teachers))),
-        Setting('teacher precision', precision, 'the fastest of this device'),
         Setting('image size', f'{size} px', size_reason),
         Setting(
             'batch',
@@ -122,9 +120,13 @@ def plan_run(
         type='mmdiffrep.RepFusionHook',
         teacher=teachers[0].teacher,
         pairs=[_pair(student, teachers[0].tap)],
-        precision=precision,
         seed=seed,
     )
+    # On a GPU that is the default; a teacher given by its config says what it wants.
+    if on_cpu and all(isinstance(plan.teacher, str) for plan in teachers):
+        hook.update(precision='auto')
+        dtype = str(fastest_dtype(torch.device('cpu'))).removeprefix('torch.')
+        settings.append(Setting('teacher precision', dtype, 'what this CPU has units for'))
     if len(teachers) > 1:
         names = _different([plan.name for plan in teachers])
         hook.update(

@@ -41,8 +41,6 @@ def device(monkeypatch):
 
     def use(name):
         monkeypatch.setattr(pretrain_config, 'get_device', lambda: name)
-        fastest = torch.bfloat16 if name == 'cuda' else torch.float32
-        monkeypatch.setattr(pretrain_config, 'fastest_dtype', lambda device: fastest)
 
     use('cpu')
     return use
@@ -68,9 +66,20 @@ def test_batch_epochs_and_rate_follow_from_images_and_device(
     assert config['train_cfg']['max_iters'] == steps
     assert config['optim_wrapper']['optimizer']['lr'] == pytest.approx(lr)
     assert rows(found)['epochs'].value == f'{epochs} ({steps} steps)'
-    precision = dict(cpu='float32', cuda='bfloat16')[name]
-    assert config['default_hooks']['repfusion']['precision'] == precision
-    assert rows(found)['teacher precision'].value == precision
+
+
+@pytest.mark.parametrize('fastest', [torch.bfloat16, torch.float32])
+def test_a_teacher_is_read_in_the_fastest_precision_of_a_cpu(device, monkeypatch, fastest):
+    monkeypatch.setattr(pretrain_config, 'fastest_dtype', lambda _: fastest)
+    found = plan(100)
+    assert found.config['default_hooks']['repfusion']['precision'] == 'auto'
+    assert rows(found)['teacher precision'].value == str(fastest).removeprefix('torch.')
+
+
+@pytest.mark.parametrize('name', ['cuda', 'dipu'])
+def test_on_other_devices_the_precision_is_that_of_the_hook(device, name):
+    device(name)
+    assert 'precision' not in plan(100).config['default_hooks']['repfusion']
 
 
 def test_what_is_asked_for_is_taken_and_said_to_be():

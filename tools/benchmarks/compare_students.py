@@ -17,7 +17,7 @@ A diffusion model as the teacher must exist already.
 A seed sets weights, augmentation and timesteps; the labeled images of a share or number are the
 same for all seeds. All results are in WORK_DIR/results.csv, the table in WORK_DIR/table.md. Run
 again, the same command continues where it was stopped; rows in results.csv are not run again.
-A validation set that is not the test set is measured too: --metric val/mIoU, for choices.
+A validation set other than the test set is measured too; --metric val/mIoU shows it.
 
 Students that were distilled are compared with plain ones three times: at equal fine-tuning (with
 the first plain one), at equal time (give a plain config that trains longer, too), and with the

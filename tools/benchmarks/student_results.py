@@ -123,6 +123,9 @@ class Results:
         for student, columns in cells.items():
             values = [_cell(columns.get(labels, [])) for labels in all_labels]
             lines.append(f'| {student} | ' + ' | '.join(values) + ' |')
+        others = dict.fromkeys(r['student'] for r in self.rows if r['student'] not in cells)
+        if others:
+            lines += ['', f'Without {metric}, from an earlier version: {", ".join(others)}']
         return '\n'.join(lines) + '\n'
 
     def _metric(self, metric: str | None) -> str:

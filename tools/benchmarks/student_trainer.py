@@ -78,7 +78,7 @@ class Trainer:
         cfg = Config.fromfile(config)
         options = {'randomness.seed': str(row.seed)}
         if cfg.get('val_dataloader'):
-            # The result is tested below; a validation at the end would cost as much again.
+            # The result is tested below; a validation here would count as training time.
             options['train_cfg.val_interval'] = str(NEVER)
         parts, distill, teacher = [config.stem], 0.0, 0.0
         for key in find_hooks(cfg, 'RepFusionHook'):
@@ -112,9 +112,9 @@ class Trainer:
         parts = {'model': cfg.model.to_dict(), **find_hooks(cfg, 'RepFusionHook')}
         found: dict[Path, list[str]] = {}
         for key, value in leaves(parts):
-            match = RESULT_OF.fullmatch(value)
+            match = RESULT_OF.fullmatch(value.removeprefix('random:'))
             if match and match[2]:
-                if not Path(value).exists():
+                if not Path(value.removeprefix('random:')).exists():
                     how = f'train that first, with the config {match[1]}.py'
                     if match[1] == 'feature_banks':
                         how = f'build it first: python -m mmdiffrep bank {config}'
@@ -150,7 +150,7 @@ class Trainer:
 
         Returns:
             Its metrics on the test set and, as ``val/<name>``, on the validation set, if that is
-            another one: for choices.
+            another one.
         """
         (dumped,) = trained.folder.glob('*.py')
         cfg = Config.fromfile(dumped)

@@ -28,15 +28,3 @@ default_hooks = dict(
         ],
     ),
 )
-train_dataloader = dict(
-    dataset=dict(
-        pipeline=[
-            dict(type='mmdiffrep.LoadToyFace', cache=True),
-            dict(type='RandomResize', scale=(64, 64), ratio_range=(1.0, 1.5), keep_ratio=True),
-            dict(type='RandomCrop', crop_size=(64, 64)),
-            dict(type='RandomFlip', prob=0.5),
-            dict(type='PhotoMetricDistortion'),
-            dict(type='mmdiffrep.PackImage'),
-        ],
-    ),
-)

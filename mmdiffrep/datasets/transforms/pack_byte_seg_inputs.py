@@ -9,15 +9,18 @@ from mmdiffrep.registry import TRANSFORMS
 
 
 class ByteLabels(PixelData):
-    """Labels of type uint8, which become int64, the type that losses take, where they are moved to.
+    """Labels of type uint8. Moved with ``to``, they become int64, the type that losses take.
 
-    Every ``data_preprocessor`` moves its data, on a CPU as well.
+    Every ``data_preprocessor`` moves its data so, on a CPU as well.
     """
 
     def to(self, *args, **kwargs) -> PixelData:
-        """Move the labels and return them as int64."""
-        labels = super().to(*args, **kwargs)
-        return PixelData(metainfo=dict(self.metainfo_items()), data=labels.data.long())
+        """Move the labels and return them as int64, unless ``to`` was given another type."""
+        moved = PixelData(metainfo=dict(self.metainfo_items()))
+        for name, value in super().to(*args, **kwargs).items():
+            is_bytes = isinstance(value, torch.Tensor) and value.dtype == torch.uint8
+            setattr(moved, name, value.long() if is_bytes else value)
+        return moved
 
 
 @TRANSFORMS.register_module()

@@ -37,7 +37,9 @@ class StudentLayers:
         self.pyramid_layers: tuple[str, ...] = ()
         if pyramid is not None:
             config = dict(of_type('pyramid', pyramid, dict))
-            inputs = of_type("pyramid: 'student'", config.pop('student', None), list, tuple)
+            if 'student' not in config:
+                raise ValueError(f"pyramid needs 'student', a list of layers; got {config!r}.")
+            inputs = of_type("pyramid: 'student'", config.pop('student'), list, tuple)
             self.pyramid_layers = tuple(of_type('each layer', name, str) for name in inputs)
             self.pyramid = dict(type='mmdiffrep.PyramidConnector') | config
             self._use_levels()

@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from mmengine.utils import apply_to
 from torch import Tensor, nn
 
+from mmdiffrep.diffusion.noise import build_noise
 from mmdiffrep.engine.distillation.attachment import Attachment
 from mmdiffrep.engine.distillation.host_model import check_host, warn_of_small_holdout
 from mmdiffrep.engine.distillation.pair_options import check_pairs
@@ -126,11 +127,9 @@ class RepFusionHook(Hook):
     ) -> None:
         none = type(None)
         of_type('policy', policy, dict, none)
-        of_type('noise', noise, str, dict)
+        build_noise(of_type('noise', noise, str, dict))
         of_type('reward', reward, dict, none)
         of_type('optimizer', optimizer, dict, none)
-        if policy == {}:
-            raise ValueError('policy must be dict(type=...) or several of them by name, got {}.')
         schedulers = of_type('param_scheduler', param_scheduler, dict, list, none) or []
         for scheduler in [schedulers] if isinstance(schedulers, dict) else schedulers:
             has_type('each param_scheduler', scheduler)

@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -98,7 +99,9 @@ class HypercolumnConnector(nn.Module):
     A deep stage knows what is where, a shallow one exactly where: one dense teacher feature then
     teaches all of them. The result has the teacher's size, or that of the largest stage where the
     teacher's is larger. Larger stages are averaged over areas before the convolution, smaller ones
-    resized bilinearly after it, which gives the same result for less work.
+    are resized bilinearly after it: the convolution commutes with both and has the least work so.
+
+    Other connectors work at the student's own size, and the loss resizes their result (official).
 
     Args:
         in_channels (sequence of int): Channels of the student's features.
@@ -121,19 +124,33 @@ class HypercolumnConnector(nn.Module):
 
         Args:
             features: The student's stages.
-            size: ``(h', w')`` of the teacher's feature; h is the smaller one of h' and all h_i's
-                largest, and so is w.
+            size: ``(h', w')`` of the teacher's feature: h = min(h', largest h_i), w likewise.
         """
         largest = [max(feature.shape[axis] for feature in features) for axis in (-2, -1)]
         height, width = (min(pair) for pair in zip(size, largest))
         maps = []
         for project, feature in zip(self.projections, features):
-            own = tuple(feature.shape[-2:])
-            averaged = (min(own[0], height), min(own[1], width))
-            if averaged != own:
-                feature = F.adaptive_avg_pool2d(feature, averaged)
-            maps.append(project(feature))
+            maps.append(project(_average(feature, height, width)))
         return sum(
             F.interpolate(feature, size=(height, width), mode='bilinear', align_corners=False)
             for feature in maps
         )
+
+
+def _average(feature: Tensor, height: int, width: int) -> Tensor:
+    """Average ``(B, C, h, w)`` over areas to at most ``height`` x ``width``.
+
+    By matrices, since the gradient of adaptive pooling is not deterministic on a GPU.
+    """
+    rows, columns = feature.shape[-2:]
+    if rows > height:
+        feature = _areas(rows, height, feature) @ feature
+    if columns > width:
+        feature = feature @ _areas(columns, width, feature).T
+    return feature
+
+
+def _areas(size: int, cells: int, like: Tensor) -> Tensor:
+    """Return the matrix (cells, size) that averages ``size`` values in each of ``cells`` areas."""
+    identity = torch.eye(size, device=like.device, dtype=like.dtype)
+    return F.adaptive_avg_pool1d(identity, cells).T

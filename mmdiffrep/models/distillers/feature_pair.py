@@ -207,7 +207,9 @@ def build_target(target: str | dict, channels: int, name: str = 'pair') -> nn.Mo
         if isinstance(target, str)
         else dict(of_type(f'{name}: target', target, str, dict))
     )
-    registered = TARGETS[one_of(f'{name}: target', args.pop('type', None), TARGETS)]
+    if 'type' not in args:
+        raise ValueError(f'{name}: target needs a `type`, one of {list(TARGETS)}, got {target!r}.')
+    registered = TARGETS[one_of(f'{name}: target', args.pop('type'), TARGETS)]
     if registered is None:
         check_arguments(args, lambda: None, f"{name}: target 'none'")
         return nn.Identity()

@@ -235,7 +235,9 @@ def by_branch(policy: dict, reward: dict | None = None) -> dict[str, tuple[dict,
         if reward is not None:
             has_type('the reward of one policy', reward)
         return {'': (policy, reward)}
-    list_of('policy: its names', list(of_type('policy', policy, dict)), str)
+    if not of_type('policy', policy, dict):
+        raise ValueError('policy must be dict(type=...), or several of them by name; got {}.')
+    list_of('policy: its names', list(policy), str)
     for name, config in policy.items():
         has_type(f'policy: {name}', config)
     rewards = reward or {}

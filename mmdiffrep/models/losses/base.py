@@ -56,7 +56,13 @@ class DistillationLoss(nn.Module, ABC):
         Raises:
             ValueError: One of them is a vector, which is a map of one pixel.
         """
-        if min(student[0, 0].numel(), teacher[0, 0].numel()) == 1:
+        if teacher[0, 0].numel() == 1:
+            raise ValueError(
+                f'{type(self).__name__} compares maps and needs more than one pixel, but the '
+                f'teacher has {tuple(teacher.shape)} (B, C, h, w; a vector is a map of one pixel): '
+                'tap a layer of the teacher before the pooling'
+            )
+        if student[0, 0].numel() == 1:
             raise ValueError(
                 f'{type(self).__name__} compares maps and needs more than one pixel, but the '
                 f'student has {tuple(student.shape)} and the teacher {tuple(teacher.shape)} '

@@ -65,7 +65,8 @@ class TeacherGroup(Teacher):
         super().__init__()
         from mmdiffrep.models.teachers.build import build_teacher  # which builds groups too
 
-        of_type('teachers', teachers, dict)
+        if not of_type('teachers', teachers, dict):
+            raise ValueError('teachers must be configs or names of teachers by name, got {}.')
         self.drop = within('drop', drop, 0, 1, open_high=True)
         self.taps = tuple(taps)
         self.to_rgb = DenoiserInput(mean=mean, std=std, channel_order=channel_order, size=size)

@@ -60,3 +60,11 @@ def test_images_without_labels() -> None:
     entry = labels_of([4])[0]
     del entry['gt_seg_map']
     assert 'gt_sem_seg' not in PackByteSegInputs()(entry)['data_samples']
+
+
+def test_other_fields_and_types_are_moved_as_they_are():
+    labels = PackByteSegInputs()(labels_of([4])[0])['data_samples'].gt_sem_seg
+    labels.weight = torch.ones(1, 4, 4)
+    assert labels.to('cpu').weight.dtype == torch.float32
+    assert labels.to(torch.float16).data.dtype == torch.float16
+    assert isinstance(labels.numpy().to('cpu').data, np.ndarray)

@@ -55,6 +55,8 @@ def test_stages_above_the_teachers_size_are_averaged():
     first, second = connector.projections
     expected = F.avg_pool2d(first(large), 4) + second(small)
     torch.testing.assert_close(connector([large, small], (2, 2)), expected)
+    uneven = F.adaptive_avg_pool2d(first(large), (3, 5)) + second(small)
+    torch.testing.assert_close(connector([large, small], (3, 5)), uneven)
 
 
 def test_a_wide_convolution_keeps_the_size():

@@ -143,7 +143,7 @@ def test_named_policies_share_the_connectors_and_log_under_their_names():
     ('kwargs', 'message'),
     [
         (dict(policy=dict(task=dict(num_buckets=3))), 'policy: task needs a `type`'),
-        (dict(policy={}), 'policy: its names must have at least one'),
+        (dict(policy={}), 'policy must be dict.*several of them by name'),
         (dict(policy='a type of policy'), 'policy must be dict'),
         (
             dict(policy=dict(task=REINFORCED), reward=LABELED),
