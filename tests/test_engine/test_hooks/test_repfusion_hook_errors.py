@@ -105,8 +105,8 @@ from mmdiffrep.testing.tiny_distillation import PAIR, hook_cfg, prepared, run
             "policy: net: type must be .*'abc' is not in",
         ),
         (dict(policy=dict(type='mmdiffrep.ReinforcedTimestep', net=1)), 'policy: net must be dict'),
-        (dict(pairs=[{**PAIR, 'loss': dict(a=1)}]), r"pairs\[0\]: loss: type must be .*'a': 1"),
-        (dict(pairs=[{**PAIR, 'connector': dict(a=1)}]), r'pairs\[0\]: connector: type must be'),
+        (dict(pairs=[{**PAIR, 'loss': dict(a=1)}]), r"pairs\[0\]: loss needs a `type`.*'a': 1"),
+        (dict(pairs=[{**PAIR, 'connector': dict(a=1)}]), r'pairs\[0\]: connector needs a `type`'),
         (
             dict(pairs=[{**PAIR, 'loss': dict(type='mmdiffrep.DenseFeatureLoss', distance=[1])}]),
             r'pairs\[0\]: loss: .*distance must be one of .* got \[1\]',
