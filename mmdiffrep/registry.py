@@ -11,7 +11,7 @@ from typing import Any
 from mmengine import registry as mmengine_registries
 from mmengine.registry import Registry
 
-from mmdiffrep.utils.checks import about, of_type
+from mmdiffrep.utils.checks import about, has_type
 from mmdiffrep.utils.near_names import near_names
 
 
@@ -47,14 +47,12 @@ def build_part(registry: Registry, cfg: Any, key: str, **inferred: Any) -> Any:
         TypeError: Not a dict.
         ValueError: Its type is not a class of the registry, or what the class raises.
     """
-    kind = of_type(key, cfg, dict).get('type')
+    kind = has_type(key, cfg)['type']
     if isinstance(kind, str) and kind:
         with registry.switch_scope_and_registry(None) as scoped:
             found = scoped.get(kind)
     else:
         found = kind
-    if 'type' not in cfg:
-        raise ValueError(f'{key} needs a `type`, the name of a class; got {dict(cfg)!r}.')
     if not callable(found):
         near = [
             f'mmdiffrep.{name}'

@@ -191,6 +191,14 @@ def test_a_diffusion_teacher_is_counted_by_what_was_said(tool, took, tmp_path):
     assert line.count('+1.00 (one seed) (a, 60 s)') == 2
 
 
+def test_students_without_the_metric_are_named(tool, took, tmp_path):
+    results = tool.Results(tmp_path / 'results.csv')
+    results.add(tool.Row('a', tool.Labels(), 0), {'mIoU': 70.0}, took(1.0))
+    results.add(tool.Row('b', tool.Labels(), 0), {'mIoU': 71.0, 'val/mIoU': 72.0}, took(1.0))
+    assert 'but without' not in results.table('mIoU')
+    assert results.table('val/mIoU').endswith('Tested, but without val/mIoU: a\n')
+
+
 def test_mean_and_spread(tool, took, tmp_path):
     results = tool.Results(tmp_path / 'results.csv')
     for seed, value in enumerate((80.0, 82.0, 81.0)):
@@ -223,8 +231,15 @@ def test_bad_input_is_named_before_anything_is_trained(tool, trained, tmp_path, 
     monkeypatch.chdir(tmp_path)
     finetune = f'{CONFIGS}/fashionmnist_r18_finetune.py'
     uniform = f'{CONFIGS}/distill_fashionmnist_r18_uniform.py'
+    random = f'{CONFIGS}/distill_celebamask_64_r18_random.py'
+    faces = f'{CONFIGS.parent}/celebamask_64_r18.py'
     cases = (
         ([f'{uniform}+{finetune}'], FileNotFoundError, r'needs work_dirs/ddpm_fash.*train that'),
+        (
+            [f'{random}+{faces}'],
+            FileNotFoundError,
+            r'needs random:work_dirs/ddpm_celeb.*train that',
+        ),
         ([f'{uniform}+{CONFIGS}/fashionmnist_r18_scratch.py'], ValueError, 'from random weights'),
         ([f'{uniform}+{uniform}+{finetune}'], ValueError, r'at most one \+'),
         (

@@ -125,7 +125,7 @@ class Results:
             lines.append(f'| {student} | ' + ' | '.join(values) + ' |')
         others = dict.fromkeys(r['student'] for r in self.rows if r['student'] not in cells)
         if others:
-            lines += ['', f'Without {metric}, from an earlier version: {", ".join(others)}']
+            lines += ['', f'Tested, but without {metric}: {", ".join(others)}']
         return '\n'.join(lines) + '\n'
 
     def _metric(self, metric: str | None) -> str:

@@ -14,6 +14,7 @@ from rich.console import Console
 from student_results import Row, Trained
 from student_settings import NUM_LABELED, SUBSET, has_num_labeled, keep_config
 
+from mmdiffrep.models.teachers.config import RANDOM
 from mmdiffrep.utils.atomic_file import write_atomically
 from mmdiffrep.utils.hook_configs import find_hooks, keep_standard_hooks
 
@@ -112,14 +113,15 @@ class Trainer:
         parts = {'model': cfg.model.to_dict(), **find_hooks(cfg, 'RepFusionHook')}
         found: dict[Path, list[str]] = {}
         for key, value in leaves(parts):
-            match = RESULT_OF.fullmatch(value.removeprefix('random:'))
+            path = value.removeprefix(RANDOM)  # a control needs the network's folder, too
+            match = RESULT_OF.fullmatch(path)
             if match and match[2]:
-                if not Path(value.removeprefix('random:')).exists():
+                if not Path(path).exists():
                     how = f'train that first, with the config {match[1]}.py'
                     if match[1] == 'feature_banks':
                         how = f'build it first: python -m mmdiffrep bank {config}'
                     raise FileNotFoundError(f'{config.name} needs {value}: {how}')
-            elif match:
+            elif match and path == value:
                 found.setdefault(result_config(match[1], config), []).append(key)
         if start is not None:
             own = [needed for needed, keys in found.items() if START in keys]

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # distill_toyfaces_r18_slim.py with the teacher's features from a bank, over 2 fixed views per
 # image. Build it first: python -m mmdiffrep bank <this config>.
-# Result: see "Does a teacher pay?" in docs/results.md; 1,000 iterations.
+# Result: see "Does a teacher pay?" in docs/results.md; with 400 iterations.
 _base_ = './distill_toyfaces_r18_slim.py'
 bank = 'work_dirs/feature_banks/distill_toyfaces_r18_slim'
 train_set = _base_.train_dataloader.dataset

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # distill_toyfaces_r18_slim.py with the pairs of distill_toyfaces_r18_eupe.py: two layers, cosine
 # and smooth L1, connectors with a hidden layer, targets scaled by statistics that stay.
-# Result: see "Does a teacher pay?" in docs/results.md; 1,000 iterations.
+# Result: see "Does a teacher pay?" in docs/results.md; with 400 iterations.
 _base_ = './distill_toyfaces_r18_slim.py'
 _mlp = dict(type='mmdiffrep.MLPConnector', hidden_channels=512, layer_norm=True, activation='gelu')
 _target = dict(type='channel', freeze_after=100)

@@ -1,7 +1,7 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # Stage 1 from soft labels, as DreamTeacher's label branch: backbone and head of the student learn
 # the class probabilities per pixel (temperature 4) of toyfaces_r18_slim_dpm_head.py.
-# Result: see "Does a teacher pay?" in docs/results.md; 1,000 iterations.
+# Result: see "Does a teacher pay?" in docs/results.md; with 400 iterations.
 _base_ = './distill_toyfaces_r18_slim.py'
 model = dict(
     neck=dict(

@@ -1,6 +1,6 @@
 # Copyright (c) mmdiffrep contributors. SPDX-License-Identifier: Apache-2.0
 # Stage 2 after distill_toyfaces_r18_slim_soft.py: backbone and head start from it.
-# Result: see "Does a teacher pay?" in docs/results.md; 2,500 iterations.
+# Result: see "Does a teacher pay?" in docs/results.md; with 1,500 iterations.
 _base_ = './toyfaces_r18_slim_scratch.py'
 distilled = 'work_dirs/distill_toyfaces_r18_slim_soft/iter_1000.pth'
 model = dict(

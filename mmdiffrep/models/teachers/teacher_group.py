@@ -66,7 +66,7 @@ class TeacherGroup(Teacher):
         from mmdiffrep.models.teachers.build import build_teacher  # which builds groups too
 
         if not of_type('teachers', teachers, dict):
-            raise ValueError('teachers must be configs or names of teachers by name, got {}.')
+            raise ValueError('teachers must be a dict of one or more teachers by name, got {}.')
         self.drop = within('drop', drop, 0, 1, open_high=True)
         self.taps = tuple(taps)
         self.to_rgb = DenoiserInput(mean=mean, std=std, channel_order=channel_order, size=size)

@@ -118,6 +118,13 @@ from mmdiffrep.testing.tiny_distillation import PAIR, hook_cfg, prepared, run
             "teacher: The denoiser type must be one of .*, got 'Nothing'",
         ),
         (dict(teacher_size=1), 'teacher with teacher_size=1: Image sides must be multiples'),
+        (dict(policy={}), 'policy must be dict.* got {}'),
+        (dict(noise={}), 'noise needs a `type`, one of .* got {}'),
+        (dict(pyramid={}), "pyramid needs 'student', a list of layers; got {}"),
+        (
+            dict(pairs=[{**PAIR, 'target': {}}]),
+            r'pairs\[0\]: target needs a `type`, one of .* got {}',
+        ),
         (dict(noise='pink'), "noise must be one of .* got 'pink'"),
         (dict(clip_grad=dict(norm_type=2)), "clip_grad needs a max_norm, got {'norm_type': 2}"),
     ],

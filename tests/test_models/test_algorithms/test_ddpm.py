@@ -183,6 +183,7 @@ def test_saved_folder_loads_in_diffusers_and_as_a_denoiser(tmp_path):
             lambda: DDPM(unet=dict(UNET, sample_size=[16, 16])),
             r'must be int, got \[16, 16\]',
         ),
+        (lambda: DDPM(unet={}), 'unet must hold the arguments .* with sample_size, got {}'),
         (
             lambda: DDPM(unet=dict(UNET, num_class_embeds=3)),
             'got 3. Only unconditional',

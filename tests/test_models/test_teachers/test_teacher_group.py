@@ -72,6 +72,7 @@ def test_random_weights_of_a_diffusion_model():
 @pytest.mark.parametrize(
     ('teachers', 'taps', 'message'),
     [
+        ({}, ['dm/mid'], 'a dict of one or more teachers by name, got {}'),
         (NAMED, ['mid'], "'name/tap'"),
         (NAMED, ['dm'], "is 'name/tap', .*; got 'dm'"),
         (NAMED, ['dm/'], "got 'dm/'"),
