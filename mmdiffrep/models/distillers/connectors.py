@@ -128,9 +128,10 @@ class HypercolumnConnector(nn.Module):
         """
         largest = [max(feature.shape[axis] for feature in features) for axis in (-2, -1)]
         height, width = (min(pair) for pair in zip(size, largest))
-        maps = []
-        for project, feature in zip(self.projections, features):
-            maps.append(project(_average(feature, height, width)))
+        maps = [
+            project(_average(feature, height, width))
+            for project, feature in zip(self.projections, features)
+        ]
         return sum(
             F.interpolate(feature, size=(height, width), mode='bilinear', align_corners=False)
             for feature in maps
